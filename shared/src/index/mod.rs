@@ -1,0 +1,47 @@
+//! The index: entries found by their text, service, level and time.
+//! Adapters: tantivy (embedded).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use url::Url;
+
+use crate::error::{Ready, Refused, Result};
+use crate::log_entry::LogEntry;
+use crate::search::{SearchHits, SearchQuery};
+
+/// Where entries are found by what they say.
+///
+/// # Contract
+/// * When `add` returns, every entry that it did not refuse is durable, and is found by `search`
+///   within a second.
+/// * It is idempotent by id: the first entry with an id stays, whatever comes later.
+/// * An entry that the index will never take is refused alone; the others are added. What only one
+///   value cannot hold (a word beyond the term limit) is left out of the index, not the entry.
+#[async_trait]
+pub trait Index: Ready {
+    /// Adds the entries; answers those that can never be added.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not answer or has no
+    /// room: any part of the entries may be added, add them all again.
+    async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
+
+    /// Answers a page of hits, whole entries as they were added.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not answer.
+    async fn search(&self, query: &SearchQuery) -> Result<SearchHits>;
+}
+
+/// Opens the index that the URL names.
+///
+/// * `tantivy:///path/to/folder`: a folder of this machine. One process at a time may write to it.
+///
+/// # Errors
+/// When the scheme is unknown, or the index cannot be opened or created.
+pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
+    match url.scheme() {
+        scheme => anyhow::bail!("INDEX_URL: no index is called \"{scheme}\""),
+    }
+}

@@ -1,0 +1,60 @@
+//! The limiter: a token bucket a client, so that one client cannot take the place of all.
+//! Adapters: governor (embedded).
+
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use url::Url;
+
+use crate::error::{Ready, Result};
+
+/// How large every client's bucket is, and how fast it fills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenBucket {
+    /// The most tokens that a bucket holds: the burst that is allowed.
+    pub capacity: NonZeroU32,
+    /// Tokens that a bucket gains a second.
+    pub rate: NonZeroU32,
+}
+
+/// What became of a request for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// A token was taken; `remaining` are left.
+    Allowed {
+        /// Tokens left in the bucket.
+        remaining: u32,
+    },
+    /// The bucket is empty; the next token comes after `retry_after`.
+    Refused {
+        /// The time until a token can be taken.
+        retry_after: Duration,
+    },
+}
+
+/// Gives tokens to clients.
+///
+/// # Contract
+/// * A client that asks faster than `rate` gets `capacity` tokens at once and `rate` a second after.
+/// * Clients do not share buckets.
+/// * An error is never a reason to refuse a request: let it pass.
+#[async_trait]
+pub trait Limiter: Ready {
+    /// Takes a token from the bucket of `client`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the limiter does not answer.
+    async fn try_acquire(&self, client: &str) -> Result<Decision>;
+}
+
+/// Opens the limiter that the URL names.
+///
+/// * `memory:`: in this process; clients of the last moments only.
+///
+/// # Errors
+/// When the scheme is unknown.
+pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limiter>> {
+    match url.scheme() {
+        scheme => anyhow::bail!("LIMITER_URL: no limiter is called \"{scheme}\""),
+    }
+}

@@ -1,0 +1,174 @@
+//! Whatever else a client knows about an event: a JSON object, kept as it came.
+//! Only its depth is bounded, so that everything behind the queue can read it.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A JSON object of at most [`Attributes::MAX_DEPTH`] levels, without line breaks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Box<RawValue>")]
+pub struct Attributes(Box<RawValue>);
+
+impl Attributes {
+    /// How deep objects and arrays may nest; `{}` has depth 1.
+    pub const MAX_DEPTH: usize = 16;
+
+    /// Reads attributes from their JSON text.
+    ///
+    /// # Errors
+    /// When the text is no JSON object or nests too deep.
+    pub fn parse(json: String) -> Result<Self, String> {
+        Self::try_from(RawValue::from_string(json).map_err(|error| error.to_string())?)
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Attributes {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl TryFrom<Box<RawValue>> for Attributes {
+    type Error = String;
+
+    fn try_from(raw: Box<RawValue>) -> Result<Self, Self::Error> {
+        if !raw.get().starts_with('{') {
+            return Err("must be an object".to_owned());
+        }
+        let mut json = serde_json::Deserializer::from_str(raw.get());
+        Depth(Self::MAX_DEPTH)
+            .deserialize(&mut json)
+            .map_err(|error| error.to_string())?;
+        if !raw.get().contains(['\n', '\r']) {
+            return Ok(Self(raw));
+        }
+        // JSON has line breaks between tokens only, where a space means the same.
+        let line = raw.get().replace(['\n', '\r'], " ");
+        RawValue::from_string(line)
+            .map(Self)
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// Reads any JSON value and keeps nothing; fails where it nests deeper than the number says.
+#[derive(Clone, Copy)]
+struct Depth(usize);
+
+impl Depth {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        let Some(rest) = self.0.checked_sub(1) else {
+            let max = Attributes::MAX_DEPTH;
+            return Err(E::custom(format_args!(
+                "must nest at most {max} levels deep"
+            )));
+        };
+        Ok(Self(rest))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Depth {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Depth {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        // A key is read as a text, so that a broken one is found.
+        while map.next_key_seed(Depth(0))?.is_some() {
+            map.next_value_seed(inner)?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        while seq.next_element_seed(inner)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(depth: usize) -> String {
+        format!("{}{}", "{\"a\":".repeat(depth - 1) + "{", "}".repeat(depth))
+    }
+
+    #[test]
+    fn sixteen_levels_are_taken_and_seventeen_refused() {
+        assert!(Attributes::parse(nested(16)).is_ok());
+        let reason = Attributes::parse(nested(17)).unwrap_err();
+        assert!(reason.contains("at most 16 levels"), "{reason}");
+    }
+
+    #[test]
+    fn arrays_count_as_levels() {
+        let arrays = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Attributes::parse(arrays(15)).is_ok());
+        assert!(Attributes::parse(arrays(16)).is_err());
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for json in ["[]", "null", "\"a\"", "1"] {
+            assert!(Attributes::parse(json.to_owned()).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn text_that_no_reader_could_decode_is_refused() {
+        for json in [r#"{"a":"\ud800"}"#, r#"{"\ud800":1}"#, r#"{"a":1e999}"#] {
+            assert!(Attributes::parse(json.to_owned()).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn the_text_is_kept_as_it_came() {
+        let json = r#"{"b": 1.10, "a":  "\u0041","b":2}"#;
+        assert_eq!(Attributes::parse(json.to_owned()).unwrap().as_str(), json);
+    }
+}

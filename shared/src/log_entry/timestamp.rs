@@ -1,0 +1,98 @@
+//! A moment in microseconds: as precise as the stores hold it, answered in UTC with six digits.
+//! Source of the notation: RFC 3339.
+
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A moment of the years 1970 to 9999, in microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The last moment that can be held: 9999-12-31T23:59:59.999999Z.
+    pub const MAX: Self = Self(253_402_300_799_999_999);
+
+    /// The present moment. Read the clock at the edge only.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Utc::now().timestamp_micros())
+    }
+
+    /// A moment from the microseconds since 1970, `None` outside the years 1970 to 9999.
+    #[must_use]
+    pub fn from_micros(micros: i64) -> Option<Self> {
+        (0..=Self::MAX.0).contains(&micros).then_some(Self(micros))
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
+    pub fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Reads RFC 3339; digits beyond the microsecond are cut off.
+    ///
+    /// # Errors
+    /// What is wrong with the text, without repeating it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let moment = DateTime::parse_from_rfc3339(text)
+            .map_err(|_| "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z")?;
+        Self::from_micros(moment.timestamp_micros()).ok_or("must lie in the years 1970 to 9999")
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
+        f.write_str(&moment.to_rfc3339_opts(SecondsFormat::Micros, true))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_is_answered_in_utc_with_six_digits() {
+        for (text, utc) in [
+            ("2024-06-14T12:00:00+02:00", "2024-06-14T10:00:00.000000Z"),
+            (
+                "2024-06-14t12:00:00.1234567z",
+                "2024-06-14T12:00:00.123456Z",
+            ),
+            ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
+            ("1970-01-01T00:00:00Z", "1970-01-01T00:00:00.000000Z"),
+            ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00.000000Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), utc);
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_of_the_years_1970_to_9999_is_refused() {
+        for text in [
+            "1969-12-31T23:59:59Z",
+            "99999-01-01T00:00:00Z",
+            "2024-06-14",
+            "2024-06-14T12:00:00",
+            "",
+        ] {
+            assert!(Timestamp::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The queue: takes bursts at once, keeps them safe, and hands them on at the consumer's pace.
+//! Adapters: SQLite (embedded).
+
+mod batch;
+mod record;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use url::Url;
+
+pub use batch::{Batch, Source};
+pub use record::{Record, RecordPacker};
+
+use crate::error::{Ready, Result};
+use crate::log_entry::Timestamp;
+
+/// The writing end of the queue.
+///
+/// # Contract
+/// * When `publish` returns, every record survives the crash of any process and a power cut.
+/// * When it fails, each record may be on the queue or not; publishing it again is safe because
+///   everything behind the queue is idempotent by the entries' ids.
+/// * Records have no order among each other.
+#[async_trait]
+pub trait Producer: Ready {
+    /// Puts the records on the queue.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue is full or does not answer
+    /// within two seconds.
+    async fn publish(&self, records: Vec<Record>) -> Result<()>;
+}
+
+/// The reading end of the queue: one member of the group that stores and indexes.
+///
+/// # Contract
+/// * At least once: what was not committed is polled again, by whoever starts next.
+/// * `poll` may be cancelled at any point; nothing is lost.
+/// * Only what was polled can be committed, and only once: `commit` takes the batch.
+#[async_trait]
+pub trait Consumer: Ready {
+    /// Waits for entries; answers at least one entry or dead letter, and little at a time: several
+    /// polls make a batch.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
+    async fn poll(&self) -> Result<Batch>;
+
+    /// Says that everything in the batch is done: it will not be polled again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer: the batch
+    /// may be polled again.
+    async fn commit(&self, batch: Batch) -> Result<()>;
+}
+
+/// What could not be stored, kept with its reason for a person to look at.
+///
+/// # Contract
+/// * When `bury` returns, the letters are as safe as published records.
+/// * `list` answers them in the order in which they were buried.
+#[async_trait]
+pub trait DeadLetters: Ready {
+    /// Keeps the letters.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
+    async fn bury(&self, letters: &[DeadLetter]) -> Result<()>;
+
+    /// At most `limit` letters behind the place `after` (0: from the first), each with its place.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
+    async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>>;
+
+    /// Forgets every letter up to and with this place.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
+    async fn forget(&self, up_to: i64) -> Result<()>;
+}
+
+/// A line that could not be stored, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The line as it was on the queue; the whole record only if it cannot be split.
+    pub line: Vec<u8>,
+    /// Why it could not be stored.
+    pub reason: String,
+    /// Where it was on the queue.
+    pub source: Source,
+    /// When it was given up.
+    pub time: Timestamp,
+}
+
+/// Both ends of a queue, and its dead letters.
+#[derive(Clone)]
+pub struct Queue {
+    /// The writing end.
+    pub producer: Arc<dyn Producer>,
+    /// The reading end. It joins its group with the first `poll`.
+    pub consumer: Arc<dyn Consumer>,
+    /// What could not be stored.
+    pub dead_letters: Arc<dyn DeadLetters>,
+}
+
+/// Opens the queue that the URL names.
+///
+/// * `sqlite:///path/to/file?max_bytes=…`: a file of this machine; `max_bytes` (default 10 GiB)
+///   bounds what waits in it.
+///
+/// # Errors
+/// When the scheme is unknown, or the queue cannot be opened or created.
+pub async fn open(url: &Url) -> anyhow::Result<Queue> {
+    match url.scheme() {
+        scheme => anyhow::bail!("QUEUE_URL: no queue is called \"{scheme}\""),
+    }
+}

@@ -1,0 +1,130 @@
+//! What is asked of the index, and what it answers.
+//! Every index answers the same question the same way; how it finds the hits is its own affair.
+
+use std::{fmt, str::FromStr};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use poem_openapi::Enum;
+
+use crate::log_entry::{EntryId, Level, LogEntry, ServiceName, Timestamp};
+
+/// A question: every part that is given must hold for a hit.
+#[derive(Debug, Clone, Default)]
+pub struct SearchQuery {
+    /// Words, all of which an entry must have in its message, service name or level. A word with
+    /// punctuation inside (`payment-service`, `10.0.0.1`) matches its parts side by side.
+    pub text: Option<String>,
+    /// Words may differ: by one edit with 3 to 5 characters, by two with more (an exchange of
+    /// neighbours is one edit). By relevance, exact hits come first.
+    pub fuzzy: bool,
+    /// The exact service name.
+    pub service_name: Option<ServiceName>,
+    /// The exact level.
+    pub level: Option<Level>,
+    /// Not before this time.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub to: Option<Timestamp>,
+    /// The order of the hits.
+    pub sort: Sort,
+    /// The most hits to answer.
+    pub limit: usize,
+    /// Go on behind this hit. Not with [`Sort::Relevance`].
+    pub cursor: Option<Cursor>,
+}
+
+/// The order of hits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum)]
+#[oai(rename_all = "lowercase")]
+pub enum Sort {
+    /// By timestamp, then id, the latest first.
+    #[default]
+    Newest,
+    /// By timestamp, then id, the earliest first.
+    Oldest,
+    /// The best match first.
+    Relevance,
+}
+
+/// The answer: a page of hits.
+#[derive(Debug, Clone, Default)]
+pub struct SearchHits {
+    /// All hits of the query, on every page; at most [`SearchHits::MAX_TOTAL`].
+    pub total: u64,
+    /// False if there are more hits than `total` says.
+    pub total_is_exact: bool,
+    /// The hits of this page.
+    pub entries: Vec<LogEntry>,
+    /// Where the next page begins; `None` at the end and with [`Sort::Relevance`].
+    pub next_cursor: Option<Cursor>,
+}
+
+impl SearchHits {
+    /// How far hits are counted.
+    pub const MAX_TOTAL: u64 = 10_000;
+}
+
+/// The place of a hit in the order of time: its timestamp, then its id. Opaque to clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// The hit's timestamp.
+    pub timestamp: Timestamp,
+    /// The hit's id.
+    pub id: EntryId,
+}
+
+impl Cursor {
+    /// The place of `entry`.
+    #[must_use]
+    pub fn of(entry: &LogEntry) -> Self {
+        Self {
+            timestamp: entry.timestamp,
+            id: entry.id,
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&self.timestamp.as_micros().to_be_bytes());
+        bytes[8..].copy_from_slice(self.id.as_bytes());
+        f.write_str(&BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "must be a next_cursor of an earlier answer";
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| WRONG)?;
+        let (micros, id) = bytes.split_first_chunk::<8>().ok_or(WRONG)?;
+        let timestamp = Timestamp::from_micros(i64::from_be_bytes(*micros)).ok_or(WRONG)?;
+        Ok(Self {
+            timestamp,
+            id: EntryId::from_bytes(id).ok_or(WRONG)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text() {
+        let cursor = Cursor {
+            timestamp: Timestamp::parse("2024-06-14T12:00:00.123456Z").unwrap(),
+            id: "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap(),
+        };
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+
+    #[test]
+    fn another_text_is_no_cursor() {
+        for text in ["", "17", "AAAA", &"_".repeat(32), "ä"] {
+            assert!(text.parse::<Cursor>().is_err(), "{text}");
+        }
+    }
+}

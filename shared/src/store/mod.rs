@@ -1,0 +1,44 @@
+//! The store: every entry, found by its id.
+//! Adapters: SQLite (embedded).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use url::Url;
+
+use crate::error::{Ready, Refused, Result};
+use crate::log_entry::{EntryId, LogEntry};
+
+/// Where entries are kept by id.
+///
+/// # Contract
+/// * When `insert` returns, every entry that it did not refuse is durable and found by `get`.
+/// * It is idempotent by id: the first entry with an id stays, whatever comes later.
+/// * An entry that the database will never take is refused alone; the others are stored.
+#[async_trait]
+pub trait Store: Ready {
+    /// Keeps the entries; answers those that can never be kept.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not answer or has no
+    /// room: any part of the entries may be stored, insert them all again.
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
+
+    /// The entry with this id, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not answer.
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
+}
+
+/// Opens the store that the URL names.
+///
+/// * `sqlite:///path/to/file`: a file of this machine.
+///
+/// # Errors
+/// When the scheme is unknown, or the store cannot be opened or created.
+pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
+    match url.scheme() {
+        scheme => anyhow::bail!("STORE_URL: no store is called \"{scheme}\""),
+    }
+}

@@ -1,0 +1,1 @@
+//! What a person on call reads: logs by `tracing`, figures by `metrics`.

@@ -207,10 +207,10 @@ mod tests {
     fn bad_text_is_refused() {
         for (json, what) in [
             (&b"{\"service\":\"a\",\"message\":\"\xff\"}"[..], "UTF-8"),
-            (br#"{"service":"a","message":"\ud800"}"#, "surrogate"),
+            (br#"{"service":"a","message":"\ud800"}"#, "escape"),
             (
                 br#"{"service":"a","message":"m","attributes":{"a":"\ud800"}}"#,
-                "surrogate",
+                "escape",
             ),
             (b"{\"service\":\"a\"", "EOF"),
             (br#"["a"]"#, "object"),

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
-use poem_openapi::types::Type;
+use poem_openapi::types::{ToJSON, Type};
 use serde_json::{Value, json};
 
 use super::{Level, LogEntry, NewLogEntry};
@@ -148,3 +148,9 @@ described_by_hand!(
         ..MetaSchema::new("object")
     }
 );
+
+impl ToJSON for LogEntry {
+    fn to_json(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
+    }
+}

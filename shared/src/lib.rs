@@ -27,6 +27,7 @@ pub mod http;
 pub mod index;
 pub mod limiter;
 pub mod log_entry;
+pub mod process;
 pub mod queue;
 pub mod search;
 pub mod store;

@@ -3,8 +3,8 @@
 
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::payload::Payload;
-use poem_openapi::registry::{MetaSchemaRef, Registry};
-use poem_openapi::types::Type;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry};
+use poem_openapi::{ApiResponse, types::Type};
 use serde::Serialize;
 
 /// An answer in JSON.
@@ -34,5 +34,29 @@ impl<T: Serialize + Send> IntoResponse for Json<T> {
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
+    }
+}
+
+/// As the whole answer of an operation it is a 200.
+impl<T: Type> ApiResponse for Json<T> {
+    fn meta() -> MetaResponses {
+        let content = MetaMediaType {
+            content_type: Self::CONTENT_TYPE,
+            schema: Self::schema_ref(),
+        };
+        let answer = MetaResponse {
+            description: "",
+            status: Some(StatusCode::OK.as_u16()),
+            status_range: None,
+            content: vec![content],
+            headers: Vec::new(),
+        };
+        MetaResponses {
+            responses: vec![answer],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        <Self as Payload>::register(registry);
     }
 }

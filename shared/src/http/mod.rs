@@ -1,8 +1,72 @@
 //! Serve a function: listener, health, rate limit, problems, the OpenAPI document.
 //! A function is an API of poem-openapi and the ports that it needs; everything else is here.
 
+mod client;
+mod connection;
+mod connections;
+mod document;
+mod failure;
+mod function;
+mod health;
 mod json;
+mod listener;
 mod problem;
+mod rate_limit;
+mod routes;
+mod runtime;
 
+use anyhow::Context;
+use poem::{Endpoint, IntoEndpoint, Response};
+use poem_openapi::OpenApiService;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use client::{Client, ClientKey, TrustedProxies};
+pub use document::{document, document_of, join, to_text};
+pub use function::Function;
 pub use json::Json;
-pub use problem::{Problem, Problems, Refusal};
+pub use listener::serve_on;
+pub use problem::{PROBLEM_JSON, Problem, Problems, Refusal};
+pub use rate_limit::RateLimit;
+
+use crate::config::HttpConfig;
+
+/// Serves the functions on the address of the settings until `shutdown` is cancelled.
+///
+/// # Errors
+/// When two functions answer the same request, or the address cannot be listened on.
+pub async fn serve(
+    functions: Vec<Function>,
+    config: &HttpConfig,
+    rate_limit: Option<RateLimit>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let endpoint = endpoint(functions, config, rate_limit, &shutdown)?;
+    let address = (config.host.as_str(), config.port);
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listening on {}:{} (HOST, PORT)", config.host, config.port))?;
+    serve_on(listener, endpoint, config.shutdown_timeout, shutdown).await
+}
+
+/// Everything but the socket: the functions' operations, the runtime's own, and what happens around
+/// them.
+///
+/// # Errors
+/// When two functions answer the same request.
+pub fn endpoint(
+    mut functions: Vec<Function>,
+    config: &HttpConfig,
+    rate_limit: Option<RateLimit>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<impl Endpoint<Output = Response> + 'static> {
+    functions.push(health::function(&functions, shutdown.clone()));
+    let (operations, routes) = routes::join(functions)?;
+    Ok(runtime::Runtime {
+        // What the service documents is asked of `document`; here it is the router.
+        operations: OpenApiService::new(operations, "", "").into_endpoint(),
+        routes,
+        proxies: TrustedProxies::new(config.trusted_proxies.clone()),
+        rate_limit,
+    })
+}

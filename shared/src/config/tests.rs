@@ -1,0 +1,155 @@
+//! What the settings are held to: defaults, bounds, names, and silence about secrets.
+
+use url::Url;
+
+use super::*;
+
+fn with<T: DeserializeOwned>(variables: &[(&str, &str)]) -> Result<T, ConfigError> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    load_from(variables.iter().map(owned).collect::<Vec<_>>())
+}
+
+fn problem<T: DeserializeOwned>(variables: &[(&str, &str)]) -> String {
+    match with::<T>(variables) {
+        Ok(_) => "none".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn without_variables_the_defaults_hold() {
+    let http: HttpConfig = with(&[]).unwrap();
+    assert_eq!((http.host.as_str(), http.port), ("127.0.0.1", 8080));
+    assert_eq!(http.shutdown_timeout, Duration::from_secs(30));
+    assert!(http.trusted_proxies.is_empty());
+    let rate_limit: RateLimitConfig = with(&[]).unwrap();
+    assert!(rate_limit.enabled);
+    assert_eq!(
+        (rate_limit.capacity.get(), rate_limit.rate.get()),
+        (100, 50)
+    );
+    let limits: LimitsConfig = with(&[]).unwrap();
+    assert_eq!(
+        (limits.max_body_bytes, limits.max_entry_bytes),
+        (10 << 20, 1 << 20)
+    );
+    let batch: BatchConfig = with(&[]).unwrap();
+    assert_eq!((batch.max_entries, batch.max_wait.as_millis()), (5000, 200));
+    assert_eq!(with::<TelemetryConfig>(&[]).unwrap().rust_log, "info");
+}
+
+#[test]
+fn a_value_is_taken_without_the_spaces_around_it_and_an_empty_one_is_absent() {
+    let http: HttpConfig = with(&[("PORT", " 9000 "), ("HOST", " ")]).unwrap();
+    assert_eq!((http.host.as_str(), http.port), ("127.0.0.1", 9000));
+}
+
+#[test]
+fn a_required_url_that_is_missing_is_named() {
+    assert_eq!(problem::<QueueConfig>(&[]), "QUEUE_URL: is missing");
+    assert_eq!(
+        problem::<StoreConfig>(&[("STORE_URL", "")]),
+        "STORE_URL: is missing"
+    );
+    let none: RateLimitConfig = with(&[]).unwrap();
+    assert!(
+        none.url()
+            .unwrap_err()
+            .to_string()
+            .starts_with("LIMITER_URL: is missing")
+    );
+}
+
+#[test]
+fn a_value_out_of_bounds_or_of_another_kind_is_named_with_its_bounds() {
+    for value in ["0", "65536", "-1", "http", "1e3", "99999999999999999999"] {
+        let told = problem::<HttpConfig>(&[("HOST", "::1"), ("PORT", value)]);
+        assert_eq!(
+            told, "PORT: must be a whole number from 1 to 65535",
+            "{value}"
+        );
+    }
+    let told = problem::<RateLimitConfig>(&[("RATE_LIMIT_RATE", "0")]);
+    assert!(told.starts_with("RATE_LIMIT_RATE: must be"), "{told}");
+    let told = problem::<RateLimitConfig>(&[("RATE_LIMIT_ENABLED", "yes")]);
+    assert_eq!(told, "RATE_LIMIT_ENABLED: must be true or false");
+    let told = problem::<TelemetryConfig>(&[("LOG_FORMAT", "xml"), ("RUST_LOG", "info")]);
+    assert_eq!(told, "LOG_FORMAT: must be text or json");
+    let told = problem::<HttpConfig>(&[("TRUSTED_PROXIES", "10.0.0.0/8,proxy")]);
+    assert!(
+        told.starts_with("TRUSTED_PROXIES: must be addresses or CIDRs"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_value_that_is_not_utf8_is_a_problem_of_its_variable_and_of_no_other() {
+    let broken = String::from_utf8_lossy(b"\xff").into_owned();
+    assert_eq!(
+        problem::<HttpConfig>(&[("HOST", &broken)]),
+        "HOST: is not UTF-8"
+    );
+    assert_eq!(problem::<HttpConfig>(&[("OTHER", &broken)]), "none");
+}
+
+#[test]
+fn booleans_are_true_false_1_and_0() {
+    for (value, enabled) in [("true", true), ("1", true), ("FALSE", false), ("0", false)] {
+        let config: RateLimitConfig = with(&[("RATE_LIMIT_ENABLED", value)]).unwrap();
+        assert_eq!(config.enabled, enabled, "{value}");
+    }
+}
+
+#[test]
+fn proxies_are_addresses_and_networks() {
+    let http: HttpConfig = with(&[("TRUSTED_PROXIES", "10.1.2.3, fd00::/8,")]).unwrap();
+    let expected: Vec<IpNet> = vec!["10.1.2.3/32".parse().unwrap(), "fd00::/8".parse().unwrap()];
+    assert_eq!(http.trusted_proxies, expected);
+}
+
+#[test]
+fn a_password_is_never_printed() {
+    let url = "mysql://user:hunter2@mysql:3306/logpulse_db";
+    let config: StoreConfig = with(&[("STORE_URL", url)]).unwrap();
+    assert_eq!(config.store_url.as_str(), url);
+    let printed = format!("{config:?} {}", config.store_url);
+    assert!(
+        !printed.contains("hunter2") && printed.contains("user:***@mysql"),
+        "{printed}"
+    );
+    let told = problem::<StoreConfig>(&[("STORE_URL", "user:hunter2@ mysql")]);
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
+fn the_limiter_is_where_the_cache_is_unless_it_has_a_url_of_its_own() {
+    let both = [("CACHE_URL", "redis://a"), ("LIMITER_URL", "redis://b")];
+    let config: RateLimitConfig = with(&both[..1]).unwrap();
+    assert_eq!(config.url().unwrap().as_str(), "redis://a");
+    let config: RateLimitConfig = with(&both).unwrap();
+    assert_eq!(config.url().unwrap().as_str(), "redis://b");
+}
+
+#[test]
+fn standalone_keeps_what_has_no_url_of_its_own_under_its_folder() {
+    let variables = [
+        ("DATA_DIR", "/var/lib/log pulse"),
+        ("STORE_URL", "mysql://m/d"),
+    ];
+    let config: StandaloneConfig = with(&variables).unwrap();
+    let queue = "sqlite:///var/lib/log%20pulse/queue.db?max_bytes=10737418240";
+    assert_eq!(config.queue_url().unwrap().as_str(), queue);
+    assert_eq!(config.store_url().unwrap().as_str(), "mysql://m/d");
+    let index = "tantivy:///var/lib/log%20pulse/index";
+    assert_eq!(config.index_url().unwrap().as_str(), index);
+    assert_eq!(config.cache_url().unwrap().as_str(), "memory:");
+    assert_eq!(config.limiter_url().unwrap().as_str(), "memory:");
+}
+
+#[test]
+fn a_relative_folder_becomes_absolute() {
+    let config: StandaloneConfig = with(&[]).unwrap();
+    let here = std::env::current_dir().unwrap();
+    let expected = Url::from_file_path(here.join("data/store.db")).unwrap();
+    assert_eq!(config.store_url().unwrap().path(), expected.path());
+}

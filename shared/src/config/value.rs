@@ -1,0 +1,93 @@
+//! The value of a variable: text that becomes a number, a duration, an address or a URL.
+//! What is said of a wrong value never repeats it: it may be a secret.
+
+use std::{fmt::Display, net::IpAddr, str::FromStr, time::Duration};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de::Error};
+
+/// The value as it is, without spaces around it.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(D::Error::custom("is not UTF-8"));
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// A value that has a type of its own.
+pub(super) fn parsed<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: FromStr<Err: Display>,
+    D: Deserializer<'de>,
+{
+    text(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+/// A value that has a type of its own and may be absent.
+pub(super) fn parsed_or_none<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: FromStr<Err: Display>,
+    D: Deserializer<'de>,
+{
+    parsed(deserializer).map(Some)
+}
+
+/// A whole number from `MIN` to `MAX`.
+pub(super) fn number<'de, const MIN: u64, const MAX: u64, T, D>(
+    deserializer: D,
+) -> Result<T, D::Error>
+where
+    T: FromStr,
+    D: Deserializer<'de>,
+{
+    let text = text(deserializer)?;
+    let in_bounds = text
+        .parse::<u64>()
+        .is_ok_and(|number| (MIN..=MAX).contains(&number));
+    match text.parse() {
+        Ok(number) if in_bounds => Ok(number),
+        _ => Err(D::Error::custom(format!(
+            "must be a whole number from {MIN} to {MAX}"
+        ))),
+    }
+}
+
+/// Whole seconds, from `MIN` to `MAX`.
+pub(super) fn seconds<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    number::<MIN, MAX, _, _>(deserializer).map(Duration::from_secs)
+}
+
+/// Whole milliseconds, from `MIN` to `MAX`.
+pub(super) fn milliseconds<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    number::<MIN, MAX, _, _>(deserializer).map(Duration::from_millis)
+}
+
+/// `true` or `false`, `1` or `0`.
+pub(super) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match text(deserializer)?.to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(D::Error::custom("must be true or false")),
+    }
+}
+
+/// Addresses and CIDRs with commas between.
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let text = text(deserializer)?;
+    let parts = text.split(',').map(str::trim);
+    let given = parts.filter(|part| !part.is_empty());
+    let networks: Result<Vec<IpNet>, &str> = given.map(network).collect();
+    networks.map_err(D::Error::custom)
+}
+
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address
+        .or_else(|_| text.parse::<IpNet>())
+        .map_err(|_| "must be addresses or CIDRs such as 172.16.0.0/12, with commas between")
+}

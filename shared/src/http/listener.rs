@@ -1,0 +1,117 @@
+//! The socket: accepts connections, gives them to hyper, and ends them without breaking a request.
+//! Poem's own listener lacks a bound, a time limit for heads, `TCP_NODELAY`, and a calm drain.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use poem::{Endpoint, Response};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    connection::{self, Host},
+    connections::{self, Connections},
+};
+
+/// How long accepting pauses after an error such as "too many open files".
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves `endpoint` until `shutdown` is cancelled, then finishes what is in flight, within `drain`.
+///
+/// Idle keep-alive connections are closed after ten seconds: a proxy in front must let go of its
+/// own before that.
+///
+/// # Errors
+/// When the listener is no listener.
+pub async fn serve_on(
+    listener: TcpListener,
+    endpoint: impl Endpoint<Output = Response> + 'static,
+    drain: Duration,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    let connections = Connections::new(connections::limit());
+    info!(%address, connections = connections.limit(), "serving");
+    let host = Arc::new(Host {
+        endpoint,
+        address,
+        shutdown: shutdown.clone(),
+    });
+    let mut open = Open {
+        host,
+        connections,
+        tasks: JoinSet::new(),
+    };
+    shutdown
+        .run_until_cancelled_owned(open.accept(&listener))
+        .await;
+    open.accept_backlog(listener)?;
+    open.finish(drain).await;
+    Ok(())
+}
+
+/// The connections that are being served.
+struct Open<E> {
+    host: Arc<Host<E>>,
+    connections: Arc<Connections>,
+    tasks: JoinSet<()>,
+}
+
+impl<E: Endpoint<Output = Response> + 'static> Open<E> {
+    /// Accepts connections for ever.
+    async fn accept(&mut self, listener: &TcpListener) {
+        loop {
+            let room = self.connections.room().await;
+            match listener.accept().await {
+                Ok((stream, peer)) => self.attend(stream, peer, room),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    warn!(%error, "cannot accept connections");
+                    self.connections.make_room();
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+            while self.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    /// Accepts the connections that were established before the end: their clients know nothing of
+    /// it, and closing the listener would reset them.
+    fn accept_backlog(&mut self, listener: TcpListener) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        while let Ok((stream, peer)) = listener.accept() {
+            stream.set_nonblocking(true)?;
+            self.attend(TcpStream::from_std(stream)?, peer, None);
+        }
+        Ok(())
+    }
+
+    fn attend(&mut self, stream: TcpStream, peer: SocketAddr, room: connections::Room) {
+        let place = self.connections.enter(room);
+        let host = Arc::clone(&self.host);
+        self.tasks
+            .spawn(connection::attend(stream, peer, place, host));
+    }
+
+    /// Waits for the connections to end, and breaks those that do not.
+    async fn finish(mut self, drain: Duration) {
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if timeout(drain, ended).await.is_err() {
+            let connections = self.tasks.len();
+            warn!(connections, "requests did not finish in time: they are cut");
+        }
+    }
+}
+
+/// Whether the error is about the one connection that would have been accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+    )
+}

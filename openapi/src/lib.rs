@@ -1,1 +1,1 @@
-//! x
+//! Joins the documents of all functions into one.

@@ -45,9 +45,7 @@ fn block_on<F>(main: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async { main(shutdown_signal()?).await });
     runtime.shutdown_timeout(LAST_WORK);
     ended

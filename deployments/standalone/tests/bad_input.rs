@@ -147,7 +147,8 @@ fn a_client_of_one_byte_a_second_is_closed_and_holds_nobody_up() {
     slow.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
     let started = Instant::now();
 
-    for byte in b"POST /logs HTTP/1.1\r\nHost: a\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'a')) {
+    for byte in b"POST /logs HTTP/1.1\r\nHost: a\r\nX-Slow: ".iter().chain(std::iter::repeat(&b'a'))
+    {
         let closed = slow.write_all(&[*byte]).is_err() || matches!(slow.read(&mut [0; 512]), Ok(0));
         if closed {
             break;

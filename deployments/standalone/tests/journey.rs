@@ -109,8 +109,7 @@ async fn an_entry_sent_again_with_its_id_stays_one_and_unchanged() {
     let Deployment { api, _own } = deployment();
     let service = unique("again");
     let first = json!({"service": service, "message": "first"}).to_string();
-    let saved: Value =
-        api.post("/logs", "application/json", first).await.json().await.unwrap();
+    let saved: Value = api.post("/logs", "application/json", first).await.json().await.unwrap();
     let id = saved["id"].as_str().unwrap();
     api.search_until(&[("service_name", &service)], 1).await;
 
@@ -154,7 +153,8 @@ async fn pages_follow_each_other_without_a_gap() {
     let lines: String = (0..250)
         .map(|n| {
             let timestamp = format!("2020-01-01T00:00:{:02}Z", n % 7);
-            let entry = json!({"service": service, "message": n.to_string(), "timestamp": timestamp});
+            let entry =
+                json!({"service": service, "message": n.to_string(), "timestamp": timestamp});
             format!("{entry}\n")
         })
         .collect();
@@ -165,7 +165,8 @@ async fn pages_follow_each_other_without_a_gap() {
         let mut seen = Vec::new();
         let mut cursor = String::new();
         loop {
-            let mut query = vec![("service_name", service.as_str()), ("sort", sort), ("limit", "60")];
+            let mut query =
+                vec![("service_name", service.as_str()), ("sort", sort), ("limit", "60")];
             if !cursor.is_empty() {
                 query.push(("cursor", &cursor));
             }
@@ -199,8 +200,7 @@ async fn a_misspelt_word_is_found_when_asked_for() {
     assert_eq!(api.search(&query).await["total"], 0);
     let fuzzy = [query[0], query[1], ("fuzzy", "true")];
     assert_eq!(api.search(&fuzzy).await["total"], 2);
-    let exact_first =
-        [query[0], ("q", "timeout"), ("fuzzy", "true"), ("sort", "relevance")];
+    let exact_first = [query[0], ("q", "timeout"), ("fuzzy", "true"), ("sort", "relevance")];
     let page = api.search(&exact_first).await;
     assert_eq!(page["data"][0]["message"], "connection timeout");
 }

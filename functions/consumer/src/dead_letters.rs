@@ -20,15 +20,17 @@ pub enum Command {
 }
 
 impl Command {
-    /// Reads the words behind `dead-letters`.
+    /// Reads the words of a command line: none, or `dead-letters list|replay`.
     ///
     /// # Errors
-    /// When they are not `list` or `replay`.
-    pub fn parse(words: &[String]) -> anyhow::Result<Self> {
-        match words {
-            [word] if word == "list" => Ok(Self::List),
-            [word] if word == "replay" => Ok(Self::Replay),
-            _ => bail!("usage: dead-letters list|replay"),
+    /// When they are something else.
+    pub fn parse(words: &[String]) -> anyhow::Result<Option<Self>> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [] => Ok(None),
+            ["dead-letters", "list"] => Ok(Some(Self::List)),
+            ["dead-letters", "replay"] => Ok(Some(Self::Replay)),
+            _ => bail!("usage: dead-letters list|replay, or nothing to serve"),
         }
     }
 }
@@ -42,7 +44,8 @@ pub async fn run(command: Command, queue: &Queue, out: &mut impl Write) -> anyho
     let mut count = 0;
     let mut after = 0;
     loop {
-        let mut page = queue.dead_letters.list(after, PAGE).await.context("reading dead letters")?;
+        let mut page =
+            queue.dead_letters.list(after, PAGE).await.context("reading dead letters")?;
         // What is replayed and refused again comes in at the end: once around is enough.
         page.retain(|(_, letter)| letter.time <= started);
         let Some((last, _)) = page.last() else { break };

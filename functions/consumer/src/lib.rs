@@ -6,11 +6,12 @@ mod retry;
 
 use std::{sync::Arc, time::Duration};
 
-use shared::error::{Ready, Refused};
+use shared::Timestamp;
+use shared::error::Refused;
+use shared::http::Function;
 use shared::index::Index;
 use shared::queue::{self, Batch, DeadLetter, DeadLetters, Queue};
 use shared::store::Store;
-use shared::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -50,14 +51,13 @@ impl Consumer {
         Self { queue, dead_letters, store, index, batching }
     }
 
-    /// The ports, by name, for readiness.
+    /// What it answers about itself, ready to be served: probes and metrics, no API.
     #[must_use]
-    pub fn ports(&self) -> [(&'static str, Arc<dyn Ready>); 3] {
-        [
-            ("queue", self.queue.clone() as Arc<dyn Ready>),
-            ("store", self.store.clone()),
-            ("index", self.index.clone()),
-        ]
+    pub fn function(&self) -> Function {
+        Function::without_api("consumer")
+            .requires("queue", self.queue.clone())
+            .requires("store", self.store.clone())
+            .requires("index", self.index.clone())
     }
 
     /// Moves batches from the queue into both sinks until `shutdown`; finishes what it holds then,

@@ -40,7 +40,10 @@ pub(crate) async fn until_done<T>(
 }
 
 /// Waits for the next attempt, or for shutdown.
-pub(crate) async fn pause(pauses: &mut impl Iterator<Item = Duration>, shutdown: &CancellationToken) {
+pub(crate) async fn pause(
+    pauses: &mut impl Iterator<Item = Duration>,
+    shutdown: &CancellationToken,
+) {
     let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
     tokio::select! {
         () = tokio::time::sleep(pause) => {}

@@ -73,7 +73,11 @@ impl Get {
 
 impl Get {
     /// Looks for the entry until it is there or the time is over.
-    async fn find_within(&self, id: EntryId, wait: Option<Duration>) -> Result<Option<LogEntry>, Error> {
+    async fn find_within(
+        &self,
+        id: EntryId,
+        wait: Option<Duration>,
+    ) -> Result<Option<LogEntry>, Error> {
         let found = self.find(id).await?;
         let (None, Some(wait)) = (&found, wait) else { return Ok(found) };
         let Ok(_held) = self.held.try_acquire() else { return Ok(found) };

@@ -87,7 +87,8 @@ impl Ingest {
         let body = body.read(&self.limits.body).await?;
         let (arrival, max_entry_bytes) = (**arrival, self.limits.max_entry_bytes);
         // Decompressing and parsing megabytes would keep other requests waiting.
-        let packing = tokio::task::spawn_blocking(move || pack(body, &arrival, max_entry_bytes, *ids));
+        let packing =
+            tokio::task::spawn_blocking(move || pack(body, &arrival, max_entry_bytes, *ids));
         let (records, saved) = packing.await.map_err(|_| stopped())??;
         self.queue.publish(records).await?;
         metrics::counter!("ingest_entries_accepted_total").increment(saved.accepted as u64);
@@ -104,7 +105,8 @@ impl Ingest {
 }
 
 fn stopped() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping: try again").retry_after(1)
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping: try again")
+        .retry_after(1)
 }
 
 /// The body of `POST /logs`.

@@ -30,13 +30,8 @@ impl TrustedProxies {
     pub fn client_of(&self, request: &Request) -> Client {
         let peer = peer_of(request);
         let trusted = self.0.iter().any(|network| network.contains(&peer));
-        let named = trusted
-            .then(|| request.header("x-real-ip")?.trim().parse().ok())
-            .flatten();
-        Client {
-            address: named.map_or(peer, canonical),
-            behind_proxy: trusted,
-        }
+        let named = trusted.then(|| request.header("x-real-ip")?.trim().parse().ok()).flatten();
+        Client { address: named.map_or(peer, canonical), behind_proxy: trusted }
     }
 }
 
@@ -64,9 +59,7 @@ impl Client {
 
     /// The request's name, if a trusted proxy gave it one that is fit for a log.
     pub(super) fn request_id<'a>(&self, request: &'a Request) -> Option<&'a str> {
-        let id = request
-            .header("x-request-id")
-            .filter(|_| self.behind_proxy)?;
+        let id = request.header("x-request-id").filter(|_| self.behind_proxy)?;
         let fit = (1..=MAX_REQUEST_ID_BYTES).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_graphic());
         fit.then_some(id)
@@ -84,9 +77,7 @@ impl Client {
 
     /// When the proxy began with the request: nginx' `t=$msec`, if its clock is near ours.
     fn start(&self, request: &Request, now: Timestamp) -> Option<Timestamp> {
-        let text = request
-            .header("x-request-start")
-            .filter(|_| self.behind_proxy)?;
+        let text = request.header("x-request-start").filter(|_| self.behind_proxy)?;
         let (seconds, millis) = text.strip_prefix("t=")?.split_once('.')?;
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         if millis.len() != 3 || !digits(seconds) || !digits(millis) {
@@ -94,10 +85,7 @@ impl Client {
         }
         let seconds: i64 = seconds.parse().ok()?;
         let millis: i64 = millis.parse().ok()?;
-        let micros = seconds
-            .checked_mul(1000)?
-            .checked_add(millis)?
-            .checked_mul(1000)?;
+        let micros = seconds.checked_mul(1000)?.checked_add(millis)?.checked_mul(1000)?;
         let near = micros.abs_diff(now.as_micros()) <= MAX_CLOCK_DIFFERENCE_MICROS;
         Timestamp::from_micros(micros).filter(|_| near)
     }

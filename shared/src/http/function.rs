@@ -72,11 +72,13 @@ impl Function {
                 });
             }
         }
-        Self {
-            name,
-            operations,
-            requirements: Vec::new(),
-        }
+        Self { name, operations, requirements: Vec::new() }
+    }
+
+    /// A function that answers nothing but what the runtime does: probes and metrics.
+    #[must_use]
+    pub fn without_api(name: &'static str) -> Self {
+        Self { name, operations: Vec::new(), requirements: Vec::new() }
     }
 
     /// Says that the function needs this port: without it, `/readyz` answers 503 and the name.
@@ -102,9 +104,7 @@ impl Function {
 /// Each path of the API as the router takes it, with the path as the document has it.
 fn templates<A: OpenApi>(_: &A) -> HashMap<String, String> {
     let paths = A::meta().into_iter().flat_map(|MetaApi { paths }| paths);
-    paths
-        .map(|path| (router_path(&path.path), path.path))
-        .collect()
+    paths.map(|path| (router_path(&path.path), path.path)).collect()
 }
 
 /// `/logs/{id}` becomes `/logs/:param0`: poem-openapi numbers its path parameters.

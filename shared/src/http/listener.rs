@@ -36,19 +36,9 @@ pub async fn serve_on(
     let address = listener.local_addr()?;
     let connections = Connections::new(connections::limit());
     info!(%address, connections = connections.limit(), "serving");
-    let host = Arc::new(Host {
-        endpoint,
-        address,
-        shutdown: shutdown.clone(),
-    });
-    let mut open = Open {
-        host,
-        connections,
-        tasks: JoinSet::new(),
-    };
-    shutdown
-        .run_until_cancelled_owned(open.accept(&listener))
-        .await;
+    let host = Arc::new(Host { endpoint, address, shutdown: shutdown.clone() });
+    let mut open = Open { host, connections, tasks: JoinSet::new() };
+    shutdown.run_until_cancelled_owned(open.accept(&listener)).await;
     open.accept_backlog(listener)?;
     open.finish(drain).await;
     Ok(())
@@ -93,8 +83,7 @@ impl<E: Endpoint<Output = Response> + 'static> Open<E> {
     fn attend(&mut self, stream: TcpStream, peer: SocketAddr, room: connections::Room) {
         let place = self.connections.enter(room);
         let host = Arc::clone(&self.host);
-        self.tasks
-            .spawn(connection::attend(stream, peer, place, host));
+        self.tasks.spawn(connection::attend(stream, peer, place, host));
     }
 
     /// Waits for the connections to end, and breaks those that do not.
@@ -110,8 +99,5 @@ impl<E: Endpoint<Output = Response> + 'static> Open<E> {
 /// Whether the error is about the one connection that would have been accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

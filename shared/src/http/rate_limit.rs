@@ -76,9 +76,8 @@ impl RateLimit {
         if !config.enabled {
             return Ok(None);
         }
-        let limiter = limiter::open(config.url()?, config.bucket())
-            .await
-            .context("opening the limiter")?;
+        let limiter =
+            limiter::open(config.url()?, config.bucket()).await.context("opening the limiter")?;
         Ok(Some(Self::new(limiter, config.bucket())))
     }
 
@@ -123,10 +122,7 @@ impl RateLimit {
         known.paused = Some(now + PAUSE);
         drop(known);
         counter!("rate_limit_failures_total").increment(1);
-        tracing::warn!(
-            error = format!("{error:#}"),
-            "the limiter does not answer: requests pass"
-        );
+        tracing::warn!(error = format!("{error:#}"), "the limiter does not answer: requests pass");
         Verdict::Unknown
     }
 

@@ -43,7 +43,11 @@ impl BodyLimits {
     }
 
     /// Takes `bytes` of the memory that all bodies share.
-    fn reserve(&self, bytes: usize, held: &mut Option<OwnedSemaphorePermit>) -> Result<(), Problem> {
+    fn reserve(
+        &self,
+        bytes: usize,
+        held: &mut Option<OwnedSemaphorePermit>,
+    ) -> Result<(), Problem> {
         let permits = u32::try_from(bytes).map_err(|_| self.too_large())?;
         let Ok(more) = self.memory.clone().try_acquire_many_owned(permits) else {
             let detail = "too many large bodies are being read at once: try again";
@@ -317,7 +321,8 @@ mod tests {
     #[test]
     fn a_truncated_body_is_refused() {
         let text = b"{\"a\":1}\n".repeat(1000);
-        for (mut bytes, encoding) in [(gzip(&text), Encoding::Gzip), (zstd(&text), Encoding::Zstd)] {
+        for (mut bytes, encoding) in [(gzip(&text), Encoding::Gzip), (zstd(&text), Encoding::Zstd)]
+        {
             bytes.truncate(bytes.len() - 5);
             assert_eq!(status(received(bytes, encoding).decode()), 400);
         }

@@ -34,10 +34,17 @@ pub fn entry(numbers: &mut Numbers) -> String {
     let (a, b, c) = (numbers.below(1 << 40), numbers.below(250), numbers.below(60_000));
     let _ = match numbers.below(5) {
         0 => write!(message, "PacketResponder {b} for block blk_{a} terminating after {c} ms"),
-        1 => write!(message, "Failed password for invalid user guest from 10.{b}.7.{b} port {c} ssh2"),
-        2 => write!(message, "connection timeout after {c} ms to 192.168.{b}.{b}:{c}, request {a:x}"),
+        1 => write!(
+            message,
+            "Failed password for invalid user guest from 10.{b}.7.{b} port {c} ssh2"
+        ),
+        2 => {
+            write!(message, "connection timeout after {c} ms to 192.168.{b}.{b}:{c}, request {a:x}")
+        }
         3 => write!(message, "GET /api/v1/orders/{a} took {c} us with status 200, {b} rows"),
-        _ => write!(message, "session {a:x} of user {c} opened by (uid={b}) on node-{b}, cache miss"),
+        _ => {
+            write!(message, "session {a:x} of user {c} opened by (uid={b}) on node-{b}, cache miss")
+        }
     };
     let (day, second) = (1 + numbers.below(28), numbers.below(60));
     format!(

@@ -149,7 +149,10 @@ async fn search(data_dir: &Path) {
         ("a common word, newest", "q=timeout"),
         ("two words, relevance", "q=invalid+password&sort=relevance"),
         ("a level alone", "level=info"),
-        ("a service and a time", "service_name=hdfs&from=2024-06-03T00:00:00Z&to=2024-06-04T00:00:00Z"),
+        (
+            "a service and a time",
+            "service_name=hdfs&from=2024-06-03T00:00:00Z&to=2024-06-04T00:00:00Z",
+        ),
         ("two misspelt words", "q=timeuot+conection&fuzzy=true"),
         ("an address", "q=10.42.7.42"),
     ] {

@@ -32,6 +32,8 @@ pub mod queue;
 pub mod search;
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Error, Ready};
 pub use log_entry::{Arrival, EntryId, Level, LogEntry, NewLogEntry, Timestamp};

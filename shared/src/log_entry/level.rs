@@ -48,35 +48,16 @@ impl<'de> Deserialize<'de> for Level {
 /// The synonyms of syslog (RFC 5424), Android, java.util.logging and the common loggers.
 fn canonical(text: &str) -> Option<&'static str> {
     const NAMES: [(&str, &[&str]); 6] = [
-        (
-            "INFO",
-            &["", "info", "i", "information", "informational", "notice"],
-        ),
+        ("INFO", &["", "info", "i", "information", "informational", "notice"]),
         ("ERROR", &["error", "err", "e", "severe"]),
         ("WARN", &["warn", "warning", "w"]),
         ("DEBUG", &["debug", "d", "dbg", "fine"]),
         ("TRACE", &["trace", "t", "v", "verbose", "finest"]),
-        (
-            "FATAL",
-            &[
-                "fatal",
-                "f",
-                "crit",
-                "critical",
-                "alert",
-                "emerg",
-                "emergency",
-                "panic",
-            ],
-        ),
+        ("FATAL", &["fatal", "f", "crit", "critical", "alert", "emerg", "emergency", "panic"]),
     ];
     NAMES
         .iter()
-        .find(|(_, synonyms)| {
-            synonyms
-                .iter()
-                .any(|synonym| text.eq_ignore_ascii_case(synonym))
-        })
+        .find(|(_, synonyms)| synonyms.iter().any(|synonym| text.eq_ignore_ascii_case(synonym)))
         .map(|(name, _)| *name)
 }
 

@@ -68,19 +68,13 @@ async fn add(index: &dyn Index, entries: &[LogEntry]) {
     let after = (before + entries.len() as u64).min(SearchHits::MAX_TOTAL);
     let deadline = Instant::now() + Duration::from_secs(2);
     while total(index).await < after {
-        assert!(
-            Instant::now() < deadline,
-            "entries are found within a second"
-        );
+        assert!(Instant::now() < deadline, "entries are found within a second");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
 async fn total(index: &dyn Index) -> u64 {
-    let everything = SearchQuery {
-        limit: 1,
-        ..SearchQuery::default()
-    };
+    let everything = SearchQuery { limit: 1, ..SearchQuery::default() };
     index.search(&everything).await.unwrap().total
 }
 
@@ -100,17 +94,11 @@ fn text(text: &str) -> SearchQuery {
 }
 
 fn fuzzy(words: &str) -> SearchQuery {
-    SearchQuery {
-        fuzzy: true,
-        ..text(words)
-    }
+    SearchQuery { fuzzy: true, ..text(words) }
 }
 
 fn by_relevance(query: SearchQuery) -> SearchQuery {
-    SearchQuery {
-        sort: Sort::Relevance,
-        ..query
-    }
+    SearchQuery { sort: Sort::Relevance, ..query }
 }
 
 fn at(text: &str) -> Timestamp {
@@ -131,29 +119,16 @@ async fn an_empty_slice_is_taken(index: &dyn Index) {
 async fn an_entry_is_found_by_words_of_its_message_service_and_level(index: &dyn Index) {
     let json = json!({"service": "payment-service", "level": "error", "message": "card declined"});
     add(index, &[entry(&json), message("all is well")]).await;
-    for words in [
-        "declined",
-        "card declined",
-        "payment",
-        "payment-service",
-        "ERROR",
-        "error card",
-    ] {
-        assert_eq!(
-            messages(index, &text(words)).await,
-            ["card declined"],
-            "{words}"
-        );
+    for words in ["declined", "card declined", "payment", "payment-service", "ERROR", "error card"]
+    {
+        assert_eq!(messages(index, &text(words)).await, ["card declined"], "{words}");
     }
 }
 
 async fn every_word_is_required(index: &dyn Index) {
     add(index, &[message("alpha beta"), message("alpha gamma")]).await;
     assert_eq!(messages(index, &text("beta alpha")).await, ["alpha beta"]);
-    assert_eq!(
-        messages(index, &text(" alpha\t-  gamma\n")).await,
-        ["alpha gamma"]
-    );
+    assert_eq!(messages(index, &text(" alpha\t-  gamma\n")).await, ["alpha gamma"]);
     assert!(messages(index, &text("beta gamma")).await.is_empty());
     assert!(messages(index, &text("alp")).await.is_empty());
 }
@@ -161,21 +136,8 @@ async fn every_word_is_required(index: &dyn Index) {
 async fn a_word_with_punctuation_matches_its_parts_side_by_side(index: &dyn Index) {
     let addressed = "from 10.251.73.220:50010 to 10.0.0.1, blk_38865049064139660";
     let json = json!({"service": "side", "level": "by", "message": "side ends with payment"});
-    add(
-        index,
-        &[
-            message(addressed),
-            message("10 251 and 73 220"),
-            entry(&json),
-        ],
-    )
-    .await;
-    for word in [
-        "10.251.73.220:50010",
-        "blk_38865049064139660",
-        "251.73",
-        "(10.0.0.1)",
-    ] {
+    add(index, &[message(addressed), message("10 251 and 73 220"), entry(&json)]).await;
+    for word in ["10.251.73.220:50010", "blk_38865049064139660", "251.73", "(10.0.0.1)"] {
         assert_eq!(messages(index, &text(word)).await, [addressed], "{word}");
     }
     assert!(messages(index, &text("220.251")).await.is_empty());
@@ -221,21 +183,11 @@ async fn service_and_level_filter_exactly(index: &dyn Index) {
         ..text("")
     };
     assert_eq!(messages(index, &filter("pay", None)).await, ["one", "two"]);
-    assert_eq!(
-        messages(index, &filter("pay", Some("AUDIT TRAIL"))).await,
-        ["two"]
-    );
-    assert!(
-        messages(index, &filter("pay", Some("AUDIT")))
-            .await
-            .is_empty()
-    );
+    assert_eq!(messages(index, &filter("pay", Some("AUDIT TRAIL"))).await, ["two"]);
+    assert!(messages(index, &filter("pay", Some("AUDIT"))).await.is_empty());
     let longest = filter(&long, Some(&"X".repeat(32)));
     assert_eq!(messages(index, &longest).await, ["four"]);
-    let both = SearchQuery {
-        text: Some("one".to_owned()),
-        ..filter("pay", Some("INFO"))
-    };
+    let both = SearchQuery { text: Some("one".to_owned()), ..filter("pay", Some("INFO")) };
     assert_eq!(messages(index, &both).await, ["one"]);
 }
 
@@ -268,23 +220,12 @@ async fn newest_and_oldest_order_by_timestamp_then_id(index: &dyn Index) {
         arrived(&json, &arrival, position)
     };
     let noon = "2024-06-14T12:00:00Z";
-    let entries = [
-        of(3, noon),
-        of(1, "2024-06-14T12:00:00.000001Z"),
-        of(0, noon),
-        of(2, noon),
-    ];
+    let entries = [of(3, noon), of(1, "2024-06-14T12:00:00.000001Z"), of(0, noon), of(2, noon)];
     add(index, &entries[..2]).await;
     add(index, &entries[2..]).await;
-    let query = SearchQuery {
-        text: None,
-        ..text("")
-    };
+    let query = SearchQuery { text: None, ..text("") };
     assert_eq!(messages(index, &query).await, ["m0", "m2", "m3", "m1"]);
-    let newest = SearchQuery {
-        sort: Sort::Newest,
-        ..query
-    };
+    let newest = SearchQuery { sort: Sort::Newest, ..query };
     assert_eq!(messages(index, &newest).await, ["m1", "m3", "m2", "m0"]);
 }
 
@@ -293,15 +234,11 @@ async fn pages_yield_each_entry_once_while_others_arrive(index: &dyn Index) {
     for batch in entries.chunks(70) {
         add(index, batch).await;
     }
-    for (sort, arriving) in [
-        (Sort::Newest, at("2024-06-15T12:00:00Z")),
-        (Sort::Oldest, at("2024-06-13T12:00:00Z")),
-    ] {
+    for (sort, arriving) in
+        [(Sort::Newest, at("2024-06-15T12:00:00Z")), (Sort::Oldest, at("2024-06-13T12:00:00Z"))]
+    {
         let mut found = Vec::new();
-        let mut query = SearchQuery {
-            sort,
-            ..text("number")
-        };
+        let mut query = SearchQuery { sort, ..text("number") };
         for number in 1.. {
             let hits = index.search(&query).await.unwrap();
             found.extend(hits.entries.into_iter().map(|hit| hit.id));
@@ -326,10 +263,7 @@ async fn pages_yield_each_entry_once_while_others_arrive(index: &dyn Index) {
 
 async fn the_last_page_has_no_cursor(index: &dyn Index) {
     add(index, &series(4, at("2024-06-14T12:00:00Z"))).await;
-    let mut query = SearchQuery {
-        limit: 2,
-        ..text("number")
-    };
+    let mut query = SearchQuery { limit: 2, ..text("number") };
     let first = index.search(&query).await.unwrap();
     assert!(first.next_cursor.is_some());
     query.cursor = first.next_cursor;
@@ -340,10 +274,7 @@ async fn the_last_page_has_no_cursor(index: &dyn Index) {
 async fn the_total_counts_every_page_and_stops_at_ten_thousand(index: &dyn Index) {
     let entries = series(10_050, at("2024-06-14T12:00:00Z"));
     add(index, &entries[..10_000]).await;
-    let mut query = SearchQuery {
-        limit: 10,
-        ..text("number")
-    };
+    let mut query = SearchQuery { limit: 10, ..text("number") };
     let first = index.search(&query).await.unwrap();
     assert_eq!((first.total, first.total_is_exact), (10_000, true));
     query.cursor = first.next_cursor;
@@ -351,19 +282,9 @@ async fn the_total_counts_every_page_and_stops_at_ten_thousand(index: &dyn Index
     assert_eq!((second.total, second.total_is_exact), (10_000, true));
     add(index, &entries[10_000..]).await;
     for sort in [Sort::Newest, Sort::Oldest, Sort::Relevance] {
-        let hits = index
-            .search(&SearchQuery {
-                sort,
-                cursor: None,
-                ..query.clone()
-            })
-            .await
-            .unwrap();
-        assert_eq!(
-            (hits.total, hits.total_is_exact),
-            (10_000, false),
-            "{sort:?}"
-        );
+        let hits =
+            index.search(&SearchQuery { sort, cursor: None, ..query.clone() }).await.unwrap();
+        assert_eq!((hits.total, hits.total_is_exact), (10_000, false), "{sort:?}");
         assert_eq!(hits.entries.len(), 10);
     }
 }
@@ -384,25 +305,15 @@ async fn an_entry_added_twice_is_found_once_and_the_first_stays(index: &dyn Inde
 
 async fn the_first_of_two_with_one_id_in_a_batch_stays(index: &dyn Index) {
     let first = message("first");
-    let second = LogEntry {
-        message: "second".to_owned(),
-        ..first.clone()
-    };
+    let second = LogEntry { message: "second".to_owned(), ..first.clone() };
     index.add(&[first, second]).await.unwrap();
     add(index, &[message("third")]).await;
-    let query = SearchQuery {
-        text: None,
-        ..text("")
-    };
+    let query = SearchQuery { text: None, ..text("") };
     assert_eq!(messages(index, &query).await, ["first", "third"]);
 }
 
 async fn a_fuzzy_word_may_differ_by_its_length(index: &dyn Index) {
-    add(
-        index,
-        &[message("connection timeout at db"), message("disk full")],
-    )
-    .await;
+    add(index, &[message("connection timeout at db"), message("disk full")]).await;
     for (words, hits) in [
         ("timeout", 1),
         ("timeuot", 1),   // neighbours exchanged
@@ -431,15 +342,7 @@ async fn a_fuzzy_word_with_punctuation_needs_all_its_parts(index: &dyn Index) {
 
 async fn exact_hits_come_first_by_relevance(index: &dyn Index) {
     let exact = "a long message in which the word timeout stands among many others that say little";
-    add(
-        index,
-        &[
-            message(exact),
-            message("timeouts timeout1"),
-            message("timeouts"),
-        ],
-    )
-    .await;
+    add(index, &[message(exact), message("timeouts timeout1"), message("timeouts")]).await;
     let found = messages(index, &by_relevance(fuzzy("timeout"))).await;
     assert_eq!(found.len(), 3);
     assert_eq!(found[0], exact);
@@ -448,10 +351,7 @@ async fn exact_hits_come_first_by_relevance(index: &dyn Index) {
 async fn relevance_has_no_cursor_and_ties_come_newest_first(index: &dyn Index) {
     let noon = at("2024-06-14T12:00:00Z");
     add(index, &series(5, noon)).await;
-    let query = SearchQuery {
-        limit: 2,
-        ..by_relevance(text("number"))
-    };
+    let query = SearchQuery { limit: 2, ..by_relevance(text("number")) };
     let hits = index.search(&query).await.unwrap();
     assert_eq!((hits.total, hits.next_cursor), (5, None));
     assert_eq!(messages(index, &query).await, ["number 4", "number 3"]);
@@ -479,13 +379,7 @@ async fn entries_come_back_as_they_were_added(index: &dyn Index) {
         entry(&json!({"service": "s", "message": "m", "timestamp": "9999-12-31T23:59:59.999999Z"})),
     ];
     add(index, &entries).await;
-    let hits = index
-        .search(&SearchQuery {
-            text: None,
-            ..text("")
-        })
-        .await
-        .unwrap();
+    let hits = index.search(&SearchQuery { text: None, ..text("") }).await.unwrap();
     let mut found: Vec<Vec<u8>> = hits.entries.iter().map(LogEntry::to_json).collect();
     let mut added: Vec<Vec<u8>> = entries.iter().map(LogEntry::to_json).collect();
     found.sort_unstable();

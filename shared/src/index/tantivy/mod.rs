@@ -57,10 +57,7 @@ impl TantivyIndex {
             Parts::open(&folder).with_context(|| format!("opening the index {}", folder.display()))
         });
         let cores = available_parallelism().map_or(1, usize::from);
-        Ok(Self {
-            parts: Arc::new(parts.await??),
-            searches: Arc::new(Semaphore::new(cores)),
-        })
+        Ok(Self { parts: Arc::new(parts.await??), searches: Arc::new(Semaphore::new(cores)) })
     }
 }
 
@@ -89,12 +86,7 @@ impl Index for TantivyIndex {
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
-        let permit = self
-            .searches
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(unavailable)?;
+        let permit = self.searches.clone().acquire_owned().await.map_err(unavailable)?;
         let (parts, query) = (self.parts.clone(), query.clone());
         let search = spawn_blocking(move || {
             let _permit = permit;
@@ -122,11 +114,7 @@ impl Parts {
             .reload_policy(ReloadPolicy::Manual)
             .doc_store_cache_num_blocks(CACHED_BLOCKS)
             .try_into()?;
-        Ok(Self {
-            writer: Writer::new(index, reader.clone(), fields),
-            fields,
-            reader,
-        })
+        Ok(Self { writer: Writer::new(index, reader.clone(), fields), fields, reader })
     }
 
     fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
@@ -155,9 +143,7 @@ impl Parts {
 
     fn entry(&self, searcher: &Searcher, address: DocAddress) -> Result<LogEntry> {
         let document: TantivyDocument = searcher.doc(address).map_err(failed)?;
-        let json = document
-            .get_first(self.fields.entry)
-            .and_then(|value| value.as_bytes());
+        let json = document.get_first(self.fields.entry).and_then(|value| value.as_bytes());
         LogEntry::from_json(json.unwrap_or_default()).map_err(unavailable)
     }
 }
@@ -165,10 +151,9 @@ impl Parts {
 /// Sorts what tantivy says. All but a wrong argument is about the folder: no room, no right, broken.
 fn failed(error: TantivyError) -> Error {
     match error {
-        TantivyError::InvalidArgument(_) => Error::Rejected {
-            service: SERVICE,
-            source: error.into(),
-        },
+        TantivyError::InvalidArgument(_) => {
+            Error::Rejected { service: SERVICE, source: error.into() }
+        }
         _ => unavailable(error),
     }
 }
@@ -179,10 +164,7 @@ fn stopped(error: JoinError) -> Error {
 }
 
 fn unavailable(source: impl Into<Source>) -> Error {
-    Error::Unavailable {
-        service: SERVICE,
-        source: source.into(),
-    }
+    Error::Unavailable { service: SERVICE, source: source.into() }
 }
 
 #[cfg(test)]
@@ -208,11 +190,7 @@ mod tests {
     }
 
     async fn everything(index: &TantivyIndex) -> Vec<String> {
-        let query = SearchQuery {
-            sort: Sort::Oldest,
-            limit: 100,
-            ..SearchQuery::default()
-        };
+        let query = SearchQuery { sort: Sort::Oldest, limit: 100, ..SearchQuery::default() };
         let hits = index.search(&query).await.unwrap();
         hits.entries.into_iter().map(|hit| hit.message).collect()
     }

@@ -66,12 +66,7 @@ impl Page {
         };
         page.behind = query.cursor.map(|Cursor { timestamp, id }| {
             let (high, low) = halves(id);
-            [
-                0,
-                page.order(micros(timestamp)),
-                page.order(high),
-                page.order(low),
-            ]
+            [0, page.order(micros(timestamp)), page.order(high), page.order(low)]
         });
         page
     }
@@ -95,11 +90,7 @@ impl Page {
                 Sort::Oldest => [0, !earliest, u64::MAX, u64::MAX],
                 Sort::Relevance => [u64::MAX; 4],
             };
-            segments.push(Segment {
-                best,
-                ordinal,
-                columns,
-            });
+            segments.push(Segment { best, ordinal, columns });
         }
         segments.sort_unstable_by_key(|segment| std::cmp::Reverse(segment.best));
         Ok(segments)
@@ -138,11 +129,7 @@ impl Page {
         self.total += 1;
         let time = self.order(segment.columns.timestamp(doc));
         // Most hits end here, before their id is read.
-        if self
-            .first
-            .threshold
-            .is_some_and(|last| [score, time] < [last[0], last[1]])
-        {
+        if self.first.threshold.is_some_and(|last| [score, time] < [last[0], last[1]]) {
             return;
         }
         let (high, low) = segment.columns.id(doc);

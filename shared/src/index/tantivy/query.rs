@@ -57,29 +57,18 @@ pub(super) fn build(fields: &Fields, query: &SearchQuery) -> tantivy::Result<Par
 }
 
 fn exactly(field: Field, value: &str) -> Part {
-    let term = TermQuery::new(
-        Term::from_field_text(field, value),
-        IndexRecordOption::Basic,
-    );
+    let term = TermQuery::new(Term::from_field_text(field, value), IndexRecordOption::Basic);
     // A filter says nothing about how well a hit matches.
     Box::new(ConstScoreQuery::new(Box::new(term), 0.0))
 }
 
 fn time_range(field: Field, query: &SearchQuery) -> Part {
-    if query
-        .from
-        .zip(query.to)
-        .is_some_and(|(from, to)| from >= to)
-    {
+    if query.from.zip(query.to).is_some_and(|(from, to)| from >= to) {
         return Box::new(EmptyQuery);
     }
     let term = |time| Term::from_field_u64(field, micros(time));
-    let from = query
-        .from
-        .map_or(Bound::Unbounded, |from| Bound::Included(term(from)));
-    let to = query
-        .to
-        .map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
+    let from = query.from.map_or(Bound::Unbounded, |from| Bound::Included(term(from)));
+    let to = query.to.map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
     Box::new(RangeQuery::new(from, to))
 }
 
@@ -164,11 +153,7 @@ mod tests {
 
     fn query(text: &str, fuzzy: bool) -> String {
         let (_, fields) = Fields::with_schema();
-        let query = SearchQuery {
-            text: Some(text.to_owned()),
-            fuzzy,
-            ..SearchQuery::default()
-        };
+        let query = SearchQuery { text: Some(text.to_owned()), fuzzy, ..SearchQuery::default() };
         format!("{:?}", build(&fields, &query))
     }
 

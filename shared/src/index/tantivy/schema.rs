@@ -99,9 +99,7 @@ pub(super) fn tokenizers() -> TokenizerManager {
 
 /// What cuts the words of a query. It drops none: a word too long to be indexed finds nothing.
 pub(super) fn query_analyzer() -> TextAnalyzer {
-    TextAnalyzer::builder(SimpleTokenizer::default())
-        .filter(LowerCaser)
-        .build()
+    TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).build()
 }
 
 /// The timestamp as the index holds it.

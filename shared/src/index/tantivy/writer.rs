@@ -35,13 +35,7 @@ pub(super) struct Writer {
 impl Writer {
     /// A writer that opens the folder for writing with the first batch.
     pub(super) fn new(index: Index, reader: IndexReader, fields: Fields) -> Self {
-        Self {
-            index,
-            reader,
-            fields,
-            slot: Mutex::new(None),
-            has_failed: AtomicBool::new(false),
-        }
+        Self { index, reader, fields, slot: Mutex::new(None), has_failed: AtomicBool::new(false) }
     }
 
     /// Whether the last batch could not be added.
@@ -122,10 +116,7 @@ fn new_entries<'a>(
     entries: &'a [LogEntry],
 ) -> tantivy::Result<Vec<&'a LogEntry>> {
     let mut seen = HashSet::with_capacity(entries.len());
-    let mut fresh: Vec<&LogEntry> = entries
-        .iter()
-        .filter(|entry| seen.insert(entry.id))
-        .collect();
+    let mut fresh: Vec<&LogEntry> = entries.iter().filter(|entry| seen.insert(entry.id)).collect();
     for segment in searcher.segment_readers() {
         let columns = Columns::of(segment)?;
         let mut known = HashSet::new();

@@ -29,6 +29,8 @@ pub mod limiter;
 pub mod log_entry;
 pub mod queue;
 pub mod search;
+#[cfg(feature = "embedded")]
+mod sqlite;
 pub mod store;
 pub mod telemetry;
 

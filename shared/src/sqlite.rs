@@ -42,10 +42,7 @@ pub(crate) async fn open(url: &Url, tables: &Migrator) -> anyhow::Result<(Writer
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options.clone());
-    let writer = Writer {
-        options,
-        idle: Some(connection),
-    };
+    let writer = Writer { options, idle: Some(connection) };
     Ok((writer, readers))
 }
 
@@ -116,14 +113,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = open_in(&directory).await;
         let mut connection = writer.take().await.unwrap();
-        let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
-        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
+        let journal: String =
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut connection).await.unwrap();
+        let synchronous: i64 =
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await.unwrap();
         assert_eq!((journal.as_str(), synchronous), ("wal", 2));
     }
 
@@ -138,10 +131,8 @@ mod tests {
             .unwrap();
         drop(connection);
         let mut connection = writer.take().await.unwrap();
-        let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM t")
-            .fetch_one(&mut connection)
-            .await
-            .unwrap();
+        let rows: i64 =
+            sqlx::query_scalar("SELECT COUNT(*) FROM t").fetch_one(&mut connection).await.unwrap();
         assert_eq!(rows, 0);
     }
 

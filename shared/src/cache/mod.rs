@@ -38,10 +38,7 @@ pub trait Cache: Ready {
 ///
 /// # Errors
 /// When the scheme is unknown.
-#[expect(
-    clippy::unused_async,
-    reason = "a cache that is a service is connected to"
-)]
+#[expect(clippy::unused_async, reason = "a cache that is a service is connected to")]
 pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]

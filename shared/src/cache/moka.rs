@@ -72,10 +72,7 @@ mod tests {
     async fn the_cache_does_not_outgrow_its_bytes() {
         let cache = MokaCache::new(Duration::from_mins(1));
         let arrival = Arrival::new(Timestamp::now());
-        let json = format!(
-            r#"{{"service":"a","message":"{}"}}"#,
-            "m".repeat(1024 * 1024)
-        );
+        let json = format!(r#"{{"service":"a","message":"{}"}}"#, "m".repeat(1024 * 1024));
         for position in 0..100 {
             let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
             let entry = new.arrive(&arrival, position).unwrap();

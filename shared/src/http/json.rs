@@ -26,9 +26,7 @@ impl<T: Type> Payload for Json<T> {
 impl<T: Serialize + Send> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(body) => Response::builder()
-                .content_type("application/json")
-                .body(body),
+            Ok(body) => Response::builder().content_type("application/json").body(body),
             Err(error) => {
                 tracing::error!(%error, "an answer has no JSON form");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -61,9 +61,7 @@ impl<C: Clock + Send + Sync> Limiter for GovernorLimiter<C> {
     async fn try_acquire(&self, client: &str) -> Result<Decision> {
         self.sweep_now_and_then();
         Ok(match self.buckets.check_key(&client.to_owned()) {
-            Ok(bucket) => Decision::Allowed {
-                remaining: bucket.remaining_burst_capacity(),
-            },
+            Ok(bucket) => Decision::Allowed { remaining: bucket.remaining_burst_capacity() },
             Err(refused) => Decision::Refused {
                 retry_after: refused.wait_time_from(self.buckets.clock().now()),
             },

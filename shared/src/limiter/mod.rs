@@ -56,10 +56,7 @@ pub trait Limiter: Ready {
 ///
 /// # Errors
 /// When the scheme is unknown.
-#[expect(
-    clippy::unused_async,
-    reason = "a limiter that is a service is connected to"
-)]
+#[expect(clippy::unused_async, reason = "a limiter that is a service is connected to")]
 pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limiter>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]

@@ -50,35 +50,16 @@ impl<'de> Deserialize<'de> for Level {
 /// The synonyms of syslog (RFC 5424), Android, java.util.logging and the common loggers.
 fn canonical(text: &str) -> Option<&'static str> {
     const NAMES: [(&str, &[&str]); 6] = [
-        (
-            "INFO",
-            &["", "info", "i", "information", "informational", "notice"],
-        ),
+        ("INFO", &["", "info", "i", "information", "informational", "notice"]),
         ("ERROR", &["error", "err", "e", "severe"]),
         ("WARN", &["warn", "warning", "w"]),
         ("DEBUG", &["debug", "d", "dbg", "fine"]),
         ("TRACE", &["trace", "t", "v", "verbose", "finest"]),
-        (
-            "FATAL",
-            &[
-                "fatal",
-                "f",
-                "crit",
-                "critical",
-                "alert",
-                "emerg",
-                "emergency",
-                "panic",
-            ],
-        ),
+        ("FATAL", &["fatal", "f", "crit", "critical", "alert", "emerg", "emergency", "panic"]),
     ];
     NAMES
         .iter()
-        .find(|(_, synonyms)| {
-            synonyms
-                .iter()
-                .any(|synonym| text.eq_ignore_ascii_case(synonym))
-        })
+        .find(|(_, synonyms)| synonyms.iter().any(|synonym| text.eq_ignore_ascii_case(synonym)))
         .map(|(name, _)| *name)
 }
 
@@ -110,16 +91,7 @@ mod tests {
     #[test]
     fn reading_a_level_again_does_not_change_it() {
         let cut_at_a_space = format!("{} b", "a".repeat(31));
-        for text in [
-            &*cut_at_a_space,
-            "ſevere",
-            "ı",
-            "ŉ",
-            "ǆ",
-            "Ω ",
-            "\u{0}",
-            "audit",
-        ] {
+        for text in [&*cut_at_a_space, "ſevere", "ı", "ŉ", "ǆ", "Ω ", "\u{0}", "audit"] {
             let level = Level::parse(text);
             assert_eq!(Level::parse(level.as_str()), level, "{text}");
         }

@@ -54,11 +54,7 @@ pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
         reader,
         polled: Mutex::new(0),
     });
-    Ok(Queue {
-        producer: queue.clone(),
-        consumer: queue.clone(),
-        dead_letters: queue,
-    })
+    Ok(Queue { producer: queue.clone(), consumer: queue.clone(), dead_letters: queue })
 }
 
 fn max_bytes(url: &Url) -> anyhow::Result<u64> {
@@ -97,10 +93,7 @@ impl SqliteQueue {
         .await?;
         let now = Timestamp::now();
         for record in records {
-            let source = Source {
-                partition: PARTITION,
-                offset: record.try_get(0)?,
-            };
+            let source = Source { partition: PARTITION, offset: record.try_get(0)? };
             batch.push_record(source, record.try_get(1)?, now);
         }
         Ok(batch)
@@ -135,9 +128,7 @@ impl Ready for SqliteQueue {
             return Err(unavailable("the writer has stopped"));
         }
         let row = sqlx::query("SELECT 1 FROM records LIMIT 1");
-        row.fetch_optional(&self.reader)
-            .await
-            .map_err(unavailable)?;
+        row.fetch_optional(&self.reader).await.map_err(unavailable)?;
         Ok(())
     }
 }
@@ -146,9 +137,7 @@ impl Ready for SqliteQueue {
 impl Producer for SqliteQueue {
     async fn publish(&self, records: Vec<Record>) -> Result<()> {
         let written = self.writer.write(Change::Publish(records));
-        timeout(PUBLISH_TIMEOUT, written)
-            .await
-            .map_err(unavailable)?
+        timeout(PUBLISH_TIMEOUT, written).await.map_err(unavailable)?
     }
 }
 
@@ -192,17 +181,15 @@ impl DeadLetters for SqliteQueue {
         .await
         .map_err(unavailable)?;
         let letters =
-            letters
-                .into_iter()
-                .map(|(place, line, reason, partition, offset, micros)| {
-                    let letter = DeadLetter {
-                        line,
-                        reason,
-                        source: Source { partition, offset },
-                        time: Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX),
-                    };
-                    (place, letter)
-                });
+            letters.into_iter().map(|(place, line, reason, partition, offset, micros)| {
+                let letter = DeadLetter {
+                    line,
+                    reason,
+                    source: Source { partition, offset },
+                    time: Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX),
+                };
+                (place, letter)
+            });
         Ok(letters.collect())
     }
 
@@ -213,10 +200,7 @@ impl DeadLetters for SqliteQueue {
 
 /// Whatever SQLite says, the next try may go well: there is room again, or the disk is back.
 fn unavailable(source: impl Into<Cause>) -> Error {
-    Error::Unavailable {
-        service: "queue",
-        source: source.into(),
-    }
+    Error::Unavailable { service: "queue", source: source.into() }
 }
 
 #[cfg(test)]
@@ -231,9 +215,7 @@ mod tests {
 
     fn url(directory: &TempDir, query: &str) -> Url {
         let path = directory.path().join("queue.db");
-        format!("sqlite://{}{query}", path.display())
-            .parse()
-            .unwrap()
+        format!("sqlite://{}{query}", path.display()).parse().unwrap()
     }
 
     fn record(bytes: usize) -> Record {
@@ -268,10 +250,7 @@ mod tests {
                 panic!("{query} was taken");
             };
             let error = format!("{error:#}");
-            assert!(
-                error.contains("QUEUE_URL") && error.contains(what),
-                "{error}"
-            );
+            assert!(error.contains("QUEUE_URL") && error.contains(what), "{error}");
         }
     }
 
@@ -325,10 +304,7 @@ mod tests {
         let (mut file, reader) = sqlite::open(&url, &TABLES).await.unwrap();
         let mut connection = file.take().await.unwrap();
         // The limit is the connection's: it stands for a disk on which there is room later.
-        sqlx::raw_sql("PRAGMA max_page_count = 20")
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        sqlx::raw_sql("PRAGMA max_page_count = 20").execute(&mut connection).await.unwrap();
         file.put_back(connection);
         let queue = SqliteQueue {
             writer: GroupWriter::start(file, 3_000_000, 0),
@@ -337,13 +313,7 @@ mod tests {
         };
         let two = vec![record(100), record(1_000_000)];
         let error = queue.publish(two).await.unwrap_err();
-        assert!(matches!(
-            error,
-            Error::Unavailable {
-                service: "queue",
-                ..
-            }
-        ));
+        assert!(matches!(error, Error::Unavailable { service: "queue", .. }));
         // Had the refused bytes stayed counted, this would be too much.
         let two = vec![record(200), record(2_500_000)];
         queue.publish(two).await.unwrap();

@@ -26,10 +26,7 @@ const ROWS: usize = 100;
 pub(super) async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     ensure!(url.query().is_none(), "a SQLite store has no settings");
     let (writer, readers) = sqlite::open(url, &TABLES).await?;
-    Ok(Arc::new(SqliteStore {
-        writer: Mutex::new(writer),
-        readers,
-    }))
+    Ok(Arc::new(SqliteStore { writer: Mutex::new(writer), readers }))
 }
 
 struct SqliteStore {
@@ -41,9 +38,7 @@ struct SqliteStore {
 impl Ready for SqliteStore {
     async fn ready(&self) -> Result<()> {
         let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
-        row.fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?;
+        row.fetch_optional(&self.readers).await.map_err(unavailable)?;
         Ok(())
     }
 }
@@ -70,10 +65,7 @@ impl Store for SqliteStore {
             .await
             .map_err(unavailable)?;
         let entry = row.as_ref().map(read).transpose();
-        entry.map_err(|source| Error::Rejected {
-            service: "store",
-            source,
-        })
+        entry.map_err(|source| Error::Rejected { service: "store", source })
     }
 }
 
@@ -109,10 +101,9 @@ async fn insert_each(
     for (row, entry) in rows.iter().enumerate() {
         match insert_rows(connection, std::slice::from_ref(entry)).await {
             Ok(()) => {}
-            Err(error) if is_about_a_row(&error) => refused.push(Refused {
-                index: before + row,
-                reason: error.to_string(),
-            }),
+            Err(error) if is_about_a_row(&error) => {
+                refused.push(Refused { index: before + row, reason: error.to_string() })
+            }
             Err(error) => return Err(error),
         }
     }
@@ -168,10 +159,7 @@ fn is_about_a_row(error: &sqlx::Error) -> bool {
 }
 
 fn unavailable(error: sqlx::Error) -> Error {
-    Error::Unavailable {
-        service: "store",
-        source: error.into(),
-    }
+    Error::Unavailable { service: "store", source: error.into() }
 }
 
 #[cfg(test)]
@@ -226,13 +214,7 @@ mod tests {
         let (store, _directory) = store_after("PRAGMA max_page_count = 20").await;
         let entries = entries(&vec!["m"; 5000]);
         let error = store.insert(&entries).await.unwrap_err();
-        assert!(matches!(
-            error,
-            Error::Unavailable {
-                service: "store",
-                ..
-            }
-        ));
+        assert!(matches!(error, Error::Unavailable { service: "store", .. }));
         assert!(store.get(entries[0].id).await.unwrap().is_none());
         assert_eq!(store.insert(&entries).await.unwrap(), []);
         assert!(store.get(entries[0].id).await.unwrap().is_some());
@@ -249,12 +231,6 @@ mod tests {
             .await
             .unwrap();
         let error = store.get(entry.id).await.unwrap_err();
-        assert!(matches!(
-            error,
-            Error::Rejected {
-                service: "store",
-                ..
-            }
-        ));
+        assert!(matches!(error, Error::Rejected { service: "store", .. }));
     }
 }

@@ -23,9 +23,7 @@ struct Fresh {
 }
 
 fn memory() -> Fresh {
-    Fresh {
-        url: "memory:".parse().unwrap(),
-    }
+    Fresh { url: "memory:".parse().unwrap() }
 }
 
 impl Fresh {

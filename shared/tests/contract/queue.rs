@@ -47,10 +47,7 @@ struct Fresh {
 fn sqlite() -> Fresh {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/queue.db", directory.path().display());
-    Fresh {
-        url: url.parse().unwrap(),
-        _directory: directory,
-    }
+    Fresh { url: url.parse().unwrap(), _directory: directory }
 }
 
 impl Fresh {
@@ -229,10 +226,7 @@ fn letter(line: &str, offset: i64) -> DeadLetter {
     DeadLetter {
         line: line.into(),
         reason: format!("because of {line}"),
-        source: Source {
-            partition: 0,
-            offset,
-        },
+        source: Source { partition: 0, offset },
         time: Timestamp::parse("2024-06-14T12:00:00.123456Z").unwrap(),
     }
 }

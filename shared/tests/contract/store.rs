@@ -34,10 +34,7 @@ struct Fresh {
 fn sqlite() -> Fresh {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/store.db", directory.path().display());
-    Fresh {
-        url: url.parse().unwrap(),
-        _directory: directory,
-    }
+    Fresh { url: url.parse().unwrap(), _directory: directory }
 }
 
 impl Fresh {
@@ -47,10 +44,7 @@ impl Fresh {
 }
 
 fn with_message(entry: &LogEntry, message: &str) -> LogEntry {
-    LogEntry {
-        message: message.to_owned(),
-        ..entry.clone()
-    }
+    LogEntry { message: message.to_owned(), ..entry.clone() }
 }
 
 async fn an_inserted_entry_is_found(fresh: Fresh) {
@@ -106,21 +100,11 @@ async fn of_two_entries_with_one_id_in_a_batch_the_first_stays(fresh: Fresh) {
 async fn values_at_the_limits_are_kept(fresh: Fresh) {
     let store = fresh.open().await;
     let long = "m".repeat(1024 * 1024);
-    let messages = [
-        "",
-        "\0",
-        "a\0b\0",
-        "🦀 ß \u{10ffff}",
-        "'; DROP TABLE x; --",
-        &long,
-    ];
+    let messages = ["", "\0", "a\0b\0", "🦀 ß \u{10ffff}", "'; DROP TABLE x; --", &long];
     let fields = [
         r#""timestamp":"9999-12-31T23:59:59.999999Z","level":"FATAL""#.to_owned(),
         r#""timestamp":"1970-01-01T00:00:00.000000Z","level":"ÄÖ \u0000 Ü""#.to_owned(),
-        format!(
-            r#""timestamp":"2024-06-14T12:00:00.123456Z","level":"{}""#,
-            "🦀".repeat(32)
-        ),
+        format!(r#""timestamp":"2024-06-14T12:00:00.123456Z","level":"{}""#, "🦀".repeat(32)),
     ];
     let mut batch = entries(messages);
     for field in fields {

@@ -73,10 +73,7 @@ impl GroupWriter {
         let writer = Self {
             requests,
             room: Arc::new(Semaphore::new(GATHER_BYTES as usize)),
-            backlog: Arc::new(Backlog {
-                bytes: AtomicU64::new(waiting),
-                max_bytes,
-            }),
+            backlog: Arc::new(Backlog { bytes: AtomicU64::new(waiting), max_bytes }),
             published: Arc::default(),
         };
         let task = Task {
@@ -99,11 +96,7 @@ impl GroupWriter {
             return Err(unavailable("the queue is full"));
         }
         let (answer, outcome) = oneshot::channel();
-        let request = Request {
-            change,
-            _room: room,
-            answer,
-        };
+        let request = Request { change, _room: room, answer };
         let sent = self.requests.send(request);
         sent.map_err(|_| unavailable("the writer has stopped"))?;
         outcome.await.map_err(unavailable)?.map_err(unavailable)
@@ -132,9 +125,7 @@ impl Backlog {
             let sum = waiting.saturating_add(bytes as u64);
             (sum <= self.max_bytes).then_some(sum)
         };
-        let added = self
-            .bytes
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
+        let added = self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
         added.is_ok()
     }
 
@@ -142,9 +133,7 @@ impl Backlog {
     fn release(&self, bytes: u64) {
         // Another process may have published what is committed here.
         let subtract = |waiting: u64| Some(waiting.saturating_sub(bytes));
-        let _ = self
-            .bytes
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, subtract);
+        let _ = self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, subtract);
     }
 }
 
@@ -236,11 +225,7 @@ async fn insert_records(connection: &mut SqliteConnection, records: &[Record]) -
         insert.push_values(rows, |mut row, record| {
             row.push_bind(record.as_bytes());
         });
-        insert
-            .build()
-            .persistent(false)
-            .execute(&mut *connection)
-            .await?;
+        insert.build().persistent(false).execute(&mut *connection).await?;
     }
     Ok(())
 }

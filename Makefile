@@ -35,4 +35,4 @@ bench: ## measure standalone LogPulse next to its floors (minutes)
 
 .PHONY: openapi
 openapi: ## write openapi/openapi.json anew from the code
-	$(CARGO) run -q -p openapi
+	$(CARGO) run -q -p openapi -- openapi/openapi.json

@@ -30,6 +30,8 @@ pub mod log_entry;
 pub mod process;
 pub mod queue;
 pub mod search;
+#[cfg(feature = "embedded")]
+mod sqlite;
 pub mod store;
 pub mod telemetry;
 #[cfg(feature = "testing")]
@@ -37,3 +39,6 @@ pub mod testing;
 
 pub use error::{Error, Ready};
 pub use log_entry::{Arrival, EntryId, Level, LogEntry, NewLogEntry, Timestamp};
+
+/// The version of LogPulse.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -33,9 +33,9 @@ impl Parts {
         let lock = lock(config)?;
         Ok(Self {
             queue: open_queue(config).await?,
-            store: store::open(&config.store_url()?).await.context("opening the store")?,
-            index: index::open(&config.index_url()?).await.context("opening the index")?,
-            cache: cache::open(&config.cache_url()?, config.cache_ttl).await?,
+            store: store::open(&*config.store_url()?).await.context("opening the store")?,
+            index: index::open(&*config.index_url()?).await.context("opening the index")?,
+            cache: cache::open(&*config.cache_url()?, config.cache_ttl).await?,
             _lock: lock,
         })
     }
@@ -72,7 +72,7 @@ impl Parts {
 /// # Errors
 /// When it cannot be opened.
 pub async fn open_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
-    queue::open(&config.queue_url()?).await.context("opening the queue")
+    queue::open(&*config.queue_url()?).await.context("opening the queue")
 }
 
 /// Opens the limiter; without a URL it is in memory.

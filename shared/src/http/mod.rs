@@ -69,7 +69,7 @@ pub fn endpoint(
     config: &HttpConfig,
     rate_limit: Option<RateLimit>,
     shutdown: &CancellationToken,
-) -> anyhow::Result<impl Endpoint<Output = Response> + 'static> {
+) -> anyhow::Result<impl Endpoint<Output = Response> + use<>> {
     functions.push(health::function(&functions, shutdown.clone()));
     let (operations, routes) = routes::join(functions)?;
     Ok(runtime::Runtime {

@@ -8,57 +8,54 @@ use shared::index::{self, Index};
 use shared::search::{SearchHits, SearchQuery, Sort};
 use shared::{Arrival, Level, LogEntry, Timestamp};
 use tempfile::TempDir;
+use url::Url;
 
-use crate::entries::{arrived, entry, message, series};
+use crate::entries::{arrived, entry, from_json, series};
 
-/// Runs every sentence of the contract on an adapter: a function that makes a fresh index, and what
-/// must be kept for as long as the index is used.
-macro_rules! contract {
-    ($adapter:ident: $($sentence:ident)*) => {
-        mod $adapter {
-            $(
-                #[tokio::test]
-                async fn $sentence() {
-                    let (index, _kept) = super::$adapter().await;
-                    super::$sentence(index.as_ref()).await;
-                }
-            )*
-        }
-    };
-    ($($adapter:ident)*) => {
-        $(contract! { $adapter:
-            an_index_that_was_opened_is_ready
-            an_empty_slice_is_taken
-            an_entry_is_found_by_words_of_its_message_service_and_level
-            every_word_is_required
-            a_word_with_punctuation_matches_its_parts_side_by_side
-            letters_match_in_any_case
-            a_text_without_words_finds_nothing
-            service_and_level_filter_exactly
-            from_is_included_and_to_is_not
-            newest_and_oldest_order_by_timestamp_then_id
-            pages_yield_each_entry_once_while_others_arrive
-            the_last_page_has_no_cursor
-            the_total_counts_every_page_and_stops_at_ten_thousand
-            an_entry_added_twice_is_found_once_and_the_first_stays
-            the_first_of_two_with_one_id_in_a_batch_stays
-            a_fuzzy_word_may_differ_by_its_length
-            a_fuzzy_word_with_punctuation_needs_all_its_parts
-            exact_hits_come_first_by_relevance
-            relevance_has_no_cursor_and_ties_come_newest_first
-            a_huge_word_is_taken_and_the_rest_of_its_entry_is_found
-            entries_come_back_as_they_were_added
-            a_batch_whose_caller_went_away_does_not_break_the_next
-        })*
-    };
+contract! {
+    adapters: [tantivy,],
+    tests: [
+        an_index_that_was_opened_is_ready,
+        an_empty_slice_is_taken,
+        an_entry_is_found_by_words_of_its_message_service_and_level,
+        every_word_is_required,
+        a_word_with_punctuation_matches_its_parts_side_by_side,
+        letters_match_in_any_case,
+        a_text_without_words_finds_nothing,
+        service_and_level_filter_exactly,
+        from_is_included_and_to_is_not,
+        newest_and_oldest_order_by_timestamp_then_id,
+        pages_yield_each_entry_once_while_others_arrive,
+        the_last_page_has_no_cursor,
+        the_total_counts_every_page_and_stops_at_ten_thousand,
+        an_entry_added_twice_is_found_once_and_the_first_stays,
+        the_first_of_two_with_one_id_in_a_batch_stays,
+        a_fuzzy_word_may_differ_by_its_length,
+        a_fuzzy_word_with_punctuation_needs_all_its_parts,
+        exact_hits_come_first_by_relevance,
+        relevance_has_no_cursor_and_ties_come_newest_first,
+        a_huge_word_is_taken_and_the_rest_of_its_entry_is_found,
+        entries_come_back_as_they_were_added,
+        a_batch_whose_caller_went_away_does_not_break_the_next,
+    ]
 }
 
-contract!(tantivy);
+/// An index that nobody used before.
+struct Fresh {
+    url: Url,
+    _directory: TempDir,
+}
 
-async fn tantivy() -> (Arc<dyn Index>, TempDir) {
-    let folder = TempDir::new().unwrap();
-    let url = format!("tantivy://{}/index", folder.path().display());
-    (index::open(&url.parse().unwrap()).await.unwrap(), folder)
+fn tantivy() -> Fresh {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("tantivy://{}/index", directory.path().display());
+    Fresh { url: url.parse().unwrap(), _directory: directory }
+}
+
+impl Fresh {
+    async fn open(&self) -> Arc<dyn Index> {
+        index::open(&self.url).await.unwrap()
+    }
 }
 
 /// Adds entries that are all new, and waits until they are found.
@@ -105,38 +102,48 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-async fn an_index_that_was_opened_is_ready(index: &dyn Index) {
+async fn an_index_that_was_opened_is_ready(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     assert!(index.ready().await.is_ok());
-    add(index, &[message("one")]).await;
+    add(index, &[entry("one")]).await;
     assert!(index.ready().await.is_ok());
 }
 
-async fn an_empty_slice_is_taken(index: &dyn Index) {
+async fn an_empty_slice_is_taken(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     assert_eq!(index.add(&[]).await.unwrap(), []);
     assert_eq!(total(index).await, 0);
 }
 
-async fn an_entry_is_found_by_words_of_its_message_service_and_level(index: &dyn Index) {
+async fn an_entry_is_found_by_words_of_its_message_service_and_level(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let json = json!({"service": "payment-service", "level": "error", "message": "card declined"});
-    add(index, &[entry(&json), message("all is well")]).await;
+    add(index, &[from_json(&json), entry("all is well")]).await;
     for words in ["declined", "card declined", "payment", "payment-service", "ERROR", "error card"]
     {
         assert_eq!(messages(index, &text(words)).await, ["card declined"], "{words}");
     }
 }
 
-async fn every_word_is_required(index: &dyn Index) {
-    add(index, &[message("alpha beta"), message("alpha gamma")]).await;
+async fn every_word_is_required(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
+    add(index, &[entry("alpha beta"), entry("alpha gamma")]).await;
     assert_eq!(messages(index, &text("beta alpha")).await, ["alpha beta"]);
     assert_eq!(messages(index, &text(" alpha\t-  gamma\n")).await, ["alpha gamma"]);
     assert!(messages(index, &text("beta gamma")).await.is_empty());
     assert!(messages(index, &text("alp")).await.is_empty());
 }
 
-async fn a_word_with_punctuation_matches_its_parts_side_by_side(index: &dyn Index) {
+async fn a_word_with_punctuation_matches_its_parts_side_by_side(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let addressed = "from 10.251.73.220:50010 to 10.0.0.1, blk_38865049064139660";
     let json = json!({"service": "side", "level": "by", "message": "side ends with payment"});
-    add(index, &[message(addressed), message("10 251 and 73 220"), entry(&json)]).await;
+    add(index, &[entry(addressed), entry("10 251 and 73 220"), from_json(&json)]).await;
     for word in ["10.251.73.220:50010", "blk_38865049064139660", "251.73", "(10.0.0.1)"] {
         assert_eq!(messages(index, &text(word)).await, [addressed], "{word}");
     }
@@ -147,22 +154,28 @@ async fn a_word_with_punctuation_matches_its_parts_side_by_side(index: &dyn Inde
     }
 }
 
-async fn letters_match_in_any_case(index: &dyn Index) {
-    add(index, &[message("Überlauf in PacketResponder")]).await;
+async fn letters_match_in_any_case(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
+    add(index, &[entry("Überlauf in PacketResponder")]).await;
     for words in ["packetresponder", "PACKETRESPONDER", "überlauf", "ÜBERLAUF"] {
         assert_eq!(messages(index, &text(words)).await.len(), 1, "{words}");
     }
 }
 
-async fn a_text_without_words_finds_nothing(index: &dyn Index) {
-    add(index, &[message("- ! ... one")]).await;
+async fn a_text_without_words_finds_nothing(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
+    add(index, &[entry("- ! ... one")]).await;
     for words in ["", " ", "-", "... !"] {
         assert!(messages(index, &text(words)).await.is_empty(), "{words:?}");
         assert!(messages(index, &fuzzy(words)).await.is_empty(), "{words:?}");
     }
 }
 
-async fn service_and_level_filter_exactly(index: &dyn Index) {
+async fn service_and_level_filter_exactly(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let arrival = Arrival::new(Timestamp::now());
     let of = |position: u32, service: &str, level: &str, message: &str| {
         let json = json!({"service": service, "level": level, "message": message});
@@ -191,7 +204,9 @@ async fn service_and_level_filter_exactly(index: &dyn Index) {
     assert_eq!(messages(index, &both).await, ["one"]);
 }
 
-async fn from_is_included_and_to_is_not(index: &dyn Index) {
+async fn from_is_included_and_to_is_not(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let first = at("2024-06-14T12:00:00.000001Z");
     add(index, &series(3, first)).await;
     let between = |from: Option<&str>, to: Option<&str>| SearchQuery {
@@ -213,7 +228,9 @@ async fn from_is_included_and_to_is_not(index: &dyn Index) {
     }
 }
 
-async fn newest_and_oldest_order_by_timestamp_then_id(index: &dyn Index) {
+async fn newest_and_oldest_order_by_timestamp_then_id(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let arrival = Arrival::new(Timestamp::now());
     let of = |position: u32, time: &str| {
         let json = json!({"service": "a", "message": format!("m{position}"), "timestamp": time});
@@ -229,7 +246,9 @@ async fn newest_and_oldest_order_by_timestamp_then_id(index: &dyn Index) {
     assert_eq!(messages(index, &newest).await, ["m1", "m3", "m2", "m0"]);
 }
 
-async fn pages_yield_each_entry_once_while_others_arrive(index: &dyn Index) {
+async fn pages_yield_each_entry_once_while_others_arrive(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let entries = series(250, at("2024-06-14T12:00:00Z"));
     for batch in entries.chunks(70) {
         add(index, batch).await;
@@ -261,7 +280,9 @@ async fn pages_yield_each_entry_once_while_others_arrive(index: &dyn Index) {
     }
 }
 
-async fn the_last_page_has_no_cursor(index: &dyn Index) {
+async fn the_last_page_has_no_cursor(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     add(index, &series(4, at("2024-06-14T12:00:00Z"))).await;
     let mut query = SearchQuery { limit: 2, ..text("number") };
     let first = index.search(&query).await.unwrap();
@@ -271,7 +292,9 @@ async fn the_last_page_has_no_cursor(index: &dyn Index) {
     assert_eq!((last.entries.len(), last.next_cursor), (2, None));
 }
 
-async fn the_total_counts_every_page_and_stops_at_ten_thousand(index: &dyn Index) {
+async fn the_total_counts_every_page_and_stops_at_ten_thousand(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let entries = series(10_050, at("2024-06-14T12:00:00Z"));
     add(index, &entries[..10_000]).await;
     let mut query = SearchQuery { limit: 10, ..text("number") };
@@ -289,31 +312,37 @@ async fn the_total_counts_every_page_and_stops_at_ten_thousand(index: &dyn Index
     }
 }
 
-async fn an_entry_added_twice_is_found_once_and_the_first_stays(index: &dyn Index) {
+async fn an_entry_added_twice_is_found_once_and_the_first_stays(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let entries = series(600, at("2024-06-14T12:00:00Z"));
     add(index, &entries).await;
     let mut changed = entries[299].clone();
     "changed".clone_into(&mut changed.message);
     index.add(&[changed]).await.unwrap();
-    add(index, &[message("later")]).await;
+    add(index, &[entry("later")]).await;
     index.add(&entries).await.unwrap();
-    add(index, &[message("last")]).await;
+    add(index, &[entry("last")]).await;
     assert_eq!(total(index).await, 602);
     assert_eq!(messages(index, &text("299")).await, ["number 299"]);
     assert!(messages(index, &text("changed")).await.is_empty());
 }
 
-async fn the_first_of_two_with_one_id_in_a_batch_stays(index: &dyn Index) {
-    let first = message("first");
+async fn the_first_of_two_with_one_id_in_a_batch_stays(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
+    let first = entry("first");
     let second = LogEntry { message: "second".to_owned(), ..first.clone() };
     index.add(&[first, second]).await.unwrap();
-    add(index, &[message("third")]).await;
+    add(index, &[entry("third")]).await;
     let query = SearchQuery { text: None, ..text("") };
     assert_eq!(messages(index, &query).await, ["first", "third"]);
 }
 
-async fn a_fuzzy_word_may_differ_by_its_length(index: &dyn Index) {
-    add(index, &[message("connection timeout at db"), message("disk full")]).await;
+async fn a_fuzzy_word_may_differ_by_its_length(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
+    add(index, &[entry("connection timeout at db"), entry("disk full")]).await;
     for (words, hits) in [
         ("timeout", 1),
         ("timeuot", 1),   // neighbours exchanged
@@ -334,21 +363,27 @@ async fn a_fuzzy_word_may_differ_by_its_length(index: &dyn Index) {
     assert!(messages(index, &text("timeuot")).await.is_empty());
 }
 
-async fn a_fuzzy_word_with_punctuation_needs_all_its_parts(index: &dyn Index) {
-    add(index, &[message("payment-service failed")]).await;
+async fn a_fuzzy_word_with_punctuation_needs_all_its_parts(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
+    add(index, &[entry("payment-service failed")]).await;
     assert_eq!(messages(index, &fuzzy("paymnet-servcie")).await.len(), 1);
     assert!(messages(index, &fuzzy("paymnet-unknown")).await.is_empty());
 }
 
-async fn exact_hits_come_first_by_relevance(index: &dyn Index) {
+async fn exact_hits_come_first_by_relevance(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let exact = "a long message in which the word timeout stands among many others that say little";
-    add(index, &[message(exact), message("timeouts timeout1"), message("timeouts")]).await;
+    add(index, &[entry(exact), entry("timeouts timeout1"), entry("timeouts")]).await;
     let found = messages(index, &by_relevance(fuzzy("timeout"))).await;
     assert_eq!(found.len(), 3);
     assert_eq!(found[0], exact);
 }
 
-async fn relevance_has_no_cursor_and_ties_come_newest_first(index: &dyn Index) {
+async fn relevance_has_no_cursor_and_ties_come_newest_first(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let noon = at("2024-06-14T12:00:00Z");
     add(index, &series(5, noon)).await;
     let query = SearchQuery { limit: 2, ..by_relevance(text("number")) };
@@ -357,9 +392,11 @@ async fn relevance_has_no_cursor_and_ties_come_newest_first(index: &dyn Index) {
     assert_eq!(messages(index, &query).await, ["number 4", "number 3"]);
 }
 
-async fn a_huge_word_is_taken_and_the_rest_of_its_entry_is_found(index: &dyn Index) {
+async fn a_huge_word_is_taken_and_the_rest_of_its_entry_is_found(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let (huge, long) = ("a".repeat(1 << 20), "b".repeat(255));
-    add(index, &[message(&format!("before {huge} after {long}"))]).await;
+    add(index, &[entry(&format!("before {huge} after {long}"))]).await;
     for words in ["before", "after", &long] {
         assert_eq!(messages(index, &text(words)).await.len(), 1, "{words}");
     }
@@ -367,16 +404,20 @@ async fn a_huge_word_is_taken_and_the_rest_of_its_entry_is_found(index: &dyn Ind
     assert!(messages(index, &fuzzy(&"c".repeat(255))).await.is_empty());
 }
 
-async fn entries_come_back_as_they_were_added(index: &dyn Index) {
+async fn entries_come_back_as_they_were_added(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let entries = [
-        message("nul \0, tab \t, line\r\nbreak, \u{7f}\u{fffd}\u{10ffff}"),
-        message("Grüße, 日本語, 🦀🇩🇪, عربى, e\u{301}"),
-        message(""),
-        entry(&json!({
+        entry("nul \0, tab \t, line\r\nbreak, \u{7f}\u{fffd}\u{10ffff}"),
+        entry("Grüße, 日本語, 🦀🇩🇪, عربى, e\u{301}"),
+        entry(""),
+        from_json(&json!({
             "service": "🦀", "level": "audit", "message": "m", "timestamp": "1970-01-01T00:00:00Z",
             "attributes": {"b": 1.10, "a": [null, {"x": "\u{0}"}]}, "trace_id": "4bf9", "span_id": "00f0",
         })),
-        entry(&json!({"service": "s", "message": "m", "timestamp": "9999-12-31T23:59:59.999999Z"})),
+        from_json(
+            &json!({"service": "s", "message": "m", "timestamp": "9999-12-31T23:59:59.999999Z"}),
+        ),
     ];
     add(index, &entries).await;
     let hits = index.search(&SearchQuery { text: None, ..text("") }).await.unwrap();
@@ -387,11 +428,13 @@ async fn entries_come_back_as_they_were_added(index: &dyn Index) {
     assert_eq!(found, added);
 }
 
-async fn a_batch_whose_caller_went_away_does_not_break_the_next(index: &dyn Index) {
+async fn a_batch_whose_caller_went_away_does_not_break_the_next(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
     let entries = series(1000, at("2024-06-14T12:00:00Z"));
     let gone = tokio::time::timeout(Duration::from_millis(1), index.add(&entries)).await;
     drop(gone);
     index.add(&entries).await.unwrap();
-    add(index, &[message("last")]).await;
+    add(index, &[entry("last")]).await;
     assert_eq!(total(index).await, 1001);
 }

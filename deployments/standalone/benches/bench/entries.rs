@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Entries of a batch.
-pub const BATCH: usize = 1000;
+pub(crate) const BATCH: usize = 1000;
 
 const SERVICES: [&str; 8] =
     ["payment", "gateway", "auth-service", "hdfs", "scheduler", "mailer", "search-api", "billing"];
@@ -11,14 +11,14 @@ const SERVICES: [&str; 8] =
 const LEVELS: [&str; 8] = ["INFO", "INFO", "INFO", "INFO", "DEBUG", "WARN", "notice", "ERROR"];
 
 /// A small generator of numbers that look random and are the same in every run.
-pub struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    pub fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -27,7 +27,7 @@ impl Numbers {
 }
 
 /// The JSON of one entry, about 230 bytes.
-pub fn entry(numbers: &mut Numbers) -> String {
+pub(crate) fn entry(numbers: &mut Numbers) -> String {
     let service = SERVICES[numbers.below(8) as usize];
     let level = LEVELS[numbers.below(8) as usize];
     let mut message = String::new();
@@ -54,7 +54,7 @@ pub fn entry(numbers: &mut Numbers) -> String {
 }
 
 /// A batch of entries as NDJSON.
-pub fn batch(seed: u64, entries: usize) -> Vec<u8> {
+pub(crate) fn batch(seed: u64, entries: usize) -> Vec<u8> {
     let mut numbers = Numbers::new(seed + 1);
     let lines: Vec<String> = (0..entries).map(|_| entry(&mut numbers)).collect();
     lines.join("\n").into_bytes()

@@ -16,7 +16,7 @@ async fn swallow(body: Vec<u8>) -> (StatusCode, String) {
 }
 
 /// Serves the bare handler until it is killed, and prints its address.
-pub async fn serve() {
+pub(crate) async fn serve() {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a free port");
     let address = acceptor.local_addr()[0].to_string();
     println!("listening on http://{}", address.trim_start_matches("socket://"));
@@ -25,7 +25,7 @@ pub async fn serve() {
 }
 
 /// Documents a second of bare tantivy: one thread, the same fields, a commit every 5,000.
-pub fn tantivy_per_second(entries: usize) -> f64 {
+pub(crate) fn tantivy_per_second(entries: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a folder");
     let mut schema = Schema::builder();
     let text = schema.add_text_field("text", TEXT);

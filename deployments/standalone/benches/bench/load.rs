@@ -8,10 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The bytes of a request.
-pub type Request = Arc<Vec<u8>>;
+pub(crate) type Request = Arc<Vec<u8>>;
 
 /// A batch of NDJSON as a request.
-pub fn post_batch(body: &[u8]) -> Request {
+pub(crate) fn post_batch(body: &[u8]) -> Request {
     let head = format!(
         "POST /logs/batch HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -20,7 +20,7 @@ pub fn post_batch(body: &[u8]) -> Request {
 }
 
 /// A single entry as a request.
-pub fn post_entry(body: &str) -> Request {
+pub(crate) fn post_entry(body: &str) -> Request {
     let head = format!(
         "POST /logs HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -29,25 +29,25 @@ pub fn post_entry(body: &str) -> Request {
 }
 
 /// A path to get as a request.
-pub fn get(path: &str) -> Request {
+pub(crate) fn get(path: &str) -> Request {
     Arc::new(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes())
 }
 
 /// A kept connection.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    pub async fn open(address: &str) -> Self {
+    pub(crate) async fn open(address: &str) -> Self {
         let stream = TcpStream::connect(address).await.expect("the server takes connections");
         stream.set_nodelay(true).expect("a socket option");
         Self { stream, buffer: Vec::new() }
     }
 
     /// Sends a request; answers the status and the body.
-    pub async fn send(&mut self, request: &[u8]) -> (u16, String) {
+    pub(crate) async fn send(&mut self, request: &[u8]) -> (u16, String) {
         self.stream.write_all(request).await.expect("the server reads");
         self.buffer.clear();
         let head_end = loop {
@@ -77,25 +77,25 @@ fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 /// What a run of requests took.
-pub struct Run {
-    pub elapsed: Duration,
+pub(crate) struct Run {
+    pub(crate) elapsed: Duration,
     latencies: Vec<Duration>,
 }
 
 impl Run {
-    pub fn per_second(&self, things: usize) -> f64 {
+    pub(crate) fn per_second(&self, things: usize) -> f64 {
         things as f64 / self.elapsed.as_secs_f64()
     }
 
     /// The latency that `share` (0 to 1) of the requests did not exceed, in milliseconds.
-    pub fn percentile(&self, share: f64) -> f64 {
+    pub(crate) fn percentile(&self, share: f64) -> f64 {
         let last = self.latencies.len() - 1;
         self.latencies[(last as f64 * share).round() as usize].as_secs_f64() * 1000.0
     }
 }
 
 /// Sends all requests over so many connections, each waiting for its answer; all must succeed.
-pub async fn drive(address: &str, connections: usize, requests: Vec<Request>) -> Run {
+pub(crate) async fn drive(address: &str, connections: usize, requests: Vec<Request>) -> Run {
     let queue = Arc::new(Mutex::new(VecDeque::from(requests)));
     let started = Instant::now();
     let workers: Vec<_> = (0..connections)

@@ -11,24 +11,24 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long a test waits for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running LogPulse. It is killed when the test ends.
-pub struct Server {
-    pub url: String,
-    pub child: Child,
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) child: Child,
 }
 
 impl Server {
     /// Starts the binary on a free port with its data in `data_dir`.
-    pub fn start(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(data_dir: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_logpulse"));
         command.env_clear().envs(settings.iter().copied());
         Self::start_as(command.env("DATA_DIR", data_dir))
     }
 
     /// Starts a command that in the end runs the binary.
-    pub fn start_as(command: &mut Command) -> Self {
+    pub(crate) fn start_as(command: &mut Command) -> Self {
         let mut child = command.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = lines
@@ -43,24 +43,24 @@ impl Server {
         Self { url, child }
     }
 
-    pub fn pid(&self) -> Pid {
+    pub(crate) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
     /// `kill -9`: no chance to finish anything.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, and what the process says when it ends.
-    pub fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         kill_process(self.pid(), Signal::TERM).unwrap();
         self.child.wait().unwrap()
     }
 
     /// The most memory that the process ever had, in MiB.
-    pub fn peak_memory_mib(&self) -> u64 {
+    pub(crate) fn peak_memory_mib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
@@ -76,22 +76,27 @@ impl Drop for Server {
 
 /// A client of one LogPulse.
 #[derive(Clone)]
-pub struct Api {
-    pub url: String,
-    pub http: Client,
+pub(crate) struct Api {
+    pub(crate) url: String,
+    pub(crate) http: Client,
 }
 
 impl Api {
-    pub fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         let http = Client::builder().timeout(PATIENCE).build().unwrap();
         Self { url: url.trim_end_matches('/').to_owned(), http }
     }
 
-    pub async fn post(&self, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Response {
         self.try_post(path, content_type, body).await.unwrap()
     }
 
-    pub async fn try_post(
+    pub(crate) async fn try_post(
         &self,
         path: &str,
         content_type: &str,
@@ -101,12 +106,12 @@ impl Api {
         request.header("content-type", content_type).body(body.into()).send().await
     }
 
-    pub async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.http.get(format!("{}{path}", self.url)).send().await.unwrap()
     }
 
     /// The entry with this id, once it is there.
-    pub async fn entry(&self, id: &str) -> Option<Value> {
+    pub(crate) async fn entry(&self, id: &str) -> Option<Value> {
         let request = self.http.get(format!("{}/logs/{id}", self.url)).header("prefer", "wait=10");
         let response = request.send().await.unwrap();
         match response.status() {
@@ -116,7 +121,7 @@ impl Api {
         }
     }
 
-    pub async fn search(&self, query: &[(&str, &str)]) -> Value {
+    pub(crate) async fn search(&self, query: &[(&str, &str)]) -> Value {
         let request = self.http.get(format!("{}/logs/search", self.url)).query(query);
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{query:?}");
@@ -124,7 +129,7 @@ impl Api {
     }
 
     /// Searches until the total is `total`, and answers the last page that came.
-    pub async fn search_until(&self, query: &[(&str, &str)], total: u64) -> Value {
+    pub(crate) async fn search_until(&self, query: &[(&str, &str)], total: u64) -> Value {
         let started = Instant::now();
         loop {
             let page = self.search(query).await;
@@ -137,7 +142,7 @@ impl Api {
     }
 
     /// Every entry of a service, page by page.
-    pub async fn every_entry(&self, service: &str) -> Vec<Value> {
+    pub(crate) async fn every_entry(&self, service: &str) -> Vec<Value> {
         let mut entries = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
@@ -157,7 +162,7 @@ impl Api {
 }
 
 /// A name that no other test has.
-pub fn unique(name: &str) -> String {
+pub(crate) fn unique(name: &str) -> String {
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     format!("{name}-{}-{}", std::process::id(), nanos.as_nanos())
 }

@@ -11,8 +11,10 @@ use std::process::Command;
 use serde_json::{Value, json};
 use support::{Api, Server, unique};
 
-const DISK: &str = "64m";
-const BALLAST_BYTES: usize = 24 * 1024 * 1024;
+const DISK: &str = "160m";
+
+/// What is freed: room for all that waits on the queue, in store and index, and for their logs.
+const BALLAST_BYTES: usize = 110 * 1024 * 1024;
 
 fn in_namespace() -> Command {
     let mut command = Command::new("unshare");
@@ -30,7 +32,7 @@ fn start(data_dir: &Path) -> Server {
     let script = format!("mount -t tmpfs -o size={DISK} tmpfs \"$DATA_DIR\" && exec \"$0\"");
     let mut command = in_namespace();
     command.arg(script).arg(env!("CARGO_BIN_EXE_logpulse"));
-    command.env("DATA_DIR", data_dir).env("RATE_LIMIT_ENABLED", "false").env("RUST_LOG", "error");
+    command.env("DATA_DIR", data_dir).env("RATE_LIMIT_ENABLED", "false").env("RUST_LOG", "warn");
     Server::start_as(&mut command)
 }
 

@@ -8,7 +8,7 @@ use shared::Error;
 use tokio_util::sync::CancellationToken;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The pauses between attempts.
 pub(crate) fn backoff() -> impl Iterator<Item = Duration> {

@@ -48,9 +48,9 @@ fn a_required_url_that_is_missing_is_named() {
 
 #[test]
 fn a_value_out_of_bounds_or_of_another_kind_is_named_with_its_bounds() {
-    for value in ["0", "65536", "-1", "http", "1e3", "99999999999999999999"] {
+    for value in ["65536", "-1", "http", "1e3", "99999999999999999999"] {
         let told = problem::<HttpConfig>(&[("HOST", "::1"), ("PORT", value)]);
-        assert_eq!(told, "PORT: must be a whole number from 1 to 65535", "{value}");
+        assert_eq!(told, "PORT: must be a whole number from 0 to 65535", "{value}");
     }
     let told = problem::<RateLimitConfig>(&[("RATE_LIMIT_RATE", "0")]);
     assert!(told.starts_with("RATE_LIMIT_RATE: must be"), "{told}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Error, IntoResponse, Response};
+use poem_openapi::error::ParseParamError;
 
 use super::problem::{PROBLEM_JSON, Problem};
 
@@ -51,12 +52,18 @@ pub(super) fn of_error(error: Error) -> Response {
     if error.is::<Problem>() || error.is_from_response() {
         return as_problem(error.into_response());
     }
+    if let Some(error) = error.downcast_ref::<ParseParamError>() {
+        return Problem::bad_parameter(error.name, shorten(&error.reason)).into_response();
+    }
     if status.is_server_error() {
         tracing::error!(status = status.as_u16(), error = %error, "an operation failed");
         return internal();
     }
-    let detail: String = error.to_string().chars().take(MAX_DETAIL_CHARS).collect();
-    Problem::new(status, detail).into_response()
+    Problem::new(status, shorten(&error.to_string())).into_response()
+}
+
+fn shorten(detail: &str) -> String {
+    detail.chars().take(MAX_DETAIL_CHARS).collect()
 }
 
 /// The answer, as a problem if it is an error of another form.

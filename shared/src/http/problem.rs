@@ -97,7 +97,12 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = Response::builder().status(status).content_type(PROBLEM_JSON).body(body);
+        let mut response = Response::builder()
+            .status(status)
+            .content_type(PROBLEM_JSON)
+            // What is not there may be there a moment later.
+            .header(header::CACHE_CONTROL, "no-store")
+            .body(body);
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -17,8 +17,8 @@
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module is a trait with
 //!   its contract, an `open(&url)`, and one file an adapter.
 //! * [`http`]: serve a function: listener, health, rate limit, problems, the OpenAPI document.
-//! * [`config`] reads the environment, [`telemetry`] writes logs and metrics, [`error`] sorts
-//!   failures by what the caller should do.
+//! * [`config`] reads the environment, [`telemetry`] writes logs and metrics, [`process`] is the
+//!   frame of every `main`, [`error`] sorts failures by what the caller should do.
 
 pub mod cache;
 pub mod config;
@@ -35,3 +35,6 @@ pub mod telemetry;
 
 pub use error::{Error, Ready};
 pub use log_entry::{Arrival, EntryId, Level, LogEntry, NewLogEntry, Timestamp};
+
+/// The version of LogPulse.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

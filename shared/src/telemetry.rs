@@ -36,9 +36,8 @@ pub fn init(config: &TelemetryConfig) -> Result<(), ConfigError> {
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    let version = env!("CARGO_PKG_VERSION");
     metrics_handle();
-    metrics::gauge!("build_info", "version" => version).set(1.0);
+    metrics::gauge!("build_info", "version" => crate::VERSION).set(1.0);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use poem_openapi::{
 use crate::error::Ready;
 
 /// Operations by path and method, as poem-openapi collects them.
-type Table = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
+pub(super) type Table = HashMap<String, HashMap<Method, BoxEndpoint<'static>>>;
 
 /// The operations of several functions: an API again, for the router.
 #[derive(Default)]
@@ -121,4 +121,30 @@ fn router_path(template: &str) -> String {
         }
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Api;
+
+    #[OpenApi]
+    impl Api {
+        #[oai(path = "/logs/:id/lines/:line", method = "get")]
+        async fn line(
+            &self,
+            #[oai(name = "id")] _id: poem_openapi::param::Path<String>,
+            #[oai(name = "line")] _line: poem_openapi::param::Path<u32>,
+        ) {
+        }
+    }
+
+    #[test]
+    fn an_operation_has_the_path_of_the_router_and_the_one_of_the_document() {
+        let function = Function::new("test", Api);
+        let operation = &function.operations[0];
+        assert_eq!(operation.path, "/logs/:param0/lines/:param1");
+        assert_eq!(operation.template, "/logs/{id}/lines/{line}");
+    }
 }

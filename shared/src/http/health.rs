@@ -17,6 +17,9 @@ use super::{
 };
 use crate::telemetry;
 
+/// What orchestrators and Prometheus ask of the process itself: not counted by the rate limit.
+pub(super) const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// How long a port may take to say that it is ready.
 const PATIENCE: Duration = Duration::from_secs(2);
 

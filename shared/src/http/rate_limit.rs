@@ -167,3 +167,146 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::error::{Error, Ready, Result};
+
+    /// A limiter that always does the same, and counts how often it is asked.
+    struct Always {
+        answer: Answer,
+        asked: AtomicUsize,
+    }
+
+    enum Answer {
+        Decision(Decision),
+        Error,
+        Nothing,
+    }
+
+    #[async_trait]
+    impl Ready for Always {
+        async fn ready(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[async_trait]
+    impl Limiter for Always {
+        async fn try_acquire(&self, _: &str) -> Result<Decision> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            match self.answer {
+                Answer::Decision(decision) => Ok(decision),
+                Answer::Error => Err(Error::Unavailable {
+                    service: "limiter",
+                    source: "refused".into(),
+                }),
+                Answer::Nothing => std::future::pending().await,
+            }
+        }
+    }
+
+    fn limited_by(answer: Answer) -> (RateLimit, Arc<Always>) {
+        let limiter = Arc::new(Always {
+            answer,
+            asked: AtomicUsize::new(0),
+        });
+        let bucket = RateLimitConfig::default().bucket();
+        (RateLimit::new(Arc::clone(&limiter) as _, bucket), limiter)
+    }
+
+    fn client(number: u32) -> ClientKey {
+        ClientKey::from_number(number)
+    }
+
+    fn fields(limit: &RateLimit, verdict: Verdict) -> Vec<String> {
+        let mut headers = HeaderMap::new();
+        limit.write_headers(verdict, &mut headers);
+        let fields = headers.iter().map(|(name, value)| {
+            let value = value.to_str().unwrap();
+            format!("{name}: {value}")
+        });
+        fields.collect()
+    }
+
+    const HALF_A_SECOND: Duration = Duration::from_millis(500);
+
+    const REFUSED: Answer = Answer::Decision(Decision::Refused {
+        retry_after: HALF_A_SECOND,
+    });
+
+    #[tokio::test]
+    async fn an_allowed_request_tells_what_is_left() {
+        let (limit, _) = limited_by(Answer::Decision(Decision::Allowed { remaining: 20 }));
+        let verdict = limit.ask(client(1)).await;
+        assert_eq!(verdict, Verdict::Allowed { remaining: 20 });
+        let expected = [
+            "ratelimit-policy: \"client\";q=100;w=2",
+            "ratelimit: \"client\";r=20;t=1",
+        ];
+        assert_eq!(fields(&limit, verdict), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_with_an_empty_bucket_is_refused_without_asking_until_its_refill() {
+        let (limit, limiter) = limited_by(REFUSED);
+        assert!(matches!(
+            limit.ask(client(1)).await,
+            Verdict::Refused { .. }
+        ));
+        tokio::time::advance(Duration::from_millis(200)).await;
+        let retry_after = Duration::from_millis(300);
+        assert_eq!(limit.ask(client(1)).await, Verdict::Refused { retry_after });
+        assert_eq!(limiter.asked.load(Ordering::Relaxed), 1);
+        tokio::time::advance(retry_after).await;
+        limit.ask(client(1)).await;
+        assert_eq!(limiter.asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn another_client_is_asked_about_all_the_same() {
+        let (limit, limiter) = limited_by(REFUSED);
+        limit.ask(client(1)).await;
+        limit.ask(client(2)).await;
+        assert_eq!(limiter.asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_flood_of_clients_makes_the_memory_grow() {
+        let (limit, _) = limited_by(REFUSED);
+        for number in 0..10_000 {
+            limit.ask(client(number)).await;
+        }
+        let known = limit.known.lock().unwrap().empty.len();
+        assert_eq!(known, MAX_EMPTY_BUCKETS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limiter_that_fails_is_left_alone_for_a_second_while_requests_pass() {
+        let (limit, limiter) = limited_by(Answer::Error);
+        for _ in 0..10 {
+            assert_eq!(limit.ask(client(1)).await, Verdict::Unknown);
+        }
+        assert_eq!(limiter.asked.load(Ordering::Relaxed), 1);
+        assert_eq!(fields(&limit, Verdict::Unknown).len(), 1);
+        tokio::time::advance(PAUSE).await;
+        limit.ask(client(1)).await;
+        assert_eq!(limiter.asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limiter_that_does_not_answer_costs_50_milliseconds_once() {
+        let (limit, limiter) = limited_by(Answer::Nothing);
+        let before = Instant::now();
+        for _ in 0..10 {
+            assert_eq!(limit.ask(client(1)).await, Verdict::Unknown);
+        }
+        assert_eq!(before.elapsed().as_millis(), PATIENCE.as_millis());
+        assert_eq!(limiter.asked.load(Ordering::Relaxed), 1);
+    }
+}

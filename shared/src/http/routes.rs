@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use anyhow::bail;
 use poem::http::{HeaderValue, Method};
 
-use super::function::{Function, Operation, Operations};
+use super::{
+    function::{Function, Operation, Operations},
+    health::PROBES,
+};
 
 /// Every path that is served. The first that matches is the one; fixed parts go before parameters.
 pub(super) struct Routes(Vec<Resource>);
@@ -30,9 +33,6 @@ enum Segment {
     Parameter,
     Rest,
 }
-
-/// What people and orchestrators ask of a process itself: never limited.
-const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Joins the functions' operations into the table for poem's router, and what is known of it.
 ///
@@ -127,4 +127,67 @@ fn segments(path: &str) -> Vec<Segment> {
         _ => Segment::Fixed(part.to_owned()),
     };
     path.split('/').skip(1).map(segment).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::endpoint::make_sync;
+
+    use super::*;
+
+    fn function(name: &'static str, operations: &[(Method, &str)]) -> Function {
+        let mut function = Function::new(name, ());
+        for (method, path) in operations {
+            function = function.route(path, make_sync(|_| ()));
+            function.operations.last_mut().unwrap().method = method.clone();
+        }
+        function
+    }
+
+    fn routes(operations: &[(Method, &str)]) -> Routes {
+        join(vec![function("test", operations)]).unwrap().1
+    }
+
+    #[test]
+    fn fixed_parts_go_before_parameters_and_parameters_before_the_rest() {
+        let operations = ["/*rest", "/logs/:param0", "/logs/search", "/docs/*path"];
+        let routes = routes(&operations.map(|path| (Method::GET, path)));
+        for (path, template) in [
+            ("/logs/search", "/logs/search"),
+            ("/logs/17", "/logs/:param0"),
+            ("/logs/17/18", "/*rest"),
+            ("/docs/", "/docs/*path"),
+            ("/docs/a/b.css", "/docs/*path"),
+            ("/docs", "/*rest"),
+        ] {
+            assert_eq!(&*routes.find(path).unwrap().template, template, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_matches_as_a_whole() {
+        let routes = routes(&[(Method::GET, "/logs/:param0"), (Method::GET, "/logs")]);
+        for path in ["/", "", "*", "/logs/", "/logs/1/2", "/log", "/logs2"] {
+            assert!(routes.find(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn allow_names_each_method_of_the_path() {
+        let routes = routes(&[(Method::POST, "/logs"), (Method::GET, "/logs")]);
+        let resource = routes.find("/logs").unwrap();
+        assert_eq!(resource.allow, "GET, HEAD, POST");
+        assert!(resource.takes(&Method::HEAD) && !resource.takes(&Method::PUT));
+    }
+
+    #[test]
+    fn the_same_operation_of_two_functions_is_refused_by_name() {
+        let one = function("one", &[(Method::GET, "/logs/:param0")]);
+        let other = function("other", &[(Method::GET, "/logs/:param0")]);
+        let error = join(vec![one, other]).err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "GET /logs/:param0 is served by \"one\" and by \"other\""
+        );
+    }
 }

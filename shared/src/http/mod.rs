@@ -29,7 +29,7 @@ pub use listener::serve_on;
 pub use problem::{PROBLEM_JSON, Problem, Problems, Refusal};
 pub use rate_limit::RateLimit;
 
-use crate::config::HttpConfig;
+use crate::{config::HttpConfig, telemetry};
 
 /// Serves the functions on the address of the settings until `shutdown` is cancelled.
 ///
@@ -59,7 +59,8 @@ pub fn endpoint(
     config: &HttpConfig,
     rate_limit: Option<RateLimit>,
     shutdown: &CancellationToken,
-) -> anyhow::Result<impl Endpoint<Output = Response> + 'static> {
+) -> anyhow::Result<impl Endpoint<Output = Response> + 'static + use<>> {
+    telemetry::metrics_handle();
     functions.push(health::function(&functions, shutdown.clone()));
     let (operations, routes) = routes::join(functions)?;
     Ok(runtime::Runtime {

@@ -33,7 +33,7 @@ pub struct Problem {
     pub detail: String,
     /// Each field that was wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[oai(skip_serializing_if_is_empty)]
+    #[oai(default, skip_serializing_if_is_empty)]
     pub errors: Vec<FieldError>,
     /// Seconds to wait before the next try, for the header `Retry-After`.
     #[serde(skip)]

@@ -8,7 +8,12 @@ use serde_json::Value;
 /// # Errors
 /// When two functions have the same operation or say different things of the same component.
 pub fn document() -> anyhow::Result<Value> {
-    shared::http::join(vec![shared::http::document()])
+    shared::http::join(vec![
+        ingest::document(),
+        get::document(),
+        search::document(),
+        shared::http::document(),
+    ])
 }
 
 /// The document as `openapi.json` holds it.
@@ -55,9 +60,7 @@ mod tests {
         let document = document().unwrap();
         let text = document.to_string();
         let references = text.split(r##""$ref":"#"##).skip(1);
-        let references: Vec<&str> = references
-            .filter_map(|rest| rest.split('"').next())
-            .collect();
+        let references: Vec<&str> = references.filter_map(|rest| rest.split('"').next()).collect();
         assert!(!references.is_empty());
         for reference in references {
             assert!(document.pointer(reference).is_some(), "{reference}");

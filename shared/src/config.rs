@@ -36,8 +36,8 @@ pub struct HttpConfig {
     /// authentication.
     #[serde(deserialize_with = "value::text")]
     pub host: String,
-    /// The port to listen on. `PORT`, default 8080.
-    #[serde(deserialize_with = "value::number::<1, 65_535, _, _>")]
+    /// The port to listen on; 0: any that is free. `PORT`, default 8080.
+    #[serde(deserialize_with = "value::number::<0, 65_535, _, _>")]
     pub port: u16,
     /// Networks whose `X-Real-IP`, `X-Request-Id` and `X-Request-Start` are believed: addresses
     /// and CIDRs with commas between. `TRUSTED_PROXIES`, default none.
@@ -77,10 +77,7 @@ pub struct RateLimitConfig {
     )]
     pub capacity: NonZeroU32,
     /// Tokens that a bucket gains a second. `RATE_LIMIT_RATE`, default 50.
-    #[serde(
-        rename = "rate_limit_rate",
-        deserialize_with = "value::number::<1, 1_000_000, _, _>"
-    )]
+    #[serde(rename = "rate_limit_rate", deserialize_with = "value::number::<1, 1_000_000, _, _>")]
     pub rate: NonZeroU32,
     /// Where the buckets are. `LIMITER_URL`, default `CACHE_URL`.
     #[serde(deserialize_with = "value::parsed_or_none")]
@@ -106,10 +103,7 @@ impl RateLimitConfig {
     /// Every client's bucket.
     #[must_use]
     pub fn bucket(&self) -> TokenBucket {
-        TokenBucket {
-            capacity: self.capacity,
-            rate: self.rate,
-        }
+        TokenBucket { capacity: self.capacity, rate: self.rate }
     }
 
     /// Where the buckets are.
@@ -141,10 +135,7 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self {
-            max_body_bytes: 10 * 1024 * 1024,
-            max_entry_bytes: 1024 * 1024,
-        }
+        Self { max_body_bytes: 10 * 1024 * 1024, max_entry_bytes: 1024 * 1024 }
     }
 }
 
@@ -189,7 +180,7 @@ pub struct CacheConfig {
 
 /// The default of `CACHE_TTL_SECONDS`.
 fn cache_ttl() -> Duration {
-    Duration::from_secs(3600)
+    Duration::from_hours(1)
 }
 
 /// How much the consumer writes at a time.
@@ -197,10 +188,7 @@ fn cache_ttl() -> Duration {
 #[serde(default)]
 pub struct BatchConfig {
     /// The most entries of a batch. `BATCH_MAX_ENTRIES`, default 5000.
-    #[serde(
-        rename = "batch_max_entries",
-        deserialize_with = "value::number::<1, 100_000, _, _>"
-    )]
+    #[serde(rename = "batch_max_entries", deserialize_with = "value::number::<1, 100_000, _, _>")]
     pub max_entries: usize,
     /// How long a batch waits for more entries. `BATCH_MAX_WAIT_MS`, default 200.
     #[serde(
@@ -212,10 +200,7 @@ pub struct BatchConfig {
 
 impl Default for BatchConfig {
     fn default() -> Self {
-        Self {
-            max_entries: 5000,
-            max_wait: Duration::from_millis(200),
-        }
+        Self { max_entries: 5000, max_wait: Duration::from_millis(200) }
     }
 }
 
@@ -245,11 +230,7 @@ impl Default for TelemetryConfig {
         let terminal = std::io::stderr().is_terminal();
         Self {
             rust_log: "info".to_owned(),
-            log_format: if terminal {
-                LogFormat::Text
-            } else {
-                LogFormat::Json
-            },
+            log_format: if terminal { LogFormat::Text } else { LogFormat::Json },
         }
     }
 }
@@ -273,10 +254,7 @@ impl std::str::FromStr for LogFormat {
 pub fn load<T: DeserializeOwned>() -> Result<T, ConfigError> {
     // What is not UTF-8 gets the replacement character, which no value may hold.
     load_from(std::env::vars_os().map(|(name, value)| {
-        (
-            name.to_string_lossy().into_owned(),
-            value.to_string_lossy().into_owned(),
-        )
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
     }))
 }
 
@@ -294,14 +272,10 @@ pub fn load_from<T: DeserializeOwned>(
         .filter(|(name, value)| !value.trim().is_empty() && *name == name.to_uppercase())
         .inspect(|(name, _)| last.borrow_mut().clone_from(name));
     envy::from_iter(given).map_err(|error| match error {
-        envy::Error::MissingValue(field) => ConfigError {
-            variable: field.to_uppercase(),
-            problem: "is missing".to_owned(),
-        },
-        envy::Error::Custom(problem) => ConfigError {
-            variable: last.borrow().clone(),
-            problem,
-        },
+        envy::Error::MissingValue(field) => {
+            ConfigError { variable: field.to_uppercase(), problem: "is missing".to_owned() }
+        }
+        envy::Error::Custom(problem) => ConfigError { variable: last.borrow().clone(), problem },
     })
 }
 

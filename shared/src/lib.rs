@@ -30,8 +30,12 @@ pub mod log_entry;
 pub mod process;
 pub mod queue;
 pub mod search;
+#[cfg(feature = "embedded")]
+mod sqlite;
 pub mod store;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{Error, Ready};
 pub use log_entry::{Arrival, EntryId, Level, LogEntry, NewLogEntry, Timestamp};

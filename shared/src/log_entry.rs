@@ -192,15 +192,8 @@ mod tests {
     fn each_wrong_field_is_named() {
         let json = r#"{"service_name":"","level":5,"attributes":[],"host":"x"}"#;
         let invalid = arrive(json).unwrap_err();
-        let fields: Vec<&str> = invalid
-            .errors
-            .iter()
-            .map(|error| error.field.as_str())
-            .collect();
-        assert_eq!(
-            fields,
-            ["level", "service_name", "message", "attributes", "host"]
-        );
+        let fields: Vec<&str> = invalid.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["level", "service_name", "message", "attributes", "host"]);
     }
 
     #[test]
@@ -208,16 +201,10 @@ mod tests {
         for (json, what) in [
             (&b"{\"service\":\"a\",\"message\":\"\xff\"}"[..], "UTF-8"),
             (br#"{"service":"a","message":"\ud800"}"#, "escape"),
-            (
-                br#"{"service":"a","message":"m","attributes":{"a":"\ud800"}}"#,
-                "escape",
-            ),
+            (br#"{"service":"a","message":"m","attributes":{"a":"\ud800"}}"#, "escape"),
             (b"{\"service\":\"a\"", "EOF"),
             (br#"["a"]"#, "object"),
-            (
-                br#"{"service":"a","service_name":"b","message":"m"}"#,
-                "duplicate",
-            ),
+            (br#"{"service":"a","service_name":"b","message":"m"}"#, "duplicate"),
         ] {
             let invalid = NewLogEntry::from_json(json).unwrap_err();
             let text = format!("{} {:?}", invalid.detail, invalid.errors);

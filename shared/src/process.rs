@@ -35,7 +35,7 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
-            let wrong_setting = error.chain().any(|cause| cause.is::<ConfigError>());
+            let wrong_setting = error.chain().any(<dyn std::error::Error>::is::<ConfigError>);
             ExitCode::from(if wrong_setting { EX_CONFIG } else { 1 })
         }
     }
@@ -45,9 +45,7 @@ fn block_on<F>(main: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async { main(shutdown_signal()?).await });
     runtime.shutdown_timeout(LAST_WORK);
     ended

@@ -77,10 +77,7 @@ impl Cursor {
     /// The place of `entry`.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Self {
-        Self {
-            timestamp: entry.timestamp,
-            id: entry.id,
-        }
+        Self { timestamp: entry.timestamp, id: entry.id }
     }
 }
 
@@ -101,10 +98,7 @@ impl FromStr for Cursor {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| WRONG)?;
         let (micros, id) = bytes.split_first_chunk::<8>().ok_or(WRONG)?;
         let timestamp = Timestamp::from_micros(i64::from_be_bytes(*micros)).ok_or(WRONG)?;
-        Ok(Self {
-            timestamp,
-            id: EntryId::from_bytes(id).ok_or(WRONG)?,
-        })
+        Ok(Self { timestamp, id: EntryId::from_bytes(id).ok_or(WRONG)? })
     }
 }
 

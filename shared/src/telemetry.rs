@@ -9,9 +9,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{ConfigError, LogFormat, TelemetryConfig};
 
 /// The upper bounds of the buckets of every histogram of seconds.
-const SECONDS: [f64; 14] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// How often the samples of histograms are put into their buckets. Until then they take memory.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -21,15 +20,11 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// # Errors
 /// When `RUST_LOG` is no filter.
 pub fn init(config: &TelemetryConfig) -> Result<(), ConfigError> {
-    let filter = EnvFilter::builder()
-        .parse(&config.rust_log)
-        .map_err(|error| ConfigError {
-            variable: "RUST_LOG".to_owned(),
-            problem: error.to_string(),
-        })?;
-    let logs = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let filter = EnvFilter::builder().parse(&config.rust_log).map_err(|error| ConfigError {
+        variable: "RUST_LOG".to_owned(),
+        problem: error.to_string(),
+    })?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber is refused; the first one stays (tests).
     let _ = match config.log_format {
         LogFormat::Text => logs.try_init(),

@@ -16,11 +16,5 @@ fn main() -> ExitCode {
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let rate_limit = RateLimit::open(&config::load()?).await?;
-    http::serve(
-        vec![docs::function()],
-        &config::load()?,
-        rate_limit,
-        shutdown,
-    )
-    .await
+    http::serve(vec![docs::function()], &config::load()?, rate_limit, shutdown).await
 }

@@ -1,5 +1,7 @@
 //! The function from outside: the document, and a page that needs nothing but itself.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 use poem::{Endpoint, Response, http::StatusCode, test::TestClient};
 use shared::config::HttpConfig;
 use tokio_util::sync::CancellationToken;
@@ -33,22 +35,12 @@ async fn the_page_is_found_with_and_without_the_last_slash() {
 #[tokio::test]
 async fn nothing_is_loaded_from_elsewhere_and_no_script_stands_in_the_page() {
     let answer = client().get("/docs/").send().await;
-    let policy = answer
-        .0
-        .header("content-security-policy")
-        .unwrap()
-        .to_owned();
+    let policy = answer.0.header("content-security-policy").unwrap().to_owned();
     assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self';"));
     assert!(!policy.contains("unsafe"), "{policy}");
     let page = answer.0.into_body().into_string().await.unwrap();
-    assert!(
-        !page.contains("http://") && !page.contains("https://"),
-        "{page}"
-    );
-    assert!(
-        !page.contains("<style") && !page.contains("<script>"),
-        "{page}"
-    );
+    assert!(!page.contains("http://") && !page.contains("https://"), "{page}");
+    assert!(!page.contains("<style") && !page.contains("<script>"), "{page}");
 }
 
 #[tokio::test]
@@ -71,11 +63,7 @@ async fn every_file_of_the_page_is_there_and_the_document_is_found_from_it() {
 
 #[tokio::test]
 async fn a_file_that_is_not_there_is_a_problem() {
-    for path in [
-        "/docs/nothing.js",
-        "/docs/../Cargo.toml",
-        "/docs/%2e%2e/Cargo.toml",
-    ] {
+    for path in ["/docs/nothing.js", "/docs/../Cargo.toml", "/docs/%2e%2e/Cargo.toml"] {
         let answer = client().get(path).send().await;
         answer.assert_status(StatusCode::NOT_FOUND);
         answer.assert_content_type("application/problem+json");

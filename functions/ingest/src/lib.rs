@@ -1,1 +1,171 @@
-//! To come.
+//! Ingest: takes log entries at once and puts them safely on the queue.
+//! `NewLogEntry -- arrive --> LogEntry -- queue.publish --> 201 {id}`
+
+mod batch;
+
+use std::sync::Arc;
+
+use poem::http::StatusCode;
+use poem::web::Data;
+use poem_openapi::param::Query;
+use poem_openapi::registry::{MetaMediaType, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, Object, OpenApi};
+use serde::Serialize;
+use shared::http::{
+    Accepts, BodyLimits, Function, Json, Problem, Problems, Refusal, Tag, Upload, document_of,
+};
+use shared::queue::{Producer, RecordPacker};
+use shared::{Arrival, EntryId, NewLogEntry};
+
+use batch::{BatchSaved, ManyEntries, pack};
+
+/// How large a request and an entry may be.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Of a body, as sent and as decompressed.
+    pub body: BodyLimits,
+    /// Of an entry as it is kept, in bytes of JSON.
+    pub max_entry_bytes: usize,
+}
+
+/// The function: the queue that it writes to, and its limits.
+pub struct Ingest {
+    queue: Arc<dyn Producer>,
+    limits: Limits,
+}
+
+/// The function `ingest`, ready to be served.
+#[must_use]
+pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
+    Function::new("ingest", Ingest { queue: queue.clone(), limits }).requires("queue", queue)
+}
+
+/// What the function answers, as an OpenAPI document.
+#[must_use]
+pub fn document() -> serde_json::Value {
+    document_of::<Ingest>()
+}
+
+#[OpenApi]
+impl Ingest {
+    /// Save a log entry
+    ///
+    /// `201` means that the entry survives the crash of any process: it is on the queue, and will
+    /// be found by its id and by search shortly after (`GET /logs/{id}` with `Prefer: wait=10`
+    /// waits for it). `503` and a broken connection say nothing: send it again; with an `id` of
+    /// your own that is safe. The body may be compressed (`Content-Encoding: gzip` or `zstd`).
+    #[oai(path = "/logs", method = "post", operation_id = "saveLog", tag = "Tag::Logs")]
+    async fn save(
+        &self,
+        arrival: Data<&Arrival>,
+        body: Upload<OneEntry>,
+    ) -> Result<SaveResponse, Refusal<SaveProblems>> {
+        let body = body.read(&self.limits.body).await?.decode()?;
+        let entry = NewLogEntry::from_json(&body.bytes)?.arrive(&arrival, 0)?;
+        let mut packer = RecordPacker::default();
+        packer.push(&entry, self.limits.max_entry_bytes).map_err(|size| self.too_large(size))?;
+        self.queue.publish(packer.finish()).await?;
+        metrics::counter!("ingest_entries_accepted_total").increment(1);
+        Ok(SaveResponse::saved(entry.id))
+    }
+
+    /// Save many log entries
+    ///
+    /// Each entry is taken or refused by itself: `errors` tells the lines that were refused (from
+    /// 1, the first 100), everything else is as safe as with `POST /logs`. A batch costs one token
+    /// of the rate limit. If no entry can be taken, the answer is `400`.
+    #[oai(path = "/logs/batch", method = "post", operation_id = "saveLogs", tag = "Tag::Logs")]
+    async fn save_batch(
+        &self,
+        arrival: Data<&Arrival>,
+        /// Answer the id of each line, null where it was refused.
+        #[oai(default)]
+        ids: Query<bool>,
+        body: Upload<ManyEntries>,
+    ) -> Result<BatchResponse, Refusal<SaveProblems>> {
+        let body = body.read(&self.limits.body).await?;
+        let (arrival, max_entry_bytes) = (**arrival, self.limits.max_entry_bytes);
+        // Decompressing and parsing megabytes would keep other requests waiting.
+        let packing =
+            tokio::task::spawn_blocking(move || pack(body, &arrival, max_entry_bytes, *ids));
+        let (records, saved) = packing.await.map_err(|_| stopped())??;
+        self.queue.publish(records).await?;
+        metrics::counter!("ingest_entries_accepted_total").increment(saved.accepted as u64);
+        metrics::counter!("ingest_entries_refused_total").increment(saved.rejected as u64);
+        Ok(BatchResponse::Saved(Json(saved)))
+    }
+}
+
+impl Ingest {
+    fn too_large(&self, size: usize) -> Problem {
+        let detail = batch::entry_too_large(size, self.limits.max_entry_bytes);
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+}
+
+fn stopped() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping: try again")
+        .retry_after(1)
+}
+
+/// The body of `POST /logs`.
+struct OneEntry;
+
+impl Accepts for OneEntry {
+    fn content() -> Vec<MetaMediaType> {
+        vec![MetaMediaType { content_type: "application/json", schema: NewLogEntry::schema_ref() }]
+    }
+
+    fn register(registry: &mut Registry) {
+        NewLogEntry::register(registry);
+    }
+}
+
+#[derive(Debug, Serialize, Object)]
+#[oai(read_only_all)]
+struct Saved {
+    /// `Log saved`.
+    message: &'static str,
+    /// The entry's id: a `UUIDv7`.
+    id: String,
+}
+
+#[derive(ApiResponse)]
+enum SaveResponse {
+    /// The entry is safe.
+    #[oai(status = 201)]
+    Saved(
+        Json<Saved>,
+        /// Where the entry is found.
+        #[oai(header = "Location")]
+        String,
+    ),
+}
+
+impl SaveResponse {
+    fn saved(id: EntryId) -> Self {
+        let saved = Saved { message: "Log saved", id: id.to_string() };
+        let location = format!("/logs/{id}");
+        Self::Saved(Json(saved), location)
+    }
+}
+
+#[derive(ApiResponse)]
+enum BatchResponse {
+    /// The accepted entries are safe; the others are listed.
+    #[oai(status = 201)]
+    Saved(Json<BatchSaved>),
+}
+
+struct SaveProblems;
+
+impl Problems for SaveProblems {
+    const LIST: &'static [(StatusCode, &'static str)] = &[
+        (StatusCode::BAD_REQUEST, "Nothing was saved: `errors` names each wrong field or line."),
+        (StatusCode::REQUEST_TIMEOUT, "The body did not arrive within 30 seconds."),
+        (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 10 MiB or the entry than 1 MiB."),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type or encoding is not taken."),
+        (StatusCode::SERVICE_UNAVAILABLE, "The queue is full or away: send it again."),
+    ];
+}

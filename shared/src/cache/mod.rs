@@ -1,6 +1,9 @@
 //! The cache: entries that were fetched of late, in front of the store ("cache-aside").
 //! Adapters: moka (embedded).
 
+#[cfg(feature = "embedded")]
+mod moka;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -35,8 +38,11 @@ pub trait Cache: Ready {
 ///
 /// # Errors
 /// When the scheme is unknown.
+#[expect(clippy::unused_async, reason = "a cache that is a service is connected to")]
 pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
     match url.scheme() {
+        #[cfg(feature = "embedded")]
+        "memory" => Ok(Arc::new(moka::MokaCache::new(ttl))),
         scheme => anyhow::bail!("CACHE_URL: no cache is called \"{scheme}\""),
     }
 }

@@ -2,6 +2,7 @@
 //! A part that has a URL of its own is not kept there.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
@@ -30,6 +31,9 @@ pub struct StandaloneConfig {
     /// Another cache. `CACHE_URL`, default memory.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub cache_url: Option<ServiceUrl>,
+    /// How long an entry stays in the cache. `CACHE_TTL_SECONDS`, default 3600.
+    #[serde(rename = "cache_ttl_seconds", deserialize_with = "value::seconds::<1, 2_592_000, _>")]
+    pub cache_ttl: Duration,
     /// Another limiter. `LIMITER_URL`, default `CACHE_URL`, else memory.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub limiter_url: Option<ServiceUrl>,
@@ -44,6 +48,7 @@ impl Default for StandaloneConfig {
             store_url: None,
             index_url: None,
             cache_url: None,
+            cache_ttl: super::cache_ttl(),
             limiter_url: None,
         }
     }
@@ -56,9 +61,7 @@ impl StandaloneConfig {
     /// When `DATA_DIR` cannot be part of a URL.
     pub fn queue_url(&self) -> Result<ServiceUrl, ConfigError> {
         let query = format!("?max_bytes={}", self.queue_max_bytes);
-        or_else(self.queue_url.as_ref(), || {
-            self.embedded("sqlite", "queue.db", &query)
-        })
+        or_else(self.queue_url.as_ref(), || self.embedded("sqlite", "queue.db", &query))
     }
 
     /// The store: `sqlite:///…/store.db`, unless `STORE_URL` names another.
@@ -66,9 +69,7 @@ impl StandaloneConfig {
     /// # Errors
     /// When `DATA_DIR` cannot be part of a URL.
     pub fn store_url(&self) -> Result<ServiceUrl, ConfigError> {
-        or_else(self.store_url.as_ref(), || {
-            self.embedded("sqlite", "store.db", "")
-        })
+        or_else(self.store_url.as_ref(), || self.embedded("sqlite", "store.db", ""))
     }
 
     /// The index: `tantivy:///…/index`, unless `INDEX_URL` names another.
@@ -76,9 +77,7 @@ impl StandaloneConfig {
     /// # Errors
     /// When `DATA_DIR` cannot be part of a URL.
     pub fn index_url(&self) -> Result<ServiceUrl, ConfigError> {
-        or_else(self.index_url.as_ref(), || {
-            self.embedded("tantivy", "index", "")
-        })
+        or_else(self.index_url.as_ref(), || self.embedded("tantivy", "index", ""))
     }
 
     /// The cache: `memory:`, unless `CACHE_URL` names another.
@@ -111,10 +110,9 @@ fn or_else(
 ) -> Result<ServiceUrl, ConfigError> {
     match set {
         Some(url) => Ok(url.clone()),
-        None => embedded().map_err(|problem| ConfigError {
-            variable: "DATA_DIR".to_owned(),
-            problem,
-        }),
+        None => {
+            embedded().map_err(|problem| ConfigError { variable: "DATA_DIR".to_owned(), problem })
+        }
     }
 }
 

@@ -42,14 +42,10 @@ where
     D: Deserializer<'de>,
 {
     let text = text(deserializer)?;
-    let in_bounds = text
-        .parse::<u64>()
-        .is_ok_and(|number| (MIN..=MAX).contains(&number));
+    let in_bounds = text.parse::<u64>().is_ok_and(|number| (MIN..=MAX).contains(&number));
     match text.parse() {
         Ok(number) if in_bounds => Ok(number),
-        _ => Err(D::Error::custom(format!(
-            "must be a whole number from {MIN} to {MAX}"
-        ))),
+        _ => Err(D::Error::custom(format!("must be a whole number from {MIN} to {MAX}"))),
     }
 }
 

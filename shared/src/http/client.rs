@@ -30,13 +30,8 @@ impl TrustedProxies {
     pub fn client_of(&self, request: &Request) -> Client {
         let peer = peer_of(request);
         let trusted = self.0.iter().any(|network| network.contains(&peer));
-        let named = trusted
-            .then(|| request.header("x-real-ip")?.trim().parse().ok())
-            .flatten();
-        Client {
-            address: named.map_or(peer, canonical),
-            behind_proxy: trusted,
-        }
+        let named = trusted.then(|| request.header("x-real-ip")?.trim().parse().ok()).flatten();
+        Client { address: named.map_or(peer, canonical), behind_proxy: trusted }
     }
 }
 
@@ -64,9 +59,7 @@ impl Client {
 
     /// The request's name, if a trusted proxy gave it one that is fit for a log.
     pub(super) fn request_id<'a>(&self, request: &'a Request) -> Option<&'a str> {
-        let id = request
-            .header("x-request-id")
-            .filter(|_| self.behind_proxy)?;
+        let id = request.header("x-request-id").filter(|_| self.behind_proxy)?;
         let fit = (1..=MAX_REQUEST_ID_BYTES).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_graphic());
         fit.then_some(id)
@@ -84,9 +77,7 @@ impl Client {
 
     /// When the proxy began with the request: nginx' `t=$msec`, if its clock is near ours.
     fn start(&self, request: &Request, now: Timestamp) -> Option<Timestamp> {
-        let text = request
-            .header("x-request-start")
-            .filter(|_| self.behind_proxy)?;
+        let text = request.header("x-request-start").filter(|_| self.behind_proxy)?;
         let (seconds, millis) = text.strip_prefix("t=")?.split_once('.')?;
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         if millis.len() != 3 || !digits(seconds) || !digits(millis) {
@@ -94,10 +85,7 @@ impl Client {
         }
         let seconds: i64 = seconds.parse().ok()?;
         let millis: i64 = millis.parse().ok()?;
-        let micros = seconds
-            .checked_mul(1000)?
-            .checked_add(millis)?
-            .checked_mul(1000)?;
+        let micros = seconds.checked_mul(1000)?.checked_add(millis)?.checked_mul(1000)?;
         let near = micros.abs_diff(now.as_micros()) <= MAX_CLOCK_DIFFERENCE_MICROS;
         Timestamp::from_micros(micros).filter(|_| near)
     }
@@ -170,10 +158,7 @@ mod tests {
     }
 
     fn address(peer: &str, headers: &[(&str, &str)]) -> String {
-        proxies()
-            .client_of(&request(peer, headers))
-            .address
-            .to_string()
+        proxies().client_of(&request(peer, headers)).address.to_string()
     }
 
     /// The id of an entry that arrives with this request.
@@ -187,35 +172,20 @@ mod tests {
 
     #[test]
     fn a_client_is_whom_a_trusted_proxy_names() {
-        assert_eq!(
-            address("10.1.1.1:80", &[("x-real-ip", "203.0.113.9")]),
-            "203.0.113.9"
-        );
-        assert_eq!(
-            address("[::ffff:10.1.1.1]:80", &[("x-real-ip", "2001:db8::1")]),
-            "2001:db8::1"
-        );
+        assert_eq!(address("10.1.1.1:80", &[("x-real-ip", "203.0.113.9")]), "203.0.113.9");
+        assert_eq!(address("[::ffff:10.1.1.1]:80", &[("x-real-ip", "2001:db8::1")]), "2001:db8::1");
     }
 
     #[test]
     fn nobody_else_can_name_another_client() {
-        assert_eq!(
-            address("192.0.2.1:80", &[("x-real-ip", "203.0.113.9")]),
-            "192.0.2.1"
-        );
-        assert_eq!(
-            address("192.0.2.1:80", &[("x-forwarded-for", "203.0.113.9")]),
-            "192.0.2.1"
-        );
+        assert_eq!(address("192.0.2.1:80", &[("x-real-ip", "203.0.113.9")]), "192.0.2.1");
+        assert_eq!(address("192.0.2.1:80", &[("x-forwarded-for", "203.0.113.9")]), "192.0.2.1");
     }
 
     #[test]
     fn a_proxy_that_names_nobody_is_the_client() {
         assert_eq!(address("10.1.1.1:80", &[]), "10.1.1.1");
-        assert_eq!(
-            address("10.1.1.1:80", &[("x-real-ip", "unknown")]),
-            "10.1.1.1"
-        );
+        assert_eq!(address("10.1.1.1:80", &[("x-real-ip", "unknown")]), "10.1.1.1");
     }
 
     #[test]
@@ -247,30 +217,12 @@ mod tests {
             ("192.0.2.1:80", &[name, ("x-request-start", NOW_HEADER)]),
             ("10.1.1.1:80", &[name]),
             ("10.1.1.1:80", &[("x-request-start", NOW_HEADER)]),
-            (
-                "10.1.1.1:80",
-                &[name, ("x-request-start", "t=1718366700.124")],
-            ),
-            (
-                "10.1.1.1:80",
-                &[name, ("x-request-start", "t=1718366100.122")],
-            ),
-            (
-                "10.1.1.1:80",
-                &[name, ("x-request-start", "1718366400.123")],
-            ),
-            (
-                "10.1.1.1:80",
-                &[name, ("x-request-start", "t=1718366400.1")],
-            ),
-            (
-                "10.1.1.1:80",
-                &[name, ("x-request-start", "t=99999999999999999999.123")],
-            ),
-            (
-                "10.1.1.1:80",
-                &[("x-request-id", &long), ("x-request-start", NOW_HEADER)],
-            ),
+            ("10.1.1.1:80", &[name, ("x-request-start", "t=1718366700.124")]),
+            ("10.1.1.1:80", &[name, ("x-request-start", "t=1718366100.122")]),
+            ("10.1.1.1:80", &[name, ("x-request-start", "1718366400.123")]),
+            ("10.1.1.1:80", &[name, ("x-request-start", "t=1718366400.1")]),
+            ("10.1.1.1:80", &[name, ("x-request-start", "t=99999999999999999999.123")]),
+            ("10.1.1.1:80", &[("x-request-id", &long), ("x-request-start", NOW_HEADER)]),
         ];
         for (peer, headers) in cases {
             assert_ne!(id(peer, headers), id(peer, headers), "{peer} {headers:?}");
@@ -281,11 +233,7 @@ mod tests {
     fn a_proxys_clock_may_be_five_minutes_off() {
         for start in ["t=1718366700.123", "t=1718366100.123"] {
             let headers = [("x-request-id", "a1"), ("x-request-start", start)];
-            assert_eq!(
-                id("10.1.1.1:80", &headers),
-                id("10.1.1.1:80", &headers),
-                "{start}"
-            );
+            assert_eq!(id("10.1.1.1:80", &headers), id("10.1.1.1:80", &headers), "{start}");
         }
     }
 }

@@ -58,11 +58,7 @@ where
     let _ = stream.set_nodelay(true);
     let shutdown = host.shutdown.clone();
     let activity = Arc::clone(&place.activity);
-    let caller = Caller {
-        peer,
-        host,
-        activity,
-    };
+    let caller = Caller { peer, host, activity };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

@@ -64,11 +64,8 @@ pub(super) struct Activity {
 /// As many connections as the process' files allow; raises their limit as far as it may.
 pub(super) fn limit() -> usize {
     let files = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: files.maximum,
-        ..files
-    };
-    let allowed = match setrlimit(Resource::Nofile, raised.clone()) {
+    let raised = Rlimit { current: files.maximum, ..files };
+    let allowed = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => raised.current,
         Err(_) => files.current,
     };
@@ -80,11 +77,7 @@ pub(super) fn limit() -> usize {
 impl Connections {
     /// None open, `limit` at most.
     pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self {
-            limit,
-            room: Arc::new(Semaphore::new(limit)),
-            open: Mutex::default(),
-        })
+        Arc::new(Self { limit, room: Arc::new(Semaphore::new(limit)), open: Mutex::default() })
     }
 
     /// The most that are open at once.
@@ -133,12 +126,7 @@ impl Connections {
         open.next += 1;
         open.by_number.insert(number, Arc::clone(&activity));
         count(&open);
-        Place {
-            number,
-            connections: Arc::clone(self),
-            activity,
-            _room: room,
-        }
+        Place { number, connections: Arc::clone(self), activity, _room: room }
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -192,9 +180,6 @@ impl Activity {
 
 /// The figure of open connections.
 fn count(open: &Open) {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "there are some thousands at most"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "there are some thousands at most")]
     metrics::gauge!("http_connections").set(open.by_number.len() as f64);
 }

@@ -170,10 +170,7 @@ fn add_paths(joined: &mut Value, paths: Value) -> anyhow::Result<()> {
     for (path, operations) in entries(paths) {
         for (method, operation) in entries(operations) {
             let there = &mut joined[&path][&method];
-            ensure!(
-                there.is_null(),
-                "two functions have the operation {method} {path}"
-            );
+            ensure!(there.is_null(), "two functions have the operation {method} {path}");
             *there = operation;
         }
     }

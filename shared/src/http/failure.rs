@@ -30,9 +30,7 @@ pub(super) fn method_not_allowed(allow: &HeaderValue) -> Response {
 pub(super) fn too_many_requests(retry_after: Duration) -> Response {
     let seconds = whole_seconds(retry_after);
     let detail = format!("too many requests of this client: try again in {seconds} s");
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail)
-        .retry_after(seconds)
-        .into_response()
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(seconds).into_response()
 }
 
 /// The time in seconds, rounded up, one at least.

@@ -72,11 +72,13 @@ impl Function {
                 });
             }
         }
-        Self {
-            name,
-            operations,
-            requirements: Vec::new(),
-        }
+        Self { name, operations, requirements: Vec::new() }
+    }
+
+    /// A function that answers nothing but what the runtime does: probes and metrics.
+    #[must_use]
+    pub fn without_api(name: &'static str) -> Self {
+        Self { name, operations: Vec::new(), requirements: Vec::new() }
     }
 
     /// Says that the function needs this port: without it, `/readyz` answers 503 and the name.
@@ -102,25 +104,17 @@ impl Function {
 /// Each path of the API as the router takes it, with the path as the document has it.
 fn templates<A: OpenApi>(_: &A) -> HashMap<String, String> {
     let paths = A::meta().into_iter().flat_map(|MetaApi { paths }| paths);
-    paths
-        .map(|path| (router_path(&path.path), path.path))
-        .collect()
+    paths.map(|path| (router_path(&path.path), path.path)).collect()
 }
 
 /// `/logs/{id}` becomes `/logs/:param0`: poem-openapi numbers its path parameters.
 fn router_path(template: &str) -> String {
-    let mut path = String::new();
-    let mut parameters = 0;
-    for segment in template.split('/').skip(1) {
-        path.push('/');
-        if segment.starts_with('{') {
-            path.push_str(&format!(":param{parameters}"));
-            parameters += 1;
-        } else {
-            path.push_str(segment);
-        }
-    }
-    path
+    let mut parameters = 0..;
+    let segments = template.split('/').map(|segment| match segment.strip_prefix('{') {
+        Some(_) => format!(":param{}", parameters.next().unwrap_or_default()),
+        None => segment.to_owned(),
+    });
+    segments.collect::<Vec<String>>().join("/")
 }
 
 #[cfg(test)]

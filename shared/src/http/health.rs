@@ -32,10 +32,7 @@ pub(super) struct Health {
 /// The function that asks the others' ports.
 pub(super) fn function(functions: &[Function], shutdown: CancellationToken) -> Function {
     let requirements = functions.iter().flat_map(|function| &function.requirements);
-    let health = Health {
-        requirements: requirements.cloned().collect(),
-        shutdown,
-    };
+    let health = Health { requirements: requirements.cloned().collect(), shutdown };
     Function::new("runtime", health)
 }
 
@@ -55,9 +52,7 @@ struct Pong {
 
 impl poem_openapi::types::Example for Pong {
     fn example() -> Self {
-        Self {
-            message: "pong".to_owned(),
-        }
+        Self { message: "pong".to_owned() }
     }
 }
 
@@ -71,9 +66,7 @@ struct Alive {
 
 impl poem_openapi::types::Example for Alive {
     fn example() -> Self {
-        Self {
-            status: "alive".to_owned(),
-        }
+        Self { status: "alive".to_owned() }
     }
 }
 
@@ -89,10 +82,7 @@ struct Readiness {
 
 impl poem_openapi::types::Example for Readiness {
     fn example() -> Self {
-        Self {
-            status: "ready".to_owned(),
-            ports: vec!["queue".to_owned()],
-        }
+        Self { status: "ready".to_owned(), ports: vec!["queue".to_owned()] }
     }
 }
 
@@ -100,10 +90,7 @@ impl poem_openapi::types::Example for Readiness {
 #[derive(ApiResponse)]
 enum Metrics {
     /// The text format of Prometheus.
-    #[oai(
-        status = 200,
-        content_type = "text/plain; version=0.0.4; charset=utf-8"
-    )]
+    #[oai(status = 200, content_type = "text/plain; version=0.0.4; charset=utf-8")]
     Text(PlainText<String>),
 }
 
@@ -151,10 +138,7 @@ impl Health {
             return Err(not_ready(&format!("no answer from: {}", names(silent).join(", "))).into());
         }
         let asked = self.requirements.iter().map(|required| required.name);
-        Ok(Json(Readiness {
-            status: "ready".to_owned(),
-            ports: names(asked.collect()),
-        }))
+        Ok(Json(Readiness { status: "ready".to_owned(), ports: names(asked.collect()) }))
     }
 
     /// Metrics

@@ -26,9 +26,7 @@ impl<T: Type> Payload for Json<T> {
 impl<T: Serialize + Send> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(body) => Response::builder()
-                .content_type("application/json")
-                .body(body),
+            Ok(body) => Response::builder().content_type("application/json").body(body),
             Err(error) => {
                 tracing::error!(%error, "an answer has no JSON form");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -40,10 +38,8 @@ impl<T: Serialize + Send> IntoResponse for Json<T> {
 /// As the whole answer of an operation it is a 200.
 impl<T: Type> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
-        let content = MetaMediaType {
-            content_type: Self::CONTENT_TYPE,
-            schema: Self::schema_ref(),
-        };
+        let content =
+            MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() };
         let answer = MetaResponse {
             description: "",
             status: Some(StatusCode::OK.as_u16()),
@@ -51,9 +47,7 @@ impl<T: Type> ApiResponse for Json<T> {
             content: vec![content],
             headers: Vec::new(),
         };
-        MetaResponses {
-            responses: vec![answer],
-        }
+        MetaResponses { responses: vec![answer] }
     }
 
     fn register(registry: &mut Registry) {

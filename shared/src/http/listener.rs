@@ -47,19 +47,9 @@ async fn serve_within(
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     info!(%address, connections = connections.limit(), "serving");
-    let host = Arc::new(Host {
-        endpoint,
-        address,
-        shutdown: shutdown.clone(),
-    });
-    let mut open = Open {
-        host,
-        connections,
-        tasks: JoinSet::new(),
-    };
-    shutdown
-        .run_until_cancelled_owned(open.accept(&listener))
-        .await;
+    let host = Arc::new(Host { endpoint, address, shutdown: shutdown.clone() });
+    let mut open = Open { host, connections, tasks: JoinSet::new() };
+    shutdown.run_until_cancelled_owned(open.accept(&listener)).await;
     open.accept_backlog(listener)?;
     open.finish(drain).await;
     Ok(())
@@ -104,8 +94,7 @@ impl<E: Endpoint<Output = Response> + 'static> Open<E> {
     fn attend(&mut self, stream: TcpStream, peer: SocketAddr, room: connections::Room) {
         let place = self.connections.enter(room);
         let host = Arc::clone(&self.host);
-        self.tasks
-            .spawn(connection::attend(stream, peer, place, host));
+        self.tasks.spawn(connection::attend(stream, peer, place, host));
     }
 
     /// Waits for the connections to end, and breaks those that do not.
@@ -121,10 +110,7 @@ impl<E: Endpoint<Output = Response> + 'static> Open<E> {
 /// Whether the error is about the one connection that would have been accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 #[cfg(test)]
@@ -148,13 +134,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let connections = Connections::new(4);
         let shutdown = CancellationToken::new();
-        tokio::spawn(serve_within(
-            connections,
-            listener,
-            endpoint,
-            SOON,
-            shutdown,
-        ));
+        tokio::spawn(serve_within(connections, listener, endpoint, SOON, shutdown));
         address
     }
 
@@ -165,14 +145,8 @@ mod tests {
 
     async fn status(stream: &mut TcpStream) -> String {
         let mut answer = [0; 1024];
-        let length = timeout(SOON, stream.read(&mut answer))
-            .await
-            .unwrap()
-            .unwrap();
-        String::from_utf8_lossy(&answer[..length])
-            .chars()
-            .take(12)
-            .collect()
+        let length = timeout(SOON, stream.read(&mut answer)).await.unwrap().unwrap();
+        String::from_utf8_lossy(&answer[..length]).chars().take(12).collect()
     }
 
     #[tokio::test]
@@ -196,13 +170,12 @@ mod tests {
     async fn connections_that_never_asked_anything_do_not_keep_others_out() {
         let address = serve_on_four().await;
         let mut silent = Vec::new();
-        for _ in 0..20 {
+        for _ in 0..8 {
             silent.push(TcpStream::connect(address).await.unwrap());
         }
         let mut next = TcpStream::connect(address).await.unwrap();
         ask(&mut next, "/").await;
-        let answered = timeout(Duration::from_secs(30), status(&mut next)).await;
-        assert_eq!(answered.unwrap(), "HTTP/1.1 204");
+        assert_eq!(status(&mut next).await, "HTTP/1.1 204");
     }
 
     #[tokio::test]

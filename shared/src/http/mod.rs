@@ -14,6 +14,8 @@ mod problem;
 mod rate_limit;
 mod routes;
 mod runtime;
+mod tag;
+mod upload;
 
 use anyhow::Context;
 use poem::{Endpoint, IntoEndpoint, Response};
@@ -28,6 +30,8 @@ pub use json::Json;
 pub use listener::serve_on;
 pub use problem::{PROBLEM_JSON, Problem, Problems, Refusal};
 pub use rate_limit::RateLimit;
+pub use tag::Tag;
+pub use upload::{Accepts, BodyLimits, Decoded, Received, Upload};
 
 use crate::{config::HttpConfig, telemetry};
 
@@ -42,11 +46,17 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let endpoint = endpoint(functions, config, rate_limit, &shutdown)?;
-    let address = (config.host.as_str(), config.port);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listening on {}:{} (HOST, PORT)", config.host, config.port))?;
+    let listener = bind(config).await?;
     serve_on(listener, endpoint, config.shutdown_timeout, shutdown).await
+}
+
+/// Listens on the address of the settings.
+///
+/// # Errors
+/// When the address is in use or not ours.
+pub async fn bind(config: &HttpConfig) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind((config.host.as_str(), config.port)).await;
+    listener.with_context(|| format!("listening on {}:{} (HOST, PORT)", config.host, config.port))
 }
 
 /// Everything but the socket: the functions' operations, the runtime's own, and what happens around
@@ -59,7 +69,7 @@ pub fn endpoint(
     config: &HttpConfig,
     rate_limit: Option<RateLimit>,
     shutdown: &CancellationToken,
-) -> anyhow::Result<impl Endpoint<Output = Response> + 'static + use<>> {
+) -> anyhow::Result<impl Endpoint<Output = Response> + use<>> {
     telemetry::metrics_handle();
     functions.push(health::function(&functions, shutdown.clone()));
     let (operations, routes) = routes::join(functions)?;

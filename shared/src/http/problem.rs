@@ -64,19 +64,13 @@ impl Problem {
     /// The same, with the header `Retry-After`.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
-        Self {
-            retry_after: Some(seconds),
-            ..self
-        }
+        Self { retry_after: Some(seconds), ..self }
     }
 }
 
 impl From<Invalid> for Problem {
     fn from(invalid: Invalid) -> Self {
-        Self {
-            errors: invalid.errors,
-            ..Self::new(StatusCode::BAD_REQUEST, invalid.detail)
-        }
+        Self { errors: invalid.errors, ..Self::new(StatusCode::BAD_REQUEST, invalid.detail) }
     }
 }
 
@@ -103,14 +97,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = Response::builder()
-            .status(status)
-            .content_type(PROBLEM_JSON)
-            .body(body);
+        let mut response = Response::builder().status(status).content_type(PROBLEM_JSON).body(body);
         if let Some(seconds) = self.retry_after {
-            response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -149,10 +138,7 @@ pub struct Refusal<P> {
 
 impl<P, E: Into<Problem>> From<E> for Refusal<P> {
     fn from(problem: E) -> Self {
-        Self {
-            problem: problem.into(),
-            documented: PhantomData,
-        }
+        Self { problem: problem.into(), documented: PhantomData }
     }
 }
 
@@ -174,9 +160,7 @@ impl<P: Problems> ApiResponse for Refusal<P> {
             }],
             headers: Vec::new(),
         };
-        MetaResponses {
-            responses: P::LIST.iter().map(response).collect(),
-        }
+        MetaResponses { responses: P::LIST.iter().map(response).collect() }
     }
 
     fn register(registry: &mut Registry) {

@@ -76,9 +76,8 @@ impl RateLimit {
         if !config.enabled {
             return Ok(None);
         }
-        let limiter = limiter::open(config.url()?, config.bucket())
-            .await
-            .context("opening the limiter")?;
+        let limiter =
+            limiter::open(config.url()?, config.bucket()).await.context("opening the limiter")?;
         Ok(Some(Self::new(limiter, config.bucket())))
     }
 
@@ -123,10 +122,7 @@ impl RateLimit {
         known.paused = Some(now + PAUSE);
         drop(known);
         counter!("rate_limit_failures_total").increment(1);
-        tracing::warn!(
-            error = format!("{error:#}"),
-            "the limiter does not answer: requests pass"
-        );
+        tracing::warn!(error = format!("{error:#}"), "the limiter does not answer: requests pass");
         Verdict::Unknown
     }
 
@@ -202,20 +198,16 @@ mod tests {
             self.asked.fetch_add(1, Ordering::Relaxed);
             match self.answer {
                 Answer::Decision(decision) => Ok(decision),
-                Answer::Error => Err(Error::Unavailable {
-                    service: "limiter",
-                    source: "refused".into(),
-                }),
+                Answer::Error => {
+                    Err(Error::Unavailable { service: "limiter", source: "refused".into() })
+                }
                 Answer::Nothing => std::future::pending().await,
             }
         }
     }
 
     fn limited_by(answer: Answer) -> (RateLimit, Arc<Always>) {
-        let limiter = Arc::new(Always {
-            answer,
-            asked: AtomicUsize::new(0),
-        });
+        let limiter = Arc::new(Always { answer, asked: AtomicUsize::new(0) });
         let bucket = RateLimitConfig::default().bucket();
         (RateLimit::new(Arc::clone(&limiter) as _, bucket), limiter)
     }
@@ -236,29 +228,21 @@ mod tests {
 
     const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
-    const REFUSED: Answer = Answer::Decision(Decision::Refused {
-        retry_after: HALF_A_SECOND,
-    });
+    const REFUSED: Answer = Answer::Decision(Decision::Refused { retry_after: HALF_A_SECOND });
 
     #[tokio::test]
     async fn an_allowed_request_tells_what_is_left() {
         let (limit, _) = limited_by(Answer::Decision(Decision::Allowed { remaining: 20 }));
         let verdict = limit.ask(client(1)).await;
         assert_eq!(verdict, Verdict::Allowed { remaining: 20 });
-        let expected = [
-            "ratelimit-policy: \"client\";q=100;w=2",
-            "ratelimit: \"client\";r=20;t=1",
-        ];
+        let expected = ["ratelimit-policy: \"client\";q=100;w=2", "ratelimit: \"client\";r=20;t=1"];
         assert_eq!(fields(&limit, verdict), expected);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_with_an_empty_bucket_is_refused_without_asking_until_its_refill() {
         let (limit, limiter) = limited_by(REFUSED);
-        assert!(matches!(
-            limit.ask(client(1)).await,
-            Verdict::Refused { .. }
-        ));
+        assert!(matches!(limit.ask(client(1)).await, Verdict::Refused { .. }));
         tokio::time::advance(Duration::from_millis(200)).await;
         let retry_after = Duration::from_millis(300);
         assert_eq!(limit.ask(client(1)).await, Verdict::Refused { retry_after });

@@ -42,24 +42,15 @@ pub(super) fn join(functions: Vec<Function>) -> anyhow::Result<(Operations, Rout
     let mut table = Operations::default();
     let mut resources: BTreeMap<Vec<Segment>, Resource> = BTreeMap::new();
     let mut owners: BTreeMap<(Vec<Segment>, String), &'static str> = BTreeMap::new();
-    for Function {
-        name, operations, ..
-    } in functions
-    {
+    for Function { name, operations, .. } in functions {
         for operation in operations {
-            let Operation {
-                path,
-                method,
-                endpoint,
-                template,
-            } = operation;
+            let Operation { path, method, endpoint, template } = operation;
             let key = segments(&path);
             if let Some(other) = owners.insert((key.clone(), method.to_string()), name) {
                 bail!("{method} {template} is served by \"{other}\" and by \"{name}\"");
             }
-            let resource = resources
-                .entry(key.clone())
-                .or_insert_with(|| Resource::new(template, key));
+            let resource =
+                resources.entry(key.clone()).or_insert_with(|| Resource::new(template, key));
             resource.methods.push(method.clone());
             table.0.entry(path).or_default().insert(method, endpoint);
         }
@@ -185,9 +176,6 @@ mod tests {
         let one = function("one", &[(Method::GET, "/logs/:param0")]);
         let other = function("other", &[(Method::GET, "/logs/:param0")]);
         let error = join(vec![one, other]).err().unwrap().to_string();
-        assert_eq!(
-            error,
-            "GET /logs/:param0 is served by \"one\" and by \"other\""
-        );
+        assert_eq!(error, "GET /logs/:param0 is served by \"one\" and by \"other\"");
     }
 }

@@ -48,11 +48,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Runtime<E> {
         let answered = async {
             let response = self.answer(request, &client, resource).await;
             let status = response.status().as_u16();
-            debug!(
-                status,
-                seconds = started.elapsed().as_secs_f64(),
-                "answered"
-            );
+            debug!(status, seconds = started.elapsed().as_secs_f64(), "answered");
             response
         };
         let mut response = answered.instrument(span).await;
@@ -125,10 +121,7 @@ fn method_name(method: &Method) -> &'static str {
 
 fn count(method: &'static str, route: SharedString, response: &Response, started: Instant) {
     let status = response.status().as_str().to_owned();
-    let labels = [
-        ("method", SharedString::from(method)),
-        ("route", route.clone()),
-    ];
+    let labels = [("method", SharedString::from(method)), ("route", route.clone())];
     histogram!("http_request_duration_seconds", &labels).record(started.elapsed().as_secs_f64());
     counter!("http_requests_total", "method" => method, "route" => route, "status" => status)
         .increment(1);

@@ -1,6 +1,9 @@
 //! The index: entries found by their text, service, level and time.
 //! Adapters: tantivy (embedded).
 
+#[cfg(feature = "embedded")]
+mod tantivy;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -42,6 +45,8 @@ pub trait Index: Ready {
 /// When the scheme is unknown, or the index cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
     match url.scheme() {
+        #[cfg(feature = "embedded")]
+        "tantivy" => Ok(Arc::new(tantivy::TantivyIndex::open(url).await?)),
         scheme => anyhow::bail!("INDEX_URL: no index is called \"{scheme}\""),
     }
 }

@@ -1,6 +1,9 @@
 //! The limiter: a token bucket a client, so that one client cannot take the place of all.
 //! Adapters: governor (embedded).
 
+#[cfg(feature = "embedded")]
+mod governor;
+
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -53,8 +56,11 @@ pub trait Limiter: Ready {
 ///
 /// # Errors
 /// When the scheme is unknown.
+#[expect(clippy::unused_async, reason = "a limiter that is a service is connected to")]
 pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limiter>> {
     match url.scheme() {
+        #[cfg(feature = "embedded")]
+        "memory" => Ok(Arc::new(governor::GovernorLimiter::new(bucket))),
         scheme => anyhow::bail!("LIMITER_URL: no limiter is called \"{scheme}\""),
     }
 }

@@ -37,9 +37,7 @@ impl EntryId {
     #[must_use]
     pub fn time(self) -> Timestamp {
         let micros = i64::try_from(self.millis() * 1000).ok();
-        micros
-            .and_then(Timestamp::from_micros)
-            .unwrap_or(Timestamp::MAX)
+        micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX)
     }
 
     /// The id as the stores hold it: 16 bytes, in order of arrival.
@@ -115,10 +113,7 @@ impl Arrival {
 
     fn at(time: Timestamp, tail: u64) -> Self {
         let millis = u64::try_from(time.as_micros() / 1000).unwrap_or_default();
-        Self {
-            millis,
-            tail: tail & TAIL_BITS,
-        }
+        Self { millis, tail: tail & TAIL_BITS }
     }
 
     /// The id of the entry at `position` in the request, from 0 to [`MAX_POSITION`].
@@ -136,10 +131,7 @@ impl Arrival {
         if (oldest..=self.millis + MAX_AHEAD_MILLIS).contains(&id.millis()) {
             return Ok(id);
         }
-        Err(Invalid::field(
-            "id",
-            "its time must be at most 7 days ago and 5 minutes ahead",
-        ))
+        Err(Invalid::field("id", "its time must be at most 7 days ago and 5 minutes ahead"))
     }
 }
 
@@ -192,16 +184,8 @@ mod tests {
 
     #[test]
     fn another_uuid_is_refused() {
-        assert!(
-            "0190163d-8694-4000-8000-000000000001"
-                .parse::<EntryId>()
-                .is_err()
-        );
-        assert!(
-            "0190163d-8694-7000-c000-000000000001"
-                .parse::<EntryId>()
-                .is_err()
-        );
+        assert!("0190163d-8694-4000-8000-000000000001".parse::<EntryId>().is_err());
+        assert!("0190163d-8694-7000-c000-000000000001".parse::<EntryId>().is_err());
         assert!("17".parse::<EntryId>().is_err());
     }
 }

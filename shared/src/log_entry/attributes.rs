@@ -45,17 +45,13 @@ impl TryFrom<Box<RawValue>> for Attributes {
             return Err("must be an object".to_owned());
         }
         let mut json = serde_json::Deserializer::from_str(raw.get());
-        Depth(Self::MAX_DEPTH)
-            .deserialize(&mut json)
-            .map_err(|error| error.to_string())?;
+        Depth(Self::MAX_DEPTH).deserialize(&mut json).map_err(|error| error.to_string())?;
         if !raw.get().contains(['\n', '\r']) {
             return Ok(Self(raw));
         }
         // JSON has line breaks between tokens only, where a space means the same.
         let line = raw.get().replace(['\n', '\r'], " ");
-        RawValue::from_string(line)
-            .map(Self)
-            .map_err(|error| error.to_string())
+        RawValue::from_string(line).map(Self).map_err(|error| error.to_string())
     }
 }
 
@@ -67,9 +63,7 @@ impl Depth {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         let Some(rest) = self.0.checked_sub(1) else {
             let max = Attributes::MAX_DEPTH;
-            return Err(E::custom(format_args!(
-                "must nest at most {max} levels deep"
-            )));
+            return Err(E::custom(format_args!("must nest at most {max} levels deep")));
         };
         Ok(Self(rest))
     }

@@ -36,19 +36,13 @@ impl Invalid {
     /// One field is wrong.
     #[must_use]
     pub fn field(field: &str, detail: impl Into<String>) -> Self {
-        Self::fields(vec![FieldError {
-            field: field.to_owned(),
-            detail: detail.into(),
-        }])
+        Self::fields(vec![FieldError { field: field.to_owned(), detail: detail.into() }])
     }
 
     /// It is wrong as a whole.
     #[must_use]
     pub fn whole(detail: &str) -> Self {
-        Self {
-            detail: shorten(detail),
-            errors: Vec::new(),
-        }
+        Self { detail: shorten(detail), errors: Vec::new() }
     }
 
     pub(super) fn not_utf8(error: std::str::Utf8Error) -> Self {
@@ -71,33 +65,21 @@ impl Invalid {
     }
 
     fn fields(errors: Vec<FieldError>) -> Self {
-        let told: Vec<String> = errors
-            .iter()
-            .map(|error| format!("{}: {}", error.field, error.detail))
-            .collect();
-        Self {
-            detail: shorten(&told.join("; ")),
-            errors,
-        }
+        let told: Vec<String> =
+            errors.iter().map(|error| format!("{}: {}", error.field, error.detail)).collect();
+        Self { detail: shorten(&told.join("; ")), errors }
     }
 }
 
 fn field_errors(fields: &BTreeMap<String, &RawValue>) -> Vec<FieldError> {
-    let service = if fields.contains_key("service") {
-        "service"
-    } else {
-        "service_name"
-    };
+    let service = if fields.contains_key("service") { "service" } else { "service_name" };
     let known = [
         ("id", check::<Option<EntryId>>(fields, "id")),
         ("timestamp", check::<Option<Timestamp>>(fields, "timestamp")),
         ("level", check::<Option<Level>>(fields, "level")),
         (service, check_required::<ServiceName>(fields, service)),
         ("message", check_required::<String>(fields, "message")),
-        (
-            "attributes",
-            check::<Option<Attributes>>(fields, "attributes"),
-        ),
+        ("attributes", check::<Option<Attributes>>(fields, "attributes")),
         ("trace_id", check::<Option<TraceId>>(fields, "trace_id")),
         ("span_id", check::<Option<TraceId>>(fields, "span_id")),
     ];
@@ -112,10 +94,7 @@ fn field_errors(fields: &BTreeMap<String, &RawValue>) -> Vec<FieldError> {
         });
     let wrong = known.iter().filter_map(|(field, checked)| {
         let detail = shorten(checked.as_ref().err()?);
-        Some(FieldError {
-            field: (*field).to_owned(),
-            detail,
-        })
+        Some(FieldError { field: (*field).to_owned(), detail })
     });
     wrong.chain(unknown).collect()
 }
@@ -127,9 +106,7 @@ fn check<T: DeserializeOwned>(
     let Some(value) = fields.get(name) else {
         return Ok(());
     };
-    serde_json::from_str::<T>(value.get())
-        .map(drop)
-        .map_err(|error| error.to_string())
+    serde_json::from_str::<T>(value.get()).map(drop).map_err(|error| error.to_string())
 }
 
 fn check_required<T: DeserializeOwned>(

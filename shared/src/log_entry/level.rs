@@ -17,13 +17,15 @@ impl Level {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
-        match canonical(text) {
-            Some(name) => Self(Cow::Borrowed(name)),
-            None => {
-                let capitals = text.chars().flat_map(char::to_uppercase);
-                Self(Cow::Owned(capitals.take(Self::MAX_CHARS).collect()))
-            }
+        if let Some(name) = canonical(text) {
+            return Self(Cow::Borrowed(name));
         }
+        let capitals = text.chars().flat_map(char::to_uppercase);
+        let capitals: String = capitals.take(Self::MAX_CHARS).collect();
+        // Now it may be a name (`ı`), or end in a space: reading it again must not change it.
+        let capitals = capitals.trim_end();
+        let name = canonical(capitals).map(Cow::Borrowed);
+        Self(name.unwrap_or_else(|| Cow::Owned(capitals.to_owned())))
     }
 
     /// The level's name in capitals.
@@ -48,35 +50,16 @@ impl<'de> Deserialize<'de> for Level {
 /// The synonyms of syslog (RFC 5424), Android, java.util.logging and the common loggers.
 fn canonical(text: &str) -> Option<&'static str> {
     const NAMES: [(&str, &[&str]); 6] = [
-        (
-            "INFO",
-            &["", "info", "i", "information", "informational", "notice"],
-        ),
+        ("INFO", &["", "info", "i", "information", "informational", "notice"]),
         ("ERROR", &["error", "err", "e", "severe"]),
         ("WARN", &["warn", "warning", "w"]),
         ("DEBUG", &["debug", "d", "dbg", "fine"]),
         ("TRACE", &["trace", "t", "v", "verbose", "finest"]),
-        (
-            "FATAL",
-            &[
-                "fatal",
-                "f",
-                "crit",
-                "critical",
-                "alert",
-                "emerg",
-                "emergency",
-                "panic",
-            ],
-        ),
+        ("FATAL", &["fatal", "f", "crit", "critical", "alert", "emerg", "emergency", "panic"]),
     ];
     NAMES
         .iter()
-        .find(|(_, synonyms)| {
-            synonyms
-                .iter()
-                .any(|synonym| text.eq_ignore_ascii_case(synonym))
-        })
+        .find(|(_, synonyms)| synonyms.iter().any(|synonym| text.eq_ignore_ascii_case(synonym)))
         .map(|(name, _)| *name)
 }
 
@@ -103,6 +86,15 @@ mod tests {
     #[test]
     fn another_text_is_kept_in_capitals() {
         assert_eq!(Level::parse("audit").as_str(), "AUDIT");
+    }
+
+    #[test]
+    fn reading_a_level_again_does_not_change_it() {
+        let cut_at_a_space = format!("{} b", "a".repeat(31));
+        for text in [&*cut_at_a_space, "ſevere", "ı", "ŉ", "ǆ", "Ω ", "\u{0}", "audit"] {
+            let level = Level::parse(text);
+            assert_eq!(Level::parse(level.as_str()), level, "{text}");
+        }
     }
 
     #[test]

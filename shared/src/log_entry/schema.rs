@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
-use poem_openapi::types::Type;
+use poem_openapi::types::{ToJSON, Type};
 use serde_json::{Value, json};
 
 use super::{Level, LogEntry, NewLogEntry};
@@ -25,37 +25,21 @@ fn string(description: &'static str, example: &str) -> MetaSchema {
 }
 
 fn text(description: &'static str, max_length: usize, example: &str) -> MetaSchema {
-    MetaSchema {
-        min_length: Some(1),
-        max_length: Some(max_length),
-        ..string(description, example)
-    }
+    MetaSchema { min_length: Some(1), max_length: Some(max_length), ..string(description, example) }
 }
 
 fn id() -> Field {
     let description = "A UUIDv7 (RFC 9562). Given at arrival; a client that sends its own makes its \
                        retries idempotent. Its time may be 7 days ago to 5 minutes ahead.";
     let schema = string(description, "0190163d-8694-739b-aea5-966c26f8ad91");
-    field(
-        "id",
-        MetaSchema {
-            format: Some("uuid"),
-            ..schema
-        },
-    )
+    field("id", MetaSchema { format: Some("uuid"), ..schema })
 }
 
 fn timestamp() -> Field {
     let description = "When the event happened, RFC 3339, years 1970 to 9999; answered in UTC with \
                        microseconds. Default: the id's time.";
     let schema = string(description, "2024-06-14T12:00:00.123456Z");
-    field(
-        "timestamp",
-        MetaSchema {
-            format: Some("date-time"),
-            ..schema
-        },
-    )
+    field("timestamp", MetaSchema { format: Some("date-time"), ..schema })
 }
 
 fn fields() -> Vec<Field> {
@@ -69,10 +53,7 @@ fn fields() -> Vec<Field> {
         timestamp(),
         field("level", string(level, Level::default().as_str())),
         field("service_name", text(service_name, 255, "payment-service")),
-        field(
-            "message",
-            string("The text, as written.", "connection timeout after 30 s"),
-        ),
+        field("message", string("The text, as written.", "connection timeout after 30 s")),
         field(
             "attributes",
             MetaSchema {
@@ -81,18 +62,8 @@ fn fields() -> Vec<Field> {
                 ..MetaSchema::new("object")
             },
         ),
-        field(
-            "trace_id",
-            text(
-                "The trace of the event.",
-                128,
-                "4bf92f3577b34da6a3ce929d0e0e4736",
-            ),
-        ),
-        field(
-            "span_id",
-            text("The span of the event.", 128, "00f067aa0ba902b7"),
-        ),
+        field("trace_id", text("The trace of the event.", 128, "4bf92f3577b34da6a3ce929d0e0e4736")),
+        field("span_id", text("The span of the event.", 128, "00f067aa0ba902b7")),
     ]
 }
 
@@ -148,3 +119,9 @@ described_by_hand!(
         ..MetaSchema::new("object")
     }
 );
+
+impl ToJSON for LogEntry {
+    fn to_json(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
+    }
+}

@@ -67,23 +67,13 @@ impl Batch {
     pub fn dead_letter(&self, index: usize, reason: String, time: Timestamp) -> DeadLetter {
         let record = self.records.partition_point(|(end, _)| *end <= index);
         let source = self.records[record].1;
-        DeadLetter {
-            line: self.entries[index].to_json(),
-            reason,
-            source,
-            time,
-        }
+        DeadLetter { line: self.entries[index].to_json(), reason, source, time }
     }
 
     /// Adds what was polled later.
     pub fn append(&mut self, later: Self) {
         let before = self.entries.len();
-        self.records.extend(
-            later
-                .records
-                .into_iter()
-                .map(|(end, source)| (before + end, source)),
-        );
+        self.records.extend(later.records.into_iter().map(|(end, source)| (before + end, source)));
         self.entries.extend(later.entries);
         self.unreadable.extend(later.unreadable);
         self.offsets.extend(later.offsets);
@@ -92,10 +82,7 @@ impl Batch {
 
     /// Adds a record as it lies on the queue. `time` is when its bad lines were given up.
     pub(super) fn push_record(&mut self, source: Source, record: &[u8], time: Timestamp) {
-        for line in record
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
+        for line in record.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match LogEntry::from_json(line) {
                 Ok(entry) => self.entries.push(entry),
                 Err(error) => self.unreadable.push(DeadLetter {
@@ -131,11 +118,7 @@ mod tests {
 
     fn batch(partition: i32, offset: i64, record: &str) -> Batch {
         let mut batch = Batch::default();
-        batch.push_record(
-            Source { partition, offset },
-            record.as_bytes(),
-            Timestamp::now(),
-        );
+        batch.push_record(Source { partition, offset }, record.as_bytes(), Timestamp::now());
         batch
     }
 
@@ -144,13 +127,7 @@ mod tests {
         let batch = batch(0, 5, &format!("{}\nnot json\n{}", line("a"), line("b")));
         assert_eq!(batch.entries().len(), 2);
         assert_eq!(batch.unreadable()[0].line, b"not json");
-        assert_eq!(
-            batch.unreadable()[0].source,
-            Source {
-                partition: 0,
-                offset: 5
-            }
-        );
+        assert_eq!(batch.unreadable()[0].source, Source { partition: 0, offset: 5 });
     }
 
     #[test]
@@ -158,11 +135,7 @@ mod tests {
         let mut all = batch(0, 1, &format!("{}\n{}", line("a"), line("b")));
         all.append(batch(1, 9, "not json"));
         all.append(batch(2, 7, &line("c")));
-        let offset = |index| {
-            all.dead_letter(index, String::new(), Timestamp::now())
-                .source
-                .offset
-        };
+        let offset = |index| all.dead_letter(index, String::new(), Timestamp::now()).source.offset;
         assert_eq!([offset(0), offset(1), offset(2)], [1, 1, 7]);
     }
 

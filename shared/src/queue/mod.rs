@@ -3,6 +3,8 @@
 
 mod batch;
 mod record;
+#[cfg(feature = "embedded")]
+mod sqlite;
 
 use std::sync::Arc;
 
@@ -114,6 +116,8 @@ pub struct Queue {
 /// When the scheme is unknown, or the queue cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     match url.scheme() {
+        #[cfg(feature = "embedded")]
+        "sqlite" => anyhow::Context::context(sqlite::open(url).await, "QUEUE_URL"),
         scheme => anyhow::bail!("QUEUE_URL: no queue is called \"{scheme}\""),
     }
 }

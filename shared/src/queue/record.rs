@@ -86,10 +86,7 @@ mod tests {
     fn entry(message: &str) -> LogEntry {
         let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
         let arrival = Arrival::new(Timestamp::now());
-        NewLogEntry::from_json(json.as_bytes())
-            .unwrap()
-            .arrive(&arrival, 0)
-            .unwrap()
+        NewLogEntry::from_json(json.as_bytes()).unwrap().arrive(&arrival, 0).unwrap()
     }
 
     #[test]
@@ -100,10 +97,7 @@ mod tests {
         }
         let records = packer.finish();
         assert_eq!(records.len(), 1);
-        assert_eq!(
-            records[0].as_bytes().split(|byte| *byte == b'\n').count(),
-            1000
-        );
+        assert_eq!(records[0].as_bytes().split(|byte| *byte == b'\n').count(), 1000);
     }
 
     #[test]
@@ -113,16 +107,9 @@ mod tests {
         for _ in 0..5 {
             packer.push(&large, 1024 * 1024).unwrap();
         }
-        let sizes: Vec<usize> = packer
-            .finish()
-            .iter()
-            .map(|record| record.0.len())
-            .collect();
+        let sizes: Vec<usize> = packer.finish().iter().map(|record| record.0.len()).collect();
         assert_eq!(sizes.len(), 3);
-        assert!(
-            sizes.iter().all(|size| *size < 2 * 1024 * 1024),
-            "{sizes:?}"
-        );
+        assert!(sizes.iter().all(|size| *size < 2 * 1024 * 1024), "{sizes:?}");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The store: every entry, found by its id.
 //! Adapters: SQLite (embedded).
 
+#[cfg(feature = "embedded")]
+mod sqlite;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -39,6 +42,8 @@ pub trait Store: Ready {
 /// When the scheme is unknown, or the store cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     match url.scheme() {
+        #[cfg(feature = "embedded")]
+        "sqlite" => anyhow::Context::context(sqlite::open(url).await, "STORE_URL"),
         scheme => anyhow::bail!("STORE_URL: no store is called \"{scheme}\""),
     }
 }

@@ -28,12 +28,7 @@ async fn problem(answer: TestResponse, status: StatusCode) -> Value {
     assert_eq!(problem["status"], status.as_u16());
     assert_eq!(problem["title"], status.canonical_reason().unwrap());
     assert_eq!(problem["type"], "about:blank");
-    assert!(
-        problem["detail"]
-            .as_str()
-            .is_some_and(|detail| !detail.is_empty()),
-        "{problem}"
-    );
+    assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
     problem
 }
 
@@ -66,26 +61,14 @@ async fn what_poem_refuses_is_a_problem_that_does_not_repeat_the_input_at_length
     let long = "x".repeat(5000);
     let answer = client().get(format!("/things/{long}")).send().await;
     let problem_of_path = problem(answer, StatusCode::BAD_REQUEST).await;
-    assert!(
-        problem_of_path["detail"].as_str().unwrap().len() <= 200,
-        "{problem_of_path}"
-    );
-    let answer = client()
-        .post("/things")
-        .content_type("image/png")
-        .body("x")
-        .send()
-        .await;
+    assert!(problem_of_path["detail"].as_str().unwrap().len() <= 200, "{problem_of_path}");
+    let answer = client().post("/things").content_type("image/png").body("x").send().await;
     problem(answer, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
 }
 
 #[tokio::test]
 async fn an_error_of_any_form_is_a_problem() {
-    problem(
-        client().get("/teapot").send().await,
-        StatusCode::IM_A_TEAPOT,
-    )
-    .await;
+    problem(client().get("/teapot").send().await, StatusCode::IM_A_TEAPOT).await;
     let answer = client().get("/away").send().await;
     answer.assert_header("retry-after", "1");
     let away = problem(answer, StatusCode::SERVICE_UNAVAILABLE).await;
@@ -105,10 +88,7 @@ async fn a_panic_is_a_problem_and_the_next_request_is_answered() {
     let mut connection = Connection::open(server.address).await;
     let answer = connection.get("/panic").await;
     assert_eq!(answer.status, 500);
-    assert_eq!(
-        answer.header("content-type"),
-        Some("application/problem+json")
-    );
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert_eq!(connection.get("/things/17").await.body, "17");
 }
 
@@ -162,11 +142,7 @@ async fn the_probes_are_not_limited() {
         answer.assert_status_is_ok();
         assert!(answer.0.header("ratelimit").is_none(), "{path}");
     }
-    client
-        .get("/ping")
-        .send()
-        .await
-        .assert_status(StatusCode::TOO_MANY_REQUESTS);
+    client.get("/ping").send().await.assert_status(StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]
@@ -175,19 +151,9 @@ async fn requests_pass_while_the_limiter_is_broken() {
     for _ in 0..10 {
         let answer = client.get("/ping").send().await;
         answer.assert_status_is_ok();
-        answer
-            .assert_json(serde_json::json!({ "message": "pong" }))
-            .await;
+        answer.assert_json(serde_json::json!({ "message": "pong" })).await;
     }
-    let metrics = client
-        .get("/metrics")
-        .send()
-        .await
-        .0
-        .into_body()
-        .into_string()
-        .await
-        .unwrap();
+    let metrics = client.get("/metrics").send().await.0.into_body().into_string().await.unwrap();
     assert!(metrics.contains("rate_limit_failures_total"), "{metrics}");
 }
 
@@ -196,12 +162,8 @@ async fn a_client_cannot_take_another_address_but_a_trusted_proxy_can_name_it() 
     for (config, status) in [(HttpConfig::default(), 429), (behind_proxy(), 200)] {
         let server = Server::start(config, Some(rate_limit(Some(1)))).await;
         let mut connection = Connection::open(server.address).await;
-        connection
-            .get_with("/ping", "X-Real-IP: 203.0.113.1\r\n")
-            .await;
-        let second = connection
-            .get_with("/ping", "X-Real-IP: 203.0.113.2\r\n")
-            .await;
+        connection.get_with("/ping", "X-Real-IP: 203.0.113.1\r\n").await;
+        let second = connection.get_with("/ping", "X-Real-IP: 203.0.113.2\r\n").await;
         assert_eq!(second.status, status);
     }
 }
@@ -224,9 +186,7 @@ async fn a_second_attempt_of_the_proxy_has_the_same_id_and_anybody_elses_has_not
 async fn a_process_is_ready_when_all_its_ports_answer() {
     let functions = || {
         let ready = Arc::new(Port { ready: true });
-        function()
-            .requires("queue", ready.clone())
-            .requires("index", ready)
+        function().requires("queue", ready.clone()).requires("index", ready)
     };
     let shutdown = CancellationToken::new();
     let config = HttpConfig::default();
@@ -234,9 +194,7 @@ async fn a_process_is_ready_when_all_its_ports_answer() {
     let client = TestClient::new(endpoint);
     let answer = client.get("/readyz").send().await;
     answer.assert_status_is_ok();
-    answer
-        .assert_json(serde_json::json!({ "status": "ready", "ports": ["index", "queue"] }))
-        .await;
+    answer.assert_json(serde_json::json!({ "status": "ready", "ports": ["index", "queue"] })).await;
     shutdown.cancel();
     let answer = client.get("/readyz").send().await;
     let problem = problem(answer, StatusCode::SERVICE_UNAVAILABLE).await;
@@ -260,16 +218,8 @@ async fn a_port_that_does_not_answer_is_named() {
 #[tokio::test]
 async fn metrics_speak_of_routes_never_of_paths() {
     let client = client();
-    client
-        .get("/things/4711")
-        .send()
-        .await
-        .assert_status_is_ok();
-    client
-        .get("/no/such/4711")
-        .send()
-        .await
-        .assert_status(StatusCode::NOT_FOUND);
+    client.get("/things/4711").send().await.assert_status_is_ok();
+    client.get("/no/such/4711").send().await.assert_status(StatusCode::NOT_FOUND);
     let answer = client.get("/metrics").send().await;
     answer.assert_content_type("text/plain; version=0.0.4; charset=utf-8");
     let metrics = answer.0.into_body().into_string().await.unwrap();
@@ -289,8 +239,5 @@ fn two_functions_with_the_same_operation_are_refused_by_name() {
     let shutdown = CancellationToken::new();
     let refused = shared::http::endpoint(functions, &HttpConfig::default(), None, &shutdown);
     let error = refused.err().unwrap().to_string();
-    assert!(
-        error.ends_with(r#"is served by "things" and by "others""#),
-        "{error}"
-    );
+    assert!(error.ends_with(r#"is served by "things" and by "others""#), "{error}");
 }

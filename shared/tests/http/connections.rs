@@ -16,11 +16,7 @@ async fn a_client_that_sends_its_head_too_slowly_is_closed() {
     sleep(Duration::from_secs(9)).await;
     connection.send(": a").await;
     assert!(connection.closed().await);
-    assert!(
-        started.elapsed() < Duration::from_secs(11),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(11), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,9 +68,7 @@ async fn a_client_that_sends_more_than_is_read_still_gets_its_answer() {
 async fn what_is_no_http_is_closed_and_the_next_request_is_answered() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
-    connection
-        .send("\x16\x03\x01 this is no HTTP\r\n\r\n")
-        .await;
+    connection.send("\x16\x03\x01 this is no HTTP\r\n\r\n").await;
     assert_eq!(connection.answer().await.status, 400);
     let answer = Connection::open(server.address).await.get("/ping").await;
     assert_eq!(answer.status, 200);

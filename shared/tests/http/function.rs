@@ -51,7 +51,7 @@ impl Things {
 
     #[oai(path = "/endless", method = "get")]
     async fn endless(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     #[oai(path = "/panic", method = "get")]
@@ -71,9 +71,7 @@ impl Things {
 
     #[oai(path = "/broken", method = "get")]
     async fn broken(&self) -> poem::Result<()> {
-        Err(poem::error::InternalServerError(std::io::Error::other(
-            "password=hunter2",
-        )))
+        Err(poem::error::InternalServerError(std::io::Error::other("password=hunter2")))
     }
 }
 
@@ -88,10 +86,7 @@ pub(crate) fn function() -> Function {
 }
 
 fn away(service: &'static str) -> Error {
-    Error::Unavailable {
-        service,
-        source: "connection refused".into(),
-    }
+    Error::Unavailable { service, source: "connection refused".into() }
 }
 
 /// A port that answers, or does not.
@@ -102,11 +97,7 @@ pub(crate) struct Port {
 #[async_trait]
 impl Ready for Port {
     async fn ready(&self) -> Result<()> {
-        if self.ready {
-            Ok(())
-        } else {
-            Err(away("port"))
-        }
+        if self.ready { Ok(()) } else { Err(away("port")) }
     }
 }
 
@@ -141,20 +132,14 @@ impl Limiter for Buckets {
 
 /// So many tokens for each client; `None`: the limiter fails.
 pub(crate) fn rate_limit(tokens: Option<u32>) -> RateLimit {
-    let bucket = TokenBucket {
-        capacity: 100.try_into().unwrap(),
-        rate: 50.try_into().unwrap(),
-    };
+    let bucket = TokenBucket { capacity: 100.try_into().unwrap(), rate: 50.try_into().unwrap() };
     let taken = std::sync::Mutex::default();
     RateLimit::new(Arc::new(Buckets { tokens, taken }), bucket)
 }
 
 /// The settings of a process behind a proxy on this machine.
 pub(crate) fn behind_proxy() -> HttpConfig {
-    HttpConfig {
-        trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()],
-        ..HttpConfig::default()
-    }
+    HttpConfig { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], ..HttpConfig::default() }
 }
 
 pub(crate) fn endpoint(
@@ -190,11 +175,7 @@ impl Server {
         let drain = config.shutdown_timeout;
         let served = shared::http::serve_on(listener, endpoint, drain, shutdown.clone());
         let ended = tokio::spawn(served);
-        Self {
-            address,
-            shutdown,
-            ended,
-        }
+        Self { address, shutdown, ended }
     }
 }
 
@@ -223,8 +204,7 @@ impl Connection {
     }
 
     pub(crate) async fn get_with(&mut self, path: &str, headers: &str) -> Answer {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n"))
-            .await;
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n")).await;
         self.answer().await
     }
 
@@ -252,10 +232,7 @@ impl Connection {
     /// Waits until the other end closes.
     pub(crate) async fn closed(&mut self) -> bool {
         let mut rest = Vec::new();
-        matches!(
-            timeout(SOON, self.0.read_to_end(&mut rest)).await,
-            Ok(Ok(0))
-        )
+        matches!(timeout(SOON, self.0.read_to_end(&mut rest)).await, Ok(Ok(0)))
     }
 }
 

@@ -15,9 +15,7 @@ use super::function::{Connection, SOON, Server};
 async fn a_request_in_flight_is_answered_and_its_connection_closed() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
-    connection
-        .send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await;
+    connection.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
     sleep(Duration::from_millis(100)).await;
     server.shutdown.cancel();
     let answer = connection.answer().await;
@@ -37,11 +35,7 @@ async fn an_idle_connection_is_closed_at_once() {
     server.shutdown.cancel();
     assert!(connection.closed().await);
     timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
-    assert!(
-        cancelled.elapsed() < Duration::from_millis(900),
-        "{:?}",
-        cancelled.elapsed()
-    );
+    assert!(cancelled.elapsed() < Duration::from_millis(900), "{:?}", cancelled.elapsed());
 }
 
 #[tokio::test]
@@ -52,9 +46,7 @@ async fn connections_that_were_not_accepted_yet_are_answered() {
     for id in 0..50 {
         let mut connection = Connection::open(address).await;
         if id % 2 == 0 {
-            connection
-                .send(&format!("GET /things/{id} HTTP/1.1\r\nHost: a\r\n\r\n"))
-                .await;
+            connection.send(&format!("GET /things/{id} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
         }
         waiting.push(connection);
     }
@@ -101,22 +93,15 @@ async fn ask_until_refused(address: std::net::SocketAddr) -> usize {
 
 #[tokio::test]
 async fn a_request_that_does_not_end_is_cut_when_the_time_is_over() {
-    let config = HttpConfig {
-        shutdown_timeout: Duration::from_millis(300),
-        ..HttpConfig::default()
-    };
+    let config =
+        HttpConfig { shutdown_timeout: Duration::from_millis(300), ..HttpConfig::default() };
     let server = Server::start(config, None).await;
     let mut connection = Connection::open(server.address).await;
-    connection
-        .send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
-        .await;
+    connection.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n").await;
     sleep(Duration::from_millis(100)).await;
     let cancelled = Instant::now();
     server.shutdown.cancel();
     timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
     let took = cancelled.elapsed();
-    assert!(
-        took >= Duration::from_millis(300) && took < Duration::from_secs(2),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{took:?}");
 }

@@ -1,0 +1,61 @@
+//! Log entries like those of real systems: few templates, many numbers and addresses.
+
+use std::fmt::Write;
+
+/// Entries of a batch.
+pub(crate) const BATCH: usize = 1000;
+
+const SERVICES: [&str; 8] =
+    ["payment", "gateway", "auth-service", "hdfs", "scheduler", "mailer", "search-api", "billing"];
+
+const LEVELS: [&str; 8] = ["INFO", "INFO", "INFO", "INFO", "DEBUG", "WARN", "notice", "ERROR"];
+
+/// A small generator of numbers that look random and are the same in every run.
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// The JSON of one entry, about 230 bytes.
+pub(crate) fn entry(numbers: &mut Numbers) -> String {
+    let service = SERVICES[numbers.below(8) as usize];
+    let level = LEVELS[numbers.below(8) as usize];
+    let mut message = String::new();
+    let (a, b, c) = (numbers.below(1 << 40), numbers.below(250), numbers.below(60_000));
+    let _ = match numbers.below(5) {
+        0 => write!(message, "PacketResponder {b} for block blk_{a} terminating after {c} ms"),
+        1 => write!(
+            message,
+            "Failed password for invalid user guest from 10.{b}.7.{b} port {c} ssh2"
+        ),
+        2 => {
+            write!(message, "connection timeout after {c} ms to 192.168.{b}.{b}:{c}, request {a:x}")
+        }
+        3 => write!(message, "GET /api/v1/orders/{a} took {c} us with status 200, {b} rows"),
+        _ => {
+            write!(message, "session {a:x} of user {c} opened by (uid={b}) on node-{b}, cache miss")
+        }
+    };
+    let (day, second) = (1 + numbers.below(28), numbers.below(60));
+    format!(
+        r#"{{"service_name":"{service}","level":"{level}","message":"{message}","timestamp":"2024-06-{day:02}T12:{b:02}:{second:02}.{c:06}Z","attributes":{{"pid":"{c}","component":"worker.{b}"}}}}"#,
+        b = b % 60,
+    )
+}
+
+/// A batch of entries as NDJSON.
+pub(crate) fn batch(seed: u64, entries: usize) -> Vec<u8> {
+    let mut numbers = Numbers::new(seed + 1);
+    let lines: Vec<String> = (0..entries).map(|_| entry(&mut numbers)).collect();
+    lines.join("\n").into_bytes()
+}

@@ -1,0 +1,58 @@
+//! The floors: what the parts alone can do on this machine, in this run.
+
+use std::time::Instant;
+
+use poem::listener::{Acceptor, Listener, TcpListener};
+use poem::{Route, Server, handler, http::StatusCode, post};
+use tantivy::schema::{FAST, INDEXED, STORED, STRING, Schema, TEXT};
+use tantivy::{Index, IndexWriter, TantivyDocument};
+
+use crate::entries::{Numbers, entry};
+
+/// A bare poem handler that reads the same body and answers at once.
+#[handler]
+async fn swallow(body: Vec<u8>) -> (StatusCode, String) {
+    (StatusCode::CREATED, format!("{{\"bytes\":{}}}", body.len()))
+}
+
+/// Serves the bare handler until it is killed, and prints its address.
+pub(crate) async fn serve() {
+    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a free port");
+    let address = acceptor.local_addr()[0].to_string();
+    println!("listening on http://{}", address.trim_start_matches("socket://"));
+    let routes = Route::new().at("/logs/batch", post(swallow));
+    Server::new_with_acceptor(acceptor).run(routes).await.expect("the floor serves");
+}
+
+/// Documents a second of bare tantivy: one thread, the same fields, a commit every 5,000.
+pub(crate) fn tantivy_per_second(entries: usize) -> f64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut schema = Schema::builder();
+    let text = schema.add_text_field("text", TEXT);
+    let service = schema.add_text_field("service_name", STRING);
+    let level = schema.add_text_field("level", STRING);
+    let id = schema.add_bytes_field("id", INDEXED | FAST);
+    let timestamp = schema.add_i64_field("timestamp", INDEXED | FAST);
+    let whole = schema.add_bytes_field("entry", STORED);
+    let index = Index::create_in_dir(folder.path(), schema.build()).expect("an index");
+    let mut writer: IndexWriter = index.writer_with_num_threads(1, 50_000_000).expect("a writer");
+    let mut numbers = Numbers::new(7);
+    let lines: Vec<String> = (0..entries).map(|_| entry(&mut numbers)).collect();
+
+    let started = Instant::now();
+    for (n, line) in lines.iter().enumerate() {
+        let mut document = TantivyDocument::new();
+        document.add_text(text, line.split("\"message\":\"").nth(1).unwrap_or(line));
+        document.add_text(service, "payment");
+        document.add_text(level, "INFO");
+        document.add_bytes(id, &(n as u128).to_be_bytes());
+        document.add_i64(timestamp, n as i64);
+        document.add_bytes(whole, line.as_bytes());
+        writer.add_document(document).expect("room");
+        if n % 5000 == 4999 {
+            writer.commit().expect("room");
+        }
+    }
+    writer.commit().expect("room");
+    entries as f64 / started.elapsed().as_secs_f64()
+}

@@ -1,0 +1,124 @@
+//! A client that costs little: requests made beforehand, raw HTTP/1.1 over kept connections.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The bytes of a request.
+pub(crate) type Request = Arc<Vec<u8>>;
+
+/// A batch of NDJSON as a request.
+pub(crate) fn post_batch(body: &[u8]) -> Request {
+    let head = format!(
+        "POST /logs/batch HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    Arc::new([head.as_bytes(), body].concat())
+}
+
+/// A single entry as a request.
+pub(crate) fn post_entry(body: &str) -> Request {
+    let head = format!(
+        "POST /logs HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    Arc::new(head.into_bytes())
+}
+
+/// A path to get as a request.
+pub(crate) fn get(path: &str) -> Request {
+    Arc::new(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes())
+}
+
+/// A kept connection.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) async fn open(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.expect("the server takes connections");
+        stream.set_nodelay(true).expect("a socket option");
+        Self { stream, buffer: Vec::new() }
+    }
+
+    /// Sends a request; answers the status and the body.
+    pub(crate) async fn send(&mut self, request: &[u8]) -> (u16, String) {
+        self.stream.write_all(request).await.expect("the server reads");
+        self.buffer.clear();
+        let head_end = loop {
+            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
+                break end + 4;
+            }
+            self.read_more().await;
+        };
+        let head = String::from_utf8_lossy(&self.buffer[..head_end]).to_ascii_lowercase();
+        let status = head[9..12].parse().expect("a status");
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next());
+        let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+        while self.buffer.len() < head_end + length {
+            self.read_more().await;
+        }
+        (status, String::from_utf8_lossy(&self.buffer[head_end..]).into_owned())
+    }
+
+    async fn read_more(&mut self) {
+        let read = self.stream.read_buf(&mut self.buffer).await.expect("the server answers");
+        assert!(read > 0, "the server closed the connection");
+    }
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|window| window == part)
+}
+
+/// What a run of requests took.
+pub(crate) struct Run {
+    pub(crate) elapsed: Duration,
+    latencies: Vec<Duration>,
+}
+
+impl Run {
+    pub(crate) fn per_second(&self, things: usize) -> f64 {
+        things as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// The latency that `share` (0 to 1) of the requests did not exceed, in milliseconds.
+    pub(crate) fn percentile(&self, share: f64) -> f64 {
+        let last = self.latencies.len() - 1;
+        self.latencies[(last as f64 * share).round() as usize].as_secs_f64() * 1000.0
+    }
+}
+
+/// Sends all requests over so many connections, each waiting for its answer; all must succeed.
+pub(crate) async fn drive(address: &str, connections: usize, requests: Vec<Request>) -> Run {
+    let queue = Arc::new(Mutex::new(VecDeque::from(requests)));
+    let started = Instant::now();
+    let workers: Vec<_> = (0..connections)
+        .map(|_| {
+            let (queue, address) = (queue.clone(), address.to_owned());
+            tokio::spawn(async move {
+                let mut connection = Connection::open(&address).await;
+                let mut latencies = Vec::new();
+                while let Some(request) = { queue.lock().expect("no panic").pop_front() } {
+                    let sent = Instant::now();
+                    let (status, body) = connection.send(&request).await;
+                    assert!((200..300).contains(&status), "{status}: {body}");
+                    latencies.push(sent.elapsed());
+                }
+                latencies
+            })
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for worker in workers {
+        latencies.extend(worker.await.expect("a worker ends"));
+    }
+    let elapsed = started.elapsed();
+    latencies.sort_unstable();
+    Run { elapsed, latencies }
+}

@@ -1,0 +1,175 @@
+//! `make bench`: how fast standalone LogPulse is, next to a floor measured in the same run.
+//! Figures mean something only as ratios, and on a machine that does nothing else.
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "a measurement, run by a person"
+)]
+
+mod entries;
+mod floor;
+mod load;
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use entries::{BATCH, Numbers, batch, entry};
+use load::{Connection, Request, drive, get, post_batch, post_entry};
+use support::Server;
+
+const CONNECTIONS: usize = 8;
+const BURST: usize = 600_000;
+const MILLION: usize = 1_000_000;
+const NO_LIMITER: [(&str, &str); 2] = [("RATE_LIMIT_ENABLED", "false"), ("RUST_LOG", "warn")];
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    if std::env::args().any(|word| word == "--floor") {
+        return floor::serve().await;
+    }
+    let data_dir = tempfile::tempdir().expect("a folder");
+    fresh_start(data_dir.path()).await;
+    single_entries(data_dir.path()).await;
+    burst(data_dir.path()).await;
+    backlog(data_dir.path()).await;
+    search(data_dir.path()).await;
+}
+
+fn start(data_dir: &Path) -> (Server, String) {
+    let server = Server::start(data_dir, &NO_LIMITER);
+    let address = server.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    (server, address)
+}
+
+fn requests(entries: usize) -> Vec<Request> {
+    let bodies: Vec<Request> = (0..50).map(|seed| post_batch(&batch(seed, BATCH))).collect();
+    bodies.into_iter().cycle().take(entries / BATCH).collect()
+}
+
+/// An empty folder: from exec to the first answer, and the memory then.
+async fn fresh_start(data_dir: &Path) {
+    let started = Instant::now();
+    let (server, address) = start(&data_dir.join("fresh"));
+    let (status, _) = Connection::open(&address).await.send(&get("/ping")).await;
+    let took = started.elapsed().as_millis();
+    let memory = resident_mib(&server);
+    println!("fresh start: /ping answered {status} after {took} ms, {memory} MiB resident");
+}
+
+fn resident_mib(server: &Server) -> u64 {
+    let path = format!("/proc/{}/status", server.child.id());
+    let status = std::fs::read_to_string(path).expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
+    let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
+    kib.expect("a number") / 1024
+}
+
+/// One entry a request: how many requests share a sync shows in the rate.
+async fn single_entries(data_dir: &Path) {
+    let mut numbers = Numbers::new(3);
+    for connections in [1, 64] {
+        let (_server, address) = start(&data_dir.join(format!("single-{connections}")));
+        let requests = (0..200 * connections).map(|_| post_entry(&entry(&mut numbers))).collect();
+        let run = drive(&address, connections, requests).await;
+        println!(
+            "single entries, {connections} connections: {:.0}/s, p50 {:.1} ms, p99 {:.1} ms",
+            run.per_second(200 * connections),
+            run.percentile(0.5),
+            run.percentile(0.99),
+        );
+    }
+}
+
+/// Batches of 1,000 entries, acknowledged; the floor reads the same bodies and keeps nothing.
+async fn burst(data_dir: &Path) {
+    let exe = std::env::current_exe().expect("this program");
+    let bare = Server::start_as(Command::new(exe).arg("--floor"));
+    let address = bare.url.trim_start_matches("http://").trim_end_matches('/');
+    let floor = drive(address, CONNECTIONS, requests(BURST)).await.per_second(BURST);
+    drop(bare);
+
+    let (server, address) = start(&data_dir.join("burst"));
+    let run = drive(&address, CONNECTIONS, requests(BURST)).await;
+    let rate = run.per_second(BURST);
+    println!(
+        "batches of {BATCH}: {rate:.0} entries/s acknowledged, p50 {:.0} ms, p99 {:.0} ms, peak {} MiB; \
+         bare poem handler {floor:.0}/s, ratio {:.2}",
+        run.percentile(0.5),
+        run.percentile(0.99),
+        server.peak_memory_mib(),
+        rate / floor,
+    );
+    server.kill();
+}
+
+/// What the burst left on the queue becomes searchable after a crash.
+async fn backlog(data_dir: &Path) {
+    let floor = floor::tantivy_per_second(200_000);
+    let started = Instant::now();
+    let (server, address) = start(&data_dir.join("burst"));
+    let entries = drained(&address, "backlog-end").await;
+    let rate = entries as f64 / started.elapsed().as_secs_f64();
+    println!(
+        "backlog: {entries} entries made searchable at {rate:.0}/s, peak {} MiB; bare tantivy \
+         {floor:.0}/s, ratio {:.2}",
+        server.peak_memory_mib(),
+        rate / floor,
+    );
+}
+
+/// Waits until everything on the queue is searchable; answers how many entries that were.
+async fn drained(address: &str, marker: &str) -> u64 {
+    let mut connection = Connection::open(address).await;
+    let body = format!(r#"{{"service":"{marker}","message":"m"}}"#);
+    connection.send(&post_entry(&body)).await;
+    let search = get(&format!("/logs/search?service_name={marker}"));
+    while !connection.send(&search).await.1.contains("\"count\":1") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let (_, metrics) = connection.send(&get("/metrics")).await;
+    let line = metrics.lines().find(|line| line.starts_with("consumer_entries_total"));
+    line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("the consumer counts")
+}
+
+/// Searches over a million entries while 5,000 entries/s come in.
+async fn search(data_dir: &Path) {
+    let (_server, address) = start(&data_dir.join("search"));
+    drive(&address, CONNECTIONS, requests(MILLION)).await;
+    drained(&address, "million").await;
+    let incoming = tokio::spawn(trickle(address.clone()));
+    for (name, query) in [
+        ("a common word, newest", "q=timeout"),
+        ("two words, relevance", "q=invalid+password&sort=relevance"),
+        ("a level alone", "level=info"),
+        (
+            "a service and a time",
+            "service_name=hdfs&from=2024-06-03T00:00:00Z&to=2024-06-04T00:00:00Z",
+        ),
+        ("two misspelt words", "q=timeuot+conection&fuzzy=true"),
+        ("an address", "q=10.42.7.42"),
+    ] {
+        let requests = vec![get(&format!("/logs/search?{query}&limit=100")); 200];
+        let run = drive(&address, 1, requests).await;
+        let (p50, p95) = (run.percentile(0.5), run.percentile(0.95));
+        println!("search over a million, {name}: p50 {p50:.1} ms, p95 {p95:.1} ms");
+    }
+    incoming.abort();
+}
+
+/// 5,000 entries a second, in ten batches.
+async fn trickle(address: String) {
+    let mut connection = Connection::open(&address).await;
+    let mut every = tokio::time::interval(Duration::from_millis(100));
+    for seed in 1000.. {
+        every.tick().await;
+        connection.send(&post_batch(&batch(seed, 500))).await;
+    }
+}

@@ -1,0 +1,95 @@
+//! All functions in one process, on embedded parts: the same code as in the cluster.
+
+use std::fs::{self, File};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use consumer::{Batching, Consumer};
+use ingest::Limits;
+use shared::cache::{self, Cache};
+use shared::config::{BatchConfig, LimitsConfig, RateLimitConfig, StandaloneConfig, load};
+use shared::http::{BodyLimits, Function, RateLimit};
+use shared::index::{self, Index};
+use shared::queue::{self, Queue};
+use shared::store::{self, Store};
+
+/// The open parts of a standalone LogPulse.
+pub struct Parts {
+    /// What came in and is not yet stored.
+    pub queue: Queue,
+    store: Arc<dyn Store>,
+    index: Arc<dyn Index>,
+    cache: Arc<dyn Cache>,
+    /// Held as long as the parts are: two processes must not share a folder.
+    _lock: File,
+}
+
+impl Parts {
+    /// Opens the parts that the settings name; by default they are made in `DATA_DIR`.
+    ///
+    /// # Errors
+    /// When a part cannot be opened, or another process uses the folder.
+    pub async fn open(config: &StandaloneConfig) -> anyhow::Result<Self> {
+        let lock = lock(config)?;
+        Ok(Self {
+            queue: open_queue(config).await?,
+            store: store::open(&*config.store_url()?).await.context("opening the store")?,
+            index: index::open(&*config.index_url()?).await.context("opening the index")?,
+            cache: cache::open(&*config.cache_url()?, config.cache_ttl).await?,
+            _lock: lock,
+        })
+    }
+
+    /// Every function, ready to be served.
+    ///
+    /// # Errors
+    /// When a setting is wrong.
+    pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
+        let limits = load::<LimitsConfig>()?;
+        let body = BodyLimits::new(limits.max_body_bytes);
+        let limits = Limits { body, max_entry_bytes: limits.max_entry_bytes };
+        Ok(vec![
+            ingest::function(self.queue.producer.clone(), limits),
+            get::function(self.cache.clone(), self.store.clone()),
+            search::function(self.index.clone()),
+            docs::function(),
+        ])
+    }
+
+    /// The consumer between the queue and the sinks.
+    ///
+    /// # Errors
+    /// When a setting is wrong.
+    pub fn consumer(&self) -> anyhow::Result<Consumer> {
+        let batch = load::<BatchConfig>()?;
+        let batching = Batching { max_entries: batch.max_entries, max_wait: batch.max_wait };
+        Ok(Consumer::new(&self.queue, self.store.clone(), self.index.clone(), batching))
+    }
+}
+
+/// Opens the queue alone.
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn open_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
+    queue::open(&*config.queue_url()?).await.context("opening the queue")
+}
+
+/// Opens the limiter; without a URL it is in memory.
+///
+/// # Errors
+/// When a setting is wrong.
+pub async fn open_rate_limit(config: &StandaloneConfig) -> anyhow::Result<Option<RateLimit>> {
+    let limiter_url = Some(config.limiter_url()?);
+    RateLimit::open(&RateLimitConfig { limiter_url, ..load()? }).await
+}
+
+fn lock(config: &StandaloneConfig) -> anyhow::Result<File> {
+    let folder = &config.data_dir;
+    let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
+    let lock = opened.with_context(|| format!("using {} (DATA_DIR)", folder.display()))?;
+    if lock.try_lock().is_err() {
+        bail!("another process uses {} (DATA_DIR)", folder.display());
+    }
+    Ok(lock)
+}

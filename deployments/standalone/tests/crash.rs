@@ -1,0 +1,92 @@
+//! `kill -9` at random moments under load: every acknowledged entry is there exactly once.
+//! `CRASH_ROUNDS` says how often (default 3; `make test-crash`: 20).
+
+mod support;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::{Api, Server, unique};
+
+const WRITERS: usize = 8;
+
+/// What the writers know: everything that was sent, and the ids of what was acknowledged.
+#[derive(Default)]
+struct Known {
+    sent: HashSet<String>,
+    acknowledged: HashMap<String, String>,
+}
+
+/// Sends single entries and batches until the server is gone.
+async fn write(api: Api, service: String, known: Arc<Mutex<Known>>) {
+    for turn in 0.. {
+        let count = if turn % 3 == 0 { 50 } else { 1 };
+        let messages: Vec<String> = (0..count).map(|_| unique("message")).collect();
+        let entry = |message: &String| json!({"service": service, "message": message});
+        known.lock().unwrap().sent.extend(messages.iter().cloned());
+        let answer = if count == 1 {
+            let body = entry(&messages[0]).to_string();
+            api.try_post("/logs", "application/json", body).await
+        } else {
+            let body = Value::from(messages.iter().map(entry).collect::<Vec<_>>()).to_string();
+            api.try_post("/logs/batch?ids=true", "application/json", body).await
+        };
+        let Ok(answer) = answer else { return };
+        if answer.status() != 201 {
+            continue;
+        }
+        let Ok(saved) = answer.json::<Value>().await else { return };
+        let ids = saved["ids"].as_array().cloned().unwrap_or_else(|| vec![saved["id"].clone()]);
+        assert_eq!(ids.len(), messages.len());
+        let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned());
+        known.lock().unwrap().acknowledged.extend(ids.zip(messages));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledged_entry_is_there_exactly_once_after_any_crash() {
+    let rounds: u32 = std::env::var("CRASH_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
+    let data_dir = tempfile::tempdir().unwrap();
+    let service = unique("crash");
+    let known = Arc::new(Mutex::new(Known::default()));
+    let settings = [("RATE_LIMIT_ENABLED", "false")];
+
+    for _ in 0..rounds {
+        let server = Server::start(data_dir.path(), &settings);
+        let api = Api::new(&server.url);
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|_| tokio::spawn(write(api.clone(), service.clone(), known.clone())))
+            .collect();
+        let random = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
+        tokio::time::sleep(Duration::from_millis(300 + 8 * random)).await;
+        server.kill();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+    }
+
+    let server = Server::start(data_dir.path(), &settings);
+    let api = Api::new(&server.url);
+    // What was on the queue before the marker is stored and indexed before it.
+    let marker = json!({"service": "marker", "message": "m"}).to_string();
+    api.post("/logs", "application/json", marker).await;
+    api.search_until(&[("service_name", "marker")], 1).await;
+    let known = Arc::into_inner(known).unwrap().into_inner().unwrap();
+    let indexed = api.every_entry(&service).await;
+    let text = |entry: &Value, field: &str| entry[field].as_str().unwrap().to_owned();
+    let by_id: HashMap<String, String> =
+        indexed.iter().map(|entry| (text(entry, "id"), text(entry, "message"))).collect();
+    let messages: HashSet<&String> = by_id.values().collect();
+    assert_eq!(by_id.len(), indexed.len(), "an id is in the index twice");
+    assert_eq!(messages.len(), indexed.len(), "a message is in the index twice");
+    assert!(messages.iter().all(|message| known.sent.contains(*message)));
+    assert!(known.acknowledged.len() > 100 * rounds as usize, "there was no load");
+    for (id, message) in &known.acknowledged {
+        assert_eq!(by_id.get(id), Some(message), "{id} was acknowledged");
+    }
+    for (id, message) in &by_id {
+        assert_eq!(api.entry(id).await.unwrap()["message"], **message, "{id} in the store");
+    }
+}

@@ -1,0 +1,104 @@
+//! A full disk: 503, nothing acknowledged is lost, and it goes on when there is room.
+//! The disk is a small tmpfs in a mount namespace of its own. Where the machine has none, the test
+//! says so and is left out; with `FULL_DISK=required` (`make test-full-disk`) that is a failure.
+
+mod support;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use support::{Api, Server, unique};
+
+const DISK: &str = "64m";
+const BALLAST_BYTES: usize = 24 * 1024 * 1024;
+
+fn in_namespace() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c"]);
+    command
+}
+
+fn namespaces_work() -> bool {
+    let status = in_namespace().arg("mount -t tmpfs tmpfs /mnt").status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Starts the server with a tmpfs as its data folder.
+fn start(data_dir: &Path) -> Server {
+    let script = format!("mount -t tmpfs -o size={DISK} tmpfs \"$DATA_DIR\" && exec \"$0\"");
+    let mut command = in_namespace();
+    command.arg(script).arg(env!("CARGO_BIN_EXE_logpulse"));
+    command.env("DATA_DIR", data_dir).env("RATE_LIMIT_ENABLED", "false").env("RUST_LOG", "error");
+    Server::start_as(&mut command)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_loses_nothing_and_recovers() {
+    if !namespaces_work() {
+        let required = std::env::var("FULL_DISK").is_ok_and(|value| value == "required");
+        assert!(!required, "this machine has no mount namespaces");
+        println!("left out: this machine has no mount namespaces");
+        return;
+    }
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = start(data_dir.path());
+    let inside = data_dir.path().strip_prefix("/").unwrap();
+    let ballast: PathBuf = Path::new("/proc").join(server.child.id().to_string()).join("root");
+    let ballast = ballast.join(inside).join("ballast");
+    std::fs::write(&ballast, vec![0; BALLAST_BYTES]).unwrap();
+    let api = Api::new(&server.url);
+    let service = unique("disk");
+
+    let acknowledged = fill(&api, &service).await;
+    std::fs::remove_file(&ballast).unwrap();
+
+    let marker = json!({"service": "marker", "message": "m"}).to_string();
+    let mut status = 0;
+    for _ in 0..100 {
+        status = api.post("/logs", "application/json", marker.clone()).await.status().as_u16();
+        if status == 201 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(status, 201, "it goes on when there is room");
+    api.search_until(&[("service_name", "marker")], 1).await;
+    let mut indexed = HashMap::new();
+    for entry in api.every_entry(&service).await {
+        let id = entry["id"].as_str().unwrap().to_owned();
+        assert!(indexed.insert(id, entry).is_none(), "an entry is in the index twice");
+    }
+    assert!(acknowledged.len() > 1000, "only {} acknowledged", acknowledged.len());
+    for id in acknowledged {
+        assert!(indexed.contains_key(&id), "{id} was acknowledged and is not in the index");
+        assert!(api.entry(&id).await.is_some(), "{id} was acknowledged and is not in the store");
+    }
+}
+
+/// Sends batches until the disk has refused ten in a row; answers the ids that were acknowledged.
+async fn fill(api: &Api, service: &str) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let mut refused = 0;
+    while refused < 10 {
+        let entry = |_| json!({"service": service, "message": unique("m").repeat(8)});
+        let batch = Value::from((0..200).map(entry).collect::<Vec<_>>()).to_string();
+        let answer = api.post("/logs/batch?ids=true", "application/json", batch).await;
+        match answer.status().as_u16() {
+            201 => {
+                refused = 0;
+                let saved: Value = answer.json().await.unwrap();
+                let ids = saved["ids"].as_array().unwrap();
+                acknowledged.extend(ids.iter().map(|id| id.as_str().unwrap().to_owned()));
+            }
+            503 => {
+                refused += 1;
+                assert!(answer.headers().contains_key("retry-after"));
+                assert_eq!(answer.headers()["content-type"], "application/problem+json");
+            }
+            status => panic!("{status}: {}", answer.text().await.unwrap()),
+        }
+    }
+    acknowledged
+}

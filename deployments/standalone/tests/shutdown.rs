@@ -1,0 +1,68 @@
+//! SIGTERM under load: what was accepted is answered, and what was answered is kept.
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{Api, Server, unique};
+
+const SETTINGS: [(&str, &str); 1] = [("RATE_LIMIT_ENABLED", "false")];
+
+/// What a writer saw: the ids it was given, and the errors after its request was accepted.
+#[derive(Default)]
+struct Seen {
+    acknowledged: Vec<String>,
+    broken: Vec<String>,
+}
+
+/// Sends entries, each on a connection of its own, until the server takes no more connections.
+async fn write(url: String, service: String, stopping: Arc<AtomicBool>) -> Seen {
+    let mut seen = Seen::default();
+    loop {
+        let api = Api::new(&url);
+        let body = json!({"service": service, "message": "m"}).to_string();
+        match api.try_post("/logs", "application/json", body).await {
+            Ok(answer) if answer.status() == 201 => {
+                let saved: Value = answer.json().await.unwrap();
+                seen.acknowledged.push(saved["id"].as_str().unwrap().to_owned());
+            }
+            Ok(answer) => seen.broken.push(answer.status().to_string()),
+            Err(error) if error.is_connect() && stopping.load(Ordering::SeqCst) => return seen,
+            Err(error) => seen.broken.push(format!("{error:?}")),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_accepted_request_is_broken_and_no_acknowledged_entry_lost() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let service = unique("shutdown");
+    let server = Server::start(data_dir.path(), &SETTINGS);
+    let stopping = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..16)
+        .map(|_| tokio::spawn(write(server.url.clone(), service.clone(), stopping.clone())))
+        .collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    stopping.store(true, Ordering::SeqCst);
+    let started = Instant::now();
+    let status = tokio::task::spawn_blocking(move || server.terminate()).await.unwrap();
+
+    assert_eq!(status.code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(30));
+    let mut acknowledged = Vec::new();
+    for writer in writers {
+        let seen = writer.await.unwrap();
+        assert_eq!(seen.broken, [] as [String; 0]);
+        acknowledged.extend(seen.acknowledged);
+    }
+    assert!(acknowledged.len() > 100, "there was no load: {}", acknowledged.len());
+    let server = Server::start(data_dir.path(), &SETTINGS);
+    let api = Api::new(&server.url);
+    for id in acknowledged {
+        assert!(api.entry(&id).await.is_some(), "{id} was acknowledged");
+    }
+}

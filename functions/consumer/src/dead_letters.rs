@@ -1,0 +1,81 @@
+//! Look at dead letters, and put them back on the queue once the reason is gone.
+//! A letter that is put back and refused again becomes a new dead letter.
+
+use std::io::Write;
+
+use anyhow::{Context, bail};
+use shared::Timestamp;
+use shared::queue::{DeadLetter, Queue, Record};
+
+/// Letters that are read at a time.
+const PAGE: usize = 100;
+
+/// What to do with the dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Write each as a line of JSON: `reason`, `source`, `time` and the `line` itself.
+    List,
+    /// Put each back on the queue, and forget it there.
+    Replay,
+}
+
+impl Command {
+    /// Reads the words of a command line: none, or `dead-letters list|replay`.
+    ///
+    /// # Errors
+    /// When they are something else.
+    pub fn parse(words: &[String]) -> anyhow::Result<Option<Self>> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [] => Ok(None),
+            ["dead-letters", "list"] => Ok(Some(Self::List)),
+            ["dead-letters", "replay"] => Ok(Some(Self::Replay)),
+            _ => bail!("usage: dead-letters list|replay, or nothing to serve"),
+        }
+    }
+}
+
+/// Carries out a command; what it finds goes to `out`.
+///
+/// # Errors
+/// When the queue or `out` fails. What was replayed before stays replayed.
+pub async fn run(command: Command, queue: &Queue, out: &mut impl Write) -> anyhow::Result<()> {
+    let started = Timestamp::now();
+    let mut count = 0;
+    let mut after = 0;
+    loop {
+        let mut page =
+            queue.dead_letters.list(after, PAGE).await.context("reading dead letters")?;
+        // What is replayed and refused again comes in at the end: once around is enough.
+        page.retain(|(_, letter)| letter.time <= started);
+        let Some((last, _)) = page.last() else { break };
+        (after, count) = (*last, count + page.len());
+        match command {
+            Command::List => list(&page, out)?,
+            Command::Replay => replay(page, after, queue).await?,
+        }
+    }
+    if command == Command::Replay {
+        writeln!(out, "{count} dead letters are back on the queue")?;
+    }
+    Ok(())
+}
+
+fn list(page: &[(i64, DeadLetter)], out: &mut impl Write) -> anyhow::Result<()> {
+    for (_, letter) in page {
+        let line = serde_json::json!({
+            "reason": letter.reason,
+            "source": letter.source.to_string(),
+            "time": letter.time,
+            "line": String::from_utf8_lossy(&letter.line),
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+async fn replay(page: Vec<(i64, DeadLetter)>, last: i64, queue: &Queue) -> anyhow::Result<()> {
+    let records = page.into_iter().map(|(_, letter)| Record::from_bytes(letter.line.into()));
+    queue.producer.publish(records.collect()).await.context("putting dead letters back")?;
+    queue.dead_letters.forget(last).await.context("forgetting what was put back")
+}

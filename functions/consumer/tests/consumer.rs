@@ -1,0 +1,244 @@
+//! The consumer on embedded ports: nothing is committed before both sinks have it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use consumer::dead_letters::{self, Command};
+use consumer::{Batching, Consumer};
+use shared::error::{Error, Ready, Refused, Result};
+use shared::index::{self, Index};
+use shared::queue::{self, Queue, Record};
+use shared::search::{SearchHits, SearchQuery};
+use shared::store::{self, Store};
+use shared::testing::Broken;
+use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+use tempfile::TempDir;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The parts of a folder.
+struct Parts {
+    queue: Queue,
+    store: Arc<dyn Store>,
+    index: Arc<dyn Index>,
+}
+
+impl Parts {
+    async fn open(folder: &TempDir) -> Self {
+        let url = |scheme: &str, name: &str| {
+            Url::parse(&format!("{scheme}://{}/{name}", folder.path().display())).unwrap()
+        };
+        Self {
+            queue: queue::open(&url("sqlite", "queue.db")).await.unwrap(),
+            store: store::open(&url("sqlite", "store.db")).await.unwrap(),
+            index: index::open(&url("tantivy", "index")).await.unwrap(),
+        }
+    }
+
+    async fn publish(&self, lines: &[u8]) {
+        let record = Record::from_bytes(lines.to_vec().into());
+        self.queue.producer.publish(vec![record]).await.unwrap();
+    }
+
+    async fn indexed(&self) -> Vec<LogEntry> {
+        let service_name = Some("a".to_owned().try_into().unwrap());
+        let query = SearchQuery { service_name, limit: 100, ..SearchQuery::default() };
+        self.index.search(&query).await.unwrap().entries
+    }
+
+    /// Whether everything on the queue was committed: a new member of the group gets nothing.
+    async fn all_is_committed(self, folder: &TempDir) -> bool {
+        drop(self);
+        let again = Self::open(folder).await;
+        timeout(Duration::from_millis(300), again.queue.consumer.poll()).await.is_err()
+    }
+}
+
+const BATCHING: Batching = Batching { max_entries: 100, max_wait: Duration::from_millis(20) };
+
+/// Runs a consumer until `done`, then stops it.
+async fn run(consumer: Consumer, done: impl AsyncFn() -> bool) {
+    let shutdown = CancellationToken::new();
+    let wait = async {
+        while !done().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        shutdown.cancel();
+    };
+    let both = async { tokio::join!(consumer.run(&shutdown), wait) };
+    timeout(PATIENCE, both).await.expect("the consumer does its work and stops");
+}
+
+fn entry(position: u32) -> LogEntry {
+    let json = format!(r#"{{"service":"a","message":"number {position}"}}"#);
+    let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
+    new.arrive(&Arrival::new(Timestamp::now()), position).unwrap()
+}
+
+/// A sink that fails some times, then does what the one behind it does.
+struct Flaky<T: ?Sized> {
+    failures: AtomicU32,
+    then: Arc<T>,
+}
+
+impl<T: ?Sized> Flaky<T> {
+    fn attempt(&self) -> Result<()> {
+        let left =
+            self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        match left {
+            Ok(_) => Err(Error::Unavailable { service: "flaky", source: "not yet".into() }),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl<T: Ready + ?Sized> Ready for Flaky<T> {
+    async fn ready(&self) -> Result<()> {
+        self.then.ready().await
+    }
+}
+
+#[async_trait]
+impl Store for Flaky<dyn Store> {
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        self.attempt()?;
+        self.then.insert(entries).await
+    }
+
+    async fn get(&self, id: shared::EntryId) -> Result<Option<LogEntry>> {
+        self.then.get(id).await
+    }
+}
+
+/// An index that refuses every entry whose message ends in 1.
+struct Picky(Arc<dyn Index>);
+
+#[async_trait]
+impl Ready for Picky {
+    async fn ready(&self) -> Result<()> {
+        self.0.ready().await
+    }
+}
+
+#[async_trait]
+impl Index for Picky {
+    async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        let (bad, good): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .cloned()
+            .enumerate()
+            .partition(|(_, entry)| entry.message.ends_with('1'));
+        let good: Vec<LogEntry> = good.into_iter().map(|(_, entry)| entry).collect();
+        self.0.add(&good).await?;
+        Ok(bad.into_iter().map(|(index, _)| Refused { index, reason: "odd".into() }).collect())
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
+        self.0.search(query).await
+    }
+}
+
+#[tokio::test]
+async fn entries_move_from_the_queue_to_both_sinks() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    let entries: Vec<LogEntry> = (0..10).map(entry).collect();
+    for entry in &entries {
+        parts.publish(&entry.to_json()).await;
+    }
+
+    let consumer = Consumer::new(&parts.queue, parts.store.clone(), parts.index.clone(), BATCHING);
+    run(consumer, async || parts.indexed().await.len() == 10).await;
+
+    for entry in &entries {
+        let stored = parts.store.get(entry.id).await.unwrap().unwrap();
+        assert_eq!(stored.to_json(), entry.to_json());
+    }
+    assert!(parts.all_is_committed(&folder).await);
+}
+
+#[tokio::test]
+async fn a_sink_that_is_away_is_tried_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    let entry = entry(0);
+    parts.publish(&entry.to_json()).await;
+    let flaky: Flaky<dyn Store> = Flaky { failures: AtomicU32::new(3), then: parts.store.clone() };
+
+    let consumer = Consumer::new(&parts.queue, Arc::new(flaky), parts.index.clone(), BATCHING);
+    run(consumer, async || parts.store.get(entry.id).await.unwrap().is_some()).await;
+
+    assert_eq!(parts.queue.dead_letters.list(0, 10).await.unwrap(), []);
+    assert!(parts.all_is_committed(&folder).await);
+}
+
+#[tokio::test]
+async fn what_was_not_committed_comes_again_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    let entry = entry(0);
+    parts.publish(&entry.to_json()).await;
+    let half = Consumer::new(&parts.queue, parts.store.clone(), Arc::new(Broken), BATCHING);
+    run(half, async || parts.store.get(entry.id).await.unwrap().is_some()).await;
+    assert_eq!(parts.indexed().await.len(), 0);
+    drop(parts);
+
+    let parts = Parts::open(&folder).await;
+    let whole = Consumer::new(&parts.queue, parts.store.clone(), parts.index.clone(), BATCHING);
+    run(whole, async || !parts.indexed().await.is_empty()).await;
+
+    assert_eq!(parts.indexed().await.len(), 1);
+    assert!(parts.all_is_committed(&folder).await);
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_becomes_a_dead_letter_and_the_rest_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    let lines: Vec<Vec<u8>> = (0..3).map(|n| entry(n).to_json()).collect();
+    parts.publish(&[&lines[0], &b"not json"[..], &lines[1], &lines[2]].join(&b'\n')).await;
+
+    let picky = Arc::new(Picky(parts.index.clone()));
+    let consumer = Consumer::new(&parts.queue, parts.store.clone(), picky, BATCHING);
+    run(consumer, async || parts.indexed().await.len() == 2).await;
+
+    let letters = parts.queue.dead_letters.list(0, 10).await.unwrap();
+    let told: Vec<(&[u8], &str)> = letters
+        .iter()
+        .map(|(_, letter)| (letter.line.as_slice(), letter.reason.as_str()))
+        .collect();
+    assert_eq!(told[0].0, b"not json");
+    assert!(told[0].1.starts_with("not a log entry"), "{}", told[0].1);
+    assert_eq!(told[1], (lines[1].as_slice(), "index: odd"));
+    assert_eq!(told.len(), 2);
+    assert!(parts.all_is_committed(&folder).await);
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_replayed_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    parts.publish(&entry(1).to_json()).await;
+    let picky = Arc::new(Picky(parts.index.clone()));
+    let consumer = Consumer::new(&parts.queue, parts.store.clone(), picky, BATCHING);
+    let dead = async || !parts.queue.dead_letters.list(0, 1).await.unwrap().is_empty();
+    run(consumer, dead).await;
+
+    let mut listed = Vec::new();
+    dead_letters::run(Command::List, &parts.queue, &mut listed).await.unwrap();
+    let mut told = Vec::new();
+    dead_letters::run(Command::Replay, &parts.queue, &mut told).await.unwrap();
+
+    let listed = String::from_utf8(listed).unwrap();
+    assert!(listed.contains(r#""reason":"index: odd""#), "{listed}");
+    assert_eq!(told, b"1 dead letters are back on the queue\n");
+    let consumer = Consumer::new(&parts.queue, parts.store.clone(), parts.index.clone(), BATCHING);
+    run(consumer, async || parts.indexed().await.len() == 1).await;
+    assert_eq!(parts.queue.dead_letters.list(0, 10).await.unwrap(), []);
+}

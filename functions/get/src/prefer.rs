@@ -1,0 +1,35 @@
+//! The preference `wait` of RFC 7240, section 4.3.
+//! Other preferences are passed over, as the RFC wants.
+
+use std::time::Duration;
+
+/// The longest time that an answer is held.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+
+/// How long the client is willing to wait, as the value of the header `Prefer` says.
+pub(crate) fn wait(prefer: &str) -> Option<Duration> {
+    let seconds = prefer.split([',', ';']).find_map(|preference| {
+        let (name, value) = preference.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then_some(value)?.trim().parse::<u64>().ok()
+    })?;
+    Some(Duration::from_secs(seconds).min(MAX_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_may_wait_for_ten_seconds_at_most() {
+        for (prefer, seconds) in [
+            ("wait=3", Some(3)),
+            ("respond-async, WAIT = 5", Some(5)),
+            ("wait=99", Some(10)),
+            ("wait=soon", None),
+            ("return=minimal", None),
+            ("", None),
+        ] {
+            assert_eq!(wait(prefer), seconds.map(Duration::from_secs), "{prefer}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Get from outside, without a socket: cache-aside, and what happens when a part is away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use poem::Endpoint;
+use poem::http::StatusCode;
+use poem::test::TestClient;
+use shared::cache::{self, Cache};
+use shared::config::HttpConfig;
+use shared::http::endpoint;
+use shared::store::{self, Store};
+use shared::testing::Broken;
+use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+async fn open_store(folder: &TempDir) -> Arc<dyn Store> {
+    let url = format!("sqlite://{}/store.db", folder.path().display());
+    store::open(&Url::parse(&url).unwrap()).await.unwrap()
+}
+
+async fn open_cache() -> Arc<dyn Cache> {
+    cache::open(&Url::parse("memory:").unwrap(), Duration::from_secs(60)).await.unwrap()
+}
+
+fn client(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> TestClient<impl Endpoint> {
+    let config = HttpConfig::default();
+    let functions = vec![get::function(cache, store)];
+    TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())
+}
+
+fn entry() -> LogEntry {
+    let new = NewLogEntry::from_json(br#"{"service":"a","message":"m"}"#).unwrap();
+    new.arrive(&Arrival::new(Timestamp::now()), 0).unwrap()
+}
+
+#[tokio::test]
+async fn a_stored_entry_is_answered_and_cached() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, store, entry) = (open_cache().await, open_store(&folder).await, entry());
+    store.insert(std::slice::from_ref(&entry)).await.unwrap();
+    let path = format!("/logs/{}", entry.id);
+
+    let response = client(cache.clone(), store).get(&path).send().await;
+
+    response.assert_status_is_ok();
+    response.assert_bytes(entry.to_json()).await;
+    let cached = client(cache, Arc::new(Broken)).get(&path).send().await;
+    cached.assert_bytes(entry.to_json()).await;
+}
+
+#[tokio::test]
+async fn without_the_cache_the_store_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, entry) = (open_store(&folder).await, entry());
+    store.insert(std::slice::from_ref(&entry)).await.unwrap();
+
+    let path = format!("/logs/{}", entry.id);
+    let response = client(Arc::new(Broken), store).get(&path).send().await;
+
+    response.assert_status_is_ok();
+}
+
+#[tokio::test]
+async fn without_the_store_the_answer_is_to_try_again() {
+    let path = format!("/logs/{}", entry().id);
+    let response = client(open_cache().await, Arc::new(Broken)).get(&path).send().await;
+    response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+    response.assert_header("retry-after", "1");
+}
+
+#[tokio::test]
+async fn a_held_request_is_answered_when_the_entry_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, entry) = (open_store(&folder).await, entry());
+    let client = client(open_cache().await, store.clone());
+    let path = format!("/logs/{}", entry.id);
+    client.get(&path).send().await.assert_header("retry-after", "1");
+
+    let held = client.get(&path).header("prefer", "wait=10").send();
+    let insert = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        store.insert(std::slice::from_ref(&entry)).await.unwrap();
+    };
+    let (response, ()) = tokio::join!(held, insert);
+
+    response.assert_status_is_ok();
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_never_cached() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(open_cache().await, open_store(&folder).await);
+    for id in ["17", "0190163d-8694-739b-aea5-966c26f8ad91", "%20"] {
+        let response = client.get(format!("/logs/{id}")).send().await;
+        response.assert_status(StatusCode::NOT_FOUND);
+        response.assert_header("cache-control", "no-store");
+        response.assert_header_is_not_exist("retry-after");
+    }
+}

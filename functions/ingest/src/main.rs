@@ -1,0 +1,23 @@
+//! The function `ingest` as a process of its own.
+
+use std::process::ExitCode;
+
+use ingest::Limits;
+use shared::config::{LimitsConfig, QueueConfig, load};
+use shared::http::{self, BodyLimits, RateLimit};
+use shared::{process, queue};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> ExitCode {
+    process::run(serve)
+}
+
+async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let queue = queue::open(&load::<QueueConfig>()?.queue_url).await?;
+    let limits = load::<LimitsConfig>()?;
+    let body = BodyLimits::new(limits.max_body_bytes);
+    let limits = Limits { body, max_entry_bytes: limits.max_entry_bytes };
+    let function = ingest::function(queue.producer, limits);
+    let rate_limit = RateLimit::open(&load()?).await?;
+    http::serve(vec![function], &load()?, rate_limit, shutdown).await
+}

@@ -1,0 +1,46 @@
+//! A page of hits, as it is answered.
+
+use poem_openapi::{ApiResponse, Object};
+use serde::Serialize;
+use shared::LogEntry;
+use shared::http::Json;
+use shared::search::SearchHits;
+
+/// A page of hits.
+#[derive(Debug, Serialize, Object)]
+#[oai(rename = "SearchPage", read_only_all)]
+pub(crate) struct Page {
+    /// Entries on this page.
+    count: usize,
+    /// Entries on all pages; counted to 10,000.
+    total: u64,
+    /// `gte`: there are more entries than `total` says. Absent: `total` is exact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if_is_none)]
+    total_relation: Option<&'static str>,
+    /// The entries.
+    data: Vec<LogEntry>,
+    /// Give this as `cursor` for the next page. Absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if_is_none)]
+    next_cursor: Option<String>,
+}
+
+impl Page {
+    pub(crate) fn of(hits: SearchHits) -> Self {
+        Self {
+            count: hits.entries.len(),
+            total: hits.total,
+            total_relation: (!hits.total_is_exact).then_some("gte"),
+            data: hits.entries,
+            next_cursor: hits.next_cursor.map(|cursor| cursor.to_string()),
+        }
+    }
+}
+
+#[derive(ApiResponse)]
+pub(crate) enum SearchResponse {
+    /// A page of hits.
+    #[oai(status = 200)]
+    Hits(Json<Page>),
+}

@@ -1,0 +1,65 @@
+//! Search from outside, without a socket.
+
+use std::sync::Arc;
+
+use poem::Endpoint;
+use poem::http::StatusCode;
+use poem::test::TestClient;
+use shared::config::HttpConfig;
+use shared::http::endpoint;
+use shared::index::{self, Index};
+use shared::testing::Broken;
+use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+fn client(index: Arc<dyn Index>) -> TestClient<impl Endpoint> {
+    let functions = vec![search::function(index)];
+    let config = HttpConfig::default();
+    TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())
+}
+
+fn entry(position: u32) -> LogEntry {
+    let json = format!(r#"{{"service":"payment","level":"error","message":"number {position}"}}"#);
+    let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
+    new.arrive(&Arrival::new(Timestamp::now()), position).unwrap()
+}
+
+#[tokio::test]
+async fn a_page_tells_how_many_there_are_and_where_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("tantivy://{}/index", folder.path().display());
+    let index = index::open(&Url::parse(&url).unwrap()).await.unwrap();
+    index.add(&[entry(0), entry(1), entry(2)]).await.unwrap();
+    let client = client(index);
+
+    let response = client.get("/logs/search?service_name=payment&level=err&limit=2").send().await;
+
+    response.assert_status_is_ok();
+    let page = response.json().await;
+    let page = page.value().object();
+    assert_eq!((page.get("count").i64(), page.get("total").i64()), (2, 3));
+    assert_eq!(page.get("data").array().get(0).object().get("message").string(), "number 2");
+    assert!(page.get_opt("total_relation").is_none());
+    let cursor = page.get("next_cursor").string();
+    let path = format!("/logs/search?service_name=payment&limit=2&cursor={cursor}");
+    let last = client.get(path).send().await.json().await;
+    let last = last.value().object();
+    assert_eq!((last.get("count").i64(), last.get("total").i64()), (1, 3));
+    assert!(last.get_opt("next_cursor").is_none());
+}
+
+#[tokio::test]
+async fn without_the_index_the_answer_is_to_try_again() {
+    let response = client(Arc::new(Broken)).get("/logs/search?q=a").send().await;
+    response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+    response.assert_header("retry-after", "1");
+}
+
+#[tokio::test]
+async fn a_question_without_a_condition_is_refused() {
+    for query in ["", "?q=", "?q=%20", "?limit=5", "?q=a&sort=relevance&cursor=x"] {
+        let response = client(Arc::new(Broken)).get(format!("/logs/search{query}")).send().await;
+        response.assert_status(StatusCode::BAD_REQUEST);
+    }
+}

@@ -1,0 +1,90 @@
+//! The cache in this process.
+//! Bounded by bytes, because entries are of very different sizes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::Cache;
+use crate::error::{Ready, Result};
+use crate::log_entry::{Attributes, EntryId, LogEntry, TraceId};
+
+/// What the cached entries may take, in bytes.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// What an entry takes beside its texts: its fields, and its place in the cache.
+const FIXED_BYTES: usize = size_of::<LogEntry>() + 128;
+
+/// moka takes no longer one: about 1000 years.
+const MAX_TTL: Duration = Duration::from_hours(1000 * 365 * 24);
+
+pub(super) struct MokaCache(moka::future::Cache<EntryId, Arc<LogEntry>>);
+
+impl MokaCache {
+    /// A cache that forgets an entry after `ttl`.
+    pub(super) fn new(ttl: Duration) -> Self {
+        let cache = moka::future::Cache::builder()
+            .max_capacity(MAX_BYTES)
+            .weigher(|_, entry: &Arc<LogEntry>| weight_bytes(entry))
+            .time_to_live(ttl.min(MAX_TTL))
+            .build();
+        Self(cache)
+    }
+}
+
+fn weight_bytes(entry: &LogEntry) -> u32 {
+    let attributes = entry.attributes.as_ref().map(Attributes::as_str);
+    let trace_id = entry.trace_id.as_ref().map(TraceId::as_str);
+    let span_id = entry.span_id.as_ref().map(TraceId::as_str);
+    let optional = [attributes, trace_id, span_id];
+    let optional: usize = optional.into_iter().flatten().map(str::len).sum();
+    let texts = entry.service_name.as_str().len() + entry.message.len() + optional;
+    u32::try_from(FIXED_BYTES + texts).unwrap_or(u32::MAX)
+}
+
+#[async_trait]
+impl Ready for MokaCache {
+    async fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Cache for MokaCache {
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
+        let entry = self.0.get(&id).await;
+        Ok(entry.map(Arc::unwrap_or_clone))
+    }
+
+    async fn put(&self, entry: &LogEntry) -> Result<()> {
+        self.0.insert(entry.id, Arc::new(entry.clone())).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
+
+    #[tokio::test]
+    async fn the_cache_does_not_outgrow_its_bytes() {
+        let cache = MokaCache::new(Duration::from_mins(1));
+        let arrival = Arrival::new(Timestamp::now());
+        let json = format!(r#"{{"service":"a","message":"{}"}}"#, "m".repeat(1024 * 1024));
+        for position in 0..100 {
+            let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
+            let entry = new.arrive(&arrival, position).unwrap();
+            cache.put(&entry).await.unwrap();
+        }
+        cache.0.run_pending_tasks().await;
+        assert!(cache.0.weighted_size() <= MAX_BYTES);
+        assert!(cache.0.entry_count() >= 16, "{}", cache.0.entry_count());
+    }
+
+    #[tokio::test]
+    async fn any_time_to_live_is_taken() {
+        MokaCache::new(Duration::MAX).ready().await.unwrap();
+    }
+}

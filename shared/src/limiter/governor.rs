@@ -1,0 +1,141 @@
+//! The limiter in this process.
+//! Clients whose bucket is full again are forgotten: a new bucket is as good.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use super::{Decision, Limiter, TokenBucket};
+use crate::error::{Ready, Result};
+
+/// Requests between two sweeps. What stays after a sweep took its place by a request for every
+/// token that is missing, so the clients that are held are at most this many, and as many as there
+/// are requests in the time in which two tokens come.
+const SWEEP_EVERY: u32 = 10_000;
+
+type Buckets<C> = RateLimiter<String, DashMapStateStore<String>, C, StateInformationMiddleware>;
+
+pub(super) struct GovernorLimiter<C: Clock = DefaultClock> {
+    buckets: Buckets<C>,
+    requests: AtomicU32,
+}
+
+impl GovernorLimiter {
+    /// A limiter that gives every client such a bucket.
+    pub(super) fn new(bucket: TokenBucket) -> Self {
+        Self::with_clock(bucket, DefaultClock::default())
+    }
+}
+
+impl<C: Clock> GovernorLimiter<C> {
+    fn with_clock(bucket: TokenBucket, clock: C) -> Self {
+        let quota = Quota::per_second(bucket.rate).allow_burst(bucket.capacity);
+        Self {
+            buckets: RateLimiter::dashmap_with_clock(quota, clock).with_middleware(),
+            requests: AtomicU32::new(0),
+        }
+    }
+
+    fn sweep_now_and_then(&self) {
+        let requests = self.requests.fetch_add(1, Ordering::Relaxed);
+        if requests % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            self.buckets.retain_recent();
+            self.buckets.shrink_to_fit();
+        }
+    }
+}
+
+#[async_trait]
+impl<C: Clock + Send + Sync> Ready for GovernorLimiter<C> {
+    async fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl<C: Clock + Send + Sync> Limiter for GovernorLimiter<C> {
+    async fn try_acquire(&self, client: &str) -> Result<Decision> {
+        self.sweep_now_and_then();
+        Ok(match self.buckets.check_key(&client.to_owned()) {
+            Ok(bucket) => Decision::Allowed { remaining: bucket.remaining_burst_capacity() },
+            Err(refused) => Decision::Refused {
+                retry_after: refused.wait_time_from(self.buckets.clock().now()),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::time::Duration;
+
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn limiter(
+        capacity: u32,
+        rate: u32,
+    ) -> (GovernorLimiter<FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        let bucket = TokenBucket {
+            capacity: NonZeroU32::new(capacity).unwrap(),
+            rate: NonZeroU32::new(rate).unwrap(),
+        };
+        (GovernorLimiter::with_clock(bucket, clock.clone()), clock)
+    }
+
+    #[tokio::test]
+    async fn a_bucket_gives_its_capacity_at_once_and_then_its_rate() {
+        let (limiter, clock) = limiter(3, 2);
+        for remaining in [2, 1, 0] {
+            let decision = limiter.try_acquire("a").await.unwrap();
+            assert_eq!(decision, Decision::Allowed { remaining });
+        }
+        let retry_after = Duration::from_millis(500);
+        let refused = Decision::Refused { retry_after };
+        assert_eq!(limiter.try_acquire("a").await.unwrap(), refused);
+        clock.advance(retry_after);
+        let allowed = Decision::Allowed { remaining: 0 };
+        assert_eq!(limiter.try_acquire("a").await.unwrap(), allowed);
+        assert_eq!(limiter.try_acquire("a").await.unwrap(), refused);
+    }
+
+    #[tokio::test]
+    async fn a_bucket_does_not_hold_more_than_its_capacity() {
+        let (limiter, clock) = limiter(3, 2);
+        limiter.try_acquire("a").await.unwrap();
+        clock.advance(Duration::from_hours(1));
+        let decision = limiter.try_acquire("a").await.unwrap();
+        assert_eq!(decision, Decision::Allowed { remaining: 2 });
+    }
+
+    #[tokio::test]
+    async fn clients_whose_bucket_is_full_again_are_forgotten() {
+        let (limiter, clock) = limiter(3, 2);
+        for client in 0..10 * SWEEP_EVERY {
+            limiter.try_acquire(&client.to_string()).await.unwrap();
+            clock.advance(Duration::from_millis(1));
+        }
+        assert!(limiter.buckets.len() <= 2 * SWEEP_EVERY as usize);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_lacks_tokens_is_not_forgotten() {
+        let (limiter, clock) = limiter(3, 1);
+        for _ in 0..3 {
+            limiter.try_acquire("a").await.unwrap();
+        }
+        for client in 0..SWEEP_EVERY {
+            limiter.try_acquire(&client.to_string()).await.unwrap();
+        }
+        clock.advance(Duration::from_millis(1500));
+        let allowed = Decision::Allowed { remaining: 0 };
+        assert_eq!(limiter.try_acquire("a").await.unwrap(), allowed);
+    }
+}

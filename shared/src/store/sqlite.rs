@@ -1,0 +1,236 @@
+//! The store in a SQLite file of this machine: a table that a person may look at with `sqlite3`.
+//! One connection writes; who reads never waits for it.
+
+use std::sync::Arc;
+
+use anyhow::ensure;
+use async_trait::async_trait;
+use sqlx::error::DatabaseError;
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::Store;
+use crate::error::{Error, Ready, Refused, Result, Source};
+use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
+use crate::sqlite::{self, Writer};
+
+static TABLES: Migrator = sqlx::migrate!("migrations/sqlite/store");
+
+/// Rows an `INSERT`: enough that SQLite's own work counts, few enough that large entries fit.
+const ROWS: usize = 100;
+
+/// Opens the store at `sqlite:///path/to/file`.
+pub(super) async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
+    ensure!(url.query().is_none(), "a SQLite store has no settings");
+    let (writer, readers) = sqlite::open(url, &TABLES).await?;
+    Ok(Arc::new(SqliteStore { writer: Mutex::new(writer), readers }))
+}
+
+struct SqliteStore {
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+}
+
+#[async_trait]
+impl Ready for SqliteStore {
+    async fn ready(&self) -> Result<()> {
+        let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
+        row.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        let mut writer = self.writer.lock().await;
+        let mut connection = writer.take().await.map_err(unavailable)?;
+        let inserted = insert_all(&mut connection, entries).await;
+        let refused = inserted.map_err(unavailable)?;
+        writer.put_back(connection);
+        Ok(refused)
+    }
+
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
+        let select = sqlx::query(
+            "SELECT id, timestamp, level, service_name, message, attributes, trace_id, span_id
+             FROM log_entries WHERE id = ?",
+        );
+        let row = select
+            .bind(&id.as_bytes()[..])
+            .fetch_optional(&self.readers)
+            .await
+            .map_err(unavailable)?;
+        let entry = row.as_ref().map(read).transpose();
+        entry.map_err(|source| Error::Rejected { service: "store", source })
+    }
+}
+
+async fn insert_all(
+    connection: &mut SqliteConnection,
+    entries: &[LogEntry],
+) -> sqlx::Result<Vec<Refused>> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut refused = Vec::new();
+    let mut before = 0;
+    for rows in entries.chunks(ROWS) {
+        match insert_rows(&mut transaction, rows).await {
+            Ok(()) => {}
+            Err(error) if is_about_a_row(&error) => {
+                refused.extend(insert_each(&mut transaction, rows, before).await?);
+            }
+            Err(error) => return Err(error),
+        }
+        before += rows.len();
+    }
+    transaction.commit().await?;
+    Ok(refused)
+}
+
+/// Inserts rows one by one, so that only those that SQLite does not take are refused. `before` rows
+/// of the batch come before them.
+async fn insert_each(
+    connection: &mut SqliteConnection,
+    rows: &[LogEntry],
+    before: usize,
+) -> sqlx::Result<Vec<Refused>> {
+    let mut refused = Vec::new();
+    for (row, entry) in rows.iter().enumerate() {
+        match insert_rows(connection, std::slice::from_ref(entry)).await {
+            Ok(()) => {}
+            Err(error) if is_about_a_row(&error) => {
+                refused.push(Refused { index: before + row, reason: error.to_string() })
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(refused)
+}
+
+async fn insert_rows(connection: &mut SqliteConnection, rows: &[LogEntry]) -> sqlx::Result<()> {
+    let mut insert = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO log_entries
+         (id, timestamp, level, service_name, message, attributes, trace_id, span_id) ",
+    );
+    insert.push_values(rows, |mut row, entry| {
+        row.push_bind(&entry.id.as_bytes()[..])
+            .push_bind(entry.timestamp.as_micros())
+            .push_bind(entry.level.as_str())
+            .push_bind(entry.service_name.as_str())
+            .push_bind(&entry.message)
+            .push_bind(entry.attributes.as_ref().map(Attributes::as_str))
+            .push_bind(entry.trace_id.as_ref().map(TraceId::as_str))
+            .push_bind(entry.span_id.as_ref().map(TraceId::as_str));
+    });
+    insert.push(" ON CONFLICT (id) DO NOTHING");
+    // Only the full shape comes again and again.
+    let persistent = rows.len() == ROWS;
+    let insert = insert.build().persistent(persistent);
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+fn read(row: &SqliteRow) -> std::result::Result<LogEntry, Source> {
+    let trace_id = row.try_get::<Option<String>, _>("trace_id")?;
+    let span_id = row.try_get::<Option<String>, _>("span_id")?;
+    let attributes = row.try_get::<Option<String>, _>("attributes")?;
+    Ok(LogEntry {
+        id: EntryId::from_bytes(row.try_get("id")?).ok_or("the id is no UUIDv7")?,
+        timestamp: Timestamp::from_micros(row.try_get("timestamp")?)
+            .ok_or("the timestamp is out of range")?,
+        level: Level::parse(row.try_get("level")?),
+        service_name: ServiceName::try_from(row.try_get::<String, _>("service_name")?)?,
+        message: row.try_get("message")?,
+        attributes: attributes.map(Attributes::parse).transpose()?,
+        trace_id: trace_id.map(TraceId::try_from).transpose()?,
+        span_id: span_id.map(TraceId::try_from).transpose()?,
+    })
+}
+
+/// Whether SQLite will never take the row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.
+/// Source: <https://www.sqlite.org/rescode.html>; the low byte is the primary code.
+fn is_about_a_row(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 18..=20))
+}
+
+fn unavailable(error: sqlx::Error) -> Error {
+    Error::Unavailable { service: "store", source: error.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_entry::{Arrival, NewLogEntry};
+
+    fn entries(messages: &[&str]) -> Vec<LogEntry> {
+        let arrival = Arrival::new(Timestamp::now());
+        let entries = (0..).zip(messages).map(|(position, message)| {
+            let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
+            let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
+            new.arrive(&arrival, position).unwrap()
+        });
+        entries.collect()
+    }
+
+    /// A store in which this SQL was run.
+    async fn store_after(sql: &'static str) -> (SqliteStore, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/store.db", directory.path().display());
+        let url = url.parse().unwrap();
+        let (mut writer, readers) = sqlite::open(&url, &TABLES).await.unwrap();
+        let mut connection = writer.take().await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        writer.put_back(connection);
+        let writer = Mutex::new(writer);
+        (SqliteStore { writer, readers }, directory)
+    }
+
+    #[tokio::test]
+    async fn a_row_that_sqlite_does_not_take_is_refused_alone() {
+        let sql = "CREATE TRIGGER refuse BEFORE INSERT ON log_entries WHEN NEW.message = 'bad'
+                   BEGIN SELECT RAISE(ABORT, 'it is bad'); END";
+        let (store, _directory) = store_after(sql).await;
+        let mut messages = vec!["good"; 250];
+        messages[7] = "bad";
+        messages[203] = "bad";
+        let entries = entries(&messages);
+        let refused = store.insert(&entries).await.unwrap();
+        let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
+        assert_eq!(indexes, [7, 203]);
+        assert!(refused[0].reason.contains("it is bad"), "{refused:?}");
+        for (index, entry) in entries.iter().enumerate() {
+            let found = store.get(entry.id).await.unwrap().is_some();
+            assert_eq!(found, !indexes.contains(&index), "{index}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_refuses_nothing_and_is_written_again_when_there_is_room() {
+        let (store, _directory) = store_after("PRAGMA max_page_count = 20").await;
+        let entries = entries(&vec!["m"; 5000]);
+        let error = store.insert(&entries).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { service: "store", .. }));
+        assert!(store.get(entries[0].id).await.unwrap().is_none());
+        assert_eq!(store.insert(&entries).await.unwrap(), []);
+        assert!(store.get(entries[0].id).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_no_entry_is_rejected() {
+        let (store, _directory) = store_after("SELECT 1").await;
+        let entry = entries(&["m"]).remove(0);
+        store.insert(std::slice::from_ref(&entry)).await.unwrap();
+        let mut connection = store.writer.lock().await.take().await.unwrap();
+        sqlx::raw_sql("UPDATE log_entries SET attributes = '['")
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        let error = store.get(entry.id).await.unwrap_err();
+        assert!(matches!(error, Error::Rejected { service: "store", .. }));
+    }
+}

@@ -1,0 +1,85 @@
+//! The contract of the limiter.
+//! Real time, so rates are chosen such that a slow machine does not change the outcome.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::limiter::{self, Decision, Limiter, TokenBucket};
+use url::Url;
+
+contract! {
+    adapters: [memory,],
+    tests: [
+        a_bucket_gives_its_capacity_and_then_refuses,
+        a_refused_client_is_told_when_the_next_token_comes,
+        an_empty_bucket_fills_again,
+        clients_do_not_share_a_bucket,
+    ]
+}
+
+/// A limiter that nobody used before.
+struct Fresh {
+    url: Url,
+}
+
+fn memory() -> Fresh {
+    Fresh { url: "memory:".parse().unwrap() }
+}
+
+impl Fresh {
+    async fn open(&self, capacity: u32, rate: u32) -> Arc<dyn Limiter> {
+        let bucket = TokenBucket {
+            capacity: NonZeroU32::new(capacity).unwrap(),
+            rate: NonZeroU32::new(rate).unwrap(),
+        };
+        limiter::open(&self.url, bucket).await.unwrap()
+    }
+}
+
+async fn a_bucket_gives_its_capacity_and_then_refuses(fresh: Fresh) {
+    let limiter = fresh.open(5, 1).await;
+    for remaining in (0..5).rev() {
+        let decision = limiter.try_acquire("client").await.unwrap();
+        assert_eq!(decision, Decision::Allowed { remaining });
+    }
+    let decision = limiter.try_acquire("client").await.unwrap();
+    assert!(matches!(decision, Decision::Refused { .. }), "{decision:?}");
+    limiter.ready().await.unwrap();
+}
+
+async fn a_refused_client_is_told_when_the_next_token_comes(fresh: Fresh) {
+    let limiter = fresh.open(1, 1).await;
+    limiter.try_acquire("client").await.unwrap();
+    let Decision::Refused { retry_after } = limiter.try_acquire("client").await.unwrap() else {
+        panic!("an empty bucket gave a token");
+    };
+    assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_secs(1));
+    tokio::time::sleep(retry_after).await;
+    let decision = limiter.try_acquire("client").await.unwrap();
+    assert!(matches!(decision, Decision::Allowed { .. }), "{decision:?}");
+}
+
+async fn an_empty_bucket_fills_again(fresh: Fresh) {
+    let limiter = fresh.open(3, 10).await;
+    while let Decision::Allowed { .. } = limiter.try_acquire("client").await.unwrap() {}
+    let start = Instant::now();
+    let mut tokens = 0;
+    while tokens < 10 {
+        assert!(start.elapsed() < Duration::from_secs(20), "{tokens} tokens");
+        match limiter.try_acquire("client").await.unwrap() {
+            Decision::Allowed { .. } => tokens += 1,
+            Decision::Refused { retry_after } => tokio::time::sleep(retry_after).await,
+        }
+    }
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(700), "10 tokens in {took:?}");
+}
+
+async fn clients_do_not_share_a_bucket(fresh: Fresh) {
+    let limiter = fresh.open(1, 1).await;
+    for client in ["192.0.2.1", "192.0.2.2", "2001:db8::/64"] {
+        let decision = limiter.try_acquire(client).await.unwrap();
+        assert_eq!(decision, Decision::Allowed { remaining: 0 });
+    }
+}

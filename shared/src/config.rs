@@ -180,7 +180,7 @@ pub struct CacheConfig {
 
 /// The default of `CACHE_TTL_SECONDS`.
 fn cache_ttl() -> Duration {
-    Duration::from_secs(3600)
+    Duration::from_hours(1)
 }
 
 /// How much the consumer writes at a time.

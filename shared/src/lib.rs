@@ -17,8 +17,8 @@
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module is a trait with
 //!   its contract, an `open(&url)`, and one file an adapter.
 //! * [`http`]: serve a function: listener, health, rate limit, problems, the OpenAPI document.
-//! * [`config`] reads the environment, [`telemetry`] writes logs and metrics, [`error`] sorts
-//!   failures by what the caller should do.
+//! * [`config`] reads the environment, [`telemetry`] writes logs and metrics, [`process`] is the
+//!   frame of every `main`, [`error`] sorts failures by what the caller should do.
 
 pub mod cache;
 pub mod config;

@@ -35,7 +35,7 @@ where
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
-            let wrong_setting = error.chain().any(|cause| cause.is::<ConfigError>());
+            let wrong_setting = error.chain().any(<dyn std::error::Error>::is::<ConfigError>);
             ExitCode::from(if wrong_setting { EX_CONFIG } else { 1 })
         }
     }

@@ -124,3 +124,79 @@ fn a_relative_folder_becomes_absolute() {
     let expected = Url::from_file_path(here.join("data/store.db")).unwrap();
     assert_eq!(config.store_url().unwrap().path(), expected.path());
 }
+
+/// Asks a type for the names of its fields, and fails: there is nothing to read.
+struct Names<'a>(&'a mut Vec<String>);
+
+impl<'de> serde::Deserializer<'de> for Names<'_> {
+    type Error = envy::Error;
+
+    fn deserialize_struct<V: serde::de::Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Self::Error> {
+        self.0.extend(fields.iter().map(|field| field.to_uppercase()));
+        Err(serde::de::Error::custom("only names are asked"))
+    }
+
+    fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(serde::de::Error::custom("settings are a struct"))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+fn names<T: DeserializeOwned>(names: &mut Vec<String>) {
+    assert!(T::deserialize(Names(names)).is_err());
+}
+
+fn names_of_all_settings() -> Vec<String> {
+    let mut all = Vec::new();
+    names::<HttpConfig>(&mut all);
+    names::<RateLimitConfig>(&mut all);
+    names::<LimitsConfig>(&mut all);
+    names::<QueueConfig>(&mut all);
+    names::<StoreConfig>(&mut all);
+    names::<IndexConfig>(&mut all);
+    names::<CacheConfig>(&mut all);
+    names::<BatchConfig>(&mut all);
+    names::<TelemetryConfig>(&mut all);
+    names::<StandaloneConfig>(&mut all);
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn variables_of_the_env_file() -> Vec<(String, String)> {
+    let lines = include_str!("../../../.env").lines();
+    let pairs = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn the_env_file_and_the_settings_have_the_same_names() {
+    let file = variables_of_the_env_file();
+    let mut file: Vec<String> = file.into_iter().map(|(name, _)| name).collect();
+    file.sort_unstable();
+    assert_eq!(file, names_of_all_settings());
+}
+
+#[test]
+fn every_value_of_the_env_file_is_the_default() {
+    fn same<T: DeserializeOwned + std::fmt::Debug>() {
+        let file: T = load_from(variables_of_the_env_file()).unwrap();
+        let default: T = with(&[]).unwrap();
+        assert_eq!(format!("{file:?}"), format!("{default:?}"));
+    }
+    same::<HttpConfig>();
+    same::<RateLimitConfig>();
+    same::<LimitsConfig>();
+    same::<BatchConfig>();
+    same::<TelemetryConfig>();
+    same::<StandaloneConfig>();
+}

@@ -30,8 +30,11 @@ use super::connections::{Activity, Place};
 /// before, so it ends idle connections, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a new connection may take to ask something once it has to end.
+/// How long a new connection may take to ask something once the process has to end.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
+
+/// The same once others need the room.
+const FIRST_REQUEST_WITHOUT_ROOM: Duration = Duration::from_millis(100);
 
 /// The most of a head that is kept while it arrives.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -69,8 +72,12 @@ where
         ended = poll_fn(|context| connection.poll_without_shutdown(context)) => {
             ended.map(|()| place.activity.has_requested())
         }
-        () = shutdown.cancelled() => end(&mut connection, &place.activity).await,
-        () = place.activity.must_go.cancelled() => end(&mut connection, &place.activity).await,
+        () = shutdown.cancelled() => {
+            end(&mut connection, &place.activity, FIRST_REQUEST).await
+        }
+        () = place.activity.must_go.cancelled() => {
+            end(&mut connection, &place.activity, FIRST_REQUEST_WITHOUT_ROOM).await
+        }
     };
     if matches!(ended, Ok(true)) {
         linger(connection.into_parts().io.into_inner()).await;
@@ -82,6 +89,7 @@ where
 async fn end<E>(
     connection: &mut Connection<TokioIo<TcpStream>, Caller<E>>,
     activity: &Activity,
+    first_request_within: Duration,
 ) -> hyper::Result<bool>
 where
     E: Endpoint<Output = Response> + 'static,
@@ -92,7 +100,7 @@ where
         Poll::Pending if activity.has_requested() => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
     });
-    let patience = FIRST_REQUEST.saturating_sub(activity.idle_for());
+    let patience = first_request_within.saturating_sub(activity.idle_for());
     match timeout(patience, first_request).await {
         Ok(Some(ended)) => return ended.map(|()| activity.has_requested()),
         Ok(None) => {}
@@ -108,7 +116,8 @@ where
 /// with unread data would reset it, and the client would lose the answer (a 413, say).
 async fn linger(mut stream: TcpStream) {
     let mut thrown_away = 0;
-    let mut buffer = [0; 8192];
+    // On the heap: every idle connection would carry it otherwise.
+    let mut buffer = vec![0; 8192];
     if stream.shutdown().await.is_err() {
         return;
     }

@@ -65,7 +65,7 @@ pub(super) struct Activity {
 pub(super) fn limit() -> usize {
     let files = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: files.maximum, ..files };
-    let allowed = match setrlimit(Resource::Nofile, raised.clone()) {
+    let allowed = match setrlimit(Resource::Nofile, raised) {
         Ok(()) => raised.current,
         Err(_) => files.current,
     };

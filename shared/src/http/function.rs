@@ -109,18 +109,12 @@ fn templates<A: OpenApi>(_: &A) -> HashMap<String, String> {
 
 /// `/logs/{id}` becomes `/logs/:param0`: poem-openapi numbers its path parameters.
 fn router_path(template: &str) -> String {
-    let mut path = String::new();
-    let mut parameters = 0;
-    for segment in template.split('/').skip(1) {
-        path.push('/');
-        if segment.starts_with('{') {
-            path.push_str(&format!(":param{parameters}"));
-            parameters += 1;
-        } else {
-            path.push_str(segment);
-        }
-    }
-    path
+    let mut parameters = 0..;
+    let segments = template.split('/').map(|segment| match segment.strip_prefix('{') {
+        Some(_) => format!(":param{}", parameters.next().unwrap_or_default()),
+        None => segment.to_owned(),
+    });
+    segments.collect::<Vec<String>>().join("/")
 }
 
 #[cfg(test)]

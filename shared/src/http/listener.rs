@@ -33,8 +33,19 @@ pub async fn serve_on(
     drain: Duration,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
-    let address = listener.local_addr()?;
     let connections = Connections::new(connections::limit());
+    serve_within(connections, listener, endpoint, drain, shutdown).await
+}
+
+/// The same, with another bound than the process' files.
+async fn serve_within(
+    connections: Arc<Connections>,
+    listener: TcpListener,
+    endpoint: impl Endpoint<Output = Response> + 'static,
+    drain: Duration,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
     info!(%address, connections = connections.limit(), "serving");
     let host = Arc::new(Host { endpoint, address, shutdown: shutdown.clone() });
     let mut open = Open { host, connections, tasks: JoinSet::new() };
@@ -100,4 +111,87 @@ impl<E: Endpoint<Output = Response> + 'static> Open<E> {
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::{endpoint::make, http::StatusCode};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    /// Serves `slow` after a second and everything else at once, on four connections at most.
+    async fn serve_on_four() -> SocketAddr {
+        let endpoint = make(|request| async move {
+            if request.uri().path() == "/slow" {
+                sleep(Duration::from_secs(1)).await;
+            }
+            Response::from(StatusCode::NO_CONTENT)
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Connections::new(4);
+        let shutdown = CancellationToken::new();
+        tokio::spawn(serve_within(connections, listener, endpoint, SOON, shutdown));
+        address
+    }
+
+    async fn ask(stream: &mut TcpStream, path: &str) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+
+    async fn status(stream: &mut TcpStream) -> String {
+        let mut answer = [0; 1024];
+        let length = timeout(SOON, stream.read(&mut answer)).await.unwrap().unwrap();
+        String::from_utf8_lossy(&answer[..length]).chars().take(12).collect()
+    }
+
+    #[tokio::test]
+    async fn where_there_is_no_room_the_longest_idle_goes() {
+        let address = serve_on_four().await;
+        let mut idle = Vec::new();
+        for _ in 0..4 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            ask(&mut stream, "/").await;
+            assert_eq!(status(&mut stream).await, "HTTP/1.1 204");
+            sleep(Duration::from_millis(5)).await;
+            idle.push(stream);
+        }
+        let mut next = TcpStream::connect(address).await.unwrap();
+        ask(&mut next, "/").await;
+        assert_eq!(status(&mut next).await, "HTTP/1.1 204");
+        assert_eq!(status(&mut idle[0]).await, "", "the first one is closed");
+    }
+
+    #[tokio::test]
+    async fn connections_that_never_asked_anything_do_not_keep_others_out() {
+        let address = serve_on_four().await;
+        let mut silent = Vec::new();
+        for _ in 0..8 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut next = TcpStream::connect(address).await.unwrap();
+        ask(&mut next, "/").await;
+        assert_eq!(status(&mut next).await, "HTTP/1.1 204");
+    }
+
+    #[tokio::test]
+    async fn a_request_in_flight_never_goes_to_make_room() {
+        let address = serve_on_four().await;
+        let mut busy = Vec::new();
+        for _ in 0..4 {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            ask(&mut stream, "/slow").await;
+            busy.push(stream);
+        }
+        let mut next = TcpStream::connect(address).await.unwrap();
+        ask(&mut next, "/").await;
+        assert_eq!(status(&mut next).await, "HTTP/1.1 204");
+        for stream in &mut busy {
+            assert_eq!(status(stream).await, "HTTP/1.1 204");
+        }
+    }
 }

@@ -33,7 +33,7 @@ pub use rate_limit::RateLimit;
 pub use tag::Tag;
 pub use upload::{Accepts, BodyLimits, Decoded, Received, Upload};
 
-use crate::config::HttpConfig;
+use crate::{config::HttpConfig, telemetry};
 
 /// Serves the functions on the address of the settings until `shutdown` is cancelled.
 ///
@@ -70,6 +70,7 @@ pub fn endpoint(
     rate_limit: Option<RateLimit>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<impl Endpoint<Output = Response> + use<>> {
+    telemetry::metrics_handle();
     functions.push(health::function(&functions, shutdown.clone()));
     let (operations, routes) = routes::join(functions)?;
     Ok(runtime::Runtime {

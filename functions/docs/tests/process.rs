@@ -1,0 +1,76 @@
+//! The process of a function: exit codes, signals, and what it says of a wrong setting.
+//! Every function has the same frame; this one needs nothing to run.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Output, Stdio},
+};
+
+fn docs(variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_docs"));
+    command.env_clear().env("PORT", "0").env("RATE_LIMIT_ENABLED", "false");
+    command.envs(variables.iter().copied()).stderr(Stdio::piped());
+    command
+}
+
+/// Starts the process and waits until it serves.
+fn serving() -> Child {
+    let mut child = docs(&[]).spawn().unwrap();
+    let mut line = String::new();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    while !line.contains("serving") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it served");
+    }
+    // The process goes on writing: somebody must read.
+    std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+    child
+}
+
+fn code_and_log(variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = docs(variables).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn a_wrong_setting_exits_78_and_is_named() {
+    for (variable, value) in [
+        ("PORT", "http"),
+        ("LOG_FORMAT", "xml"),
+        ("RUST_LOG", "shared=loud"),
+        ("RATE_LIMIT_RATE", "0"),
+        ("TRUSTED_PROXIES", "nginx"),
+    ] {
+        let (code, log) = code_and_log(&[(variable, value)]);
+        assert_eq!(code, Some(78), "{log}");
+        assert!(log.contains(&format!("{variable}: ")), "{log}");
+    }
+}
+
+#[test]
+fn a_limiter_that_no_variable_names_exits_78() {
+    let (code, log) = code_and_log(&[("RATE_LIMIT_ENABLED", "true")]);
+    assert_eq!(code, Some(78), "{log}");
+    assert!(log.contains("LIMITER_URL: is missing"), "{log}");
+}
+
+#[test]
+fn an_address_that_is_in_use_exits_1_and_is_told() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, log) = code_and_log(&[("PORT", &port)]);
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains(&format!("listening on 127.0.0.1:{port}")), "{log}");
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_with_0() {
+    for signal in ["TERM", "INT"] {
+        let mut child = serving();
+        let process = child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &process]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "SIG{signal}");
+    }
+}

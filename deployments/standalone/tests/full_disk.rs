@@ -1,6 +1,12 @@
 //! A full disk: 503, nothing acknowledged is lost, and it goes on when there is room.
 //! The disk is a small tmpfs in a mount namespace of its own. Where the machine has none, the test
 //! says so and is left out; with `FULL_DISK=required` (`make test-full-disk`) that is a failure.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test stops where something is wrong"
+)]
 
 mod support;
 
@@ -41,7 +47,7 @@ async fn a_full_disk_refuses_loses_nothing_and_recovers() {
     if !namespaces_work() {
         let required = std::env::var("FULL_DISK").is_ok_and(|value| value == "required");
         assert!(!required, "this machine has no mount namespaces");
-        println!("left out: this machine has no mount namespaces");
+        eprintln!("left out: this machine has no mount namespaces");
         return;
     }
     let data_dir = tempfile::tempdir().unwrap();

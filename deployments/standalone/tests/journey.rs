@@ -1,5 +1,10 @@
 //! The journey of a log entry, as a client sees it: in, found by id, found by search.
 //! `BASE_URL=http://…` runs it on any deployment; without, it starts a standalone one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
 
 mod support;
 
@@ -57,7 +62,7 @@ async fn a_batch_is_taken_as_json_and_as_ndjson_plain_and_compressed() {
     let service = unique("batch");
     let entry = |n: usize| json!({"service": service, "message": format!("number {n}")});
     let array = Value::from((0..10).map(entry).collect::<Vec<_>>()).to_string();
-    let lines: String = (0..10).map(|n| format!("{}\r\n\n", entry(n))).collect();
+    let lines: String = (0..10).map(|n| entry(n).to_string() + "\r\n\n").collect();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(lines.as_bytes()).unwrap();
     let bodies = [
@@ -155,7 +160,7 @@ async fn pages_follow_each_other_without_a_gap() {
             let timestamp = format!("2020-01-01T00:00:{:02}Z", n % 7);
             let entry =
                 json!({"service": service, "message": n.to_string(), "timestamp": timestamp});
-            format!("{entry}\n")
+            entry.to_string() + "\n"
         })
         .collect();
     api.post("/logs/batch", "application/x-ndjson", lines).await;

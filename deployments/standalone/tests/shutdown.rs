@@ -1,4 +1,9 @@
 //! SIGTERM under load: what was accepted is answered, and what was answered is kept.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
 
 mod support;
 

@@ -1,4 +1,9 @@
 //! The consumer on embedded ports: nothing is committed before both sinks have it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,9 @@
 //! Get from outside, without a socket: cache-aside, and what happens when a part is away.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,9 @@
 //! Ingest from outside, without a socket: what is accepted is on the queue, and nothing else.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
 
 use std::sync::Arc;
 

@@ -1,4 +1,9 @@
 //! Search from outside, without a socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
 
 use std::sync::Arc;
 

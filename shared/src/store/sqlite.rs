@@ -102,7 +102,7 @@ async fn insert_each(
         match insert_rows(connection, std::slice::from_ref(entry)).await {
             Ok(()) => {}
             Err(error) if is_about_a_row(&error) => {
-                refused.push(Refused { index: before + row, reason: error.to_string() })
+                refused.push(Refused { index: before + row, reason: error.to_string() });
             }
             Err(error) => return Err(error),
         }

@@ -1,5 +1,10 @@
 //! A LogPulse to test: a process of our own, or the deployment that `BASE_URL` names.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

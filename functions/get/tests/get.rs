@@ -27,7 +27,7 @@ async fn open_store(folder: &TempDir) -> Arc<dyn Store> {
 }
 
 async fn open_cache() -> Arc<dyn Cache> {
-    cache::open(&Url::parse("memory:").unwrap(), Duration::from_secs(60)).await.unwrap()
+    cache::open(&Url::parse("memory:").unwrap(), Duration::from_mins(1)).await.unwrap()
 }
 
 fn client(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> TestClient<impl Endpoint> {

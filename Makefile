@@ -36,3 +36,17 @@ bench: ## measure standalone LogPulse next to its floors (minutes)
 .PHONY: openapi
 openapi: ## write openapi/openapi.json anew from the code
 	$(CARGO) run -q -p openapi -- openapi/openapi.json
+
+COMPOSE := docker compose --env-file .env -f deployments/compose.yaml
+
+.PHONY: services
+services: ## start Kafka, MySQL, Redis and OpenSearch alone, and wait until they are healthy
+	$(COMPOSE) up -d --wait kafka mysql redis opensearch
+
+.PHONY: stop-services
+stop-services: ## stop the services; their data stays
+	$(COMPOSE) down
+
+.PHONY: test-services
+test-services: services ## the contract suites on the real services
+	LOGPULSE_TEST_SERVICES=required $(CARGO) test -p shared --all-features --test contract

@@ -15,8 +15,31 @@ macro_rules! contract {
             )*
         }
     };
-    (adapters: [$($adapter:ident,)*], tests: $tests:tt) => {
+    // On a service of its own, which may not be running.
+    (@with $service:ident [$($test:ident,)*]) => {
+        #[cfg(feature = "cluster")]
+        mod $service {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $test() {
+                    if crate::services::required() {
+                        super::$test(super::$service()).await;
+                    }
+                }
+            )*
+
+            #[test]
+            fn what_is_left_out_is_said() {
+                crate::services::say_left_out(module_path!(), [$(stringify!($test)),*].len());
+            }
+        }
+    };
+    (adapters: [$($adapter:ident,)*], services: [$($service:ident,)*], tests: $tests:tt) => {
         $(contract!(@on $adapter $tests);)*
+        $(contract!(@with $service $tests);)*
+    };
+    (adapters: $adapters:tt, tests: $tests:tt) => {
+        contract!(adapters: $adapters, services: [], tests: $tests);
     };
 }
 
@@ -25,4 +48,6 @@ mod entries;
 mod index;
 mod limiter;
 mod queue;
+#[cfg(feature = "cluster")]
+mod services;
 mod store;

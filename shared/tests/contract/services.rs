@@ -1,0 +1,29 @@
+//! The services that adapters of the cluster are tested on: `make services` starts them.
+//! Their tests run with `LOGPULSE_TEST_SERVICES=required`; without, they say that they did not.
+
+use std::io::Write;
+
+/// Whether the services must be there.
+pub(crate) fn required() -> bool {
+    std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required")
+}
+
+/// Tells a person how many tests did not run, past the test runner's capture.
+pub(crate) fn say_left_out(suite: &str, count: usize) {
+    if !required() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "{suite}: {count} contract tests left out; `make test-services` runs them"
+        );
+    }
+}
+
+/// The address of a service: what the variable says, else where `make services` puts it.
+pub(crate) fn address(variable: &str, default: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| default.to_owned())
+}
+
+/// A name that no other test has: of a topic, a database, an index, a prefix.
+pub(crate) fn fresh_name() -> String {
+    format!("test_{}", uuid::Uuid::now_v7().simple())
+}

@@ -42,6 +42,9 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How long a client may be silent while the rest of what it sends is thrown away.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How long that may go on: a client of a byte now and then must not hold its place.
+const LINGER_IN_ALL: Duration = Duration::from_secs(10);
+
 /// How much of that is thrown away at most, in bytes.
 const MAX_LINGER_BYTES: usize = 64 * 1024 * 1024;
 
@@ -80,7 +83,7 @@ where
         }
     };
     if matches!(ended, Ok(true)) {
-        linger(connection.into_parts().io.into_inner()).await;
+        let _ = timeout(LINGER_IN_ALL, linger(connection.into_parts().io.into_inner())).await;
     }
 }
 

@@ -24,6 +24,9 @@ const BODIES_IN_MEMORY: usize = 16;
 /// How much is decompressed before the limits are looked at again, in bytes.
 const INFLATE_STEP: u64 = 64 * 1024;
 
+/// A body of this size is parsed in a fraction of a millisecond, in bytes.
+const LIGHT_BYTES: usize = 64 * 1024;
+
 /// The largest window of a zstd body: 8 MiB, as RFC 9659 has it.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
@@ -100,7 +103,20 @@ pub struct Received {
 pub struct Decoded {
     /// The body.
     pub bytes: Vec<u8>,
-    _held: Option<OwnedSemaphorePermit>,
+    limits: BodyLimits,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Decoded {
+    /// Takes memory of the budget for what was made of the body, `bytes` in all, as far as that is
+    /// more than the body itself.
+    ///
+    /// # Errors
+    /// 503: there is no memory left for it.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), Problem> {
+        let more = bytes.saturating_sub(self.bytes.len());
+        self.limits.reserve(more, &mut self.held)
+    }
 }
 
 /// How a body is compressed (RFC 9110, section 8.4).
@@ -131,6 +147,12 @@ impl<A: Accepts> Upload<A> {
 }
 
 impl Received {
+    /// Whether it is so small and plain that any thread may parse it at once.
+    #[must_use]
+    pub fn is_light(&self) -> bool {
+        self.encoding == Encoding::Identity && self.bytes.len() <= LIGHT_BYTES
+    }
+
     /// Decompresses the body. This takes a processor for some milliseconds a megabyte.
     ///
     /// # Errors
@@ -148,7 +170,7 @@ impl Received {
                 inflate(reader, "zstd", &self.limits, &mut self.held)?
             }
         };
-        Ok(Decoded { bytes, _held: self.held })
+        Ok(Decoded { bytes, limits: self.limits, held: self.held })
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
+use crate::config::ConfigError;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};
@@ -47,6 +48,6 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "tantivy" => Ok(Arc::new(tantivy::TantivyIndex::open(url).await?)),
-        scheme => anyhow::bail!("INDEX_URL: no index is called \"{scheme}\""),
+        scheme => Err(ConfigError::new("INDEX_URL", format!("no index is called {scheme}")).into()),
     }
 }

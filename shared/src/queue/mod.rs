@@ -14,6 +14,7 @@ use url::Url;
 pub use batch::{Batch, Source};
 pub use record::{Record, RecordPacker};
 
+use crate::config::ConfigError;
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
 
@@ -118,6 +119,6 @@ pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "sqlite" => anyhow::Context::context(sqlite::open(url).await, "QUEUE_URL"),
-        scheme => anyhow::bail!("QUEUE_URL: no queue is called \"{scheme}\""),
+        scheme => Err(ConfigError::new("QUEUE_URL", format!("no queue is called {scheme}")).into()),
     }
 }

@@ -201,7 +201,7 @@ struct SaveProblems;
 impl Problems for SaveProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
         (StatusCode::BAD_REQUEST, "Nothing was saved: `errors` names each wrong field or line."),
-        (StatusCode::REQUEST_TIMEOUT, "The body did not arrive within 30 seconds."),
+        (StatusCode::REQUEST_TIMEOUT, "The body did not arrive within 30 s, or stalled for 5 s."),
         (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 10 MiB or the entry than 1 MiB."),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type or encoding is not taken."),
         (StatusCode::SERVICE_UNAVAILABLE, "The queue is full or away: send it again."),

@@ -33,6 +33,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new connection may take to ask something once the process has to end.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
+/// How long the next request of a kept connection is waited for at the end: its client knows
+/// nothing of it, and the answer will tell.
+const NEXT_REQUEST: Duration = Duration::from_millis(500);
+
+/// How long an answer may lie unread in milliseconds (RFC 5482).
+#[cfg(target_os = "linux")]
+const UNREAD_MILLIS: u32 = 30_000;
+
 /// The same once others need the room.
 const FIRST_REQUEST_WITHOUT_ROOM: Duration = Duration::from_millis(100);
 
@@ -62,6 +70,9 @@ where
 {
     // Answers are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    // A client that reads no answer, or is gone, does not hold it in memory for ever.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MILLIS);
     let shutdown = host.shutdown.clone();
     let activity = Arc::clone(&place.activity);
     let caller = Caller { peer, host, activity };
@@ -69,6 +80,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
+        // A client may say that it has sent all before it has read anything.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), caller);
     let ended = tokio::select! {
         biased;
@@ -87,7 +100,7 @@ where
     }
 }
 
-/// Ends the connection after the request in flight, at once if there is none. Says whether there
+/// Ends the connection after the request in flight, or soon if there is none. Says whether there
 /// was one, so that the client may still be sending.
 async fn end<E>(
     connection: &mut Connection<TokioIo<TcpStream>, Caller<E>>,
@@ -97,16 +110,21 @@ async fn end<E>(
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    // Hyper would end a new connection although its first request may be waiting in the socket.
-    let first_request = poll_fn(|context| match connection.poll_without_shutdown(context) {
+    // Hyper would end an idle connection although a request may be waiting in the socket.
+    let request = poll_fn(|context| match connection.poll_without_shutdown(context) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
-        Poll::Pending if activity.has_requested() => Poll::Ready(None),
+        Poll::Pending if !activity.is_idle() => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
     });
-    let patience = first_request_within.saturating_sub(activity.idle_for());
-    match timeout(patience, first_request).await {
+    let had_requested = activity.has_requested();
+    let request_within =
+        if had_requested { NEXT_REQUEST.min(first_request_within) } else { first_request_within };
+    let patience = request_within.saturating_sub(activity.idle_for());
+    match timeout(patience, request).await {
         Ok(Some(ended)) => return ended.map(|()| activity.has_requested()),
         Ok(None) => {}
+        // The last answer may still be on its way.
+        Err(_nothing_was_asked) if had_requested => {}
         Err(_nothing_was_asked) => return Ok(false),
     }
     let in_flight = !activity.is_idle();

@@ -12,11 +12,18 @@ use poem::{Body, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::Problem;
 
 /// How long a client may take to send a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may send nothing in the middle of a body.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What of a body is not counted, in bytes: small ones find room while large ones take it all.
+const FREE_BYTES: usize = 16 * 1024;
 
 /// How many bodies of the largest size fit the memory of all requests together.
 const BODIES_IN_MEMORY: usize = 16;
@@ -138,10 +145,7 @@ impl<A: Accepts> Upload<A> {
         let encoding = encoding(&self.headers)?;
         let mut held = None;
         let reading = collect(self.body, limits, &mut held);
-        let bytes = tokio::time::timeout(READ_TIMEOUT, reading).await.map_err(|_| {
-            let detail = format!("the body did not arrive within {} s", READ_TIMEOUT.as_secs());
-            Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
-        })??;
+        let bytes = timeout(READ_TIMEOUT, reading).await.map_err(|_| too_slow(READ_TIMEOUT))??;
         Ok(Received { media_type, bytes, encoding, limits: limits.clone(), held })
     }
 }
@@ -174,6 +178,11 @@ impl Received {
     }
 }
 
+fn too_slow(limit: Duration) -> Problem {
+    let detail = format!("no more of the body arrived within {} s", limit.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+}
+
 async fn collect(
     body: Body,
     limits: &BodyLimits,
@@ -181,7 +190,9 @@ async fn collect(
 ) -> Result<Vec<u8>, Problem> {
     let mut chunks = std::pin::pin!(body.into_bytes_stream());
     let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.next().await {
+    while let Some(chunk) =
+        timeout(STALL_TIMEOUT, chunks.next()).await.map_err(|_| too_slow(STALL_TIMEOUT))?
+    {
         let chunk = chunk.map_err(|_| {
             Problem::new(StatusCode::BAD_REQUEST, "the body broke off before its end")
         })?;
@@ -190,7 +201,8 @@ async fn collect(
             drain(chunks, limits.max_bytes).await;
             return Err(limits.too_large());
         }
-        limits.reserve(chunk.len(), held)?;
+        let counted = (bytes.len() + chunk.len()).saturating_sub(FREE_BYTES.max(bytes.len()));
+        limits.reserve(counted, held)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)

@@ -31,7 +31,8 @@ pub trait Index: Ready {
     /// room: any part of the entries may be added, add them all again.
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
-    /// Answers a page of hits, whole entries as they were added.
+    /// Answers a page of hits, whole entries as they were added: as many as the query asks for and
+    /// [`SearchHits::MAX_BYTES`] has room for, at least one.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not answer.

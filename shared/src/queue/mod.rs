@@ -43,8 +43,7 @@ pub trait Producer: Ready {
 /// * Only what was polled can be committed, and only once: `commit` takes the batch.
 #[async_trait]
 pub trait Consumer: Ready {
-    /// Waits for entries; answers at least one entry or dead letter, and little at a time: several
-    /// polls make a batch.
+    /// Waits for records; answers at least one, and little at a time: several polls make a batch.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.

@@ -14,7 +14,7 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use poem::http::uri::Scheme;
+use poem::http::{HeaderValue, header::CONNECTION, uri::Scheme};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::{
@@ -170,7 +170,11 @@ impl<E: Endpoint<Output = Response> + 'static> Service<hyper::Request<Incoming>>
         let activity = Arc::clone(&self.activity);
         activity.begin();
         Box::pin(async move {
-            let response = host.endpoint.get_response(request).await;
+            let mut response = host.endpoint.get_response(request).await;
+            if host.shutdown.is_cancelled() {
+                // The client asks elsewhere from now on, and hyper closes behind the answer.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             activity.end();
             Ok(response.into())
         })

@@ -53,7 +53,7 @@ type Outcome = std::result::Result<(), Arc<sqlx::Error>>;
 
 struct Request {
     change: Change,
-    /// Its share of [`GATHER_BYTES`], free again when it is written.
+    /// Its share of [`GATHER_BYTES`], free again when its group is being written.
     _room: OwnedSemaphorePermit,
     answer: oneshot::Sender<Outcome>,
 }

@@ -28,6 +28,14 @@ pub struct ConfigError {
     pub problem: String,
 }
 
+impl ConfigError {
+    /// What is wrong with the variable.
+    #[must_use]
+    pub fn new(variable: &str, problem: impl Into<String>) -> Self {
+        Self { variable: variable.to_owned(), problem: problem.into() }
+    }
+}
+
 /// How a function is served.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
@@ -187,7 +195,7 @@ fn cache_ttl() -> Duration {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
 pub struct BatchConfig {
-    /// The most entries of a batch. `BATCH_MAX_ENTRIES`, default 5000.
+    /// A batch is written from so many entries on. `BATCH_MAX_ENTRIES`, default 5000.
     #[serde(rename = "batch_max_entries", deserialize_with = "value::number::<1, 100_000, _, _>")]
     pub max_entries: usize,
     /// How long a batch waits for more entries. `BATCH_MAX_WAIT_MS`, default 200.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The service does not answer, is full or is overloaded: try again later (503).
-    #[error("{service} is unavailable")]
+    #[error("the {service} is unavailable: {source}")]
     Unavailable {
         /// The part that failed, e.g. `queue`.
         service: &'static str,
@@ -15,7 +15,7 @@ pub enum Error {
         source: Source,
     },
     /// The service answered that it will never take this: do not try again (500, dead letter).
-    #[error("{service} rejected the request")]
+    #[error("the {service} rejected the request: {source}")]
     Rejected {
         /// The part that refused, e.g. `store`.
         service: &'static str,

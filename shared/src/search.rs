@@ -62,6 +62,10 @@ pub struct SearchHits {
 impl SearchHits {
     /// How far hits are counted.
     pub const MAX_TOTAL: u64 = 10_000;
+
+    /// The most that the entries of a page have together, as JSON in bytes: what does not fit is
+    /// on the next page. A single entry always fits.
+    pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 }
 
 /// The place of a hit in the order of time: its timestamp, then its id. Opaque to clients.

@@ -1,6 +1,8 @@
 //! A SQLite file of this machine, opened so that what was committed survives a power cut.
 //! The adapters of the queue and of the store each have a file of their own.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -22,6 +24,9 @@ const CHECKPOINT_BYTES: u32 = 16 * 1024 * 1024;
 /// How many may read at once, beside the one who writes.
 const READERS: u32 = 2;
 
+/// How long a reader waits for its turn.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Opens the file that the URL names: the connection that writes, and those that read.
 /// A file that does not exist is created.
 pub(crate) async fn open(url: &Url, tables: &Migrator) -> anyhow::Result<(Writer, SqlitePool)> {
@@ -36,8 +41,12 @@ pub(crate) async fn open(url: &Url, tables: &Migrator) -> anyhow::Result<(Writer
     let mut connection = create.connect().await.with_context(opening)?;
     let migrated = tables.run(&mut connection).await;
     migrated.with_context(opening)?;
+    // What a killed process committed counts as stored from now on: let it be on the disk.
+    let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection);
+    checkpoint.await.with_context(opening)?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
+        .acquire_timeout(READ_TIMEOUT)
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)

@@ -1,14 +1,14 @@
 //! All functions in one process, on embedded parts: the same code as in the cluster.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use consumer::{Batching, Consumer};
+use consumer::Consumer;
 use ingest::Limits;
 use shared::cache::{self, Cache};
-use shared::config::{BatchConfig, LimitsConfig, RateLimitConfig, StandaloneConfig, load};
-use shared::http::{BodyLimits, Function, RateLimit};
+use shared::config::{LimitsConfig, RateLimitConfig, StandaloneConfig, load};
+use shared::http::{Function, RateLimit};
 use shared::index::{self, Index};
 use shared::queue::{self, Queue};
 use shared::store::{self, Store};
@@ -45,9 +45,7 @@ impl Parts {
     /// # Errors
     /// When a setting is wrong.
     pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
-        let limits = load::<LimitsConfig>()?;
-        let body = BodyLimits::new(limits.max_body_bytes);
-        let limits = Limits { body, max_entry_bytes: limits.max_entry_bytes };
+        let limits = Limits::from(load::<LimitsConfig>()?);
         Ok(vec![
             ingest::function(self.queue.producer.clone(), limits),
             get::function(self.cache.clone(), self.store.clone()),
@@ -61,9 +59,7 @@ impl Parts {
     /// # Errors
     /// When a setting is wrong.
     pub fn consumer(&self) -> anyhow::Result<Consumer> {
-        let batch = load::<BatchConfig>()?;
-        let batching = Batching { max_entries: batch.max_entries, max_wait: batch.max_wait };
-        Ok(Consumer::new(&self.queue, self.store.clone(), self.index.clone(), batching))
+        Ok(Consumer::new(&self.queue, self.store.clone(), self.index.clone(), load()?))
     }
 }
 
@@ -88,8 +84,11 @@ fn lock(config: &StandaloneConfig) -> anyhow::Result<File> {
     let folder = &config.data_dir;
     let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
     let lock = opened.with_context(|| format!("using {} (DATA_DIR)", folder.display()))?;
-    if lock.try_lock().is_err() {
-        bail!("another process uses {} (DATA_DIR)", folder.display());
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => {
+            bail!("another process uses {} (DATA_DIR)", folder.display())
+        }
+        Err(TryLockError::Error(error)) => Err(error).context("locking DATA_DIR"),
     }
-    Ok(lock)
 }

@@ -10,6 +10,7 @@ use shared::config::{HttpConfig, StandaloneConfig, load};
 use shared::{http, process};
 use standalone::{Parts, open_queue, open_rate_limit};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -34,18 +35,17 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     let rate_limit = open_rate_limit(config).await?;
     let endpoint = http::endpoint(parts.functions()?, &http_config, rate_limit, &shutdown)?;
     let listener = http::bind(&http_config).await?;
+    let consumer = parts.consumer()?;
     greet(&listener)?;
 
-    // The consumer goes on while requests finish, and finishes the last of what they brought.
-    let (consumer, stop_consumer) = (parts.consumer()?, CancellationToken::new());
-    let serving = async {
-        let served =
-            http::serve_on(listener, endpoint, http_config.shutdown_timeout, shutdown).await;
-        stop_consumer.cancel();
-        served
-    };
-    let (served, ()) = tokio::join!(serving, consumer.run(&stop_consumer));
-    served
+    // One half of the time is for requests in flight, the other for the batch that is held then.
+    let half = http_config.shutdown_timeout / 2;
+    let stop = CancellationToken::new();
+    let consuming = consumer.spawn(stop.clone(), shutdown.clone());
+    http::serve_on(listener, endpoint, half, shutdown).await?;
+    stop.cancel();
+    let finished = timeout(half, consuming).await;
+    finished.context("finishing the last batch")?.context("consuming")
 }
 
 /// Says where to go.

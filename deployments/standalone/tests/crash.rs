@@ -91,24 +91,8 @@ async fn every_acknowledged_entry_is_there_exactly_once_after_any_crash() {
     for (id, message) in &known.acknowledged {
         assert_eq!(by_id.get(id), Some(message), "{id} was acknowledged");
     }
-    in_the_store(&api, by_id).await;
-}
-
-/// Gets every entry by its id, several at a time.
-async fn in_the_store(api: &Api, by_id: HashMap<String, String>) {
-    let expected: Vec<(String, String)> = by_id.into_iter().collect();
-    let readers: Vec<_> = expected
-        .chunks(expected.len().div_ceil(WRITERS))
-        .map(|part| {
-            let (api, part) = (api.clone(), part.to_vec());
-            tokio::spawn(async move {
-                for (id, message) in part {
-                    assert_eq!(api.entry(&id).await.unwrap()["message"], *message, "{id}");
-                }
-            })
-        })
-        .collect();
-    for reader in readers {
-        reader.await.unwrap();
+    let stored = api.entries(by_id.keys().cloned().collect()).await;
+    for (id, message) in &by_id {
+        assert_eq!(stored[id]["message"], **message, "{id} in the store");
     }
 }

@@ -8,7 +8,7 @@ use shared::Timestamp;
 use shared::queue::{DeadLetter, Queue, Record};
 
 /// Letters that are read at a time.
-const PAGE: usize = 100;
+const PAGE: usize = 16;
 
 /// What to do with the dead letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,8 @@ pub async fn run(command: Command, queue: &Queue, out: &mut impl Write) -> anyho
         let mut page =
             queue.dead_letters.list(after, PAGE).await.context("reading dead letters")?;
         // What is replayed and refused again comes in at the end: once around is enough.
-        page.retain(|(_, letter)| letter.time <= started);
+        let again = page.iter().position(|(_, letter)| letter.time > started);
+        page.truncate(again.unwrap_or(page.len()));
         let Some((last, _)) = page.last() else { break };
         (after, count) = (*last, count + page.len());
         match command {

@@ -4,30 +4,24 @@
 pub mod dead_letters;
 mod retry;
 
-use std::{sync::Arc, time::Duration};
+use std::ops::Range;
+use std::sync::Arc;
 
 use shared::Timestamp;
-use shared::error::Refused;
+use shared::config::BatchConfig;
+use shared::error::{Error, Refused};
 use shared::http::Function;
 use shared::index::Index;
 use shared::queue::{self, Batch, DeadLetter, DeadLetters, Queue};
 use shared::store::Store;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use retry::{backoff, until_done};
+use retry::{backoff, until_answered};
 
-/// The size at which a batch is full, whatever it counts: memory is bounded by two batches.
+/// The size from which a batch is full, whatever it counts. Two batches are in memory at once.
 const BATCH_MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// When a batch is written.
-#[derive(Debug, Clone, Copy)]
-pub struct Batching {
-    /// With this many entries.
-    pub max_entries: usize,
-    /// Or this long after its first entry was polled.
-    pub max_wait: Duration,
-}
 
 /// The function: the queue that it reads, and the two sinks that it writes.
 pub struct Consumer {
@@ -35,7 +29,7 @@ pub struct Consumer {
     dead_letters: Arc<dyn DeadLetters>,
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
-    batching: Batching,
+    batching: BatchConfig,
 }
 
 impl Consumer {
@@ -45,7 +39,7 @@ impl Consumer {
         queue: &Queue,
         store: Arc<dyn Store>,
         index: Arc<dyn Index>,
-        batching: Batching,
+        batching: BatchConfig,
     ) -> Self {
         let (queue, dead_letters) = (queue.consumer.clone(), queue.dead_letters.clone());
         Self { queue, dead_letters, store, index, batching }
@@ -58,6 +52,15 @@ impl Consumer {
             .requires("queue", self.queue.clone())
             .requires("store", self.store.clone())
             .requires("index", self.index.clone())
+    }
+
+    /// Runs in a task of its own until `stop`. If it ends by itself, a bug, `process` is cancelled.
+    #[must_use]
+    pub fn spawn(self, stop: CancellationToken, process: CancellationToken) -> JoinHandle<()> {
+        tokio::spawn(async move {
+            let _end = process.drop_guard();
+            self.run(&stop).await;
+        })
     }
 
     /// Moves batches from the queue into both sinks until `shutdown`; finishes what it holds then,
@@ -111,12 +114,16 @@ impl Consumer {
     async fn write(&self, batch: Batch, shutdown: &CancellationToken) -> Option<()> {
         let entries = batch.entries();
         let (stored, indexed) = tokio::join!(
-            until_done("insert", shutdown, || self.store.insert(entries)),
-            until_done("add", shutdown, || self.index.add(entries)),
+            deliver("insert", shutdown, entries.len(), |part| self.store.insert(&entries[part])),
+            deliver("add", shutdown, entries.len(), |part| self.index.add(&entries[part])),
         );
         let letters = letters(&batch, &stored?, &indexed?);
         if !letters.is_empty() {
-            until_done("bury", shutdown, || self.dead_letters.bury(&letters)).await?;
+            let buried = until_answered("bury", shutdown, || self.dead_letters.bury(&letters));
+            if let Err(error) = buried.await? {
+                tracing::error!(%error, "dead letters cannot be kept");
+                return None;
+            }
             tracing::error!(count = letters.len(), "entries became dead letters");
             metrics::counter!("consumer_dead_letters_total").increment(letters.len() as u64);
         }
@@ -128,6 +135,35 @@ impl Consumer {
         }
         Some(())
     }
+}
+
+/// Gives so many entries to a sink, by their range. One that rejects them all is asked again with
+/// halves, down to the entry that it means. `None`: it is away and shutdown has come.
+async fn deliver<F: Future<Output = Result<Vec<Refused>, Error>>>(
+    what: &'static str,
+    shutdown: &CancellationToken,
+    count: usize,
+    sink: impl Fn(Range<usize>) -> F,
+) -> Option<Vec<Refused>> {
+    let mut refused = Vec::new();
+    let whole = Range { start: 0, end: count };
+    let mut parts = Vec::from_iter((count > 0).then_some(whole));
+    while let Some(Range { start, end }) = parts.pop() {
+        match until_answered(what, shutdown, || sink(start..end)).await? {
+            Ok(some) => refused.extend(
+                some.into_iter()
+                    .map(|Refused { index, reason }| Refused { index: start + index, reason }),
+            ),
+            Err(error) if end - start <= 1 => {
+                refused.push(Refused { index: start, reason: error.to_string() });
+            }
+            Err(_) => {
+                let middle = start.midpoint(end);
+                parts.extend([middle..end, start..middle]);
+            }
+        }
+    }
+    Some(refused)
 }
 
 fn letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<DeadLetter> {

@@ -3,9 +3,11 @@
 
 use std::process::ExitCode;
 
-use consumer::{Batching, Consumer, dead_letters};
-use shared::config::{BatchConfig, IndexConfig, QueueConfig, StoreConfig, load};
+use anyhow::Context;
+use consumer::{Consumer, dead_letters};
+use shared::config::{HttpConfig, IndexConfig, QueueConfig, StoreConfig, load};
 use shared::{http, index, process, queue, store};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
@@ -13,19 +15,19 @@ fn main() -> ExitCode {
 }
 
 async fn run(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let queue = queue::open(&load::<QueueConfig>()?.queue_url).await?;
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(command) = dead_letters::Command::parse(&words)? {
+    let command = dead_letters::Command::parse(&words)?;
+    let queue = queue::open(&load::<QueueConfig>()?.queue_url).await?;
+    if let Some(command) = command {
         return dead_letters::run(command, &queue, &mut std::io::stdout()).await;
     }
     let store = store::open(&load::<StoreConfig>()?.store_url).await?;
     let index = index::open(&load::<IndexConfig>()?.index_url).await?;
-    let batch = load::<BatchConfig>()?;
-    let batching = Batching { max_entries: batch.max_entries, max_wait: batch.max_wait };
-    let consumer = Consumer::new(&queue, store, index, batching);
+    let consumer = Consumer::new(&queue, store, index, load()?);
     let function = consumer.function();
-    let config = load()?;
-    let serving = http::serve(vec![function], &config, None, shutdown.clone());
-    let (served, ()) = tokio::join!(serving, consumer.run(&shutdown));
-    served
+    let config = load::<HttpConfig>()?;
+    let consuming = consumer.spawn(shutdown.clone(), shutdown.clone());
+    http::serve(vec![function], &config, None, shutdown).await?;
+    let finished = timeout(config.shutdown_timeout, consuming).await;
+    finished.context("finishing the last batch")?.context("consuming")
 }

@@ -20,17 +20,17 @@ pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Repeats `attempt` until it succeeds. `None`: it failed and shutdown has come.
-pub(crate) async fn until_done<T>(
+/// Repeats `attempt` until the service answers. `None`: it is away and shutdown has come.
+pub(crate) async fn until_answered<T, F: Future<Output = Result<T, Error>>>(
     what: &'static str,
     shutdown: &CancellationToken,
-    mut attempt: impl AsyncFnMut() -> Result<T, Error>,
-) -> Option<T> {
+    mut attempt: impl FnMut() -> F,
+) -> Option<Result<T, Error>> {
     let mut pauses = backoff();
     loop {
         match attempt().await {
-            Ok(done) => return Some(done),
-            Err(error) => log(what, &error),
+            Err(error @ Error::Unavailable { .. }) => log(what, &error),
+            answer => return Some(answer),
         }
         if shutdown.is_cancelled() {
             return None;
@@ -53,7 +53,6 @@ pub(crate) async fn pause(
 
 /// A failed attempt, for the person on call.
 pub(crate) fn log(what: &'static str, error: &Error) {
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(what, cause, "{error}: trying again");
+    tracing::warn!(what, %error, "trying again");
     metrics::counter!("consumer_retries_total", "what" => what).increment(1);
 }

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use consumer::Consumer;
 use consumer::dead_letters::{self, Command};
-use consumer::{Batching, Consumer};
+use shared::config::BatchConfig;
 use shared::error::{Error, Ready, Refused, Result};
 use shared::index::{self, Index};
-use shared::queue::{self, Queue, Record};
+use shared::queue::{self, DeadLetter, Queue, Record, Source};
 use shared::search::{SearchHits, SearchQuery};
 use shared::store::{self, Store};
 use shared::testing::Broken;
@@ -64,7 +65,7 @@ impl Parts {
     }
 }
 
-const BATCHING: Batching = Batching { max_entries: 100, max_wait: Duration::from_millis(20) };
+const BATCHING: BatchConfig = BatchConfig { max_entries: 100, max_wait: Duration::from_millis(20) };
 
 /// Runs a consumer until `done`, then stops it.
 async fn run(consumer: Consumer, done: impl AsyncFn() -> bool) {
@@ -223,6 +224,79 @@ async fn what_cannot_be_stored_becomes_a_dead_letter_and_the_rest_goes_on() {
     assert_eq!(told[1], (lines[1].as_slice(), "index: odd"));
     assert_eq!(told.len(), 2);
     assert!(parts.all_is_committed(&folder).await);
+}
+
+/// A store that rejects whatever has an entry whose message ends in 3.
+struct Rejecting(Arc<dyn Store>);
+
+#[async_trait]
+impl Ready for Rejecting {
+    async fn ready(&self) -> Result<()> {
+        self.0.ready().await
+    }
+}
+
+#[async_trait]
+impl Store for Rejecting {
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        if entries.iter().any(|entry| entry.message.ends_with('3')) {
+            return Err(Error::Rejected { service: "store", source: "three".into() });
+        }
+        self.0.insert(entries).await
+    }
+
+    async fn get(&self, id: shared::EntryId) -> Result<Option<LogEntry>> {
+        self.0.get(id).await
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_is_rejected_as_a_whole_loses_the_one_bad_entry_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    let entries: Vec<LogEntry> = (0..7).map(entry).collect();
+    let lines: Vec<Vec<u8>> = entries.iter().map(LogEntry::to_json).collect();
+    parts.publish(&lines.join(&b'\n')).await;
+
+    let rejecting = Arc::new(Rejecting(parts.store.clone()));
+    let consumer = Consumer::new(&parts.queue, rejecting, parts.index.clone(), BATCHING);
+    let dead = async || !parts.queue.dead_letters.list(0, 1).await.unwrap().is_empty();
+    run(consumer, dead).await;
+
+    for (number, entry) in entries.iter().enumerate() {
+        let stored = parts.store.get(entry.id).await.unwrap();
+        assert_eq!(stored.is_some(), number != 3, "{number}");
+    }
+    let letters = parts.queue.dead_letters.list(0, 10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].1.line, lines[3]);
+    assert!(parts.all_is_committed(&folder).await);
+}
+
+#[tokio::test]
+async fn a_replay_forgets_only_what_it_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    let letter = |line: &[u8], time: &str| DeadLetter {
+        line: line.to_vec(),
+        reason: "odd".to_owned(),
+        source: Source { partition: 0, offset: 1 },
+        time: Timestamp::parse(time).unwrap(),
+    };
+    let letters = [
+        letter(b"old", "2020-01-01T00:00:00Z"),
+        letter(b"of another clock", "2999-01-01T00:00:00Z"),
+        letter(b"older", "2019-01-01T00:00:00Z"),
+    ];
+    parts.queue.dead_letters.bury(&letters).await.unwrap();
+
+    let mut told = Vec::new();
+    dead_letters::run(Command::Replay, &parts.queue, &mut told).await.unwrap();
+
+    let left = parts.queue.dead_letters.list(0, 10).await.unwrap();
+    let left: Vec<&[u8]> = left.iter().map(|(_, letter)| letter.line.as_slice()).collect();
+    assert_eq!(left, [&b"of another clock"[..], b"older"]);
+    assert_eq!(told, b"1 dead letters are back on the queue\n");
 }
 
 #[tokio::test]

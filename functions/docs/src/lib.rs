@@ -23,6 +23,7 @@ const CACHE: &str = "public, max-age=300";
 pub fn function() -> Function {
     Function::new("docs", ())
         .route("/openapi.json", make_sync(|_| document()))
+        .route("/", make_sync(|_| to_the_page()))
         .route("/docs", make_sync(|_| to_the_page()))
         .route("/docs/*path", page)
 }

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use poem::http::StatusCode;
 use poem_openapi::param::{Header, Path};
 use poem_openapi::{ApiResponse, OpenApi};
+use serde_json::json;
 use shared::cache::Cache;
 use shared::http::{Function, Json, Problem, Problems, Refusal, Tag, document_of};
 use shared::store::Store;
@@ -40,7 +41,11 @@ pub fn function(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> Function {
 /// What the function answers, as an OpenAPI document.
 #[must_use]
 pub fn document() -> serde_json::Value {
-    document_of::<Get>()
+    let mut document = document_of::<Get>();
+    document["paths"]["/logs/{id}"]["get"]["responses"]["404"]["headers"] = json!({
+        "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
+    });
+    document
 }
 
 #[OpenApi]
@@ -60,12 +65,11 @@ impl Get {
     ) -> Result<GetResponse, Refusal<GetProblems>> {
         // What is no id names no entry.
         let Ok(id) = id.parse::<EntryId>() else { return Err(not_found().into()) };
-        let wait = prefer.as_deref().and_then(prefer::wait);
+        let young = may_be_on_its_way(id, Timestamp::now());
+        let wait = prefer.as_deref().and_then(prefer::wait).filter(|_| young);
         match self.find_within(id, wait).await? {
             Some(entry) => Ok(GetResponse::Found(Json(entry))),
-            None if may_be_on_its_way(id, Timestamp::now()) => {
-                Err(not_found().retry_after(1).into())
-            }
+            None if young => Err(not_found().retry_after(1).into()),
             None => Err(not_found().into()),
         }
     }

@@ -1,13 +1,16 @@
 //! A batch: a JSON array or NDJSON, each entry taken or refused by itself.
 //! What is taken is packed into few records of the queue.
 
+use std::fmt;
+
 use poem::http::StatusCode;
 use poem_openapi::Object;
 use poem_openapi::registry::{MetaMediaType, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use shared::http::{Accepts, Problem, Received};
+use shared::http::{Accepts, Decoded, Problem, Received};
 use shared::log_entry::{FieldError, Invalid, MAX_POSITION};
 use shared::queue::{Record, RecordPacker};
 use shared::{Arrival, EntryId, NewLogEntry};
@@ -27,7 +30,7 @@ pub(crate) struct BatchSaved {
     pub(crate) rejected: usize,
     /// Why, for the first 100 of them.
     errors: Vec<LineError>,
-    /// With `?ids=true`: the id of each line, null where it was refused.
+    /// With `?ids=true`: the id of each line that is not blank, null where it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     ids: Option<Vec<Option<String>>>,
@@ -69,40 +72,81 @@ impl Accepts for ManyEntries {
     }
 }
 
+/// Records for the queue, and what the client is told once they are on it.
+pub(crate) struct Packed<T> {
+    pub(crate) records: Vec<Record>,
+    pub(crate) answer: T,
+    /// Keeps the memory of body and records counted until they are on the queue.
+    _body: Decoded,
+}
+
+/// Parses the one entry of a body and packs it.
+pub(crate) fn pack_one(
+    body: Received,
+    arrival: &Arrival,
+    max_bytes: usize,
+) -> Result<Packed<EntryId>, Problem> {
+    let body = body.decode()?;
+    let entry = NewLogEntry::from_json(&body.bytes)?.arrive(arrival, 0)?;
+    let mut packer = RecordPacker::default();
+    packer.push(&entry, max_bytes).map_err(|size| {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, entry_too_large(size, max_bytes))
+    })?;
+    Ok(Packed { records: packer.finish(), answer: entry.id, _body: body })
+}
+
 /// Parses a batch and packs what can be taken into records. Takes a processor for a while.
 pub(crate) fn pack(
     body: Received,
     arrival: &Arrival,
-    max_entry_bytes: usize,
+    max_bytes: usize,
     with_ids: bool,
-) -> Result<(Vec<Record>, BatchSaved), Problem> {
+) -> Result<Packed<BatchSaved>, Problem> {
     let is_ndjson = body.media_type == NDJSON;
-    let body = body.decode()?;
-    let mut batch = Packing::new(arrival, max_entry_bytes, with_ids);
+    let mut body = body.decode()?;
+    let mut batch = Packing::new(arrival, max_bytes, with_ids);
     if is_ndjson {
         for (index, line) in body.bytes.split(|byte| *byte == b'\n').enumerate() {
             if !line.trim_ascii().is_empty() {
-                batch.take(index, line);
+                batch.take(index, line).map_err(bad_batch)?;
             }
         }
     } else {
-        for (index, entry) in array(&body.bytes)?.into_iter().enumerate() {
-            batch.take(index, entry.get().as_bytes());
-        }
+        let mut json = serde_json::Deserializer::from_slice(&body.bytes);
+        let taken = json.deserialize_seq(Array(&mut batch)).and_then(|()| json.end());
+        taken.map_err(|error| bad_batch(&format!("the body is not a JSON array: {error}")))?;
     }
-    batch.finish()
+    let (records, answer) = batch.finish()?;
+    body.reserve(records.iter().map(|record| record.as_bytes().len()).sum())?;
+    Ok(Packed { records, answer, _body: body })
 }
 
-/// What an entry beyond the limit is told.
-pub(crate) fn entry_too_large(size: usize, max: usize) -> String {
+fn entry_too_large(size: usize, max: usize) -> String {
     format!("the entry has {size} bytes as it is kept, more than the limit of {max}")
 }
 
-fn array(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let detail = format!("the body is not a JSON array: {error}");
-        Problem::new(StatusCode::BAD_REQUEST, detail)
-    })
+fn bad_batch(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+}
+
+/// Takes the entries of a JSON array as they are read: a list of them all would be large.
+struct Array<'a, 'b>(&'a mut Packing<'b>);
+
+impl<'de> Visitor<'de> for Array<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of entries")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(entry) = entries.next_element::<&RawValue>()? {
+            self.0.take(index, entry.get().as_bytes()).map_err(de::Error::custom)?;
+            index += 1;
+        }
+        Ok(())
+    }
 }
 
 /// A batch on its way into records.
@@ -119,9 +163,11 @@ impl<'a> Packing<'a> {
         Self { arrival, max_entry_bytes, records: RecordPacker::default(), saved }
     }
 
-    /// Takes the entry at `index`, from 0, or notes why not.
-    fn take(&mut self, index: usize, json: &[u8]) {
-        let taken = self.parse(index, json);
+    /// Takes the entry at `index`, from 0, or notes why not. Fails if there are too many.
+    fn take(&mut self, index: usize, json: &[u8]) -> Result<(), &'static str> {
+        let position = u32::try_from(index).ok().filter(|position| *position <= MAX_POSITION);
+        let position = position.ok_or("a batch has at most 1048576 lines")?;
+        let taken = self.parse(position, json);
         if let Some(ids) = &mut self.saved.ids {
             ids.push(taken.as_ref().ok().map(ToString::to_string));
         }
@@ -129,18 +175,26 @@ impl<'a> Packing<'a> {
             Ok(_) => self.saved.accepted += 1,
             Err(detail) => {
                 self.saved.rejected += 1;
-                if self.saved.errors.len() < MAX_ERRORS {
+                if self.tells_errors() {
                     self.saved.errors.push(LineError { line: index + 1, detail });
                 }
             }
         }
+        Ok(())
     }
 
-    fn parse(&mut self, index: usize, json: &[u8]) -> Result<EntryId, String> {
+    fn tells_errors(&self) -> bool {
+        self.saved.errors.len() < MAX_ERRORS
+    }
+
+    fn parse(&mut self, position: u32, json: &[u8]) -> Result<EntryId, String> {
         let told = |invalid: Invalid| invalid.detail;
-        let position = u32::try_from(index).ok().filter(|position| *position <= MAX_POSITION);
-        let position = position.ok_or("a batch has at most 1048576 lines")?;
-        let entry = NewLogEntry::from_json(json).map_err(told)?;
+        let entry = if self.tells_errors() {
+            NewLogEntry::from_json(json).map_err(told)?
+        } else {
+            // Nobody will read why: finding out takes longer than anything else.
+            serde_json::from_slice(json).map_err(|_| String::new())?
+        };
         let entry = entry.arrive(self.arrival, position).map_err(told)?;
         let pushed = self.records.push(&entry, self.max_entry_bytes);
         pushed.map_err(|size| entry_too_large(size, self.max_entry_bytes))?;

@@ -4,6 +4,7 @@
 mod batch;
 
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use poem::http::StatusCode;
 use poem::web::Data;
@@ -12,13 +13,16 @@ use poem_openapi::registry::{MetaMediaType, Registry};
 use poem_openapi::types::Type;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Serialize;
+use serde_json::json;
+use shared::config::LimitsConfig;
 use shared::http::{
     Accepts, BodyLimits, Function, Json, Problem, Problems, Refusal, Tag, Upload, document_of,
 };
-use shared::queue::{Producer, RecordPacker};
+use shared::queue::Producer;
 use shared::{Arrival, EntryId, NewLogEntry};
+use tokio::sync::Semaphore;
 
-use batch::{BatchSaved, ManyEntries, pack};
+use batch::{BatchSaved, ManyEntries, pack, pack_one};
 
 /// How large a request and an entry may be.
 #[derive(Debug, Clone)]
@@ -33,18 +37,41 @@ pub struct Limits {
 pub struct Ingest {
     queue: Arc<dyn Producer>,
     limits: Limits,
+    /// A turn for each processor, to parse what is large.
+    processors: Semaphore,
+}
+
+impl From<LimitsConfig> for Limits {
+    fn from(config: LimitsConfig) -> Self {
+        let body = BodyLimits::new(config.max_body_bytes);
+        Self { body, max_entry_bytes: config.max_entry_bytes }
+    }
 }
 
 /// The function `ingest`, ready to be served.
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
-    Function::new("ingest", Ingest { queue: queue.clone(), limits }).requires("queue", queue)
+    let processors = Semaphore::new(available_parallelism().map_or(1, usize::from));
+    let ingest = Ingest { queue: queue.clone(), limits, processors };
+    Function::new("ingest", ingest).requires("queue", queue)
 }
 
 /// What the function answers, as an OpenAPI document.
 #[must_use]
 pub fn document() -> serde_json::Value {
-    document_of::<Ingest>()
+    let mut document = document_of::<Ingest>();
+    let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+    let saved = json!({"message": "Log saved", "id": id});
+    let error = json!({"line": 2, "detail": "message: is required"});
+    let batch = json!({"accepted": 1, "rejected": 1, "errors": [error], "ids": [id, null]});
+    let schemas = &mut document["components"]["schemas"];
+    schemas["Saved"]["example"] = saved;
+    schemas["Saved"]["properties"]["id"]["format"] = json!("uuid");
+    schemas["BatchSaved"]["example"] = batch;
+    // poem-openapi does not say that the items of an array may be null.
+    schemas["BatchSaved"]["properties"]["ids"]["items"] =
+        json!({"type": "string", "format": "uuid", "nullable": true});
+    document
 }
 
 #[OpenApi]
@@ -61,13 +88,13 @@ impl Ingest {
         arrival: Data<&Arrival>,
         body: Upload<OneEntry>,
     ) -> Result<SaveResponse, Refusal<SaveProblems>> {
-        let body = body.read(&self.limits.body).await?.decode()?;
-        let entry = NewLogEntry::from_json(&body.bytes)?.arrive(&arrival, 0)?;
-        let mut packer = RecordPacker::default();
-        packer.push(&entry, self.limits.max_entry_bytes).map_err(|size| self.too_large(size))?;
-        self.queue.publish(packer.finish()).await?;
+        let body = body.read(&self.limits.body).await?;
+        let (arrival, max_bytes) = (**arrival, self.limits.max_entry_bytes);
+        let is_light = body.is_light();
+        let packed = self.work(is_light, move || pack_one(body, &arrival, max_bytes)).await?;
+        self.queue.publish(packed.records).await?;
         metrics::counter!("ingest_entries_accepted_total").increment(1);
-        Ok(SaveResponse::saved(entry.id))
+        Ok(SaveResponse::saved(packed.answer))
     }
 
     /// Save many log entries
@@ -79,18 +106,16 @@ impl Ingest {
     async fn save_batch(
         &self,
         arrival: Data<&Arrival>,
-        /// Answer the id of each line, null where it was refused.
+        /// Answer the id of each line that is not blank, null where it was refused.
         #[oai(default)]
         ids: Query<bool>,
         body: Upload<ManyEntries>,
     ) -> Result<BatchResponse, Refusal<SaveProblems>> {
         let body = body.read(&self.limits.body).await?;
-        let (arrival, max_entry_bytes) = (**arrival, self.limits.max_entry_bytes);
-        // Decompressing and parsing megabytes would keep other requests waiting.
-        let packing =
-            tokio::task::spawn_blocking(move || pack(body, &arrival, max_entry_bytes, *ids));
-        let (records, saved) = packing.await.map_err(|_| stopped())??;
-        self.queue.publish(records).await?;
+        let (arrival, max_bytes) = (**arrival, self.limits.max_entry_bytes);
+        let packed = self.work(false, move || pack(body, &arrival, max_bytes, *ids)).await?;
+        self.queue.publish(packed.records).await?;
+        let saved = packed.answer;
         metrics::counter!("ingest_entries_accepted_total").increment(saved.accepted as u64);
         metrics::counter!("ingest_entries_refused_total").increment(saved.rejected as u64);
         Ok(BatchResponse::Saved(Json(saved)))
@@ -98,15 +123,28 @@ impl Ingest {
 }
 
 impl Ingest {
-    fn too_large(&self, size: usize) -> Problem {
-        let detail = batch::entry_too_large(size, self.limits.max_entry_bytes);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    /// Does what takes a processor for a while: here if it is light, else where no other request
+    /// waits for it, on as many threads at once as there are processors.
+    async fn work<T: Send + 'static>(
+        &self,
+        is_light: bool,
+        work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        if is_light {
+            return work();
+        }
+        let _turn = self.processors.acquire().await.map_err(|_| stopped())?;
+        match tokio::task::spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => Err(stopped()),
+        }
     }
 }
 
 fn stopped() -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service is stopping: try again")
-        .retry_after(1)
+    let detail = "the service is stopping: try again";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
 }
 
 /// The body of `POST /logs`.
@@ -163,7 +201,7 @@ struct SaveProblems;
 impl Problems for SaveProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
         (StatusCode::BAD_REQUEST, "Nothing was saved: `errors` names each wrong field or line."),
-        (StatusCode::REQUEST_TIMEOUT, "The body did not arrive within 30 seconds."),
+        (StatusCode::REQUEST_TIMEOUT, "The body did not arrive within 30 s, or stalled for 5 s."),
         (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 10 MiB or the entry than 1 MiB."),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type or encoding is not taken."),
         (StatusCode::SERVICE_UNAVAILABLE, "The queue is full or away: send it again."),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use ingest::Limits;
 use shared::config::{LimitsConfig, QueueConfig, load};
-use shared::http::{self, BodyLimits, RateLimit};
+use shared::http::{self, RateLimit};
 use shared::{process, queue};
 use tokio_util::sync::CancellationToken;
 
@@ -14,9 +14,7 @@ fn main() -> ExitCode {
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let queue = queue::open(&load::<QueueConfig>()?.queue_url).await?;
-    let limits = load::<LimitsConfig>()?;
-    let body = BodyLimits::new(limits.max_body_bytes);
-    let limits = Limits { body, max_entry_bytes: limits.max_entry_bytes };
+    let limits = Limits::from(load::<LimitsConfig>()?);
     let function = ingest::function(queue.producer, limits);
     let rate_limit = RateLimit::open(&load()?).await?;
     http::serve(vec![function], &load()?, rate_limit, shutdown).await

@@ -16,9 +16,6 @@ use shared::{Level, Timestamp};
 
 use page::{Page, SearchResponse};
 
-/// The longest text that is searched for, in characters.
-const MAX_TEXT_CHARS: usize = 1024;
-
 /// The function: the index that it asks.
 pub struct Search {
     index: Arc<dyn Index>,
@@ -33,7 +30,23 @@ pub fn function(index: Arc<dyn Index>) -> Function {
 /// What the function answers, as an OpenAPI document.
 #[must_use]
 pub fn document() -> serde_json::Value {
-    document_of::<Search>()
+    let mut document = document_of::<Search>();
+    let parameters = &mut document["paths"]["/logs/search"]["get"]["parameters"];
+    for parameter in parameters.as_array_mut().into_iter().flatten() {
+        let example = match parameter["name"].as_str() {
+            Some("q") => "connection timeout",
+            Some("service_name") => "payment-service",
+            Some("level") => "error",
+            Some("from") => "2024-06-14T12:00:00Z",
+            Some("to") => "2024-06-15T12:00:00+02:00",
+            _ => continue,
+        };
+        parameter["example"] = example.into();
+        if example.contains('T') {
+            parameter["schema"]["format"] = "date-time".into();
+        }
+    }
+    document
 }
 
 #[OpenApi]
@@ -73,10 +86,10 @@ impl Search {
         cursor: Query<Option<String>>,
     ) -> Result<SearchResponse, Refusal<SearchProblems>> {
         let query = SearchQuery {
-            text: text(q.0)?,
+            text: text(q.0),
             fuzzy: *fuzzy,
             service_name: parse("service_name", service_name.0, ServiceName::try_from)?,
-            level: level.0.map(|level| Level::parse(&level)),
+            level: parse("level", level.0, level_name)?,
             from: parse("from", from.0, |text| Timestamp::parse(&text))?,
             to: parse("to", to.0, |text| Timestamp::parse(&text))?,
             sort: *sort,
@@ -94,12 +107,13 @@ fn default_limit() -> usize {
 }
 
 /// The text to search for; a blank one is none.
-fn text(q: Option<String>) -> Result<Option<String>, Problem> {
-    let text = q.filter(|text| !text.trim().is_empty());
-    if text.as_ref().is_some_and(|text| text.chars().count() > MAX_TEXT_CHARS) {
-        return Err(Problem::bad_parameter("q", "must have at most 1024 characters"));
-    }
-    Ok(text)
+fn text(q: Option<String>) -> Option<String> {
+    q.filter(|text| !text.trim().is_empty())
+}
+
+/// The level that the text means; an entry's empty one would be `INFO`.
+fn level_name(text: String) -> Result<Level, &'static str> {
+    if text.trim().is_empty() { Err("must not be empty") } else { Ok(Level::parse(&text)) }
 }
 
 fn parse<T, E: Into<String>>(

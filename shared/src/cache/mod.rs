@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use url::Url;
 
+use crate::config::ConfigError;
 use crate::error::{Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
@@ -43,6 +44,6 @@ pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "memory" => Ok(Arc::new(moka::MokaCache::new(ttl))),
-        scheme => anyhow::bail!("CACHE_URL: no cache is called \"{scheme}\""),
+        scheme => Err(ConfigError::new("CACHE_URL", format!("no cache is called {scheme}")).into()),
     }
 }

@@ -14,7 +14,7 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use poem::http::uri::Scheme;
+use poem::http::{HeaderValue, header::CONNECTION, uri::Scheme};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::{
@@ -33,6 +33,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new connection may take to ask something once the process has to end.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
+/// How long the next request of a kept connection is waited for at the end: its client knows
+/// nothing of it, and the answer will tell.
+const NEXT_REQUEST: Duration = Duration::from_millis(500);
+
+/// How long an answer may lie unread in milliseconds (RFC 5482).
+#[cfg(target_os = "linux")]
+const UNREAD_MILLIS: u32 = 30_000;
+
 /// The same once others need the room.
 const FIRST_REQUEST_WITHOUT_ROOM: Duration = Duration::from_millis(100);
 
@@ -41,6 +49,9 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// How long a client may be silent while the rest of what it sends is thrown away.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long that may go on: a client of a byte now and then must not hold its place.
+const LINGER_IN_ALL: Duration = Duration::from_secs(10);
 
 /// How much of that is thrown away at most, in bytes.
 const MAX_LINGER_BYTES: usize = 64 * 1024 * 1024;
@@ -59,6 +70,9 @@ where
 {
     // Answers are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    // A client that reads no answer, or is gone, does not hold it in memory for ever.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNREAD_MILLIS);
     let shutdown = host.shutdown.clone();
     let activity = Arc::clone(&place.activity);
     let caller = Caller { peer, host, activity };
@@ -66,6 +80,8 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
+        // A client may say that it has sent all before it has read anything.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), caller);
     let ended = tokio::select! {
         biased;
@@ -80,11 +96,11 @@ where
         }
     };
     if matches!(ended, Ok(true)) {
-        linger(connection.into_parts().io.into_inner()).await;
+        let _ = timeout(LINGER_IN_ALL, linger(connection.into_parts().io.into_inner())).await;
     }
 }
 
-/// Ends the connection after the request in flight, at once if there is none. Says whether there
+/// Ends the connection after the request in flight, or soon if there is none. Says whether there
 /// was one, so that the client may still be sending.
 async fn end<E>(
     connection: &mut Connection<TokioIo<TcpStream>, Caller<E>>,
@@ -94,16 +110,21 @@ async fn end<E>(
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    // Hyper would end a new connection although its first request may be waiting in the socket.
-    let first_request = poll_fn(|context| match connection.poll_without_shutdown(context) {
+    // Hyper would end an idle connection although a request may be waiting in the socket.
+    let request = poll_fn(|context| match connection.poll_without_shutdown(context) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
-        Poll::Pending if activity.has_requested() => Poll::Ready(None),
+        Poll::Pending if !activity.is_idle() => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
     });
-    let patience = first_request_within.saturating_sub(activity.idle_for());
-    match timeout(patience, first_request).await {
+    let had_requested = activity.has_requested();
+    let request_within =
+        if had_requested { NEXT_REQUEST.min(first_request_within) } else { first_request_within };
+    let patience = request_within.saturating_sub(activity.idle_for());
+    match timeout(patience, request).await {
         Ok(Some(ended)) => return ended.map(|()| activity.has_requested()),
         Ok(None) => {}
+        // The last answer may still be on its way.
+        Err(_nothing_was_asked) if had_requested => {}
         Err(_nothing_was_asked) => return Ok(false),
     }
     let in_flight = !activity.is_idle();
@@ -149,7 +170,11 @@ impl<E: Endpoint<Output = Response> + 'static> Service<hyper::Request<Incoming>>
         let activity = Arc::clone(&self.activity);
         activity.begin();
         Box::pin(async move {
-            let response = host.endpoint.get_response(request).await;
+            let mut response = host.endpoint.get_response(request).await;
+            if host.shutdown.is_cancelled() {
+                // The client asks elsewhere from now on, and hyper closes behind the answer.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             activity.end();
             Ok(response.into())
         })

@@ -106,6 +106,11 @@ fn frame() -> Value {
                      again after `w` seconds (draft-ietf-httpapi-ratelimit-headers-11).",
                     &json!("\"client\";q=100;w=2"),
                 ),
+                "RequestId": header(
+                    "string",
+                    "The request's name in the log; through a proxy, the one it gave.",
+                    &json!("0190163d8694739baea5966c26f8ad91"),
+                ),
                 "RetryAfter": header(
                     "integer",
                     "Seconds to wait before the next try.",
@@ -153,7 +158,11 @@ fn complete(operation: &mut Value, limited: bool) {
         if status == "503" {
             response["headers"]["Retry-After"] = reference("RetryAfter");
         }
-        if limited && status.starts_with('2') {
+        if let Some(headers) = response["headers"].as_object_mut() {
+            *headers = std::mem::take(headers).into_iter().map(in_words).collect();
+        }
+        response["headers"]["X-Request-Id"] = reference("RequestId");
+        if limited {
             response["headers"]["RateLimit"] = reference("RateLimit");
             response["headers"]["RateLimit-Policy"] = reference("RateLimitPolicy");
         }
@@ -164,6 +173,15 @@ fn complete(operation: &mut Value, limited: bool) {
     if responses["500"].is_null() {
         responses["500"] = json!({ "$ref": "#/components/responses/InternalError" });
     }
+}
+
+/// poem-openapi writes the names of headers in capitals.
+fn in_words((name, header): (String, Value)) -> (String, Value) {
+    let word = |word: &str| match word.split_at_checked(1) {
+        Some((first, rest)) => first.to_uppercase() + &rest.to_lowercase(),
+        None => String::new(),
+    };
+    (name.split('-').map(word).collect::<Vec<_>>().join("-"), header)
 }
 
 fn add_paths(joined: &mut Value, paths: Value) -> anyhow::Result<()> {
@@ -249,7 +267,7 @@ mod tests {
         assert!(ping["429"].is_object() && ping["500"].is_object());
         for probe in PROBES {
             let responses = &joined["paths"][probe]["get"]["responses"];
-            assert!(responses["200"]["headers"].is_null(), "{probe}");
+            assert!(responses["200"]["headers"]["RateLimit"].is_null(), "{probe}");
             assert!(responses["429"].is_null(), "{probe}");
         }
         let not_ready = &joined["paths"]["/readyz"]["get"]["responses"]["503"];

@@ -20,6 +20,9 @@ use super::{
 /// How long accepting pauses after an error such as "too many open files".
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The most connections that are taken from the backlog at the end.
+const MAX_BACKLOG: usize = 10_000;
+
 /// Serves `endpoint` until `shutdown` is cancelled, then finishes what is in flight, within `drain`.
 ///
 /// Idle keep-alive connections are closed after ten seconds: a proxy in front must let go of its
@@ -84,7 +87,8 @@ impl<E: Endpoint<Output = Response> + 'static> Open<E> {
     /// it, and closing the listener would reset them.
     fn accept_backlog(&mut self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
-        while let Ok((stream, peer)) = listener.accept() {
+        for _ in 0..MAX_BACKLOG {
+            let Ok((stream, peer)) = listener.accept() else { break };
             stream.set_nonblocking(true)?;
             self.attend(TcpStream::from_std(stream)?, peer, None);
         }

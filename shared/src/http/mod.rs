@@ -17,10 +17,12 @@ mod runtime;
 mod tag;
 mod upload;
 
+use std::io::ErrorKind;
+
 use anyhow::Context;
 use poem::{Endpoint, IntoEndpoint, Response};
 use poem_openapi::OpenApiService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio_util::sync::CancellationToken;
 
 pub use client::{Client, ClientKey, TrustedProxies};
@@ -34,6 +36,9 @@ pub use tag::Tag;
 pub use upload::{Accepts, BodyLimits, Decoded, Received, Upload};
 
 use crate::{config::HttpConfig, telemetry};
+
+/// How many connections may wait to be accepted; the system may have a lower bound.
+const BACKLOG: u32 = 4096;
 
 /// Serves the functions on the address of the settings until `shutdown` is cancelled.
 ///
@@ -55,8 +60,17 @@ pub async fn serve(
 /// # Errors
 /// When the address is in use or not ours.
 pub async fn bind(config: &HttpConfig) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind((config.host.as_str(), config.port)).await;
-    listener.with_context(|| format!("listening on {}:{} (HOST, PORT)", config.host, config.port))
+    let listening = async {
+        let mut addresses = lookup_host((config.host.as_str(), config.port)).await?;
+        let address = addresses.next().ok_or(ErrorKind::NotFound)?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listening
+        .await
+        .with_context(|| format!("listening on {}:{} (HOST, PORT)", config.host, config.port))
 }
 
 /// Everything but the socket: the functions' operations, the runtime's own, and what happens around

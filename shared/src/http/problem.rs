@@ -77,18 +77,17 @@ impl From<Invalid> for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let service = error.service();
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        tracing::error!(service, cause, "{error}");
         match error {
-            Error::Unavailable { .. } => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("the {service} is unavailable: try again"),
-            )
-            .retry_after(RETRY_AFTER_SECONDS),
-            Error::Rejected { .. } => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                format!("the {service} rejected the request"),
-            ),
+            Error::Unavailable { .. } => {
+                tracing::warn!(service, %error, "answered 503");
+                let detail = format!("the {service} is unavailable: try again");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_SECONDS)
+            }
+            Error::Rejected { .. } => {
+                tracing::error!(service, %error, "answered 500");
+                let detail = format!("the {service} rejected the request");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+            }
         }
     }
 }

@@ -12,17 +12,27 @@ use poem::{Body, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::Problem;
 
 /// How long a client may take to send a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long a client may send nothing in the middle of a body.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What of a body is not counted, in bytes: small ones find room while large ones take it all.
+const FREE_BYTES: usize = 16 * 1024;
+
 /// How many bodies of the largest size fit the memory of all requests together.
 const BODIES_IN_MEMORY: usize = 16;
 
 /// How much is decompressed before the limits are looked at again, in bytes.
 const INFLATE_STEP: u64 = 64 * 1024;
+
+/// A body of this size is parsed in a fraction of a millisecond, in bytes.
+const LIGHT_BYTES: usize = 64 * 1024;
 
 /// The largest window of a zstd body: 8 MiB, as RFC 9659 has it.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
@@ -100,7 +110,20 @@ pub struct Received {
 pub struct Decoded {
     /// The body.
     pub bytes: Vec<u8>,
-    _held: Option<OwnedSemaphorePermit>,
+    limits: BodyLimits,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Decoded {
+    /// Takes memory of the budget for what was made of the body, `bytes` in all, as far as that is
+    /// more than the body itself.
+    ///
+    /// # Errors
+    /// 503: there is no memory left for it.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), Problem> {
+        let more = bytes.saturating_sub(self.bytes.len());
+        self.limits.reserve(more, &mut self.held)
+    }
 }
 
 /// How a body is compressed (RFC 9110, section 8.4).
@@ -122,15 +145,18 @@ impl<A: Accepts> Upload<A> {
         let encoding = encoding(&self.headers)?;
         let mut held = None;
         let reading = collect(self.body, limits, &mut held);
-        let bytes = tokio::time::timeout(READ_TIMEOUT, reading).await.map_err(|_| {
-            let detail = format!("the body did not arrive within {} s", READ_TIMEOUT.as_secs());
-            Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
-        })??;
+        let bytes = timeout(READ_TIMEOUT, reading).await.map_err(|_| too_slow(READ_TIMEOUT))??;
         Ok(Received { media_type, bytes, encoding, limits: limits.clone(), held })
     }
 }
 
 impl Received {
+    /// Whether it is so small and plain that any thread may parse it at once.
+    #[must_use]
+    pub fn is_light(&self) -> bool {
+        self.encoding == Encoding::Identity && self.bytes.len() <= LIGHT_BYTES
+    }
+
     /// Decompresses the body. This takes a processor for some milliseconds a megabyte.
     ///
     /// # Errors
@@ -148,8 +174,13 @@ impl Received {
                 inflate(reader, "zstd", &self.limits, &mut self.held)?
             }
         };
-        Ok(Decoded { bytes, _held: self.held })
+        Ok(Decoded { bytes, limits: self.limits, held: self.held })
     }
+}
+
+fn too_slow(limit: Duration) -> Problem {
+    let detail = format!("no more of the body arrived within {} s", limit.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
 }
 
 async fn collect(
@@ -159,7 +190,9 @@ async fn collect(
 ) -> Result<Vec<u8>, Problem> {
     let mut chunks = std::pin::pin!(body.into_bytes_stream());
     let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.next().await {
+    while let Some(chunk) =
+        timeout(STALL_TIMEOUT, chunks.next()).await.map_err(|_| too_slow(STALL_TIMEOUT))?
+    {
         let chunk = chunk.map_err(|_| {
             Problem::new(StatusCode::BAD_REQUEST, "the body broke off before its end")
         })?;
@@ -168,7 +201,8 @@ async fn collect(
             drain(chunks, limits.max_bytes).await;
             return Err(limits.too_large());
         }
-        limits.reserve(chunk.len(), held)?;
+        let counted = (bytes.len() + chunk.len()).saturating_sub(FREE_BYTES.max(bytes.len()));
+        limits.reserve(counted, held)?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)

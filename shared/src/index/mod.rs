@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
+use crate::config::ConfigError;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};
@@ -30,7 +31,8 @@ pub trait Index: Ready {
     /// room: any part of the entries may be added, add them all again.
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
-    /// Answers a page of hits, whole entries as they were added.
+    /// Answers a page of hits, whole entries as they were added: as many as the query asks for and
+    /// [`SearchHits::MAX_BYTES`] has room for, at least one.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not answer.
@@ -47,6 +49,6 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "tantivy" => Ok(Arc::new(tantivy::TantivyIndex::open(url).await?)),
-        scheme => anyhow::bail!("INDEX_URL: no index is called \"{scheme}\""),
+        scheme => Err(ConfigError::new("INDEX_URL", format!("no index is called {scheme}")).into()),
     }
 }

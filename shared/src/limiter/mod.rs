@@ -9,6 +9,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use url::Url;
 
+use crate::config::ConfigError;
 use crate::error::{Ready, Result};
 
 /// How large every client's bucket is, and how fast it fills.
@@ -61,6 +62,8 @@ pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limi
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "memory" => Ok(Arc::new(governor::GovernorLimiter::new(bucket))),
-        scheme => anyhow::bail!("LIMITER_URL: no limiter is called \"{scheme}\""),
+        scheme => {
+            Err(ConfigError::new("LIMITER_URL", format!("no limiter is called {scheme}")).into())
+        }
     }
 }

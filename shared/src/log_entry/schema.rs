@@ -31,8 +31,14 @@ fn text(description: &'static str, max_length: usize, example: &str) -> MetaSche
 fn id() -> Field {
     let description = "A UUIDv7 (RFC 9562). Given at arrival; a client that sends its own makes its \
                        retries idempotent. Its time may be 7 days ago to 5 minutes ahead.";
-    let schema = string(description, "0190163d-8694-739b-aea5-966c26f8ad91");
-    field("id", MetaSchema { format: Some("uuid"), ..schema })
+    field(
+        "id",
+        MetaSchema {
+            description: Some(description),
+            format: Some("uuid"),
+            ..MetaSchema::new("string")
+        },
+    )
 }
 
 fn timestamp() -> Field {
@@ -65,6 +71,19 @@ fn fields() -> Vec<Field> {
         field("trace_id", text("The trace of the event.", 128, "4bf92f3577b34da6a3ce929d0e0e4736")),
         field("span_id", text("The span of the event.", 128, "00f067aa0ba902b7")),
     ]
+}
+
+/// An entry without an id: one in a document would soon be too old to be taken.
+fn example() -> Value {
+    json!({
+        "timestamp": "2024-06-14T12:00:00.123456Z",
+        "level": "ERROR",
+        "service_name": "payment-service",
+        "message": "connection timeout after 30 s",
+        "attributes": {"order": 4711, "region": "eu"},
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "span_id": "00f067aa0ba902b7",
+    })
 }
 
 /// Implements [`Type`] for a schema that is read and written by serde.
@@ -103,6 +122,7 @@ described_by_hand!(
     "NewLogEntry",
     MetaSchema {
         description: Some("A log entry as a client may send it."),
+        example: Some(example()),
         required: vec!["service_name", "message"],
         properties: fields(),
         ..MetaSchema::new("object")
@@ -114,6 +134,11 @@ described_by_hand!(
     "LogEntry",
     MetaSchema {
         description: Some("A log entry as it is kept: id, timestamp and level are certain."),
+        example: Some({
+            let mut kept = example();
+            kept["id"] = json!("0190163d-8694-739b-aea5-966c26f8ad91");
+            kept
+        }),
         required: vec!["id", "timestamp", "level", "service_name", "message"],
         properties: fields(),
         ..MetaSchema::new("object")

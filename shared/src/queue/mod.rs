@@ -14,6 +14,7 @@ use url::Url;
 pub use batch::{Batch, Source};
 pub use record::{Record, RecordPacker};
 
+use crate::config::ConfigError;
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
 
@@ -42,8 +43,7 @@ pub trait Producer: Ready {
 /// * Only what was polled can be committed, and only once: `commit` takes the batch.
 #[async_trait]
 pub trait Consumer: Ready {
-    /// Waits for entries; answers at least one entry or dead letter, and little at a time: several
-    /// polls make a batch.
+    /// Waits for records; answers at least one, and little at a time: several polls make a batch.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
@@ -118,6 +118,6 @@ pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "sqlite" => anyhow::Context::context(sqlite::open(url).await, "QUEUE_URL"),
-        scheme => anyhow::bail!("QUEUE_URL: no queue is called \"{scheme}\""),
+        scheme => Err(ConfigError::new("QUEUE_URL", format!("no queue is called {scheme}")).into()),
     }
 }

@@ -6,7 +6,6 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
 use async_trait::async_trait;
 use sqlx::migrate::Migrator;
 use sqlx::{Row, SqliteConnection, SqlitePool};
@@ -15,6 +14,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{Batch, Consumer, DeadLetter, DeadLetters, Producer, Queue, Record, Source};
+use crate::config::ConfigError;
 use crate::error::{Error, Ready, Result, Source as Cause};
 use crate::log_entry::Timestamp;
 use crate::sqlite;
@@ -57,17 +57,21 @@ pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
     Ok(Queue { producer: queue.clone(), consumer: queue.clone(), dead_letters: queue })
 }
 
-fn max_bytes(url: &Url) -> anyhow::Result<u64> {
+fn max_bytes(url: &Url) -> std::result::Result<u64, ConfigError> {
     let mut max_bytes = DEFAULT_MAX_BYTES;
     for (key, value) in url.query_pairs() {
         if key != "max_bytes" {
-            bail!("there is no setting \"{key}\"");
+            return Err(wrong(format!("there is no setting \"{key}\"")));
         }
         max_bytes = value
             .parse()
-            .map_err(|_| anyhow!("max_bytes must be a number of bytes, not \"{value}\""))?;
+            .map_err(|_| wrong(format!("max_bytes must be a number of bytes, not \"{value}\"")))?;
     }
     Ok(max_bytes)
+}
+
+fn wrong(problem: String) -> ConfigError {
+    ConfigError::new("QUEUE_URL", problem)
 }
 
 struct SqliteQueue {

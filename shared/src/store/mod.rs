@@ -9,6 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
+use crate::config::ConfigError;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
@@ -44,6 +45,6 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "sqlite" => anyhow::Context::context(sqlite::open(url).await, "STORE_URL"),
-        scheme => anyhow::bail!("STORE_URL: no store is called \"{scheme}\""),
+        scheme => Err(ConfigError::new("STORE_URL", format!("no store is called {scheme}")).into()),
     }
 }

@@ -27,6 +27,7 @@ contract! {
         newest_and_oldest_order_by_timestamp_then_id,
         pages_yield_each_entry_once_while_others_arrive,
         the_last_page_has_no_cursor,
+        a_page_of_large_entries_is_shorter_and_the_next_goes_on,
         the_total_counts_every_page_and_stops_at_ten_thousand,
         an_entry_added_twice_is_found_once_and_the_first_stays,
         the_first_of_two_with_one_id_in_a_batch_stays,
@@ -437,4 +438,29 @@ async fn a_batch_whose_caller_went_away_does_not_break_the_next(fresh: Fresh) {
     index.add(&entries).await.unwrap();
     add(index, &[entry("last")]).await;
     assert_eq!(total(index).await, 1001);
+}
+
+async fn a_page_of_large_entries_is_shorter_and_the_next_goes_on(fresh: Fresh) {
+    let index = fresh.open().await;
+    let index = index.as_ref();
+    let large = "word ".repeat(180 * 1024);
+    let entries: Vec<LogEntry> = (0..20).map(|n| entry(&format!("{n} {large}"))).collect();
+    add(index, &entries).await;
+
+    let mut query = text("word");
+    let mut seen = Vec::new();
+    loop {
+        let hits = index.search(&query).await.unwrap();
+        let bytes: usize = hits.entries.iter().map(|entry| entry.to_json().len()).sum();
+        assert!(bytes <= SearchHits::MAX_BYTES, "{bytes}");
+        seen.extend(hits.entries.iter().map(|entry| entry.id));
+        query.cursor = hits.next_cursor;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    seen.sort_unstable();
+    let mut added: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+    added.sort_unstable();
+    assert_eq!(seen, added);
 }

@@ -27,7 +27,7 @@ async fn a_request_in_flight_is_answered_and_its_connection_closed() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_at_once() {
+async fn an_idle_connection_is_closed_soon() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
     assert_eq!(connection.get("/ping").await.status, 200);
@@ -36,6 +36,19 @@ async fn an_idle_connection_is_closed_at_once() {
     assert!(connection.closed().await);
     timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
     assert!(cancelled.elapsed() < Duration::from_millis(900), "{:?}", cancelled.elapsed());
+}
+
+#[tokio::test]
+async fn the_next_request_of_a_kept_connection_is_answered_and_told_of_the_end() {
+    let server = Server::start(HttpConfig::default(), None).await;
+    let mut connection = Connection::open(server.address).await;
+    assert_eq!(connection.get("/ping").await.status, 200);
+    server.shutdown.cancel();
+    sleep(Duration::from_millis(50)).await;
+    let answer = connection.get("/ping").await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    assert!(connection.closed().await);
+    timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
     reason = "a test stops where something is wrong"
 )]
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -125,6 +126,28 @@ impl Api {
             StatusCode::NOT_FOUND => None,
             status => panic!("{status}: {}", response.text().await.unwrap()),
         }
+    }
+
+    /// Those of the entries that are there, by id; gets several at a time.
+    pub(crate) async fn entries(&self, ids: Vec<String>) -> HashMap<String, Value> {
+        let readers: Vec<_> = ids
+            .chunks(ids.len().div_ceil(8).max(1))
+            .map(|ids| {
+                let (api, ids) = (self.clone(), ids.to_vec());
+                tokio::spawn(async move {
+                    let mut found = Vec::new();
+                    for id in ids {
+                        found.extend(api.entry(&id).await.map(|entry| (id, entry)));
+                    }
+                    found
+                })
+            })
+            .collect();
+        let mut found = HashMap::new();
+        for reader in readers {
+            found.extend(reader.await.unwrap());
+        }
+        found
     }
 
     pub(crate) async fn search(&self, query: &[(&str, &str)]) -> Value {

@@ -8,14 +8,17 @@ mod writer;
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use tantivy::Directory;
 use tantivy::directory::MmapDirectory;
 use tantivy::schema::Value;
 use tantivy::{DocAddress, IndexReader, ReloadPolicy, Searcher, TantivyDocument, TantivyError};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
 use url::Url;
 
 use self::page::Page;
@@ -27,6 +30,9 @@ use crate::log_entry::LogEntry;
 use crate::search::{Cursor, SearchHits, SearchQuery, Sort};
 
 const SERVICE: &str = "index";
+
+/// How long a search may take, with its turn.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many decompressed blocks (16 kB) of entries are kept a segment.
 const CACHED_BLOCKS: usize = 8;
@@ -86,13 +92,16 @@ impl Index for TantivyIndex {
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
-        let permit = self.searches.clone().acquire_owned().await.map_err(unavailable)?;
         let (parts, query) = (self.parts.clone(), query.clone());
-        let search = spawn_blocking(move || {
-            let _permit = permit;
-            parts.search(&query)
-        });
-        search.await.map_err(stopped)?
+        let search = async {
+            let permit = self.searches.clone().acquire_owned().await.map_err(unavailable)?;
+            let search = spawn_blocking(move || {
+                let _permit = permit;
+                parts.search(&query)
+            });
+            search.await.map_err(stopped)?
+        };
+        timeout(SEARCH_TIMEOUT, search).await.map_err(unavailable)?
     }
 }
 
@@ -109,6 +118,8 @@ impl Parts {
             .settings(settings)
             .tokenizers(schema::tokenizers())
             .open_or_create(MmapDirectory::open(folder)?)?;
+        // What a killed process committed counts as added from now on: let it be on the disk.
+        index.directory().sync_directory()?;
         let reader = index
             .reader_builder()
             .reload_policy(ReloadPolicy::Manual)
@@ -123,12 +134,18 @@ impl Parts {
         let page = Page::gather(&searcher, tantivy_query.as_ref(), query).map_err(failed)?;
         let total = page.total;
         let addresses = page.into_addresses();
-        let has_more = addresses.len() > query.limit;
-        let entries = addresses
-            .into_iter()
-            .take(query.limit)
-            .map(|address| self.entry(&searcher, address))
-            .collect::<Result<Vec<LogEntry>>>()?;
+        let mut entries = Vec::new();
+        let mut room = SearchHits::MAX_BYTES;
+        for address in addresses.iter().take(query.limit) {
+            let json = self.entry(&searcher, *address)?;
+            let fits = json.len() <= room || entries.is_empty();
+            if !fits {
+                break;
+            }
+            room = room.saturating_sub(json.len());
+            entries.push(LogEntry::from_json(&json).map_err(unavailable)?);
+        }
+        let has_more = entries.len() < addresses.len();
         let next_cursor = match query.sort {
             Sort::Newest | Sort::Oldest if has_more => entries.last().map(Cursor::of),
             _ => None,
@@ -141,10 +158,11 @@ impl Parts {
         })
     }
 
-    fn entry(&self, searcher: &Searcher, address: DocAddress) -> Result<LogEntry> {
+    /// The JSON of an entry, as it was added.
+    fn entry(&self, searcher: &Searcher, address: DocAddress) -> Result<Vec<u8>> {
         let document: TantivyDocument = searcher.doc(address).map_err(failed)?;
         let json = document.get_first(self.fields.entry).and_then(|value| value.as_bytes());
-        LogEntry::from_json(json.unwrap_or_default()).map_err(unavailable)
+        Ok(json.unwrap_or_default().to_vec())
     }
 }
 
@@ -158,8 +176,11 @@ fn failed(error: TantivyError) -> Error {
     }
 }
 
-/// A blocking thread panicked, or the runtime is about to end.
+/// A blocking thread panicked over what it was given, or the runtime is about to end.
 fn stopped(error: JoinError) -> Error {
+    if error.is_panic() {
+        return Error::Rejected { service: SERVICE, source: error.into() };
+    }
     unavailable(error)
 }
 

@@ -53,7 +53,7 @@ type Outcome = std::result::Result<(), Arc<sqlx::Error>>;
 
 struct Request {
     change: Change,
-    /// Its share of [`GATHER_BYTES`], free again when it is written.
+    /// Its share of [`GATHER_BYTES`], free again when its group is being written.
     _room: OwnedSemaphorePermit,
     answer: oneshot::Sender<Outcome>,
 }
@@ -160,19 +160,30 @@ impl Task {
 
     async fn finish(&mut self, group: Group) {
         let outcome = self.write(&group).await;
-        match &outcome {
-            Ok(freed_bytes) => {
-                self.backlog.release(*freed_bytes);
-                if !group.records.is_empty() {
-                    self.published.notify_one();
-                }
+        if let Ok(freed_bytes) = &outcome {
+            self.backlog.release(*freed_bytes);
+            if !group.records.is_empty() {
+                self.published.notify_one();
             }
-            Err(_) => self.backlog.release(bytes_of(&group.records) as u64),
+        } else {
+            self.backlog.release(bytes_of(&group.records) as u64);
+            self.make_room(&group).await;
         }
         let outcome = outcome.map(drop).map_err(Arc::new);
         for answer in group.answers {
             // Who was cancelled does not want to know.
             let _ = answer.send(outcome.clone());
+        }
+    }
+
+    /// Deletes what a group that failed had done with: where the disk is full, that is room.
+    async fn make_room(&mut self, failed: &Group) {
+        let Group { commit, forget, .. } = *failed;
+        if commit.is_none() && forget.is_none() {
+            return;
+        }
+        if let Ok(freed_bytes) = self.write(&Group { commit, forget, ..Group::default() }).await {
+            self.backlog.release(freed_bytes);
         }
     }
 

@@ -51,5 +51,7 @@ mod limiter;
 mod mysql;
 mod queue;
 #[cfg(feature = "cluster")]
+mod redis;
+#[cfg(feature = "cluster")]
 mod services;
 mod store;

@@ -20,6 +20,7 @@
 //! * [`config`] reads the environment, [`telemetry`] writes logs and metrics, [`process`] is the
 //!   frame of every `main`, [`error`] sorts failures by what the caller should do.
 
+mod breaker;
 pub mod cache;
 pub mod config;
 pub mod error;
@@ -29,6 +30,8 @@ pub mod limiter;
 pub mod log_entry;
 pub mod process;
 pub mod queue;
+#[cfg(feature = "cluster")]
+mod redis;
 pub mod search;
 #[cfg(feature = "embedded")]
 mod sqlite;

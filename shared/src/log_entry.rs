@@ -122,6 +122,17 @@ impl LogEntry {
         json
     }
 
+    /// What the entry's texts take.
+    #[cfg(any(feature = "cluster", feature = "embedded"))]
+    pub(crate) fn text_bytes(&self) -> usize {
+        let attributes = self.attributes.as_ref().map(Attributes::as_str);
+        let trace_id = self.trace_id.as_ref().map(TraceId::as_str);
+        let span_id = self.span_id.as_ref().map(TraceId::as_str);
+        let optional = [attributes, trace_id, span_id].into_iter().flatten();
+        let required = [self.level.as_str(), self.service_name.as_str(), &self.message];
+        optional.chain(required).map(str::len).sum()
+    }
+
     /// Reads an entry back from its JSON.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! The cache: entries that were fetched of late, in front of the store ("cache-aside").
-//! Adapters: moka (embedded).
+//! Adapters: moka (embedded), Redis (cluster).
 
 #[cfg(feature = "embedded")]
 mod moka;
+#[cfg(feature = "cluster")]
+mod redis;
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,14 +38,20 @@ pub trait Cache: Ready {
 /// Opens the cache that the URL names; it forgets an entry after `ttl`.
 ///
 /// * `memory:`: in this process, 32 MiB at most.
+/// * `redis://host:6379/0`: a database of Redis, which may be away; the keys begin with `logpulse:`,
+///   or as `?prefix=name` says.
 ///
 /// # Errors
-/// When the scheme is unknown.
-#[expect(clippy::unused_async, reason = "a cache that is a service is connected to")]
+/// When the scheme is unknown, or the URL is wrong.
 pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "memory" => Ok(Arc::new(moka::MokaCache::new(ttl))),
+        #[cfg(feature = "cluster")]
+        "redis" => {
+            let cache = anyhow::Context::context(redis::RedisCache::open(url, ttl), "CACHE_URL")?;
+            Ok(Arc::new(cache))
+        }
         scheme => Err(ConfigError::new("CACHE_URL", format!("no cache is called {scheme}")).into()),
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::Cache;
 use crate::error::{Ready, Result};
-use crate::log_entry::{Attributes, EntryId, LogEntry, TraceId};
+use crate::log_entry::{EntryId, LogEntry};
 
 /// What the cached entries may take, in bytes.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -34,13 +34,7 @@ impl MokaCache {
 }
 
 fn weight_bytes(entry: &LogEntry) -> u32 {
-    let attributes = entry.attributes.as_ref().map(Attributes::as_str);
-    let trace_id = entry.trace_id.as_ref().map(TraceId::as_str);
-    let span_id = entry.span_id.as_ref().map(TraceId::as_str);
-    let optional = [attributes, trace_id, span_id];
-    let optional: usize = optional.into_iter().flatten().map(str::len).sum();
-    let texts = entry.service_name.as_str().len() + entry.message.len() + optional;
-    u32::try_from(FIXED_BYTES + texts).unwrap_or(u32::MAX)
+    u32::try_from(FIXED_BYTES + entry.text_bytes()).unwrap_or(u32::MAX)
 }
 
 #[async_trait]

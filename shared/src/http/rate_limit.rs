@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -13,6 +13,7 @@ use poem::http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::{Instant, timeout};
 
 use super::{client::ClientKey, failure::whole_seconds};
+use crate::breaker::Breaker;
 use crate::config::RateLimitConfig;
 use crate::limiter::{self, Decision, Limiter, TokenBucket};
 
@@ -22,9 +23,6 @@ const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// How long a request waits for the limiter at most.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How long the limiter is left alone after it failed.
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// How many empty buckets are remembered.
 const MAX_EMPTY_BUCKETS: usize = 4096;
 
@@ -32,17 +30,13 @@ const MAX_EMPTY_BUCKETS: usize = 4096;
 pub struct RateLimit {
     limiter: Arc<dyn Limiter>,
     policy: HeaderValue,
-    known: Mutex<Known>,
+    empty: Mutex<EmptyBuckets>,
+    breaker: Breaker,
 }
 
-/// What need not be asked again.
+/// When the next token comes for clients whose bucket is empty: they need not be asked about.
 #[derive(Default)]
-struct Known {
-    /// When the next token comes for clients whose bucket is empty.
-    empty: HashMap<ClientKey, Instant>,
-    /// Until when the limiter, which failed, is left alone.
-    paused: Option<Instant>,
-}
+struct EmptyBuckets(HashMap<ClientKey, Instant>);
 
 /// What the rate limit says of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +58,8 @@ impl RateLimit {
         Self {
             limiter,
             policy: HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("")),
-            known: Mutex::default(),
+            empty: Mutex::default(),
+            breaker: Breaker::default(),
         }
     }
 
@@ -93,37 +88,32 @@ impl RateLimit {
 
     /// What is known of the client's bucket without asking.
     fn recall(&self, client: ClientKey, now: Instant) -> Option<Verdict> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(until) = known.empty.get(&client).copied() {
-            if now < until {
-                let retry_after = until - now;
-                return Some(Verdict::Refused { retry_after });
-            }
-            known.empty.remove(&client);
+        if let Some(retry_after) = self.empty_buckets().next_token(client, now) {
+            return Some(Verdict::Refused { retry_after });
         }
-        let paused = known.paused.is_some_and(|until| now < until);
-        paused.then_some(Verdict::Unknown)
+        self.breaker.is_open().then_some(Verdict::Unknown)
     }
 
     async fn try_acquire(&self, client: ClientKey) -> Verdict {
         let answer = timeout(PATIENCE, self.limiter.try_acquire(&client.to_string())).await;
-        let now = Instant::now();
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let error = match answer {
             Ok(Ok(Decision::Allowed { remaining })) => return Verdict::Allowed { remaining },
             Ok(Ok(Decision::Refused { retry_after })) => {
-                known.remember_empty(client, now + retry_after, now);
+                self.empty_buckets().remember(client, retry_after, Instant::now());
                 return Verdict::Refused { retry_after };
             }
             Ok(Err(error)) => anyhow::Error::from(error),
             Err(late) => anyhow::Error::from(late),
         };
         // Redis away is no reason to refuse anybody, nor to be slow a second time.
-        known.paused = Some(now + PAUSE);
-        drop(known);
+        self.breaker.open();
         counter!("rate_limit_failures_total").increment(1);
         tracing::warn!(error = format!("{error:#}"), "the limiter does not answer: requests pass");
         Verdict::Unknown
+    }
+
+    fn empty_buckets(&self) -> MutexGuard<'_, EmptyBuckets> {
+        self.empty.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The fields that tell a client how it stands.
@@ -143,13 +133,23 @@ impl RateLimit {
     }
 }
 
-impl Known {
-    fn remember_empty(&mut self, client: ClientKey, until: Instant, now: Instant) {
-        if self.empty.len() >= MAX_EMPTY_BUCKETS {
-            self.empty.retain(|_, until| now < *until);
+impl EmptyBuckets {
+    /// The time until the next token, if the client's bucket is known to be empty.
+    fn next_token(&mut self, client: ClientKey, now: Instant) -> Option<Duration> {
+        let until = *self.0.get(&client)?;
+        if now < until {
+            return Some(until - now);
         }
-        if self.empty.len() < MAX_EMPTY_BUCKETS {
-            self.empty.insert(client, until);
+        self.0.remove(&client);
+        None
+    }
+
+    fn remember(&mut self, client: ClientKey, retry_after: Duration, now: Instant) {
+        if self.0.len() >= MAX_EMPTY_BUCKETS {
+            self.0.retain(|_, until| now < *until);
+        }
+        if self.0.len() < MAX_EMPTY_BUCKETS {
+            self.0.insert(client, now + retry_after);
         }
     }
 }
@@ -171,6 +171,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
+    use crate::breaker::PAUSE;
     use crate::error::{Error, Ready, Result};
 
     /// A limiter that always does the same, and counts how often it is asked.
@@ -266,7 +267,7 @@ mod tests {
         for number in 0..10_000 {
             limit.ask(client(number)).await;
         }
-        let known = limit.known.lock().unwrap().empty.len();
+        let known = limit.empty.lock().unwrap().0.len();
         assert_eq!(known, MAX_EMPTY_BUCKETS);
     }
 

@@ -1,8 +1,10 @@
 //! The limiter: a token bucket a client, so that one client cannot take the place of all.
-//! Adapters: governor (embedded).
+//! Adapters: governor (embedded), Redis (cluster).
 
 #[cfg(feature = "embedded")]
 mod governor;
+#[cfg(feature = "cluster")]
+mod redis;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -54,14 +56,20 @@ pub trait Limiter: Ready {
 /// Opens the limiter that the URL names.
 ///
 /// * `memory:`: in this process; clients of the last moments only.
+/// * `redis://host:6379/0`: a database of Redis, which may be away; the keys begin with `logpulse:`,
+///   or as `?prefix=name` says.
 ///
 /// # Errors
-/// When the scheme is unknown.
-#[expect(clippy::unused_async, reason = "a limiter that is a service is connected to")]
+/// When the scheme is unknown, or the URL is wrong.
 pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limiter>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "memory" => Ok(Arc::new(governor::GovernorLimiter::new(bucket))),
+        #[cfg(feature = "cluster")]
+        "redis" => {
+            let limiter = redis::RedisLimiter::open(url, bucket);
+            Ok(Arc::new(anyhow::Context::context(limiter, "LIMITER_URL")?))
+        }
         scheme => {
             Err(ConfigError::new("LIMITER_URL", format!("no limiter is called {scheme}")).into())
         }

@@ -1,6 +1,10 @@
 //! The store: every entry, found by its id.
-//! Adapters: SQLite (embedded).
+//! Adapters: SQLite (embedded), MySQL (cluster).
 
+#[cfg(feature = "cluster")]
+mod mysql;
+#[cfg(any(feature = "cluster", feature = "embedded"))]
+mod rows;
 #[cfg(feature = "embedded")]
 mod sqlite;
 
@@ -38,6 +42,9 @@ pub trait Store: Ready {
 /// Opens the store that the URL names.
 ///
 /// * `sqlite:///path/to/file`: a file of this machine.
+/// * `mysql://user:password@host:3306/database`: a database that exists; `ssl-mode` and `ssl-ca` as
+///   the `mysql` client knows them, e.g. `?ssl-mode=VERIFY_CA&ssl-ca=/path/to/ca.pem`. It may be away
+///   when it is opened.
 ///
 /// # Errors
 /// When the scheme is unknown, or the store cannot be opened or created.
@@ -45,6 +52,8 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "sqlite" => anyhow::Context::context(sqlite::open(url).await, "STORE_URL"),
+        #[cfg(feature = "cluster")]
+        "mysql" => anyhow::Context::context(mysql::open(url), "STORE_URL"),
         scheme => Err(ConfigError::new("STORE_URL", format!("no store is called {scheme}")).into()),
     }
 }

@@ -7,14 +7,14 @@ use anyhow::ensure;
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection, QueryBuilder, Row, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 use url::Url;
 
 use super::Store;
-use crate::error::{Error, Ready, Refused, Result, Source};
-use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
+use super::rows::{self, Steps};
+use crate::error::{Ready, Refused, Result};
+use crate::log_entry::{EntryId, LogEntry};
 use crate::sqlite::{self, Writer};
 
 static TABLES: Migrator = sqlx::migrate!("migrations/sqlite/store");
@@ -38,7 +38,7 @@ struct SqliteStore {
 impl Ready for SqliteStore {
     async fn ready(&self) -> Result<()> {
         let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
-        row.fetch_optional(&self.readers).await.map_err(unavailable)?;
+        row.fetch_optional(&self.readers).await.map_err(rows::sorted)?;
         Ok(())
     }
 }
@@ -47,25 +47,17 @@ impl Ready for SqliteStore {
 impl Store for SqliteStore {
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         let mut writer = self.writer.lock().await;
-        let mut connection = writer.take().await.map_err(unavailable)?;
+        let mut connection = writer.take().await.map_err(rows::sorted)?;
         let inserted = insert_all(&mut connection, entries).await;
-        let refused = inserted.map_err(unavailable)?;
+        let refused = inserted.map_err(rows::sorted)?;
         writer.put_back(connection);
         Ok(refused)
     }
 
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
-        let select = sqlx::query(
-            "SELECT id, timestamp, level, service_name, message, attributes, trace_id, span_id
-             FROM log_entries WHERE id = ?",
-        );
-        let row = select
-            .bind(&id.as_bytes()[..])
-            .fetch_optional(&self.readers)
-            .await
-            .map_err(unavailable)?;
-        let entry = row.as_ref().map(read).transpose();
-        entry.map_err(|source| Error::Rejected { service: "store", source })
+        let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
+        let row = select.fetch_optional(&self.readers).await.map_err(rows::sorted)?;
+        row.map(rows::entry).transpose()
     }
 }
 
@@ -74,80 +66,17 @@ async fn insert_all(
     entries: &[LogEntry],
 ) -> sqlx::Result<Vec<Refused>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let mut refused = Vec::new();
-    let mut before = 0;
-    for rows in entries.chunks(ROWS) {
-        match insert_rows(&mut transaction, rows).await {
-            Ok(()) => {}
-            Err(error) if is_about_a_row(&error) => {
-                refused.extend(insert_each(&mut transaction, rows, before).await?);
-            }
+    let mut steps = Steps::new(entries, ROWS);
+    while let Some(rows) = steps.next() {
+        let mut insert = rows::insert::<Sqlite>(rows, "ON CONFLICT (id) DO NOTHING");
+        match insert.build().execute(&mut *transaction).await {
+            Ok(_) => steps.inserted(),
+            Err(error) if is_about_a_row(&error) => steps.failed(&error),
             Err(error) => return Err(error),
         }
-        before += rows.len();
     }
     transaction.commit().await?;
-    Ok(refused)
-}
-
-/// Inserts rows one by one, so that only those that SQLite does not take are refused. `before` rows
-/// of the batch come before them.
-async fn insert_each(
-    connection: &mut SqliteConnection,
-    rows: &[LogEntry],
-    before: usize,
-) -> sqlx::Result<Vec<Refused>> {
-    let mut refused = Vec::new();
-    for (row, entry) in rows.iter().enumerate() {
-        match insert_rows(connection, std::slice::from_ref(entry)).await {
-            Ok(()) => {}
-            Err(error) if is_about_a_row(&error) => {
-                refused.push(Refused { index: before + row, reason: error.to_string() });
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(refused)
-}
-
-async fn insert_rows(connection: &mut SqliteConnection, rows: &[LogEntry]) -> sqlx::Result<()> {
-    let mut insert = QueryBuilder::<Sqlite>::new(
-        "INSERT INTO log_entries
-         (id, timestamp, level, service_name, message, attributes, trace_id, span_id) ",
-    );
-    insert.push_values(rows, |mut row, entry| {
-        row.push_bind(&entry.id.as_bytes()[..])
-            .push_bind(entry.timestamp.as_micros())
-            .push_bind(entry.level.as_str())
-            .push_bind(entry.service_name.as_str())
-            .push_bind(&entry.message)
-            .push_bind(entry.attributes.as_ref().map(Attributes::as_str))
-            .push_bind(entry.trace_id.as_ref().map(TraceId::as_str))
-            .push_bind(entry.span_id.as_ref().map(TraceId::as_str));
-    });
-    insert.push(" ON CONFLICT (id) DO NOTHING");
-    // Only the full shape comes again and again.
-    let persistent = rows.len() == ROWS;
-    let insert = insert.build().persistent(persistent);
-    insert.execute(connection).await?;
-    Ok(())
-}
-
-fn read(row: &SqliteRow) -> std::result::Result<LogEntry, Source> {
-    let trace_id = row.try_get::<Option<String>, _>("trace_id")?;
-    let span_id = row.try_get::<Option<String>, _>("span_id")?;
-    let attributes = row.try_get::<Option<String>, _>("attributes")?;
-    Ok(LogEntry {
-        id: EntryId::from_bytes(row.try_get("id")?).ok_or("the id is no UUIDv7")?,
-        timestamp: Timestamp::from_micros(row.try_get("timestamp")?)
-            .ok_or("the timestamp is out of range")?,
-        level: Level::parse(row.try_get("level")?),
-        service_name: ServiceName::try_from(row.try_get::<String, _>("service_name")?)?,
-        message: row.try_get("message")?,
-        attributes: attributes.map(Attributes::parse).transpose()?,
-        trace_id: trace_id.map(TraceId::try_from).transpose()?,
-        span_id: span_id.map(TraceId::try_from).transpose()?,
-    })
+    Ok(steps.into_refused())
 }
 
 /// Whether SQLite will never take the row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.
@@ -158,14 +87,11 @@ fn is_about_a_row(error: &sqlx::Error) -> bool {
     code.is_some_and(|code| matches!(code & 0xff, 18..=20))
 }
 
-fn unavailable(error: sqlx::Error) -> Error {
-    Error::Unavailable { service: "store", source: error.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_entry::{Arrival, NewLogEntry};
+    use crate::error::Error;
+    use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
 
     fn entries(messages: &[&str]) -> Vec<LogEntry> {
         let arrival = Arrival::new(Timestamp::now());

@@ -10,6 +10,7 @@ use crate::entries::{entry, text};
 
 contract! {
     adapters: [memory,],
+    services: [redis,],
     tests: [
         what_was_put_is_found,
         what_was_not_put_is_absent,
@@ -24,6 +25,11 @@ struct Fresh {
 
 fn memory() -> Fresh {
     Fresh { url: "memory:".parse().unwrap() }
+}
+
+#[cfg(feature = "cluster")]
+fn redis() -> Fresh {
+    Fresh { url: crate::redis::server() }
 }
 
 impl Fresh {

@@ -10,11 +10,13 @@ use url::Url;
 
 contract! {
     adapters: [memory,],
+    services: [redis,],
     tests: [
         a_bucket_gives_its_capacity_and_then_refuses,
         a_refused_client_is_told_when_the_next_token_comes,
         an_empty_bucket_fills_again,
         clients_do_not_share_a_bucket,
+        requests_at_the_same_time_get_no_more_than_the_bucket_has,
     ]
 }
 
@@ -25,6 +27,11 @@ struct Fresh {
 
 fn memory() -> Fresh {
     Fresh { url: "memory:".parse().unwrap() }
+}
+
+#[cfg(feature = "cluster")]
+fn redis() -> Fresh {
+    Fresh { url: crate::redis::server() }
 }
 
 impl Fresh {
@@ -82,4 +89,21 @@ async fn clients_do_not_share_a_bucket(fresh: Fresh) {
         let decision = limiter.try_acquire(client).await.unwrap();
         assert_eq!(decision, Decision::Allowed { remaining: 0 });
     }
+}
+
+async fn requests_at_the_same_time_get_no_more_than_the_bucket_has(fresh: Fresh) {
+    let limiter = fresh.open(20, 1).await;
+    let start = Instant::now();
+    let mut requests = Vec::new();
+    for _ in 0..100 {
+        let limiter = Arc::clone(&limiter);
+        requests.push(tokio::spawn(async move { limiter.try_acquire("client").await }));
+    }
+    let mut allowed = 0;
+    for request in requests {
+        let decision = request.await.unwrap().unwrap();
+        allowed += u64::from(matches!(decision, Decision::Allowed { .. }));
+    }
+    let gained = start.elapsed().as_secs() + 1;
+    assert!((20..=20 + gained).contains(&allowed), "{allowed}");
 }

@@ -47,7 +47,11 @@ mod cache;
 mod entries;
 mod index;
 mod limiter;
+#[cfg(feature = "cluster")]
+mod mysql;
 mod queue;
+#[cfg(feature = "cluster")]
+mod redis;
 #[cfg(feature = "cluster")]
 mod services;
 mod store;

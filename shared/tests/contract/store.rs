@@ -11,6 +11,7 @@ use crate::entries::{entries, entry, text};
 
 contract! {
     adapters: [sqlite,],
+    services: [mysql,],
     tests: [
         an_inserted_entry_is_found,
         an_unknown_id_is_not_found,
@@ -21,6 +22,7 @@ contract! {
         an_empty_batch_is_nothing,
         five_thousand_entries_are_stored_at_once,
         inserts_at_the_same_time_all_succeed,
+        a_batch_inserted_twice_at_the_same_time_is_stored,
         a_cancelled_insert_does_not_hinder_the_next,
     ]
 }
@@ -28,13 +30,26 @@ contract! {
 /// A store that nobody used before.
 struct Fresh {
     url: Url,
-    _directory: TempDir,
+    _directory: Option<TempDir>,
+    #[cfg(feature = "cluster")]
+    _database: Option<crate::mysql::Database>,
 }
 
 fn sqlite() -> Fresh {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/store.db", directory.path().display());
-    Fresh { url: url.parse().unwrap(), _directory: directory }
+    Fresh {
+        url: url.parse().unwrap(),
+        _directory: Some(directory),
+        #[cfg(feature = "cluster")]
+        _database: None,
+    }
+}
+
+#[cfg(feature = "cluster")]
+fn mysql() -> Fresh {
+    let database = crate::mysql::Database::create();
+    Fresh { url: database.url.clone(), _directory: None, _database: Some(database) }
 }
 
 impl Fresh {
@@ -155,6 +170,17 @@ async fn inserts_at_the_same_time_all_succeed(fresh: Fresh) {
         for entry in insert.await.unwrap().unwrap() {
             assert!(store.get(entry.id).await.unwrap().is_some());
         }
+    }
+}
+
+async fn a_batch_inserted_twice_at_the_same_time_is_stored(fresh: Fresh) {
+    let (one, other) = (fresh.open().await, fresh.open().await);
+    for _ in 0..5 {
+        let batch = entries(vec!["m"; 3000]);
+        let (by_one, by_other) = tokio::join!(one.insert(&batch), other.insert(&batch));
+        assert_eq!(by_one.unwrap(), []);
+        assert_eq!(by_other.unwrap(), []);
+        assert!(one.get(batch[2999].id).await.unwrap().is_some());
     }
 }
 

@@ -1,0 +1,52 @@
+//! The cache in Redis, which all replicas share: `logpulse:entry:<id>` is the entry's JSON.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::AsyncCommands;
+use url::Url;
+
+use super::Cache;
+use crate::error::{Error, Ready, Result};
+use crate::log_entry::{EntryId, LogEntry};
+use crate::redis::Redis;
+
+pub(super) struct RedisCache {
+    redis: Redis,
+    ttl: Duration,
+}
+
+impl RedisCache {
+    /// The cache at `redis://host:6379`; it forgets an entry after `ttl`.
+    pub(super) fn open(url: &Url, ttl: Duration) -> anyhow::Result<Self> {
+        Ok(Self { redis: Redis::open(url, "cache")?, ttl })
+    }
+
+    fn key(&self, id: EntryId) -> String {
+        self.redis.key("entry", id)
+    }
+}
+
+#[async_trait]
+impl Ready for RedisCache {
+    async fn ready(&self) -> Result<()> {
+        self.redis.ping().await
+    }
+}
+
+#[async_trait]
+impl Cache for RedisCache {
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
+        let key = self.key(id);
+        let json: Option<Vec<u8>> =
+            self.redis.ask(async |connection| connection.get(key).await).await?;
+        let entry = json.as_deref().map(LogEntry::from_json).transpose();
+        entry.map_err(|error| Error::Rejected { service: "cache", source: error.into() })
+    }
+
+    async fn put(&self, entry: &LogEntry) -> Result<()> {
+        let (key, json) = (self.key(entry.id), entry.to_json());
+        let ttl = self.ttl.as_secs().max(1);
+        self.redis.ask(async |connection| connection.set_ex(key, json, ttl).await).await
+    }
+}

@@ -1,0 +1,25 @@
+-- Takes a token from the bucket KEYS[1], which holds ARGV[1] tokens and gains ARGV[2] a second.
+-- Answers {1, tokens that are left} or {0, microseconds until the next token}.
+-- Counts in millionths of a token: a bucket gains ARGV[2] of them a microsecond. All numbers stay
+-- below 2^53, where Lua's are exact, so nothing is ever rounded in favour of the client.
+local TOKEN = 1000000
+local capacity = tonumber(ARGV[1]) * TOKEN
+local rate = tonumber(ARGV[2])
+
+-- Redis's clock: the replicas' need not agree.
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+
+local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'time')
+local tokens = tonumber(bucket[1] or capacity)
+local elapsed = math.max(0, now - tonumber(bucket[2] or now))
+tokens = math.min(capacity, tokens + elapsed * rate)
+
+local allowed = tokens >= TOKEN
+if allowed then tokens = tokens - TOKEN end
+redis.call('HSET', KEYS[1], 'tokens', string.format('%.0f', tokens), 'time', string.format('%.0f', now))
+-- A bucket that is full again is as good as a new one.
+redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - tokens) / rate / 1000))
+
+if allowed then return {1, math.floor(tokens / TOKEN)} end
+return {0, math.ceil((TOKEN - tokens) / rate)}

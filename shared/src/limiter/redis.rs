@@ -1,0 +1,48 @@
+//! The limiter in Redis: all replicas take tokens from the same buckets, `logpulse:bucket:<client>`.
+//! One script is one round trip, and nobody comes between its reading and its writing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::Script;
+use url::Url;
+
+use super::{Decision, Limiter, TokenBucket};
+use crate::error::{Ready, Result};
+use crate::redis::Redis;
+
+pub(super) struct RedisLimiter {
+    redis: Redis,
+    bucket: TokenBucket,
+    script: Script,
+}
+
+impl RedisLimiter {
+    /// The limiter at `redis://host:6379`, which gives every client such a bucket.
+    pub(super) fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Self> {
+        let script = Script::new(include_str!("bucket.lua"));
+        Ok(Self { redis: Redis::open(url, "limiter")?, bucket, script })
+    }
+}
+
+#[async_trait]
+impl Ready for RedisLimiter {
+    async fn ready(&self) -> Result<()> {
+        self.redis.ping().await
+    }
+}
+
+#[async_trait]
+impl Limiter for RedisLimiter {
+    async fn try_acquire(&self, client: &str) -> Result<Decision> {
+        let mut call = self.script.key(self.redis.key("bucket", client));
+        call.arg(self.bucket.capacity.get()).arg(self.bucket.rate.get());
+        let (allowed, number): (bool, u64) =
+            self.redis.ask(async |connection| call.invoke_async(connection).await).await?;
+        Ok(if allowed {
+            Decision::Allowed { remaining: u32::try_from(number).unwrap_or(u32::MAX) }
+        } else {
+            Decision::Refused { retry_after: Duration::from_micros(number) }
+        })
+    }
+}

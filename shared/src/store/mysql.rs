@@ -1,0 +1,220 @@
+//! The store in MySQL: one table, in which the id's time decides where a row lives.
+//! It is opened without asking: whoever uses it first makes the table, once MySQL is there.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use async_trait::async_trait;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPoolOptions};
+use sqlx::pool::PoolConnection;
+use sqlx::{ConnectOptions, Connection, Executor, MySql, MySqlPool};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+use url::Url;
+
+use super::Store;
+use super::rows::{self, Steps};
+use crate::error::{Error, Ready, Refused, Result, Source};
+use crate::log_entry::{EntryId, LogEntry};
+
+/// Rows of the longest `INSERT`: 8000 of the 65,535 placeholders that MySQL takes.
+const ROWS: usize = 1000;
+
+/// Connections of a replica at most. MySQL takes 151 in all if nobody says otherwise.
+const CONNECTIONS: u32 = 8;
+
+/// How long a connection may take to come.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a read may take in all.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the insert of a batch may take in all.
+const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the migrations may take, and the wait for another replica's.
+const MIGRATE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// After this a connection that nobody uses is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// What we rely on, whatever the server's own settings are. A value that does not fit is refused and
+/// never bent. Inserts lock their rows only. A replica that vanishes in the middle of a batch keeps
+/// its rows locked for a minute at most, and who inserts them meanwhile is told so in time.
+const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
+    SESSION autocommit = 1,
+    SESSION transaction_isolation = 'READ-COMMITTED',
+    SESSION innodb_lock_wait_timeout = 10,
+    SESSION wait_timeout = 60";
+
+/// Opens the store at `mysql://user:password@host:3306/database`.
+pub(super) fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
+    let pool = MySqlPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .idle_timeout(IDLE_TIMEOUT)
+        .after_connect(|connection, _| {
+            Box::pin(async { connection.execute(SESSION).await.map(|_| ()) })
+        })
+        .connect_lazy_with(options(url)?);
+    Ok(Arc::new(MySqlStore { pool, migrated: OnceCell::new() }))
+}
+
+fn options(url: &Url) -> anyhow::Result<MySqlConnectOptions> {
+    let database = url.path().trim_start_matches('/');
+    ensure!(
+        url.has_host() && !database.is_empty() && !database.contains('/'),
+        "a MySQL URL names a database, e.g. mysql://user:password@host:3306/logpulse_db"
+    );
+    for (key, _) in url.query_pairs() {
+        if !["ssl-mode", "ssl-ca"].contains(&&*key) {
+            bail!("there is no setting \"{key}\"");
+        }
+    }
+    let options = MySqlConnectOptions::from_url(url)?;
+    // `SESSION` sets the whole mode.
+    Ok(options.pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging())
+}
+
+struct MySqlStore {
+    pool: MySqlPool,
+    migrated: OnceCell<()>,
+}
+
+impl MySqlStore {
+    /// A connection to a database that has our table.
+    async fn connection(&self) -> Result<Lent> {
+        self.migrated.get_or_try_init(|| migrate(self.pool.clone())).await?;
+        let connection = self.pool.acquire().await.map_err(rows::sorted)?;
+        Ok(Lent { connection, done: false })
+    }
+}
+
+#[async_trait]
+impl Ready for MySqlStore {
+    async fn ready(&self) -> Result<()> {
+        within(READ_TIMEOUT, async {
+            let mut lent = self.connection().await?;
+            let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
+            row.fetch_optional(&mut *lent.connection).await.map_err(rows::sorted)?;
+            lent.done = true;
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Store for MySqlStore {
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        within(INSERT_TIMEOUT, async {
+            let mut lent = self.connection().await?;
+            let inserted = insert_all(&mut lent.connection, entries).await;
+            let refused = inserted.map_err(rows::sorted)?;
+            lent.done = true;
+            Ok(refused)
+        })
+        .await
+    }
+
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
+        within(READ_TIMEOUT, async {
+            let mut lent = self.connection().await?;
+            let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
+            let row = select.fetch_optional(&mut *lent.connection).await.map_err(rows::sorted)?;
+            lent.done = true;
+            row.map(rows::entry).transpose()
+        })
+        .await
+    }
+}
+
+/// Inserts in one transaction, so that the batch waits for the disk once.
+async fn insert_all(
+    connection: &mut MySqlConnection,
+    entries: &[LogEntry],
+) -> sqlx::Result<Vec<Refused>> {
+    let mut transaction = connection.begin().await?;
+    let mut steps = Steps::new(entries, ROWS);
+    while let Some(rows) = steps.next() {
+        let mut insert = rows::insert::<MySql>(rows, "ON DUPLICATE KEY UPDATE id = id");
+        match insert.build().execute(&mut *transaction).await {
+            Ok(_) => steps.inserted(),
+            Err(error) if is_about_a_row(&error) => steps.failed(&error),
+            Err(error) => return Err(error),
+        }
+    }
+    transaction.commit().await?;
+    Ok(steps.into_refused())
+}
+
+/// Whether MySQL will never take the row: a value is missing, out of range, too long, no text of
+/// its character set, or a trigger or constraint refuses it.
+/// Source: <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
+fn is_about_a_row(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    let error = error.and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
+    error.is_some_and(|error| {
+        matches!(
+            error.number(),
+            1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1644 | 3140 | 3819 | 3988
+        )
+    })
+}
+
+/// A connection that goes back to the pool when its work is done. Otherwise it is closed: an answer
+/// may be outstanding that never comes, and the pool would wait for it.
+struct Lent {
+    connection: PoolConnection<MySql>,
+    done: bool,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.done {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(limit, work).await.unwrap_or_else(|late| Err(unavailable(late)))
+}
+
+/// Makes the table, or waits until another replica has made it. A caller that gives up does not
+/// stop it half-way.
+async fn migrate(pool: MySqlPool) -> Result<()> {
+    let migrations = tokio::spawn(timeout(MIGRATE_TIMEOUT, run_migrations(pool)));
+    let migrated = migrations.await.map_err(unavailable)?.map_err(unavailable)?;
+    migrated.map_err(unavailable)
+}
+
+/// sqlx takes a named lock of MySQL first, one for each database. (`run` does not compile in a task;
+/// `run_direct` is what it calls.)
+async fn run_migrations(pool: MySqlPool) -> std::result::Result<(), MigrateError> {
+    let tables = tables();
+    // It does not go back to the pool: what it has locked ends with it, whatever happens.
+    let mut connection = pool.acquire().await?.detach();
+    let mut migrated = tables.run_direct(None, &mut connection, false).await;
+    if let Err(MigrateError::Dirty(_)) = migrated {
+        // Whoever ran it was stopped; we have the lock now, and every migration can be repeated.
+        connection.execute("DELETE FROM _sqlx_migrations WHERE success = FALSE").await?;
+        migrated = tables.run_direct(None, &mut connection, false).await;
+    }
+    connection.close().await?;
+    migrated
+}
+
+fn tables() -> Migrator {
+    let mut tables = sqlx::migrate!("migrations/mysql");
+    // During an upgrade, a replica of the version before may start anew.
+    tables.set_ignore_missing(true);
+    tables
+}
+
+fn unavailable(source: impl Into<Source>) -> Error {
+    Error::Unavailable { service: "store", source: source.into() }
+}

@@ -1,0 +1,232 @@
+//! What the store on MySQL does beyond its contract: replicas that start at once, rows that MySQL
+//! does not take, and a server that is away, silent or not to be written.
+
+use std::time::{Duration, Instant};
+
+use shared::store;
+use shared::{Error, LogEntry};
+use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+use url::Url;
+
+use crate::entries::{entries, entry};
+use crate::services::{address, fresh_name};
+
+contract! {
+    adapters: [],
+    services: [server,],
+    tests: [
+        five_replicas_that_start_at_once_make_the_table_once,
+        a_migration_that_was_stopped_half_way_is_finished_by_the_next,
+        a_row_that_mysql_does_not_take_is_refused_alone,
+        what_is_not_about_a_row_refuses_none_and_is_inserted_again_later,
+        a_read_that_hangs_is_given_up_and_the_next_is_answered,
+        connections_that_mysql_closed_cost_no_request,
+        people_can_read_a_row,
+    ]
+}
+
+/// A database that only one test has, dropped at its end.
+pub(crate) struct Database {
+    pub(crate) url: Url,
+    server: Url,
+    name: String,
+}
+
+impl Database {
+    pub(crate) fn create() -> Self {
+        let server = address("LOGPULSE_TEST_MYSQL", "mysql://root:logpulse@127.0.0.1:3306");
+        let server: Url = server.parse().unwrap();
+        let name = fresh_name();
+        let url = server.join(&format!("/{name}")).unwrap();
+        let database = Self { url, server, name };
+        database.on_server("CREATE DATABASE");
+        database
+    }
+
+    /// Runs SQL about the database. Only for a test on several threads.
+    fn on_server(&self, sql: &str) {
+        let sql = AssertSqlSafe(format!("{sql} {}", self.name));
+        block_in_place(|| {
+            Handle::current().block_on(async {
+                let mut server = MySqlConnection::connect(self.server.as_str()).await.unwrap();
+                server.execute(sql).await.unwrap();
+            });
+        });
+    }
+
+    async fn connect(&self) -> MySqlConnection {
+        MySqlConnection::connect(self.url.as_str()).await.unwrap()
+    }
+
+    async fn run(&self, sql: &'static str) {
+        self.connect().await.execute(sqlx::raw_sql(sql)).await.unwrap();
+    }
+
+    async fn count(&self) -> i64 {
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM log_entries");
+        count.fetch_one(&mut self.connect().await).await.unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.on_server("DROP DATABASE");
+    }
+}
+
+fn server() -> Database {
+    Database::create()
+}
+
+async fn insert_one(store: &dyn store::Store, entry: &LogEntry) -> Result<usize, Error> {
+    store.insert(std::slice::from_ref(entry)).await.map(|refused| refused.len())
+}
+
+async fn five_replicas_that_start_at_once_make_the_table_once(database: Database) {
+    let entries = entries(vec!["m"; 5]);
+    let replicas = entries.iter().map(async |entry| {
+        let store = store::open(&database.url).await.unwrap();
+        store.ready().await.unwrap();
+        insert_one(&*store, entry).await.unwrap();
+    });
+    futures_util::future::join_all(replicas).await;
+    assert_eq!(database.count().await, 5);
+    let migrations: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM _sqlx_migrations")
+        .fetch_one(&mut database.connect().await)
+        .await
+        .unwrap();
+    assert_eq!(migrations, 1);
+}
+
+async fn a_migration_that_was_stopped_half_way_is_finished_by_the_next(database: Database) {
+    store::open(&database.url).await.unwrap().ready().await.unwrap();
+    database.run("UPDATE _sqlx_migrations SET success = FALSE").await;
+    let store = store::open(&database.url).await.unwrap();
+    store.ready().await.unwrap();
+    assert_eq!(insert_one(&*store, &entry("m")).await.unwrap(), 0);
+}
+
+async fn a_row_that_mysql_does_not_take_is_refused_alone(database: Database) {
+    let store = store::open(&database.url).await.unwrap();
+    store.ready().await.unwrap();
+    database
+        .run(
+            "ALTER TABLE log_entries MODIFY message VARCHAR(10) NOT NULL;
+             CREATE TRIGGER refuse BEFORE INSERT ON log_entries FOR EACH ROW
+             IF NEW.message = 'bad' THEN
+                SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'it is bad';
+             END IF",
+        )
+        .await;
+    let mut messages = vec!["good"; 2500];
+    messages[7] = "bad";
+    messages[1203] = "much too long";
+    messages[2499] = "bad";
+    let entries = entries(messages);
+    let refused = store.insert(&entries).await.unwrap();
+    let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
+    assert_eq!(indexes, [7, 1203, 2499]);
+    assert!(refused[0].reason.contains("it is bad"), "{refused:?}");
+    assert!(refused[1].reason.contains("too long"), "{refused:?}");
+    assert_eq!(database.count().await, 2497);
+}
+
+async fn what_is_not_about_a_row_refuses_none_and_is_inserted_again_later(database: Database) {
+    let store = store::open(&database.url).await.unwrap();
+    store.ready().await.unwrap();
+    let batch = entries(["a", "b"]);
+    for (away, back) in [
+        ("ALTER DATABASE READ ONLY = 1", "ALTER DATABASE READ ONLY = 0"),
+        ("RENAME TABLE log_entries TO away", "RENAME TABLE away TO log_entries"),
+        (
+            "ALTER TABLE log_entries REORGANIZE PARTITION p_max INTO
+             (PARTITION p_old VALUES LESS THAN (0x01), PARTITION p_max VALUES LESS THAN (MAXVALUE));
+             ALTER TABLE log_entries DROP PARTITION p_max",
+            "ALTER TABLE log_entries ADD PARTITION
+             (PARTITION p_max VALUES LESS THAN (MAXVALUE))",
+        ),
+    ] {
+        database.run(away).await;
+        let error = store.insert(&batch).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { service: "store", .. }), "{away}");
+        database.run(back).await;
+        assert_eq!(store.insert(&batch).await.unwrap(), [], "{back}");
+    }
+    assert_eq!(database.count().await, 2);
+}
+
+async fn a_read_that_hangs_is_given_up_and_the_next_is_answered(database: Database) {
+    let store = store::open(&database.url).await.unwrap();
+    let entry = entry("m");
+    insert_one(&*store, &entry).await.unwrap();
+    let mut locker = database.connect().await;
+    locker.execute(sqlx::raw_sql("LOCK TABLES log_entries WRITE")).await.unwrap();
+    let start = Instant::now();
+    let error = store.get(entry.id).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { service: "store", .. }));
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+    locker.execute(sqlx::raw_sql("UNLOCK TABLES")).await.unwrap();
+    assert!(store.get(entry.id).await.unwrap().is_some());
+}
+
+async fn connections_that_mysql_closed_cost_no_request(database: Database) {
+    let store = store::open(&database.url).await.unwrap();
+    insert_one(&*store, &entry("before")).await.unwrap();
+    let mut killer = database.connect().await;
+    let of_store = "SELECT CAST(processlist_id AS SIGNED) FROM performance_schema.threads
+                    WHERE processlist_db = DATABASE() AND processlist_id <> CONNECTION_ID()";
+    let ids: Vec<i64> = sqlx::query_scalar(of_store).fetch_all(&mut killer).await.unwrap();
+    assert!(!ids.is_empty());
+    for id in ids {
+        killer.execute(AssertSqlSafe(format!("KILL {id}"))).await.unwrap();
+    }
+    insert_one(&*store, &entry("after")).await.unwrap();
+}
+
+async fn people_can_read_a_row(database: Database) {
+    let store = store::open(&database.url).await.unwrap();
+    let mut entries = entries(["first", "last"]);
+    entries[0].timestamp = shared::Timestamp::from_micros(1).unwrap();
+    entries[1].timestamp = shared::Timestamp::MAX;
+    store.insert(&entries).await.unwrap();
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT BIN_TO_UUID(id), CAST(time AS CHAR) FROM log_entries ORDER BY timestamp",
+    )
+    .fetch_all(&mut database.connect().await)
+    .await
+    .unwrap();
+    assert_eq!(rows[0], (entries[0].id.to_string(), "1970-01-01 00:00:00.000001".to_owned()));
+    assert_eq!(rows[1], (entries[1].id.to_string(), "9999-12-31 23:59:59.999999".to_owned()));
+}
+
+#[tokio::test]
+async fn mysql_away_or_silent_is_unavailable_in_time() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    for address in [silent.local_addr().unwrap(), closed] {
+        let url = format!("mysql://user:password@{address}/logpulse_db").parse().unwrap();
+        let store = store::open(&url).await.unwrap();
+        let start = Instant::now();
+        let error = insert_one(&*store, &entry("m")).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { service: "store", .. }));
+        store.get(entry("m").id).await.unwrap_err();
+        store.ready().await.unwrap_err();
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_url_is_refused() {
+    for url in [
+        "mysql://127.0.0.1",
+        "mysql://127.0.0.1/a/b",
+        "mysql://127.0.0.1/a?ssl-mode=NO_SUCH_MODE",
+        "mysql://127.0.0.1/a?charset=latin1",
+    ] {
+        let error = store::open(&url.parse().unwrap()).await.err().unwrap();
+        assert!(format!("{error:#}").starts_with("STORE_URL: "), "{error:#}");
+    }
+}

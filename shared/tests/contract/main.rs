@@ -47,6 +47,8 @@ mod cache;
 mod entries;
 mod index;
 mod limiter;
+#[cfg(feature = "cluster")]
+mod opensearch;
 mod queue;
 #[cfg(feature = "cluster")]
 mod services;

@@ -45,6 +45,9 @@ contract! {
     ]
 }
 
+/// A second by the contract, and what a busy machine may add to it.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
+
 /// An index that nobody used before.
 struct Fresh {
     url: Url,
@@ -81,8 +84,9 @@ impl Fresh {
 async fn add(index: &dyn Index, entries: &[LogEntry]) {
     let before = total(index).await;
     assert_eq!(index.add(entries).await.unwrap(), []);
-    let after = (before + entries.len() as u64).min(SearchHits::MAX_TOTAL);
-    let deadline = Instant::now() + Duration::from_secs(2);
+    // One more than the maximum stands for all that are more.
+    let after = (before + entries.len() as u64).min(SearchHits::MAX_TOTAL + 1);
+    let deadline = Instant::now() + VISIBLE_WITHIN;
     while total(index).await < after {
         assert!(Instant::now() < deadline, "entries are found within a second");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -91,7 +95,8 @@ async fn add(index: &dyn Index, entries: &[LogEntry]) {
 
 async fn total(index: &dyn Index) -> u64 {
     let everything = SearchQuery { limit: 1, ..SearchQuery::default() };
-    index.search(&everything).await.unwrap().total
+    let hits = index.search(&everything).await.unwrap();
+    hits.total + u64::from(!hits.total_is_exact)
 }
 
 async fn messages(index: &dyn Index, query: &SearchQuery) -> Vec<String> {

@@ -10,7 +10,7 @@ use shared::{Error, LogEntry};
 use url::Url;
 
 use crate::entries::{entries, entry};
-use crate::services::{address, fresh_name, http, required};
+use crate::services::{address, fresh_name, http, required, say_left_out};
 
 /// A prefix of index names that nobody used before. Dropped, it takes its indexes with it.
 pub(crate) struct Prefix(String);
@@ -26,11 +26,16 @@ impl Prefix {
         url
     }
 
-    /// Sends a request about the prefix, e.g. `/{}*/_settings`.
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+    /// Asks OpenSearch about the prefix, e.g. `/{}*/_settings`.
+    fn request(&self, method: &str, path: &str, body: &str) -> String {
         let service = service();
         let address = format!("{}:{}", service.host().unwrap(), service.port().unwrap_or(9200));
-        let answer = http(&address, method, &path.replace("{}", &self.0), body);
+        http(&address, method, &path.replace("{}", &self.0), body)
+    }
+
+    /// What OpenSearch must take.
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let answer = self.request(method, path, body);
         assert!(answer.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
         answer
     }
@@ -44,10 +49,11 @@ impl Prefix {
 
 impl Drop for Prefix {
     fn drop(&mut self) {
-        // A test that failed may have made neither.
         if !std::thread::panicking() {
             self.ask("DELETE", "/{}*", "");
-            self.ask("DELETE", &format!("/_index_template/{}*", self.0.trim_end_matches('-')), "");
+            // A test that added nothing has none.
+            let template = self.0.trim_end_matches('-');
+            self.request("DELETE", &format!("/_index_template/{template}"), "");
         }
     }
 }
@@ -77,6 +83,11 @@ async fn assert_unavailable(index: &dyn Index, entries: &[LogEntry]) {
 
 async fn open(prefix: &Prefix) -> Arc<dyn Index> {
     index::open(&prefix.url()).await.unwrap()
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    say_left_out(module_path!(), 4);
 }
 
 #[tokio::test]

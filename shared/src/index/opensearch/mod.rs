@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use async_trait::async_trait;
+use bytes::Bytes;
 use opensearch::cert::CertificateValidation;
 use opensearch::http::StatusCode;
 use opensearch::http::response::Response;
 use opensearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use opensearch::params::SearchType;
 use opensearch::{BulkParts, OpenSearch, SearchParts};
+use serde_json::Value;
 use url::Url;
 
 use self::days::{Days, Shape};
@@ -33,6 +35,10 @@ const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long OpenSearch waits for a shard to write to, so that it answers before we give up.
 const SHARD_TIMEOUT: &str = "20s";
+
+/// While a new index is opened, for some ten milliseconds a day, OpenSearch says 503 to a search: one
+/// of its shards is not there yet. So ask again before anybody is told.
+const OPENING_PAUSES_MILLIS: [u64; 4] = [50, 100, 200, 400];
 
 /// What the answer to a bulk request says of each entry: a tenth of what it could say.
 const BULK_ANSWER: &[&str] = &["items.*.status", "items.*.error"];
@@ -90,6 +96,27 @@ impl OpenSearchIndex {
         }
         Ok(refused)
     }
+
+    /// Sends a query; the answer is about all shards or none.
+    async fn ask(&self, sort: Sort, body: &Value) -> std::result::Result<Bytes, Failure> {
+        let search_type = match sort {
+            // Else a score depends on the day, for each index counts its own words.
+            Sort::Relevance => SearchType::DfsQueryThenFetch,
+            Sort::Newest | Sort::Oldest => SearchType::QueryThenFetch,
+        };
+        let pattern = self.days.pattern();
+        let indexes = [pattern.as_str()];
+        let search = self
+            .client
+            .search(SearchParts::Index(&indexes))
+            .search_type(search_type)
+            .ignore_unavailable(true)
+            .allow_no_indices(true)
+            .allow_partial_search_results(false)
+            .request_timeout(SEARCH_TIMEOUT)
+            .body(body);
+        answer(search.send().await).await
+    }
 }
 
 #[async_trait]
@@ -113,23 +140,19 @@ impl Index for OpenSearchIndex {
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
-        let search_type = match query.sort {
-            // Else a score depends on the day, for each index counts its own words.
-            Sort::Relevance => SearchType::DfsQueryThenFetch,
-            Sort::Newest | Sort::Oldest => SearchType::QueryThenFetch,
+        let body = query::body(query).map_err(rejected)?;
+        let mut pauses = OPENING_PAUSES_MILLIS.into_iter().map(Duration::from_millis);
+        let answer = loop {
+            match self.ask(query.sort, &body).await {
+                Err(failure) if failure.status() == Some(StatusCode::SERVICE_UNAVAILABLE) => {
+                    let Some(pause) = pauses.next() else {
+                        return Err(unavailable(failure));
+                    };
+                    tokio::time::sleep(pause).await;
+                }
+                answer => break answer.map_err(sorted)?,
+            }
         };
-        let pattern = self.days.pattern();
-        let indexes = [pattern.as_str()];
-        let search = self
-            .client
-            .search(SearchParts::Index(&indexes))
-            .search_type(search_type)
-            .ignore_unavailable(true)
-            .allow_no_indices(true)
-            .allow_partial_search_results(false)
-            .request_timeout(SEARCH_TIMEOUT)
-            .body(query::body(query).map_err(rejected)?);
-        let answer = answer(search.send().await).await.map_err(sorted)?;
         hits::page(&answer, query).map_err(unavailable)
     }
 }
@@ -143,10 +166,19 @@ enum Failure {
     NoAnswer(#[from] opensearch::Error),
 }
 
+impl Failure {
+    fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::NoAnswer(_) => None,
+        }
+    }
+}
+
 /// The body of a successful answer.
 async fn answer(
     response: std::result::Result<Response, opensearch::Error>,
-) -> std::result::Result<bytes::Bytes, Failure> {
+) -> std::result::Result<Bytes, Failure> {
     let response = response?;
     let status = response.status_code();
     let body = response.bytes().await?;
@@ -158,9 +190,9 @@ async fn answer(
 
 /// Sorts the failure of a search: OpenSearch says 400 to a query that it will never take.
 fn sorted(failure: Failure) -> Error {
-    match failure {
-        Failure::Status { status: StatusCode::BAD_REQUEST, .. } => rejected(failure),
-        failure => unavailable(failure),
+    match failure.status() {
+        Some(StatusCode::BAD_REQUEST) => rejected(failure),
+        _ => unavailable(failure),
     }
 }
 

@@ -93,18 +93,37 @@ async fn user_and_password_are_sent_and_not_told() {
     assert!(!error.contains("pass"), "{error}");
 }
 
+/// Answers each request of one connection with the next of the statuses, the last one for ever.
+async fn answering(statuses: &'static [u16], body: &'static str) -> OpenSearchIndex {
+    let (listener, url) = hung().await;
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut statuses = statuses.iter().chain(std::iter::repeat(statuses.last().unwrap()));
+        while connection.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {
+            let (status, length) = (statuses.next().unwrap(), body.len());
+            let answer = format!("HTTP/1.1 {status} Why\r\ncontent-length: {length}\r\n\r\n{body}");
+            connection.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    open(&url).unwrap()
+}
+
 #[tokio::test]
 async fn a_query_that_opensearch_refuses_is_rejected_and_all_else_is_unavailable() {
-    for (status, is_rejected) in [("400", true), ("403", false), ("429", false), ("503", false)] {
-        let (listener, url) = hung().await;
-        let index = open(&url).unwrap();
-        let asked = tokio::spawn(async move { index.search(&SearchQuery::default()).await });
-        let (mut connection, _) = listener.accept().await.unwrap();
-        let _ = connection.read(&mut [0; 4096]).await.unwrap();
-        let answer = format!("HTTP/1.1 {status} Why\r\ncontent-length: 6\r\n\r\nreason");
-        connection.write_all(answer.as_bytes()).await.unwrap();
-        let error = asked.await.unwrap().unwrap_err();
+    for (status, is_rejected) in
+        [(&[400], true), (&[403], false), (&[429], false), (&[503], false), (&[200], false)]
+    {
+        let index = answering(status, "reason").await;
+        let error = index.search(&SearchQuery::default()).await.unwrap_err();
         assert_eq!(matches!(error, Error::Rejected { .. }), is_rejected, "{error:?}");
-        assert!(format!("{error:?}").contains("reason"), "{error:?}");
+        let tells = status == &[200] || format!("{error:?}").contains("reason");
+        assert!(tells, "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_search_waits_for_a_new_index_to_be_opened() {
+    let index = answering(&[503, 503, 200], r#"{"hits":{"total":{"value":0},"hits":[]}}"#).await;
+    let hits = index.search(&SearchQuery::default()).await.unwrap();
+    assert_eq!((hits.total, hits.total_is_exact), (0, true));
 }

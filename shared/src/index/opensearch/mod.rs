@@ -19,6 +19,7 @@ use opensearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use opensearch::params::SearchType;
 use opensearch::{BulkParts, OpenSearch, SearchParts};
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
 use url::Url;
 
 use self::days::{Days, Shape};
@@ -67,8 +68,9 @@ impl OpenSearchIndex {
         Ok(Self { client: OpenSearch::new(transport), days: Days::new(shape) })
     }
 
-    /// Adds the first entries of the slice, as many as fit a request; answers how many.
-    async fn add_some(&self, entries: &[LogEntry], refused: &mut Vec<Refused>) -> Result<usize> {
+    /// Adds the first entries of the slice, as many as fit a request; answers how many they are and
+    /// which were refused.
+    async fn add_first(&self, entries: &[LogEntry]) -> Result<(usize, Vec<Refused>)> {
         let (body, count) = bulk::body(&self.days, entries);
         let bulk = self
             .client
@@ -78,8 +80,7 @@ impl OpenSearchIndex {
             .request_timeout(ADD_TIMEOUT)
             .body(vec![body]);
         let answer = answer(bulk.send().await).await.map_err(unavailable)?;
-        refused.extend(bulk::refused(&answer, count).map_err(unavailable)?);
-        Ok(count)
+        Ok((count, bulk::refused(&answer, count).map_err(unavailable)?))
     }
 
     async fn add_all(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
@@ -87,14 +88,29 @@ impl OpenSearchIndex {
         let mut refused = Vec::new();
         let mut added = 0;
         while added < entries.len() {
-            let mut refused_now = Vec::new();
-            let count = self.add_some(&entries[added..], &mut refused_now).await?;
+            let (count, refused_now) = self.add_first(&entries[added..]).await?;
             for Refused { index, reason } in refused_now {
                 refused.push(Refused { index: added + index, reason });
             }
             added += count;
         }
         Ok(refused)
+    }
+
+    async fn ask_until_open(
+        &self,
+        sort: Sort,
+        body: &Value,
+    ) -> std::result::Result<Bytes, Failure> {
+        for pause in OPENING_PAUSES_MILLIS.map(Duration::from_millis) {
+            match self.ask(sort, body).await {
+                Err(failure) if failure.status() == Some(StatusCode::SERVICE_UNAVAILABLE) => {
+                    sleep(pause).await;
+                }
+                answer => return answer,
+            }
+        }
+        self.ask(sort, body).await
     }
 
     /// Sends a query; the answer is about all shards or none.
@@ -113,7 +129,6 @@ impl OpenSearchIndex {
             .ignore_unavailable(true)
             .allow_no_indices(true)
             .allow_partial_search_results(false)
-            .request_timeout(SEARCH_TIMEOUT)
             .body(body);
         answer(search.send().await).await
     }
@@ -141,18 +156,8 @@ impl Index for OpenSearchIndex {
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         let body = query::body(query).map_err(rejected)?;
-        let mut pauses = OPENING_PAUSES_MILLIS.into_iter().map(Duration::from_millis);
-        let answer = loop {
-            match self.ask(query.sort, &body).await {
-                Err(failure) if failure.status() == Some(StatusCode::SERVICE_UNAVAILABLE) => {
-                    let Some(pause) = pauses.next() else {
-                        return Err(unavailable(failure));
-                    };
-                    tokio::time::sleep(pause).await;
-                }
-                answer => break answer.map_err(sorted)?,
-            }
-        };
+        let answer = timeout(SEARCH_TIMEOUT, self.ask_until_open(query.sort, &body)).await;
+        let answer = answer.map_err(unavailable)?.map_err(sorted)?;
         hits::page(&answer, query).map_err(unavailable)
     }
 }

@@ -1,6 +1,8 @@
 //! The index: entries found by their text, service, level and time.
-//! Adapters: tantivy (embedded).
+//! Adapters: tantivy (embedded), OpenSearch (cluster).
 
+#[cfg(feature = "cluster")]
+mod opensearch;
 #[cfg(feature = "embedded")]
 mod tantivy;
 
@@ -42,6 +44,9 @@ pub trait Index: Ready {
 /// Opens the index that the URL names.
 ///
 /// * `tantivy:///path/to/folder`: a folder of this machine. One process at a time may write to it.
+/// * `http://host:9200` or `https://user:password@host:9200`: OpenSearch, with one index a day of
+///   arrival. `prefix` (default `logs-`) begins the names of the indexes, `shards` (1) and
+///   `replicas` (0) are theirs from the next day on. It need not be there yet.
 ///
 /// # Errors
 /// When the scheme is unknown, or the index cannot be opened or created.
@@ -49,6 +54,8 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
     match url.scheme() {
         #[cfg(feature = "embedded")]
         "tantivy" => Ok(Arc::new(tantivy::TantivyIndex::open(url).await?)),
+        #[cfg(feature = "cluster")]
+        "http" | "https" => Ok(Arc::new(opensearch::OpenSearchIndex::open(url)?)),
         scheme => Err(ConfigError::new("INDEX_URL", format!("no index is called {scheme}")).into()),
     }
 }

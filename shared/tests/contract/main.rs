@@ -49,6 +49,8 @@ mod index;
 mod limiter;
 #[cfg(feature = "cluster")]
 mod mysql;
+#[cfg(feature = "cluster")]
+mod opensearch;
 mod queue;
 #[cfg(feature = "cluster")]
 mod redis;

@@ -1,7 +1,8 @@
 //! The services that adapters of the cluster are tested on: `make services` starts them.
 //! Their tests run with `LOGPULSE_TEST_SERVICES=required`; without, they say that they did not.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 /// Whether the services must be there.
 pub(crate) fn required() -> bool {
@@ -26,4 +27,19 @@ pub(crate) fn address(variable: &str, default: &str) -> String {
 /// A name that no other test has: of a topic, a database, an index, a prefix.
 pub(crate) fn fresh_name() -> String {
     format!("test_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// Asks a service that speaks HTTP, by its `host:port`; answers status line, headers and body.
+pub(crate) fn http(address: &str, method: &str, path: &str, body: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    write!(
+        connection,
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
 }

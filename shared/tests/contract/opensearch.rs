@@ -1,0 +1,172 @@
+//! What an index in OpenSearch must do beyond the contract: it shares its cluster with others, who
+//! may close, block and delete what it uses.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use shared::index::{self, Index};
+use shared::search::SearchQuery;
+use shared::{Error, LogEntry};
+use url::Url;
+
+use crate::entries::{entries, entry};
+use crate::services::{address, fresh_name, http, required, say_left_out};
+
+/// A prefix of index names that nobody used before. Dropped, it takes its indexes with it.
+pub(crate) struct Prefix(String);
+
+impl Prefix {
+    pub(crate) fn fresh() -> Self {
+        Self(format!("{}-", fresh_name()))
+    }
+
+    pub(crate) fn url(&self) -> Url {
+        let mut url = service();
+        url.query_pairs_mut().append_pair("prefix", &self.0);
+        url
+    }
+
+    /// Asks OpenSearch about the prefix, e.g. `/{}*/_settings`.
+    fn request(&self, method: &str, path: &str, body: &str) -> String {
+        let service = service();
+        let address = format!("{}:{}", service.host().unwrap(), service.port().unwrap_or(9200));
+        http(&address, method, &path.replace("{}", &self.0), body)
+    }
+
+    /// What OpenSearch must take.
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let answer = self.request(method, path, body);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
+        answer
+    }
+
+    /// The index of the day on which the entry arrived.
+    fn day(&self, entry: &LogEntry) -> String {
+        let day = entry.id.time().to_string()[..10].replace('-', ".");
+        format!("/{}{day}", self.0)
+    }
+}
+
+impl Drop for Prefix {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.ask("DELETE", "/{}*", "");
+            // A test that added nothing has none.
+            let template = self.0.trim_end_matches('-');
+            self.request("DELETE", &format!("/_index_template/{template}"), "");
+        }
+    }
+}
+
+fn service() -> Url {
+    address("LOGPULSE_TEST_INDEX_URL", "http://127.0.0.1:9200").parse().unwrap()
+}
+
+/// Waits until `count` entries are found.
+async fn found(index: &dyn Index, count: u64) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    loop {
+        let everything = SearchQuery { limit: 1, ..SearchQuery::default() };
+        let total = index.search(&everything).await.unwrap().total;
+        if total == count {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{total} of {count} entries found");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+async fn assert_unavailable(index: &dyn Index, entries: &[LogEntry]) {
+    let result = index.add(entries).await;
+    assert!(matches!(result, Err(Error::Unavailable { service: "index", .. })), "{result:?}");
+}
+
+async fn open(prefix: &Prefix) -> Arc<dyn Index> {
+    index::open(&prefix.url()).await.unwrap()
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    say_left_out(module_path!(), 4);
+}
+
+#[tokio::test]
+async fn several_processes_that_start_at_once_make_each_index_once() {
+    if !required() {
+        return;
+    }
+    let prefix = Prefix::fresh();
+    let added = (0..8).map(|_| async {
+        let index = open(&prefix).await;
+        index.add(&entries(["one", "two"])).await
+    });
+    for result in futures_util::future::join_all(added).await {
+        assert_eq!(result.unwrap(), []);
+    }
+    found(open(&prefix).await.as_ref(), 16).await;
+    let templates = prefix.ask("GET", "/_index_template/test_*", "");
+    assert_eq!(templates.matches(&format!("\"{}*\"", prefix.0)).count(), 1);
+}
+
+#[tokio::test]
+async fn an_entry_that_the_mappings_refuse_is_refused_alone() {
+    if !required() {
+        return;
+    }
+    let prefix = Prefix::fresh();
+    let mut entries = entries(["1", "two", "3"]);
+    let mappings = json!({"mappings": {"properties": {"id": {"type": "keyword"}, "message": {"type": "long"}}}});
+    prefix.ask("PUT", &prefix.day(&entries[0]), &mappings.to_string());
+    let index = open(&prefix).await;
+    let refused = index.add(&entries).await.unwrap();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(refused[0].index, 1);
+    assert!(refused[0].reason.contains("message"), "{refused:?}");
+    entries.remove(1);
+    assert_eq!(index.add(&entries).await.unwrap(), []);
+    found(index.as_ref(), 2).await;
+}
+
+#[tokio::test]
+async fn a_blocked_or_closed_index_refuses_nothing_and_takes_all_when_it_is_open_again() {
+    if !required() {
+        return;
+    }
+    let prefix = Prefix::fresh();
+    let index = open(&prefix).await;
+    index.add(&[entry("first")]).await.unwrap();
+    let later = entries(["second", "third"]);
+    for (method, path, body, undone) in [
+        ("PUT", "/_settings", r#"{"index.blocks.write":true}"#, r#"{"index.blocks.write":false}"#),
+        (
+            "PUT",
+            "/_settings",
+            r#"{"index.blocks.read_only_allow_delete":true}"#,
+            r#"{"index.blocks.read_only_allow_delete":null}"#,
+        ),
+    ] {
+        prefix.ask(method, &format!("/{{}}*{path}"), body);
+        assert_unavailable(index.as_ref(), &later).await;
+        prefix.ask(method, &format!("/{{}}*{path}"), undone);
+    }
+    prefix.ask("POST", "/{}*/_close", "");
+    assert_unavailable(index.as_ref(), &later).await;
+    prefix.ask("POST", "/{}*/_open", "");
+    assert_eq!(index.add(&later).await.unwrap(), []);
+    found(index.as_ref(), 3).await;
+}
+
+#[tokio::test]
+async fn an_index_that_was_deleted_is_made_again_with_its_mappings() {
+    if !required() {
+        return;
+    }
+    let prefix = Prefix::fresh();
+    let index = open(&prefix).await;
+    index.add(&[entry("first")]).await.unwrap();
+    prefix.ask("DELETE", "/{}*", "");
+    index.add(&[entry("payment-service")]).await.unwrap();
+    found(index.as_ref(), 1).await;
+    let mappings = prefix.ask("GET", "/{}*/_mapping", "");
+    assert!(mappings.contains("flat_object"), "{mappings}");
+}

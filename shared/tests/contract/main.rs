@@ -46,6 +46,8 @@ macro_rules! contract {
 mod cache;
 mod entries;
 mod index;
+#[cfg(feature = "cluster")]
+mod kafka;
 mod limiter;
 mod queue;
 #[cfg(feature = "cluster")]

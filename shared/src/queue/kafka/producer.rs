@@ -1,0 +1,133 @@
+//! The writing end on Kafka: a record is published when every replica that is in sync has it.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::future_producer::DeliveryFuture;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::settings::{MAX_LETTER_BYTES, Settings};
+use super::topics::Topics;
+use super::{ANSWER, Log, failed, unavailable};
+use crate::error::{Ready, Result};
+use crate::queue::{Producer, Record};
+
+/// How much of what is to be written is held in memory, in KiB. Beyond it, the queue is full.
+const GATHER_KBYTES: &str = "65536";
+
+/// How much of that a single caller takes at a time, in bytes.
+const WINDOW_BYTES: usize = 8 * 1024 * 1024;
+
+/// `publish` on Kafka.
+pub(super) struct KafkaProducer {
+    settings: Arc<Settings>,
+    topics: Arc<Topics>,
+    sender: Arc<Sender>,
+}
+
+impl KafkaProducer {
+    pub(super) fn new(
+        settings: &Arc<Settings>,
+        topics: &Arc<Topics>,
+        sender: &Arc<Sender>,
+    ) -> Self {
+        let (settings, topics) = (Arc::clone(settings), Arc::clone(topics));
+        Self { settings, topics, sender: Arc::clone(sender) }
+    }
+
+    async fn publish_all(&self, records: &[Record]) -> Result<()> {
+        self.topics.ensure().await?;
+        let topic = &self.settings.topic;
+        let messages =
+            records.iter().map(|record| FutureRecord::to(topic).payload(record.as_bytes()));
+        self.sender.deliver(messages).await
+    }
+}
+
+#[async_trait]
+impl Ready for KafkaProducer {
+    async fn ready(&self) -> Result<()> {
+        self.topics.ready(&self.settings.topic).await
+    }
+}
+
+#[async_trait]
+impl Producer for KafkaProducer {
+    async fn publish(&self, records: Vec<Record>) -> Result<()> {
+        timeout(ANSWER, self.publish_all(&records)).await.map_err(unavailable)?
+    }
+}
+
+/// Delivers messages to any topic.
+pub(super) struct Sender {
+    config: ClientConfig,
+    client: Mutex<FutureProducer<Log>>,
+}
+
+impl Sender {
+    pub(super) fn new(settings: &Settings) -> KafkaResult<Self> {
+        let mut config = settings.client();
+        config
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            // Who publishes waits for the answer: what comes meanwhile is sent together anyway.
+            .set("linger.ms", "0")
+            .set("message.timeout.ms", ANSWER.as_millis().to_string())
+            .set("message.max.bytes", MAX_LETTER_BYTES.to_string())
+            .set("queue.buffering.max.kbytes", GATHER_KBYTES);
+        let client = Mutex::new(config.create_with_context(Log)?);
+        Ok(Self { config, client })
+    }
+
+    /// Answers when every message is delivered. They may be although this is cancelled.
+    pub(super) async fn deliver<'a>(
+        &self,
+        messages: impl Iterator<Item = FutureRecord<'a, (), [u8]>> + Send,
+    ) -> Result<()> {
+        let client = self.client();
+        let mut window = Vec::new();
+        let mut window_bytes = 0;
+        for message in messages {
+            window_bytes += message.payload.map_or(0, <[u8]>::len);
+            let sent = client.send_result(message);
+            window.push(sent.map_err(|(error, _)| self.failed(error))?);
+            if window_bytes > WINDOW_BYTES {
+                window_bytes = 0;
+                self.delivered(mem::take(&mut window)).await?;
+            }
+        }
+        self.delivered(window).await
+    }
+
+    async fn delivered(&self, window: Vec<DeliveryFuture>) -> Result<()> {
+        for delivery in window {
+            let delivered = delivery.await.map_err(unavailable)?;
+            delivered.map_err(|(error, _)| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> FutureProducer<Log> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sorts an error. A client whose order of messages is broken never delivers again: the next
+    /// caller gets a new one.
+    fn failed(&self, error: KafkaError) -> crate::Error {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, reason)) = client.client().fatal_error()
+            && let Ok(next) = self.config.create_with_context(Log)
+        {
+            tracing::error!(reason, "the producer had to be replaced");
+            let broken = mem::replace(&mut *client, next);
+            // It waits for its threads.
+            spawn_blocking(move || drop(broken));
+        }
+        failed(error)
+    }
+}

@@ -47,7 +47,8 @@ impl KafkaConsumer {
     async fn join(&self) -> Result<Joined> {
         self.topics.ensure().await?;
         let (sender, batches) = mpsc::channel(READ_AHEAD);
-        let member = Member::join(Arc::clone(&self.settings), sender).map_err(failed)?;
+        let member =
+            Member::join(&self.settings, Arc::clone(&self.topics), sender).map_err(failed)?;
         let client = member.client();
         // The runtime waits for it, up to its deadline: the group is left before the process ends.
         spawn_blocking(move || member.poll());

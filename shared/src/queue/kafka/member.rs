@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::Log;
 use super::settings::{MAX_RECORD_BYTES, Settings};
+use super::topics::Topics;
 use crate::log_entry::Timestamp;
 use crate::queue::{Batch, Source};
 
@@ -40,12 +41,12 @@ const RECHECK: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How often the lag is measured, and how long an answer may take.
-const MEASURE: Duration = Duration::from_secs(10);
+const MEASURE: Duration = Duration::from_secs(5);
 const MEASURE_ANSWER: Duration = Duration::from_millis(500);
 
 /// Polls Kafka into a channel of batches, until nobody listens.
 pub(super) struct Member {
-    settings: Arc<Settings>,
+    topics: Arc<Topics>,
     client: Arc<BaseConsumer<Membership>>,
     batches: mpsc::Sender<Batch>,
     measured: Instant,
@@ -53,7 +54,11 @@ pub(super) struct Member {
 
 impl Member {
     /// Says that it wants to be a member of the group; it becomes one by polling.
-    pub(super) fn join(settings: Arc<Settings>, batches: mpsc::Sender<Batch>) -> KafkaResult<Self> {
+    pub(super) fn join(
+        settings: &Settings,
+        topics: Arc<Topics>,
+        batches: mpsc::Sender<Batch>,
+    ) -> KafkaResult<Self> {
         let mut config = settings.client();
         config
             .set("group.id", &settings.group)
@@ -73,7 +78,7 @@ impl Member {
         let membership = Membership { waiting: Mutex::default() };
         let client: BaseConsumer<_> = config.create_with_context(membership)?;
         client.subscribe(&[&settings.topic])?;
-        Ok(Self { settings, client: Arc::new(client), batches, measured: Instant::now() })
+        Ok(Self { topics, client: Arc::new(client), batches, measured: Instant::now() })
     }
 
     pub(super) fn client(&self) -> Arc<BaseConsumer<Membership>> {
@@ -142,22 +147,23 @@ impl Member {
         resumed.unwrap_or_else(|error| tracing::warn!(%error, "resuming"));
     }
 
-    /// Tells how far the group is behind in this member's partitions.
+    /// Tells now and then how far the group is behind in this member's partitions.
     fn measure(&mut self) {
-        self.client.context().tell_age();
-        if self.measured.elapsed() >= MEASURE {
-            self.measured = Instant::now();
-            if let Err(error) = self.tell_lag() {
-                tracing::debug!(%error, "measuring the lag");
-            }
+        if self.measured.elapsed() < MEASURE {
+            return;
         }
+        self.client.context().tell_age();
+        if let Err(error) = self.tell_lag() {
+            tracing::debug!(%error, "measuring the lag");
+        }
+        self.measured = Instant::now();
     }
 
     fn tell_lag(&self) -> KafkaResult<()> {
         let assigned = self.client.assignment()?;
         for committed in self.client.committed_offsets(assigned, MEASURE_ANSWER)?.elements() {
-            let (topic, partition) = (&self.settings.topic, committed.partition());
-            let (low, high) = self.client.fetch_watermarks(topic, partition, MEASURE_ANSWER)?;
+            let partition = committed.partition();
+            let (low, high) = self.topics.bounds(partition)?;
             let next = match committed.offset() {
                 Offset::Offset(next) => next.max(low),
                 _ => low,

@@ -131,3 +131,58 @@ impl Sender {
         failed(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+    use crate::Error;
+
+    fn record() -> Vec<Record> {
+        vec![Record::from_bytes(b"record"[..].into())]
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn while_the_broker_is_away_publishing_fails_in_time_and_goes_on_when_it_is_back() {
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("logs", 3, 1).unwrap();
+        let url = format!("kafka://{}/logs", cluster.bootstrap_servers());
+        let settings = Arc::new(Settings::of(&url.parse().unwrap()).unwrap());
+        let topics = Arc::new(Topics::already_made(Arc::clone(&settings)).unwrap());
+        let sender = Arc::new(Sender::new(&settings).unwrap());
+        let producer = KafkaProducer::new(&settings, &topics, &sender);
+        producer.publish(record()).await.unwrap();
+        cluster.broker_down(1).unwrap();
+        for _ in 0..3 {
+            let started = Instant::now();
+            let error = producer.publish(record()).await.unwrap_err();
+            assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+            assert!(started.elapsed() < Duration::from_millis(2500), "{:?}", started.elapsed());
+        }
+        cluster.broker_up(1).unwrap();
+        let started = Instant::now();
+        while let Err(error) = producer.publish(record()).await {
+            assert!(started.elapsed() < Duration::from_secs(15), "{error:?}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_queue_is_told_at_once() {
+        let settings = Settings::of(&"kafka://127.0.0.1:1/logs".parse().unwrap()).unwrap();
+        let sender = Sender::new(&settings).unwrap();
+        let payload = vec![0; 1024 * 1024];
+        let send = || {
+            let message: FutureRecord<(), [u8]> = FutureRecord::to("logs").payload(&payload);
+            sender.client().send_result(message).map(drop).map_err(|(error, _)| error)
+        };
+        while send().is_ok() {}
+        let message = FutureRecord::to("logs").payload(&payload[..]);
+        let started = Instant::now();
+        let error = sender.deliver(std::iter::once(message)).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+        assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+    }
+}

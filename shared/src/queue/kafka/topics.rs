@@ -2,11 +2,13 @@
 //! That somebody else has made one meanwhile is as good.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
@@ -18,6 +20,9 @@ use crate::error::Result;
 
 /// The one partition of the dead letters: their order is that of their offsets.
 pub(super) const LETTERS: i32 = 0;
+
+/// Bounds are asked for on the way: they must not hold up who asks.
+const BOUNDS_ANSWER: Duration = Duration::from_millis(500);
 
 /// What is done with topics as a whole.
 pub(super) struct Topics {
@@ -31,6 +36,11 @@ impl Topics {
         let config: ClientConfig = settings.client();
         let admin = Arc::new(AdminClient::from_config_and_context(&config, Log)?);
         Ok(Self { settings, admin, made: OnceCell::new() })
+    }
+
+    #[cfg(test)]
+    pub(super) fn already_made(settings: Arc<Settings>) -> KafkaResult<Self> {
+        Ok(Self { made: OnceCell::new_with(Some(())), ..Self::new(settings)? })
     }
 
     /// Answers when both topics are there. Asks the brokers until they have once said so.
@@ -82,11 +92,17 @@ impl Topics {
             asked.await.map_err(unavailable)?.map_err(unavailable)
         };
         let metadata = timeout(ANSWER, asked).await.map_err(unavailable)??;
-        let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
         if partitions.any(|partition| partition.leader() >= 0) {
             return Ok(());
         }
         Err(unavailable(format!("the topic {topic} has no broker that leads it")))
+    }
+
+    /// The first offset that a partition of the records holds, and the one after its last. Blocks.
+    /// The consumer's own connection would hold the question back until a fetch is answered.
+    pub(super) fn bounds(&self, partition: i32) -> KafkaResult<(i64, i64)> {
+        self.admin.inner().fetch_watermarks(&self.settings.topic, partition, BOUNDS_ANSWER)
     }
 
     /// Deletes the dead letters up to and with this place.

@@ -298,3 +298,22 @@ async fn the_largest_record_fits_among_the_dead_letters_and_a_larger_one_is_reje
     let error = queue.producer.publish(vec![larger]).await.unwrap_err();
     assert!(matches!(error, Error::Rejected { .. }), "{error:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_while_the_topic_is_being_made_is_all_there() {
+    if !services::required() {
+        return;
+    }
+    // The first requests may come before the partitions have their leader, and are sent again.
+    for _ in 0..8 {
+        let topic = FreshTopic::new();
+        let queue = topic.open().await;
+        let large = Record::from_bytes(vec![b'x'; 512 * 1024].into());
+        queue.producer.publish(vec![large; 6]).await.unwrap();
+        let mut polled = 0;
+        while polled < 6 {
+            let batch = timeout(PATIENCE, queue.consumer.poll()).await.unwrap().unwrap();
+            polled += batch.unreadable().len();
+        }
+    }
+}

@@ -36,17 +36,13 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct KafkaDeadLetters {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
-    sender: Arc<Sender>,
+    sender: Sender,
 }
 
 impl KafkaDeadLetters {
-    pub(super) fn new(
-        settings: &Arc<Settings>,
-        topics: &Arc<Topics>,
-        sender: &Arc<Sender>,
-    ) -> Self {
-        let (settings, topics) = (Arc::clone(settings), Arc::clone(topics));
-        Self { settings, topics, sender: Arc::clone(sender) }
+    pub(super) fn new(settings: &Arc<Settings>, topics: &Arc<Topics>) -> Self {
+        let sender = Sender::in_order(settings);
+        Self { settings: Arc::clone(settings), topics: Arc::clone(topics), sender }
     }
 }
 

@@ -20,7 +20,7 @@ use super::Queue;
 use crate::error::{Error, Source};
 use consumer::KafkaConsumer;
 use dead_letters::KafkaDeadLetters;
-use producer::{KafkaProducer, Sender};
+use producer::KafkaProducer;
 use settings::Settings;
 use topics::Topics;
 
@@ -31,11 +31,10 @@ const ANSWER: Duration = Duration::from_secs(2);
 pub(super) fn open(url: &Url) -> anyhow::Result<Queue> {
     let settings = Arc::new(Settings::of(url)?);
     let topics = Arc::new(Topics::new(Arc::clone(&settings))?);
-    let sender = Arc::new(Sender::new(&settings)?);
     Ok(Queue {
-        producer: Arc::new(KafkaProducer::new(&settings, &topics, &sender)),
+        producer: Arc::new(KafkaProducer::new(&settings, &topics)),
         consumer: Arc::new(KafkaConsumer::new(&settings, &topics)),
-        dead_letters: Arc::new(KafkaDeadLetters::new(&settings, &topics, &sender)),
+        dead_letters: Arc::new(KafkaDeadLetters::new(&settings, &topics)),
     })
 }
 

@@ -1,14 +1,13 @@
 //! The writing end on Kafka: a record is published when every replica that is in sync has it.
 
 use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
-use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::future_producer::DeliveryFuture;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
-use tokio::task::spawn_blocking;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::settings::{MAX_LETTER_BYTES, Settings};
@@ -27,17 +26,13 @@ const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 pub(super) struct KafkaProducer {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
-    sender: Arc<Sender>,
+    sender: Sender,
 }
 
 impl KafkaProducer {
-    pub(super) fn new(
-        settings: &Arc<Settings>,
-        topics: &Arc<Topics>,
-        sender: &Arc<Sender>,
-    ) -> Self {
-        let (settings, topics) = (Arc::clone(settings), Arc::clone(topics));
-        Self { settings, topics, sender: Arc::clone(sender) }
+    pub(super) fn new(settings: &Arc<Settings>, topics: &Arc<Topics>) -> Self {
+        let sender = Sender::new(settings);
+        Self { settings: Arc::clone(settings), topics: Arc::clone(topics), sender }
     }
 
     async fn publish_all(&self, records: &[Record]) -> Result<()> {
@@ -63,25 +58,36 @@ impl Producer for KafkaProducer {
     }
 }
 
-/// Delivers messages to any topic.
+/// Delivers messages. Its client is made when it is first needed.
 pub(super) struct Sender {
     config: ClientConfig,
-    client: Mutex<FutureProducer<Log>>,
+    client: OnceCell<FutureProducer<Log>>,
 }
 
 impl Sender {
-    pub(super) fn new(settings: &Settings) -> KafkaResult<Self> {
+    /// Messages come in any order: each is sent again by itself until it is there.
+    ///
+    /// Not `enable.idempotence`: librdkafka takes a success for that of everything sent before, but
+    /// a partition that sees a producer for the first time takes whatever comes first. What it
+    /// refused just before, having no leader yet, would be acknowledged and lost
+    /// (confluent-kafka-go#921). Twice the same record changes nothing, and its order means nothing.
+    pub(super) fn new(settings: &Settings) -> Self {
         let mut config = settings.client();
         config
             .set("acks", "all")
-            .set("enable.idempotence", "true")
             // Who publishes waits for the answer: what comes meanwhile is sent together anyway.
             .set("linger.ms", "0")
             .set("message.timeout.ms", ANSWER.as_millis().to_string())
             .set("message.max.bytes", MAX_LETTER_BYTES.to_string())
             .set("queue.buffering.max.kbytes", GATHER_KBYTES);
-        let client = Mutex::new(config.create_with_context(Log)?);
-        Ok(Self { config, client })
+        Self { config, client: OnceCell::new() }
+    }
+
+    /// Messages come in the order in which they were given: one request at a time.
+    pub(super) fn in_order(settings: &Settings) -> Self {
+        let mut sender = Self::new(settings);
+        sender.config.set("max.in.flight.requests.per.connection", "1");
+        sender
     }
 
     /// Answers when every message is delivered. They may be although this is cancelled.
@@ -89,47 +95,31 @@ impl Sender {
         &self,
         messages: impl Iterator<Item = FutureRecord<'a, (), [u8]>> + Send,
     ) -> Result<()> {
-        let client = self.client();
+        let client = self.client().await?;
         let mut window = Vec::new();
         let mut window_bytes = 0;
         for message in messages {
             window_bytes += message.payload.map_or(0, <[u8]>::len);
-            let sent = client.send_result(message);
-            window.push(sent.map_err(|(error, _)| self.failed(error))?);
+            window.push(client.send_result(message).map_err(|(error, _)| failed(error))?);
             if window_bytes > WINDOW_BYTES {
                 window_bytes = 0;
-                self.delivered(mem::take(&mut window)).await?;
+                delivered(mem::take(&mut window)).await?;
             }
         }
-        self.delivered(window).await
+        delivered(window).await
     }
 
-    async fn delivered(&self, window: Vec<DeliveryFuture>) -> Result<()> {
-        for delivery in window {
-            let delivered = delivery.await.map_err(unavailable)?;
-            delivered.map_err(|(error, _)| self.failed(error))?;
-        }
-        Ok(())
+    async fn client(&self) -> Result<&FutureProducer<Log>> {
+        let make = async || self.config.create_with_context(Log).map_err(failed);
+        self.client.get_or_try_init(make).await
     }
+}
 
-    fn client(&self) -> FutureProducer<Log> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
+async fn delivered(window: Vec<DeliveryFuture>) -> Result<()> {
+    for delivery in window {
+        delivery.await.map_err(unavailable)?.map_err(|(error, _)| failed(error))?;
     }
-
-    /// Sorts an error. A client whose order of messages is broken never delivers again: the next
-    /// caller gets a new one.
-    fn failed(&self, error: KafkaError) -> crate::Error {
-        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, reason)) = client.client().fatal_error()
-            && let Ok(next) = self.config.create_with_context(Log)
-        {
-            tracing::error!(reason, "the producer had to be replaced");
-            let broken = mem::replace(&mut *client, next);
-            // It waits for its threads.
-            spawn_blocking(move || drop(broken));
-        }
-        failed(error)
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -152,8 +142,7 @@ mod tests {
         let url = format!("kafka://{}/logs", cluster.bootstrap_servers());
         let settings = Arc::new(Settings::of(&url.parse().unwrap()).unwrap());
         let topics = Arc::new(Topics::already_made(Arc::clone(&settings)).unwrap());
-        let sender = Arc::new(Sender::new(&settings).unwrap());
-        let producer = KafkaProducer::new(&settings, &topics, &sender);
+        let producer = KafkaProducer::new(&settings, &topics);
         producer.publish(record()).await.unwrap();
         cluster.broker_down(1).unwrap();
         for _ in 0..3 {
@@ -172,13 +161,11 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_full_queue_is_told_at_once() {
         let settings = Settings::of(&"kafka://127.0.0.1:1/logs".parse().unwrap()).unwrap();
-        let sender = Sender::new(&settings).unwrap();
+        let sender = Sender::new(&settings);
+        let client = sender.client().await.unwrap();
         let payload = vec![0; 1024 * 1024];
-        let send = || {
-            let message: FutureRecord<(), [u8]> = FutureRecord::to("logs").payload(&payload);
-            sender.client().send_result(message).map(drop).map_err(|(error, _)| error)
-        };
-        while send().is_ok() {}
+        let message = || FutureRecord::<(), [u8]>::to("logs").payload(&payload);
+        while client.send_result(message()).is_ok() {}
         let message = FutureRecord::to("logs").payload(&payload[..]);
         let started = Instant::now();
         let error = sender.deliver(std::iter::once(message)).await.unwrap_err();

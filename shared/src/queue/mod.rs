@@ -1,7 +1,9 @@
 //! The queue: takes bursts at once, keeps them safe, and hands them on at the consumer's pace.
-//! Adapters: SQLite (embedded).
+//! Adapters: Kafka (cluster), SQLite (embedded).
 
 mod batch;
+#[cfg(feature = "cluster")]
+mod kafka;
 mod record;
 #[cfg(feature = "embedded")]
 mod sqlite;
@@ -109,6 +111,10 @@ pub struct Queue {
 
 /// Opens the queue that the URL names.
 ///
+/// * `kafka://host:port/topic?partitions=3&replication=1&retention_hours=168&group=logpulse`: a topic
+///   of Kafka, and `<topic>.dead_letters`; several brokers with one port are `host,host:port`.
+///   Whoever comes first makes the topics, with what the query says (here its defaults); `group` is
+///   the consumers'. Starts without a broker.
 /// * `sqlite:///path/to/file?max_bytes=…`: a file of this machine; `max_bytes` (default 10 GiB)
 ///   bounds what waits in it.
 ///
@@ -116,6 +122,8 @@ pub struct Queue {
 /// When the scheme is unknown, or the queue cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     match url.scheme() {
+        #[cfg(feature = "cluster")]
+        "kafka" => anyhow::Context::context(kafka::open(url), "QUEUE_URL"),
         #[cfg(feature = "embedded")]
         "sqlite" => anyhow::Context::context(sqlite::open(url).await, "QUEUE_URL"),
         scheme => Err(ConfigError::new("QUEUE_URL", format!("no queue is called {scheme}")).into()),

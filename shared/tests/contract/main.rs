@@ -46,6 +46,8 @@ macro_rules! contract {
 mod cache;
 mod entries;
 mod index;
+#[cfg(feature = "cluster")]
+mod kafka;
 mod limiter;
 #[cfg(feature = "cluster")]
 mod mysql;

@@ -10,9 +10,12 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::entries::{entries, entry, text};
+#[cfg(feature = "cluster")]
+use crate::kafka::FreshTopic;
 
 contract! {
     adapters: [sqlite,],
+    services: [kafka,],
     tests: [
         a_published_entry_is_polled_whole,
         what_was_not_committed_is_polled_again,
@@ -38,16 +41,29 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Long enough to say that a poll answers nothing.
 const SILENCE: Duration = Duration::from_millis(700);
 
-/// A queue that nobody used before; it may be opened again.
+/// A queue that nobody used before; it may be opened again. Nothing is left of it.
 struct Fresh {
     url: Url,
-    _directory: TempDir,
+    _place: Place,
+}
+
+#[expect(dead_code, reason = "it is there to be dropped")]
+enum Place {
+    Directory(TempDir),
+    #[cfg(feature = "cluster")]
+    Topic(FreshTopic),
 }
 
 fn sqlite() -> Fresh {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/queue.db", directory.path().display());
-    Fresh { url: url.parse().unwrap(), _directory: directory }
+    Fresh { url: url.parse().unwrap(), _place: Place::Directory(directory) }
+}
+
+#[cfg(feature = "cluster")]
+fn kafka() -> Fresh {
+    let topic = FreshTopic::new();
+    Fresh { url: topic.url(), _place: Place::Topic(topic) }
 }
 
 impl Fresh {
@@ -136,14 +152,20 @@ async fn a_line_that_is_no_entry_is_unreadable_and_blocks_nothing(fresh: Fresh) 
     let queue = fresh.open().await;
     let broken = Record::from_bytes(b"not json \xff"[..].into());
     queue.producer.publish(vec![broken]).await.unwrap();
-    let entry = entry("behind it");
-    publish(&queue, std::slice::from_ref(&entry)).await;
+    let behind = entry("behind it");
+    publish(&queue, std::slice::from_ref(&behind)).await;
     let batch = poll(&queue, 2).await;
     assert_eq!(batch.unreadable()[0].line, b"not json \xff");
-    assert_eq!(ids(batch.entries()), ids(&[entry]));
+    assert_eq!(ids(batch.entries()), ids(&[behind]));
     queue.consumer.commit(batch).await.unwrap();
+    let later = entry("later");
+    publish(&queue, std::slice::from_ref(&later)).await;
     drop(queue);
+    // Polling may begin with joining a group: only after something came, silence means something.
     let queue = fresh.open().await;
+    let batch = poll(&queue, 1).await;
+    assert!(batch.unreadable().is_empty());
+    assert_eq!(ids(batch.entries()), ids(&[later]));
     assert!(timeout(SILENCE, queue.consumer.poll()).await.is_err());
 }
 

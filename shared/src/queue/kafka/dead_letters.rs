@@ -1,0 +1,182 @@
+//! Dead letters on Kafka: a topic of one partition, so that a letter's place is its offset and one.
+//! The value is the line; the headers say why, where from and when.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rdkafka::ClientConfig;
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
+use rdkafka::producer::FutureRecord;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::task::spawn_blocking;
+
+use super::producer::Sender;
+use super::settings::Settings;
+use super::topics::{LETTERS, Topics};
+use super::{ANSWER, Log, failed, unavailable};
+use crate::error::{Ready, Result};
+use crate::log_entry::Timestamp;
+use crate::queue::{DeadLetter, DeadLetters, Source};
+
+const REASON: &str = "reason";
+const SOURCE: &str = "source";
+const TIME: &str = "time";
+
+/// The longest reason that is kept: it must fit beside the largest record.
+const MAX_REASON_BYTES: usize = 8 * 1024;
+
+/// How long a page of letters may take to read.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// `bury`, `list` and `forget` on Kafka.
+pub(super) struct KafkaDeadLetters {
+    settings: Arc<Settings>,
+    topics: Arc<Topics>,
+    sender: Sender,
+}
+
+impl KafkaDeadLetters {
+    pub(super) fn new(settings: &Arc<Settings>, topics: &Arc<Topics>) -> Self {
+        let sender = Sender::in_order(settings);
+        Self { settings: Arc::clone(settings), topics: Arc::clone(topics), sender }
+    }
+}
+
+#[async_trait]
+impl Ready for KafkaDeadLetters {
+    async fn ready(&self) -> Result<()> {
+        self.topics.ready(&self.settings.dead_letters).await
+    }
+}
+
+#[async_trait]
+impl DeadLetters for KafkaDeadLetters {
+    async fn bury(&self, letters: &[DeadLetter]) -> Result<()> {
+        self.topics.ensure().await?;
+        let topic = &self.settings.dead_letters;
+        let messages = letters.iter().map(|letter| {
+            let message = FutureRecord::to(topic).partition(LETTERS).payload(&letter.line[..]);
+            message.headers(headers(letter))
+        });
+        self.sender.deliver(messages).await
+    }
+
+    async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>> {
+        self.topics.ensure().await?;
+        let settings = Arc::clone(&self.settings);
+        let listed = spawn_blocking(move || read(&settings, after, limit));
+        listed.await.map_err(unavailable)?.map_err(failed)
+    }
+
+    async fn forget(&self, up_to: i64) -> Result<()> {
+        self.topics.forget(up_to).await
+    }
+}
+
+fn headers(letter: &DeadLetter) -> OwnedHeaders {
+    let reason = &letter.reason[..letter.reason.floor_char_boundary(MAX_REASON_BYTES)];
+    let (source, time) = (letter.source.to_string(), letter.time.to_string());
+    OwnedHeaders::new()
+        .insert(Header { key: REASON, value: Some(reason) })
+        .insert(Header { key: SOURCE, value: Some(&source) })
+        .insert(Header { key: TIME, value: Some(&time) })
+}
+
+/// Reads at most `limit` letters behind the place `after`. Blocks.
+fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, DeadLetter)>> {
+    let reader: BaseConsumer<Log> = reader(settings).create_with_context(Log)?;
+    let topic = &settings.dead_letters;
+    let (low, high) = reader.fetch_watermarks(topic, LETTERS, ANSWER)?;
+    let mut letters = Vec::new();
+    // The place behind which to read is the offset from which to read.
+    let mut next = after.max(low);
+    let mut start = TopicPartitionList::new();
+    start.add_partition_offset(topic, LETTERS, Offset::Offset(next))?;
+    reader.assign(&start)?;
+    let deadline = Instant::now() + READ_TIMEOUT;
+    while next < high && letters.len() < limit {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
+        }
+        match reader.poll(left) {
+            Some(Ok(message)) => {
+                next = message.offset() + 1;
+                letters.push((next, letter(&message)));
+            }
+            // The last offsets before the end may hold nothing.
+            Some(Err(KafkaError::PartitionEOF(_))) => break,
+            Some(Err(error)) => tracing::debug!(%error, "reading dead letters"),
+            None => {}
+        }
+    }
+    Ok(letters)
+}
+
+/// A reader that joins no group, though it must name one.
+fn reader(settings: &Settings) -> ClientConfig {
+    let mut config = settings.client();
+    config
+        .set("group.id", format!("{}.dead_letters", settings.group))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        .set("enable.partition.eof", "true")
+        .set("queued.max.messages.kbytes", "4096");
+    config
+}
+
+/// The letter that a message holds. What a person may have put there has no headers.
+fn letter(message: &BorrowedMessage<'_>) -> DeadLetter {
+    let header = |key| {
+        let mut headers = message.headers()?.iter();
+        let value = headers.find(|header| header.key == key)?.value?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    };
+    let here = Source { partition: message.partition(), offset: message.offset() };
+    let time = header(TIME).and_then(|time| Timestamp::parse(&time).ok());
+    let published = message.timestamp().to_millis().and_then(|millis| millis.checked_mul(1000));
+    let published = published.and_then(Timestamp::from_micros);
+    DeadLetter {
+        line: message.payload().unwrap_or_default().to_vec(),
+        reason: header(REASON).unwrap_or_default(),
+        source: header(SOURCE).and_then(|source| parse(&source)).unwrap_or(here),
+        time: time.or(published).unwrap_or_else(Timestamp::now),
+    }
+}
+
+/// Reads `partition/offset`.
+fn parse(source: &str) -> Option<Source> {
+    let (partition, offset) = source.split_once('/')?;
+    Some(Source { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_read_as_it_was_written() {
+        let source = Source { partition: 2, offset: 1_234_567_890_123 };
+        assert_eq!(parse(&source.to_string()), Some(source));
+        assert_eq!(parse("2"), None);
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let letter = DeadLetter {
+            line: Vec::new(),
+            reason: "🦀".repeat(MAX_REASON_BYTES),
+            source: Source { partition: 0, offset: 0 },
+            time: Timestamp::now(),
+        };
+        let headers = headers(&letter);
+        let reason = headers.get(0).value.unwrap();
+        assert_eq!(reason.len(), MAX_REASON_BYTES);
+        assert!(std::str::from_utf8(reason).is_ok());
+    }
+}

@@ -1,0 +1,143 @@
+//! The queue on Kafka: a topic of records, and one of dead letters.
+//! Nothing is asked of a broker before it is needed, so that a function starts without one.
+
+mod consumer;
+mod dead_letters;
+mod member;
+mod producer;
+mod settings;
+mod topics;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::ClientContext;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use url::Url;
+
+use super::Queue;
+use crate::error::{Error, Source};
+use consumer::KafkaConsumer;
+use dead_letters::KafkaDeadLetters;
+use producer::KafkaProducer;
+use settings::Settings;
+use topics::Topics;
+
+/// A broker that has not answered in this time is away; the proxy tries elsewhere then.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Makes the queue at `kafka://host:port/topic?…`. No broker is asked yet.
+pub(super) fn open(url: &Url) -> anyhow::Result<Queue> {
+    let settings = Arc::new(Settings::of(url)?);
+    let topics = Arc::new(Topics::new(Arc::clone(&settings))?);
+    Ok(Queue {
+        producer: Arc::new(KafkaProducer::new(&settings, &topics)),
+        consumer: Arc::new(KafkaConsumer::new(&settings, &topics)),
+        dead_letters: Arc::new(KafkaDeadLetters::new(&settings, &topics)),
+    })
+}
+
+/// What Kafka will never take is rejected; with everything else, the next try may go well.
+fn failed(error: KafkaError) -> Error {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+            Error::Rejected { service: "queue", source: error.into() }
+        }
+        _ => unavailable(error),
+    }
+}
+
+fn unavailable(source: impl Into<Source>) -> Error {
+    Error::Unavailable { service: "queue", source: source.into() }
+}
+
+/// Sends what librdkafka has to say to the log.
+struct Log;
+
+impl ClientContext for Log {
+    fn error(&self, error: KafkaError, reason: &str) {
+        // It tries again by itself; who waits for it is told apart from this.
+        tracing::warn!(target: "librdkafka", %error, reason);
+    }
+}
+
+impl ConsumerContext for Log {}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::Timestamp;
+    use crate::queue::{self, DeadLetter, Record};
+
+    /// Nobody listens there.
+    const NOBODY: &str = "kafka://127.0.0.1:1/logs";
+
+    async fn opened(url: &str) -> anyhow::Result<Queue> {
+        queue::open(&url.parse().unwrap()).await
+    }
+
+    async fn is_unavailable<T>(what: &str, asked: impl Future<Output = crate::error::Result<T>>) {
+        let started = Instant::now();
+        let Err(error) = asked.await else { panic!("{what} was answered") };
+        let taken = started.elapsed();
+        assert!(matches!(error, Error::Unavailable { service: "queue", .. }), "{what}: {error:?}");
+        assert!(taken < Duration::from_secs(3), "{what}: {taken:?}");
+    }
+
+    fn letter() -> DeadLetter {
+        DeadLetter {
+            line: b"line".to_vec(),
+            reason: "reason".to_owned(),
+            source: queue::Source { partition: 0, offset: 0 },
+            time: Timestamp::now(),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broker_that_is_away_hinders_no_start_and_every_answer_says_so_in_time() {
+        let queue = opened(NOBODY).await.unwrap();
+        let record = Record::from_bytes(b"record"[..].into());
+        is_unavailable("publish", queue.producer.publish(vec![record])).await;
+        is_unavailable("poll", queue.consumer.poll()).await;
+        is_unavailable("bury", queue.dead_letters.bury(&[letter()])).await;
+        is_unavailable("list", queue.dead_letters.list(0, 10)).await;
+        is_unavailable("forget", queue.dead_letters.forget(1)).await;
+        is_unavailable("ready", queue.producer.ready()).await;
+        is_unavailable("ready", queue.consumer.ready()).await;
+        is_unavailable("ready", queue.dead_letters.ready()).await;
+        let started = Instant::now();
+        drop(queue);
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn many_publishers_without_a_broker_are_all_told_in_time() {
+        let queue = opened(NOBODY).await.unwrap();
+        let record = Record::from_bytes(b"record"[..].into());
+        let publish = || is_unavailable("publish", queue.producer.publish(vec![record.clone()]));
+        futures_util::future::join_all((0..50).map(|_| publish())).await;
+    }
+
+    #[tokio::test]
+    async fn a_wrong_url_is_named() {
+        for (url, what) in [
+            ("kafka://localhost", "topic"),
+            ("kafka://localhost/a/b", "topic"),
+            ("kafka:///logs", "broker"),
+            ("kafka://me:secret@localhost/logs", "user"),
+            ("kafka://localhost/logs?size=1", "\"size\""),
+            ("kafka://localhost/logs?partitions=0", "partitions"),
+            ("kafka://localhost/logs?replication=many", "replication"),
+            ("kafka://localhost/logs?retention_hours=-1", "retention_hours"),
+            ("kafka://localhost/logs?group=", "group"),
+        ] {
+            let Err(error) = opened(url).await else { panic!("{url} was taken") };
+            let error = format!("{error:#}");
+            assert!(error.contains("QUEUE_URL") && error.contains(what), "{url}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+}

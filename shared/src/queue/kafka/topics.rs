@@ -1,0 +1,125 @@
+//! The two topics: made by whoever needs them first, and asked whether they are there.
+//! That somebody else has made one meanwhile is as good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::settings::{MAX_LETTER_BYTES, MAX_RECORD_BYTES, Settings};
+use super::{ANSWER, Log, unavailable};
+use crate::error::Result;
+
+/// The one partition of the dead letters: their order is that of their offsets.
+pub(super) const LETTERS: i32 = 0;
+
+/// Bounds are asked for on the way: they must not hold up who asks.
+const BOUNDS_ANSWER: Duration = Duration::from_millis(500);
+
+/// What is done with topics as a whole.
+pub(super) struct Topics {
+    settings: Arc<Settings>,
+    admin: Arc<AdminClient<Log>>,
+    made: OnceCell<()>,
+}
+
+impl Topics {
+    pub(super) fn new(settings: Arc<Settings>) -> KafkaResult<Self> {
+        let config: ClientConfig = settings.client();
+        let admin = Arc::new(AdminClient::from_config_and_context(&config, Log)?);
+        Ok(Self { settings, admin, made: OnceCell::new() })
+    }
+
+    #[cfg(test)]
+    pub(super) fn already_made(settings: Arc<Settings>) -> KafkaResult<Self> {
+        Ok(Self { made: OnceCell::new_with(Some(())), ..Self::new(settings)? })
+    }
+
+    /// Answers when both topics are there. Asks the brokers until they have once said so.
+    pub(super) async fn ensure(&self) -> Result<()> {
+        self.made.get_or_try_init(|| self.make()).await.copied()
+    }
+
+    async fn make(&self) -> Result<()> {
+        let settings = &self.settings;
+        let retention = (u64::from(settings.retention_hours) * 3_600_000).to_string();
+        let (max_record, max_letter) = (MAX_RECORD_BYTES.to_string(), MAX_LETTER_BYTES.to_string());
+        let replication = i32::from(settings.replication);
+        // One broker may be away without hindering who writes; what is written is on the others.
+        let in_sync = (settings.replication - 1).max(1).to_string();
+        let records = NewTopic::new(
+            &settings.topic,
+            settings.partitions.into(),
+            TopicReplication::Fixed(replication),
+        )
+        .set("retention.ms", &retention)
+        .set("max.message.bytes", &max_record)
+        .set("min.insync.replicas", &in_sync);
+        // They wait for a person, however long that takes.
+        let letters =
+            NewTopic::new(&settings.dead_letters, 1, TopicReplication::Fixed(replication))
+                .set("retention.ms", "-1")
+                .set("retention.bytes", "-1")
+                .set("max.message.bytes", &max_letter)
+                .set("min.insync.replicas", &in_sync);
+        let made = self.admin.create_topics([&records, &letters], &options());
+        for topic in made.await.map_err(unavailable)? {
+            match topic {
+                Ok(topic) => tracing::info!(topic, "made a topic"),
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((topic, code)) => {
+                    return Err(unavailable(format!("making the topic {topic}: {code}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers when a broker says that the topic is there and can be written to.
+    pub(super) async fn ready(&self, topic: &str) -> Result<()> {
+        let asked = async {
+            self.ensure().await?;
+            let (admin, name) = (Arc::clone(&self.admin), topic.to_owned());
+            let asked = spawn_blocking(move || admin.inner().fetch_metadata(Some(&name), ANSWER));
+            asked.await.map_err(unavailable)?.map_err(unavailable)
+        };
+        let metadata = timeout(ANSWER, asked).await.map_err(unavailable)??;
+        let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+        if partitions.any(|partition| partition.leader() >= 0) {
+            return Ok(());
+        }
+        Err(unavailable(format!("the topic {topic} has no broker that leads it")))
+    }
+
+    /// The first offset that a partition of the records holds, and the one after its last. Blocks.
+    /// The consumer's own connection would hold the question back until a fetch is answered.
+    pub(super) fn bounds(&self, partition: i32) -> KafkaResult<(i64, i64)> {
+        self.admin.inner().fetch_watermarks(&self.settings.topic, partition, BOUNDS_ANSWER)
+    }
+
+    /// Deletes the dead letters up to and with this place.
+    pub(super) async fn forget(&self, place: i64) -> Result<()> {
+        self.ensure().await?;
+        let mut first_kept = TopicPartitionList::new();
+        first_kept
+            .add_partition_offset(&self.settings.dead_letters, LETTERS, Offset::Offset(place))
+            .map_err(unavailable)?;
+        let deleted = self.admin.delete_records(&first_kept, &options()).await;
+        for partition in deleted.map_err(unavailable)?.elements() {
+            partition.error().map_err(unavailable)?;
+        }
+        Ok(())
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER))
+}

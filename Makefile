@@ -25,7 +25,7 @@ test-full-disk: ## fill a small tmpfs and go on when there is room (Linux, needs
 .PHONY: lint
 lint: ## formatting, clippy, rustdoc, and the rules for dependencies
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-features --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(CARGO) deny --log-level error check bans licenses sources
 
@@ -48,5 +48,5 @@ stop-services: ## stop the services; their data stays
 	$(COMPOSE) down
 
 .PHONY: test-services
-test-services: services ## the contract suites on the real services
+test-services: services ## the contract suites on the real services (Docker)
 	LOGPULSE_TEST_SERVICES=required $(CARGO) test -p shared --all-features --test contract

@@ -66,6 +66,38 @@ impl SearchHits {
     /// The most that the entries of a page have together, as JSON in bytes: what does not fit is
     /// on the next page. A single entry always fits.
     pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+    /// The page that `query` asks for, of `total` hits in all. `found` are its hits in order, one
+    /// more if there are more, each with its size in bytes.
+    #[cfg_attr(not(any(feature = "embedded", feature = "cluster")), expect(dead_code))]
+    pub(crate) fn page<E>(
+        query: &SearchQuery,
+        total: u64,
+        found: impl Iterator<Item = Result<(LogEntry, usize), E>>,
+    ) -> Result<Self, E> {
+        let mut entries = Vec::new();
+        let mut room = Self::MAX_BYTES;
+        let mut has_more = false;
+        for hit in found {
+            let (entry, bytes) = hit?;
+            has_more = entries.len() == query.limit || (bytes > room && !entries.is_empty());
+            if has_more {
+                break;
+            }
+            room = room.saturating_sub(bytes);
+            entries.push(entry);
+        }
+        let next_cursor = match query.sort {
+            Sort::Newest | Sort::Oldest if has_more => entries.last().map(Cursor::of),
+            _ => None,
+        };
+        Ok(Self {
+            total: total.min(Self::MAX_TOTAL),
+            total_is_exact: total <= Self::MAX_TOTAL,
+            entries,
+            next_cursor,
+        })
+    }
 }
 
 /// The place of a hit in the order of time: its timestamp, then its id. Opaque to clients.

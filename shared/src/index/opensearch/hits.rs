@@ -5,8 +5,7 @@ use serde_json::value::RawValue;
 
 use super::document;
 use crate::error::Source;
-use crate::log_entry::LogEntry;
-use crate::search::{Cursor, SearchHits, SearchQuery, Sort};
+use crate::search::{SearchHits, SearchQuery};
 
 #[derive(Deserialize)]
 struct Answer<'a> {
@@ -35,20 +34,9 @@ struct Hit<'a> {
 /// The page that `query` asks for, by an answer that holds one hit more if there is one.
 pub(super) fn page(answer: &[u8], query: &SearchQuery) -> Result<SearchHits, Source> {
     let Answer { hits: Hits { total, hits } } = serde_json::from_slice(answer)?;
-    let has_more = hits.len() > query.limit;
-    let entries = hits
-        .iter()
-        .take(query.limit)
-        .map(|hit| document::read(hit.source))
-        .collect::<Result<Vec<LogEntry>, Source>>()?;
-    let next_cursor = match query.sort {
-        Sort::Newest | Sort::Oldest if has_more => entries.last().map(Cursor::of),
-        _ => None,
-    };
-    Ok(SearchHits {
-        total: total.value.min(SearchHits::MAX_TOTAL),
-        total_is_exact: total.value <= SearchHits::MAX_TOTAL,
-        entries,
-        next_cursor,
-    })
+    let found = hits.iter().map(|hit| {
+        let entry = document::read(hit.source)?;
+        Ok((entry, hit.source.get().len()))
+    });
+    SearchHits::page(query, total.value, found)
 }

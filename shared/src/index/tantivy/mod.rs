@@ -27,7 +27,7 @@ use self::writer::Writer;
 use super::Index;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
-use crate::search::{Cursor, SearchHits, SearchQuery, Sort};
+use crate::search::{SearchHits, SearchQuery};
 
 const SERVICE: &str = "index";
 
@@ -133,29 +133,12 @@ impl Parts {
         let tantivy_query = query::build(&self.fields, query).map_err(failed)?;
         let page = Page::gather(&searcher, tantivy_query.as_ref(), query).map_err(failed)?;
         let total = page.total;
-        let addresses = page.into_addresses();
-        let mut entries = Vec::new();
-        let mut room = SearchHits::MAX_BYTES;
-        for address in addresses.iter().take(query.limit) {
-            let json = self.entry(&searcher, *address)?;
-            let fits = json.len() <= room || entries.is_empty();
-            if !fits {
-                break;
-            }
-            room = room.saturating_sub(json.len());
-            entries.push(LogEntry::from_json(&json).map_err(unavailable)?);
-        }
-        let has_more = entries.len() < addresses.len();
-        let next_cursor = match query.sort {
-            Sort::Newest | Sort::Oldest if has_more => entries.last().map(Cursor::of),
-            _ => None,
-        };
-        Ok(SearchHits {
-            total: total.min(SearchHits::MAX_TOTAL),
-            total_is_exact: total <= SearchHits::MAX_TOTAL,
-            entries,
-            next_cursor,
-        })
+        let found = page.into_addresses().into_iter().map(|address| {
+            let json = self.entry(&searcher, address)?;
+            let entry = LogEntry::from_json(&json).map_err(unavailable)?;
+            Ok((entry, json.len()))
+        });
+        SearchHits::page(query, total, found)
     }
 
     /// The JSON of an entry, as it was added.
@@ -194,6 +177,7 @@ mod tests {
 
     use super::*;
     use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
+    use crate::search::Sort;
 
     fn entries(messages: &[&str]) -> Vec<LogEntry> {
         let arrival = Arrival::new(Timestamp::now());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::error::RDKafkaErrorCode;
 use shared::queue::{self, Batch, Queue, Record};
 use shared::{EntryId, Error, telemetry};
 use tokio::task::JoinHandle;
@@ -50,10 +51,22 @@ impl Drop for FreshTopic {
             let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
             let [records, letters] = &topics;
             let _ = admin.delete_topics(&[records, letters], &AdminOptions::new()).await;
-            let _ = admin.delete_groups(&[records], &AdminOptions::new()).await;
+            // A member may still be leaving.
+            for _ in 0..20 {
+                let deleted = admin.delete_groups(&[records], &AdminOptions::new()).await;
+                let in_use = Err((records.clone(), RDKafkaErrorCode::NonEmptyGroup));
+                if deleted.is_ok_and(|groups| !groups.contains(&in_use)) {
+                    break;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
         };
         let deleting = std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(delete);
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap()
+                .block_on(delete);
         });
         deleting.join().unwrap();
     }

@@ -1,6 +1,8 @@
 //! All functions in one process, on embedded parts: the same code as in the cluster.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -31,13 +33,15 @@ impl Parts {
     /// When a part cannot be opened, or another process uses the folder.
     pub async fn open(config: &StandaloneConfig) -> anyhow::Result<Self> {
         let lock = lock(config)?;
-        Ok(Self {
+        let parts = Self {
             queue: open_queue(config).await?,
             store: store::open(&*config.store_url()?).await.context("opening the store")?,
             index: index::open(&*config.index_url()?).await.context("opening the index")?,
             cache: cache::open(&*config.cache_url()?, config.cache_ttl).await?,
             _lock: lock,
-        })
+        };
+        keep_names(&config.data_dir).context("syncing DATA_DIR")?;
+        Ok(parts)
     }
 
     /// Every function, ready to be served.
@@ -78,6 +82,20 @@ pub async fn open_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
 pub async fn open_rate_limit(config: &StandaloneConfig) -> anyhow::Result<Option<RateLimit>> {
     let limiter_url = Some(config.limiter_url()?);
     RateLimit::open(&RateLimitConfig { limiter_url, ..load()? }).await
+}
+
+/// Puts the names of new files and folders on the disk: what is in them is of no use without.
+fn keep_names(folder: &Path) -> io::Result<()> {
+    let folder = std::path::absolute(folder)?;
+    for named in folder.ancestors().take(2) {
+        match File::open(named) {
+            Ok(directory) => directory.sync_all()?,
+            // A folder that was made for us, in one that we may not read, is there already.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn lock(config: &StandaloneConfig) -> anyhow::Result<File> {

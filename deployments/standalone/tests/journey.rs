@@ -134,11 +134,11 @@ async fn an_entry_sent_again_with_its_id_stays_one_and_unchanged() {
 #[tokio::test]
 async fn what_nobody_saved_is_not_found() {
     let Deployment { api, _own } = deployment();
-    for (id, retry) in [("17", false), ("0190163d-8694-739b-aea5-966c26f8ad91", false)] {
+    for id in ["17", "0190163d-8694-739b-aea5-966c26f8ad91"] {
         let response = api.get(&format!("/logs/{id}")).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         assert_eq!(response.headers()["cache-control"], "no-store");
-        assert_eq!(response.headers().contains_key("retry-after"), retry);
+        assert!(!response.headers().contains_key("retry-after"), "{id}");
         assert_eq!(response.headers()["content-type"], "application/problem+json");
     }
 }

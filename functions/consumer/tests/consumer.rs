@@ -57,11 +57,16 @@ impl Parts {
         self.index.search(&query).await.unwrap().entries
     }
 
-    /// Whether everything on the queue was committed: a new member of the group gets nothing.
+    /// Whether everything on the queue was committed: a new member of the group gets nothing but
+    /// what comes later.
     async fn all_is_committed(self, folder: &TempDir) -> bool {
         drop(self);
         let again = Self::open(folder).await;
-        timeout(Duration::from_millis(300), again.queue.consumer.poll()).await.is_err()
+        let later = entry(0);
+        again.publish(&later.to_json()).await;
+        let polled = timeout(PATIENCE, again.queue.consumer.poll()).await.unwrap().unwrap();
+        let ids: Vec<_> = polled.entries().iter().map(|entry| entry.id).collect();
+        ids == [later.id] && polled.unreadable().is_empty()
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Ingest {
     queue: Arc<dyn Producer>,
     limits: Limits,
     /// A turn for each processor, to parse what is large.
-    processors: Semaphore,
+    processors: Arc<Semaphore>,
 }
 
 impl From<LimitsConfig> for Limits {
@@ -51,7 +51,7 @@ impl From<LimitsConfig> for Limits {
 /// The function `ingest`, ready to be served.
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
-    let processors = Semaphore::new(available_parallelism().map_or(1, usize::from));
+    let processors = Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from)));
     let ingest = Ingest { queue: queue.clone(), limits, processors };
     Function::new("ingest", ingest).requires("queue", queue)
 }
@@ -133,8 +133,13 @@ impl Ingest {
         if is_light {
             return work();
         }
-        let _turn = self.processors.acquire().await.map_err(|_| stopped())?;
-        match tokio::task::spawn_blocking(work).await {
+        let turn = self.processors.clone().acquire_owned().await.map_err(|_| stopped())?;
+        let in_turn = move || {
+            // The work keeps its turn even if the client has gone.
+            let _turn = turn;
+            work()
+        };
+        match tokio::task::spawn_blocking(in_turn).await {
             Ok(done) => done,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             Err(_) => Err(stopped()),

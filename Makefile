@@ -48,5 +48,7 @@ stop-services: ## stop the services; their data stays
 	$(COMPOSE) down
 
 .PHONY: test-services
-test-services: services ## the contract suites on the real services (Docker)
-	LOGPULSE_TEST_SERVICES=required $(CARGO) test -p shared --all-features --test contract
+test-services: export LOGPULSE_TEST_SERVICES := required
+test-services: services ## contract suites, journey and faults on the real services (Docker; minutes)
+	$(CARGO) test -p shared --all-features --test contract
+	$(CARGO) test -p cluster -- --test-threads 1 --nocapture

@@ -11,9 +11,9 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use journey::Api;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use support::{Api, Server};
 
 const MIB: usize = 1024 * 1024;
 const NO_LIMITER: (&str, &str) = ("RATE_LIMIT_ENABLED", "false");
@@ -81,12 +81,12 @@ fn cases() -> Vec<Case> {
 #[tokio::test]
 async fn each_is_refused_by_name_and_nothing_is_stored() {
     let data_dir = tempfile::tempdir().unwrap();
-    let server = Server::start(data_dir.path(), &[NO_LIMITER]);
+    let server = support::start(data_dir.path(), &[NO_LIMITER]);
     let api = Api::new(&server.url);
 
     for Case(content_type, encoding, body, status, text) in cases() {
         let start = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
-        let mut request = api.http.post(format!("{}/logs", api.url)).body(body);
+        let mut request = api.http.post(api.url("/logs")).body(body);
         for (name, value) in [("content-type", content_type), ("content-encoding", encoding)] {
             if !value.is_empty() {
                 request = request.header(name, value);
@@ -112,13 +112,13 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_problems() {
     let data_dir = tempfile::tempdir().unwrap();
-    let server = Server::start(data_dir.path(), &[]);
+    let server = support::start(data_dir.path(), &[]);
     let api = Api::new(&server.url);
 
     let unknown = api.get("/nowhere").await;
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
     assert_eq!(unknown.headers()["content-type"], "application/problem+json");
-    let wrong = api.http.delete(format!("{}/logs", api.url)).send().await.unwrap();
+    let wrong = api.http.delete(api.url("/logs")).send().await.unwrap();
     assert_eq!(wrong.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(wrong.headers()["allow"], "POST");
     assert_eq!(wrong.headers()["content-type"], "application/problem+json");
@@ -127,7 +127,7 @@ async fn unknown_paths_and_methods_are_problems() {
 #[tokio::test]
 async fn a_batch_without_one_good_entry_is_refused() {
     let data_dir = tempfile::tempdir().unwrap();
-    let server = Server::start(data_dir.path(), &[]);
+    let server = support::start(data_dir.path(), &[]);
     let api = Api::new(&server.url);
 
     for (content_type, body) in [
@@ -146,7 +146,7 @@ async fn a_batch_without_one_good_entry_is_refused() {
 #[test]
 fn a_client_of_one_byte_a_second_is_closed_and_holds_nobody_up() {
     let data_dir = tempfile::tempdir().unwrap();
-    let server = Server::start(data_dir.path(), &[]);
+    let server = support::start(data_dir.path(), &[]);
     let address = server.url.strip_prefix("http://").unwrap();
     let mut slow = TcpStream::connect(address).unwrap();
     slow.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
@@ -167,7 +167,7 @@ fn a_client_of_one_byte_a_second_is_closed_and_holds_nobody_up() {
 #[test]
 fn thousands_of_idle_connections_hold_nobody_up() {
     let data_dir = tempfile::tempdir().unwrap();
-    let server = Server::start(data_dir.path(), &[]);
+    let server = support::start(data_dir.path(), &[]);
     let address = server.url.strip_prefix("http://").unwrap();
     let idle: Vec<TcpStream> =
         (0..idle_connections()).map(|_| TcpStream::connect(address).unwrap()).collect();

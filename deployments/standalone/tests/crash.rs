@@ -12,8 +12,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use journey::{Api, unique};
 use serde_json::{Value, json};
-use support::{Api, Server, unique};
 
 const WRITERS: usize = 8;
 
@@ -59,7 +59,7 @@ async fn every_acknowledged_entry_is_there_exactly_once_after_any_crash() {
     let settings = [("RATE_LIMIT_ENABLED", "false")];
 
     for _ in 0..rounds {
-        let server = Server::start(data_dir.path(), &settings);
+        let server = support::start(data_dir.path(), &settings);
         let api = Api::new(&server.url);
         let writers: Vec<_> = (0..WRITERS)
             .map(|_| tokio::spawn(write(api.clone(), service.clone(), known.clone())))
@@ -72,7 +72,7 @@ async fn every_acknowledged_entry_is_there_exactly_once_after_any_crash() {
         }
     }
 
-    let server = Server::start(data_dir.path(), &settings);
+    let server = support::start(data_dir.path(), &settings);
     let api = Api::new(&server.url);
     // What was on the queue before the marker is stored and indexed before it.
     let marker = json!({"service": "marker", "message": "m"}).to_string();

@@ -8,14 +8,12 @@
     reason = "a test stops where something is wrong"
 )]
 
-mod support;
-
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use journey::{Api, Server, unique};
 use serde_json::{Value, json};
-use support::{Api, Server, unique};
 
 const DISK: &str = "160m";
 
@@ -39,7 +37,7 @@ fn start(data_dir: &Path) -> Server {
     let mut command = in_namespace();
     command.arg(script).arg(env!("CARGO_BIN_EXE_logpulse"));
     command.env("DATA_DIR", data_dir).env("RATE_LIMIT_ENABLED", "false").env("RUST_LOG", "warn");
-    Server::start_as(&mut command)
+    Server::start(&mut command)
 }
 
 #[tokio::test(flavor = "multi_thread")]

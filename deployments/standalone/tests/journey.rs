@@ -1,5 +1,5 @@
-//! The journey of a log entry, as a client sees it: in, found by id, found by search.
-//! `BASE_URL=http://…` runs it on any deployment; without, it starts a standalone one.
+//! The journey of a log entry through a standalone LogPulse.
+//! `BASE_URL=http://…` runs it on any other deployment.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,11 +8,7 @@
 
 mod support;
 
-use std::io::Write;
-
-use reqwest::StatusCode;
-use serde_json::{Value, json};
-use support::{Api, Server, unique};
+use journey::{Api, Server};
 
 /// The deployment under test, kept alive by its server if it is our own.
 struct Deployment {
@@ -25,230 +21,20 @@ fn deployment() -> Deployment {
         return Deployment { api: Api::new(&url), _own: None };
     }
     let data_dir = tempfile::tempdir().unwrap();
-    let server = Server::start(data_dir.path(), &[]);
+    let server = support::start(data_dir.path(), &[]);
     Deployment { api: Api::new(&server.url), _own: Some((server, data_dir)) }
 }
 
-#[tokio::test]
-async fn a_saved_entry_is_found_by_its_id_and_by_search() {
-    let Deployment { api, _own } = deployment();
-    let service = unique("journey");
-    let sent = json!({
-        "service_name": service, "level": "warning", "message": "card declined: limit reached",
-        "timestamp": "2017-03-17T16:13:38.811+01:00", "attributes": {"pid": "17", "n": [1, 2.50]},
-        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7",
-    });
-
-    let response = api.post("/logs", "application/json", sent.to_string()).await;
-
-    assert_eq!(response.status(), StatusCode::CREATED);
-    let location = response.headers()["location"].to_str().unwrap().to_owned();
-    let saved: Value = response.json().await.unwrap();
-    let id = saved["id"].as_str().unwrap();
-    assert_eq!((saved["message"].as_str(), location), (Some("Log saved"), format!("/logs/{id}")));
-    let mut expected = sent.clone();
-    expected["id"] = id.into();
-    expected["level"] = "WARN".into();
-    expected["timestamp"] = "2017-03-17T15:13:38.811000Z".into();
-    assert_eq!(api.entry(id).await.unwrap(), expected);
-    let page = api.search_until(&[("service_name", &service), ("q", "DECLINED")], 1).await;
-    assert_eq!(page["data"], json!([expected]));
-    assert_eq!((&page["count"], page.get("next_cursor")), (&json!(1), None));
-}
-
-#[tokio::test]
-async fn a_batch_is_taken_as_json_and_as_ndjson_plain_and_compressed() {
-    let Deployment { api, _own } = deployment();
-    let service = unique("batch");
-    let entry = |n: usize| json!({"service": service, "message": format!("number {n}")});
-    let array = Value::from((0..10).map(entry).collect::<Vec<_>>()).to_string();
-    let lines: String = (0..10).map(|n| entry(n).to_string() + "\r\n\n").collect();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(lines.as_bytes()).unwrap();
-    let bodies = [
-        ("application/json; charset=utf-8", "identity", array.into_bytes()),
-        ("application/x-ndjson", "identity", lines.clone().into_bytes()),
-        ("application/x-ndjson", "gzip", gzip.finish().unwrap()),
-        ("Application/X-NDJSON", "zstd", zstd::stream::encode_all(lines.as_bytes(), 0).unwrap()),
-    ];
-
-    for (content_type, encoding, body) in bodies {
-        let request = api.http.post(format!("{}/logs/batch?ids=true", api.url)).body(body);
-        let request =
-            request.header("content-type", content_type).header("content-encoding", encoding);
-        let response = request.send().await.unwrap();
-
-        assert_eq!(response.status(), StatusCode::CREATED, "{content_type} {encoding}");
-        let saved: Value = response.json().await.unwrap();
-        assert_eq!((&saved["accepted"], &saved["rejected"]), (&json!(10), &json!(0)));
-        let ids: Vec<&str> =
-            saved["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
-        assert!(ids.len() == 10 && ids.is_sorted(), "{ids:?}");
-        assert_eq!(api.entry(ids[7]).await.unwrap()["message"], "number 7");
-    }
-    api.search_until(&[("service_name", &service)], 40).await;
-}
-
-#[tokio::test]
-async fn bad_lines_of_a_batch_are_told_and_the_others_saved() {
-    let Deployment { api, _own } = deployment();
-    let service = unique("lines");
-    let good = json!({"service": service, "message": "good"}).to_string();
-    let lines = format!("{good}\nnot json\n{{\"service\":\"a\"}}\n{good}");
-
-    let response = api.post("/logs/batch?ids=true", "application/x-ndjson", lines).await;
-
-    assert_eq!(response.status(), StatusCode::CREATED);
-    let saved: Value = response.json().await.unwrap();
-    assert_eq!((&saved["accepted"], &saved["rejected"]), (&json!(2), &json!(2)));
-    let lines: Vec<_> = saved["errors"].as_array().unwrap().iter().map(|e| &e["line"]).collect();
-    assert_eq!(lines, [2, 3]);
-    assert!(saved["errors"][1]["detail"].as_str().unwrap().contains("message: is required"));
-    let refused: Vec<_> = saved["ids"].as_array().unwrap().iter().map(Value::is_null).collect();
-    assert_eq!(refused, [false, true, true, false]);
-    api.search_until(&[("service_name", &service)], 2).await;
-}
-
-#[tokio::test]
-async fn an_entry_sent_again_with_its_id_stays_one_and_unchanged() {
-    let Deployment { api, _own } = deployment();
-    let service = unique("again");
-    let first = json!({"service": service, "message": "first"}).to_string();
-    let saved: Value = api.post("/logs", "application/json", first).await.json().await.unwrap();
-    let id = saved["id"].as_str().unwrap();
-    api.search_until(&[("service_name", &service)], 1).await;
-
-    let again = json!({"id": id, "service": service, "message": "second"}).to_string();
-    let marker = json!({"service": service, "message": "marker"}).to_string();
-    let body = format!("{again}\n{again}\n{marker}");
-    let response = api.post("/logs/batch", "application/x-ndjson", body).await;
-
-    assert_eq!(response.status(), StatusCode::CREATED);
-    let page = api.search_until(&[("service_name", &service)], 2).await;
-    let messages: Vec<_> =
-        page["data"].as_array().unwrap().iter().map(|e| e["message"].as_str().unwrap()).collect();
-    assert!(messages.contains(&"first") && messages.contains(&"marker"), "{messages:?}");
-    assert_eq!(api.entry(id).await.unwrap()["message"], "first");
-}
-
-#[tokio::test]
-async fn what_nobody_saved_is_not_found() {
-    let Deployment { api, _own } = deployment();
-    for id in ["17", "0190163d-8694-739b-aea5-966c26f8ad91"] {
-        let response = api.get(&format!("/logs/{id}")).await;
-        assert_eq!(response.status(), StatusCode::NOT_FOUND);
-        assert_eq!(response.headers()["cache-control"], "no-store");
-        assert!(!response.headers().contains_key("retry-after"), "{id}");
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
-    }
-}
-
-#[tokio::test]
-async fn an_id_so_young_that_its_entry_may_be_on_the_way_is_worth_another_try() {
-    let Deployment { api, _own } = deployment();
-    let response = api.get(&format!("/logs/{}", uuid::Uuid::now_v7())).await;
-    assert_eq!(response.status(), StatusCode::NOT_FOUND);
-    assert_eq!(response.headers()["retry-after"], "1");
-}
-
-#[tokio::test]
-async fn pages_follow_each_other_without_a_gap() {
-    let Deployment { api, _own } = deployment();
-    let service = unique("pages");
-    let lines: String = (0..250)
-        .map(|n| {
-            let timestamp = format!("2020-01-01T00:00:{:02}Z", n % 7);
-            let entry =
-                json!({"service": service, "message": n.to_string(), "timestamp": timestamp});
-            entry.to_string() + "\n"
-        })
-        .collect();
-    api.post("/logs/batch", "application/x-ndjson", lines).await;
-    api.search_until(&[("service_name", &service)], 250).await;
-
-    for sort in ["newest", "oldest"] {
-        let mut seen = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let mut query =
-                vec![("service_name", service.as_str()), ("sort", sort), ("limit", "60")];
-            if !cursor.is_empty() {
-                query.push(("cursor", &cursor));
+macro_rules! tests {
+    ([$($journey:ident,)*]) => {
+        $(
+            #[tokio::test]
+            async fn $journey() {
+                let deployment = deployment();
+                journey::$journey(&deployment.api).await;
             }
-            let page = api.search(&query).await;
-            assert_eq!(page["total"], 250);
-            for entry in page["data"].as_array().unwrap() {
-                seen.push((entry["timestamp"].to_string(), entry["id"].to_string()));
-            }
-            let Some(next) = page["next_cursor"].as_str() else { break };
-            cursor = next.to_owned();
-        }
-        if sort == "newest" {
-            seen.reverse();
-        }
-        assert_eq!(seen.len(), 250);
-        assert!(seen.is_sorted_by(|a, b| a < b), "{sort}");
-    }
+        )*
+    };
 }
 
-#[tokio::test]
-async fn a_misspelt_word_is_found_when_asked_for() {
-    let Deployment { api, _own } = deployment();
-    let service = unique("fuzzy");
-    for message in ["connection timeout", "connection timeuots", "unrelated"] {
-        let body = json!({"service": service, "message": message}).to_string();
-        api.post("/logs", "application/json", body).await;
-    }
-    api.search_until(&[("service_name", &service)], 3).await;
-
-    let query = [("service_name", service.as_str()), ("q", "timeuot")];
-    assert_eq!(api.search(&query).await["total"], 0);
-    let fuzzy = [query[0], query[1], ("fuzzy", "true")];
-    assert_eq!(api.search(&fuzzy).await["total"], 2);
-    let exact_first = [query[0], ("q", "timeout"), ("fuzzy", "true"), ("sort", "relevance")];
-    let page = api.search(&exact_first).await;
-    assert_eq!(page["data"][0]["message"], "connection timeout");
-}
-
-#[tokio::test]
-async fn a_wrong_question_is_told_what_is_wrong() {
-    let Deployment { api, _own } = deployment();
-    for (query, field) in [
-        ("", "q"),
-        ("q=%20", "q"),
-        ("level=info&limit=0", "limit"),
-        ("level=info&limit=1001", "limit"),
-        ("level=info&limit=x", "limit"),
-        ("level=info&sort=up", "sort"),
-        ("from=yesterday", "from"),
-        ("to=99999-01-01T00:00:00Z", "to"),
-        ("level=info&cursor=x", "cursor"),
-        ("service_name=", "service_name"),
-        ("q=a&fuzzy=perhaps", "fuzzy"),
-    ] {
-        let response = api.get(&format!("/logs/search?{query}")).await;
-        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{query}");
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
-        let problem: Value = response.json().await.unwrap();
-        assert_eq!(problem["errors"][0]["field"], field, "{query}: {problem}");
-    }
-}
-
-#[tokio::test]
-async fn the_documentation_is_served_without_the_internet() {
-    let Deployment { api, _own } = deployment();
-    let document: Value = api.get("/openapi.json").await.json().await.unwrap();
-    assert!(document["paths"]["/logs"]["post"].is_object());
-    let page = api.get("/docs/").await;
-    assert!(page.headers()["content-security-policy"].to_str().unwrap().contains("'self'"));
-    let html = page.text().await.unwrap();
-    assert!(html.contains("swagger-ui") && !html.contains("https://"), "{html}");
-}
-
-#[tokio::test]
-async fn ping_is_answered_with_pong() {
-    let Deployment { api, _own } = deployment();
-    let response = api.get("/ping").await;
-    assert!(response.headers()["ratelimit-policy"].to_str().unwrap().contains("q="));
-    assert_eq!(response.json::<Value>().await.unwrap(), json!({"message": "pong"}));
-}
+journey::every_journey!(tests);

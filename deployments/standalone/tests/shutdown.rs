@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use journey::{Api, unique};
 use serde_json::{Value, json};
-use support::{Api, Server, unique};
 
 const SETTINGS: [(&str, &str); 1] = [("RATE_LIMIT_ENABLED", "false")];
 
@@ -49,7 +49,7 @@ async fn write(url: String, kept: bool, service: String, stopping: Arc<AtomicBoo
 async fn no_accepted_request_is_broken_and_no_acknowledged_entry_lost() {
     let data_dir = tempfile::tempdir().unwrap();
     let service = unique("shutdown");
-    let server = Server::start(data_dir.path(), &SETTINGS);
+    let server = support::start(data_dir.path(), &SETTINGS);
     let stopping = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..16)
         .map(|n| (server.url.clone(), n % 2 == 0, service.clone(), stopping.clone()))
@@ -70,7 +70,7 @@ async fn no_accepted_request_is_broken_and_no_acknowledged_entry_lost() {
         acknowledged.extend(seen.acknowledged);
     }
     assert!(acknowledged.len() > 100, "there was no load: {}", acknowledged.len());
-    let server = Server::start(data_dir.path(), &SETTINGS);
+    let server = support::start(data_dir.path(), &SETTINGS);
     let api = Api::new(&server.url);
     let stored = api.entries(acknowledged.clone()).await;
     for id in acknowledged {

@@ -22,8 +22,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use entries::{BATCH, Numbers, batch, entry};
+use journey::Server;
 use load::{Connection, Request, drive, get, post_batch, post_entry};
-use support::Server;
 
 const CONNECTIONS: usize = 8;
 const BURST: usize = 600_000;
@@ -44,7 +44,7 @@ async fn main() {
 }
 
 fn start(data_dir: &Path) -> (Server, String) {
-    let server = Server::start(data_dir, &NO_LIMITER);
+    let server = support::start(data_dir, &NO_LIMITER);
     let address = server.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     (server, address)
 }
@@ -60,16 +60,8 @@ async fn fresh_start(data_dir: &Path) {
     let (server, address) = start(&data_dir.join("fresh"));
     let (status, _) = Connection::open(&address).await.send(&get("/ping")).await;
     let took = started.elapsed().as_millis();
-    let memory = resident_mib(&server);
+    let memory = server.memory_mib();
     println!("fresh start: /ping answered {status} after {took} ms, {memory} MiB resident");
-}
-
-fn resident_mib(server: &Server) -> u64 {
-    let path = format!("/proc/{}/status", server.child.id());
-    let status = std::fs::read_to_string(path).expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("VmRSS");
-    let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok());
-    kib.expect("a number") / 1024
 }
 
 /// One entry a request: how many requests share a sync shows in the rate.
@@ -91,7 +83,7 @@ async fn single_entries(data_dir: &Path) {
 /// Batches of 1,000 entries, acknowledged; the floor reads the same bodies and keeps nothing.
 async fn burst(data_dir: &Path) {
     let exe = std::env::current_exe().expect("this program");
-    let bare = Server::start_as(Command::new(exe).arg("--floor"));
+    let bare = Server::start(Command::new(exe).arg("--floor"));
     let address = bare.url.trim_start_matches("http://").trim_end_matches('/');
     let floor = drive(address, CONNECTIONS, requests(BURST)).await.per_second(BURST);
     drop(bare);

@@ -1,0 +1,82 @@
+//! The backing services, where `make services` puts them, and how a test takes one away.
+
+use std::io::{Write, stderr};
+use std::process::{Command, Output};
+
+/// Where Kafka is.
+#[must_use]
+pub fn kafka() -> String {
+    address("KAFKA_PORT", 9094)
+}
+
+/// Where MySQL is.
+#[must_use]
+pub fn mysql() -> String {
+    address("MYSQL_PORT", 3306)
+}
+
+/// Where OpenSearch is.
+#[must_use]
+pub fn opensearch() -> String {
+    address("OPENSEARCH_PORT", 9200)
+}
+
+/// Where Redis is.
+#[must_use]
+pub fn redis() -> String {
+    address("REDIS_PORT", 6379)
+}
+
+fn address(variable: &str, default: u16) -> String {
+    let port = std::env::var(variable).map_or(default, |port| port.parse().unwrap());
+    format!("127.0.0.1:{port}")
+}
+
+/// Whether a test that needs the services is left out, which is said then.
+/// `LOGPULSE_TEST_SERVICES=required` (`make test-services`) leaves none out.
+#[must_use]
+pub fn left_out(test: &str) -> bool {
+    let required = std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required");
+    if !required {
+        // Past the test runner's capture.
+        let _ = writeln!(stderr(), "{test}: left out; `make test-services` runs it");
+    }
+    !required
+}
+
+/// A service that is taken away. It comes back when this is dropped.
+pub struct Service(&'static str);
+
+impl Service {
+    /// Stops it, as its operator would.
+    #[must_use]
+    pub fn stop(name: &'static str) -> Self {
+        succeed(&["stop", name]);
+        Self(name)
+    }
+
+    /// Starts it, and waits until it is healthy.
+    pub fn start(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        succeed(&["up", "-d", "--wait", self.0]);
+    }
+}
+
+fn succeed(arguments: &[&str]) {
+    let Output { status, stderr, .. } = compose(arguments);
+    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+}
+
+/// Runs `docker compose` on the deployment.
+#[must_use]
+pub fn compose(arguments: &[&str]) -> Output {
+    let mut docker = Command::new("docker");
+    docker.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    docker.args(["compose", "--env-file", ".env", "-f", "deployments/compose.yaml"]);
+    docker.args(["--profile", "test"]).args(arguments).output().unwrap()
+}

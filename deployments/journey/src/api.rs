@@ -1,0 +1,144 @@
+//! A client of a LogPulse, for tests: it asks, and waits until what must come is there.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Response, StatusCode};
+use serde_json::Value;
+
+/// How long a test waits for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A client of one LogPulse.
+#[derive(Clone)]
+pub struct Api {
+    urls: [String; 4],
+    /// What sends the requests.
+    pub http: Client,
+}
+
+impl Api {
+    /// A client of a deployment with one address.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self::of_functions([url; 4])
+    }
+
+    /// A client of functions that each serve for themselves: ingest, get, search, docs.
+    #[must_use]
+    pub fn of_functions(urls: [&str; 4]) -> Self {
+        let http = Client::builder().timeout(PATIENCE).build().unwrap();
+        Self { urls: urls.map(|url| url.trim_end_matches('/').to_owned()), http }
+    }
+
+    /// Where a path is served.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        let [ingest, get, search, docs] = &self.urls;
+        let name = path.split(['?', '#']).next().unwrap_or(path);
+        let function = match name {
+            "/logs" | "/logs/batch" | "/ping" => ingest,
+            "/logs/search" => search,
+            _ if name.starts_with("/logs/") => get,
+            _ => docs,
+        };
+        format!("{function}{path}")
+    }
+
+    /// Sends a body, and must get an answer.
+    pub async fn post(&self, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
+        self.try_post(path, content_type, body).await.unwrap()
+    }
+
+    /// Sends a body.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn try_post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> reqwest::Result<Response> {
+        let request = self.http.post(self.url(path));
+        request.header("content-type", content_type).body(body.into()).send().await
+    }
+
+    /// Asks, and must get an answer.
+    pub async fn get(&self, path: &str) -> Response {
+        self.http.get(self.url(path)).send().await.unwrap()
+    }
+
+    /// The entry with this id, once it is there.
+    pub async fn entry(&self, id: &str) -> Option<Value> {
+        let request = self.http.get(self.url(&format!("/logs/{id}"))).header("prefer", "wait=10");
+        let response = request.send().await.unwrap();
+        match response.status() {
+            StatusCode::OK => Some(response.json().await.unwrap()),
+            StatusCode::NOT_FOUND => None,
+            status => panic!("{status}: {}", response.text().await.unwrap()),
+        }
+    }
+
+    /// Those of the entries that are there, by id; gets several at a time.
+    pub async fn entries(&self, ids: Vec<String>) -> HashMap<String, Value> {
+        let readers: Vec<_> = ids
+            .chunks(ids.len().div_ceil(8).max(1))
+            .map(|ids| {
+                let (api, ids) = (self.clone(), ids.to_vec());
+                tokio::spawn(async move {
+                    let mut found = Vec::new();
+                    for id in ids {
+                        found.extend(api.entry(&id).await.map(|entry| (id, entry)));
+                    }
+                    found
+                })
+            })
+            .collect();
+        let mut found = HashMap::new();
+        for reader in readers {
+            found.extend(reader.await.unwrap());
+        }
+        found
+    }
+
+    /// Searches, and must get a page.
+    pub async fn search(&self, query: &[(&str, &str)]) -> Value {
+        let request = self.http.get(self.url("/logs/search")).query(query);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{query:?}");
+        response.json().await.unwrap()
+    }
+
+    /// Searches until the total is `total`, and answers the last page that came.
+    pub async fn search_until(&self, query: &[(&str, &str)], total: u64) -> Value {
+        let started = Instant::now();
+        loop {
+            let page = self.search(query).await;
+            if page["total"] == total || started.elapsed() > PATIENCE {
+                assert_eq!(page["total"], total, "{query:?}");
+                return page;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Every entry of a service, page by page.
+    pub async fn every_entry(&self, service: &str) -> Vec<Value> {
+        let mut entries = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut query = vec![("service_name", service), ("sort", "oldest"), ("limit", "1000")];
+            if let Some(cursor) = &cursor {
+                query.push(("cursor", cursor));
+            }
+            let mut page = self.search(&query).await;
+            let Value::Array(data) = page["data"].take() else { panic!("no data") };
+            entries.extend(data);
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return entries,
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A process of LogPulse, for tests: started on a free port, and killed when the test ends.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write, copy, sink};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running LogPulse, or one of its functions. It is killed when the test ends.
+pub struct Server {
+    /// Where it serves.
+    pub url: String,
+    /// The process.
+    pub child: Child,
+}
+
+impl Server {
+    /// Starts a command that in the end runs standalone LogPulse, which prints its address.
+    pub fn start(command: &mut Command) -> Self {
+        let mut child = command.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let address = address_after("http://", &mut lines, &mut sink());
+        // Whatever else it prints must find a reader.
+        thread::spawn(move || copy(&mut lines, &mut sink()));
+        Self { url: format!("http://{address}"), child }
+    }
+
+    /// Starts a function, which logs its address. The log goes to a file.
+    pub fn start_function(command: &mut Command, log: &Path) -> Self {
+        command.env("PORT", "0").env("LOG_FORMAT", "json").stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let mut log = File::create(log).unwrap();
+        let address = address_after(r#""serving","address":""#, &mut lines, &mut log);
+        thread::spawn(move || copy(&mut lines, &mut log));
+        Self { url: format!("http://{address}"), child }
+    }
+
+    /// The number of the process.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// `kill -9`: no chance to finish anything.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and what the process says when it ends.
+    #[must_use]
+    pub fn terminate(mut self) -> ExitStatus {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+
+    /// The memory that the process has now, in MiB.
+    #[must_use]
+    pub fn memory_mib(&self) -> u64 {
+        self.status_mib("VmRSS")
+    }
+
+    /// The most memory that the process ever had, in MiB.
+    #[must_use]
+    pub fn peak_memory_mib(&self) -> u64 {
+        self.status_mib("VmHWM")
+    }
+
+    fn status_mib(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address that follows `mark` in what a process says. It all goes to `log`, too.
+fn address_after(mark: &str, lines: &mut impl BufRead, log: &mut impl Write) -> String {
+    let mut line = String::new();
+    while lines.read_line(&mut line).unwrap() > 0 {
+        log.write_all(line.as_bytes()).unwrap();
+        if let Some((_, rest)) = line.split_once(mark) {
+            let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap();
+            return rest[..end].to_owned();
+        }
+        line.clear();
+    }
+    panic!("it ended before it served");
+}

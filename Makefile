@@ -20,13 +20,13 @@ test-crash: ## kill -9 twenty times under load (release build)
 
 .PHONY: test-full-disk
 test-full-disk: ## fill a small tmpfs and go on when there is room (Linux, needs user namespaces or root)
-	FULL_DISK=required $(CARGO) test -p standalone --test full_disk -- --nocapture
+	FULL_DISK=required $(CARGO) test --workspace --test full_disk -- --nocapture
 
 .PHONY: lint
 lint: ## formatting, clippy, rustdoc, and the rules for dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-features --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --all-features --no-deps
 	$(CARGO) deny --log-level error check bans licenses sources
 
 .PHONY: bench
@@ -47,8 +47,11 @@ services: ## start Kafka, MySQL, Redis and OpenSearch alone, and wait until they
 stop-services: ## stop the services; their data stays
 	$(COMPOSE) down
 
+# All of the workspace, so that nothing is built twice.
+CLUSTER_TESTS := $(basename $(notdir $(wildcard deployments/cluster/tests/*.rs)))
+
 .PHONY: test-services
 test-services: export LOGPULSE_TEST_SERVICES := required
 test-services: services ## contract suites, journey and faults on the real services (Docker; minutes)
-	$(CARGO) test -p shared --all-features --test contract
-	$(CARGO) test -p cluster -- --test-threads 1 --nocapture
+	$(CARGO) test --workspace --test contract
+	$(CARGO) test --workspace $(addprefix --test ,$(CLUSTER_TESTS)) -- --test-threads 1 --nocapture

@@ -14,6 +14,15 @@ pub enum Error {
         /// What its driver said.
         source: Source,
     },
+    /// The service answered with an error that may be about this or about itself: try again, and
+    /// ask whether it takes anything else (503, in the end a dead letter).
+    #[error("the {service} failed: {source}")]
+    Failed {
+        /// The part that failed, e.g. `index`.
+        service: &'static str,
+        /// What its driver said.
+        source: Source,
+    },
     /// The service answered that it will never take this: do not try again (500, dead letter).
     #[error("the {service} rejected the request: {source}")]
     Rejected {
@@ -35,7 +44,9 @@ impl Error {
     #[must_use]
     pub fn service(&self) -> &'static str {
         match self {
-            Self::Unavailable { service, .. } | Self::Rejected { service, .. } => service,
+            Self::Unavailable { service, .. }
+            | Self::Failed { service, .. }
+            | Self::Rejected { service, .. } => service,
         }
     }
 }
@@ -47,6 +58,14 @@ pub struct Refused {
     pub index: usize,
     /// Why, in the sink's words.
     pub reason: String,
+}
+
+impl Refused {
+    /// The same entry, in a slice that has `before` other ones before this one's first.
+    #[must_use]
+    pub fn behind(self, before: usize) -> Self {
+        Self { index: before + self.index, ..self }
+    }
 }
 
 /// Anything that readiness can ask "can you do your work now?".

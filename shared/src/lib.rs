@@ -17,8 +17,9 @@
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module is a trait with
 //!   its contract, an `open(&url)`, and one file an adapter.
 //! * [`http`]: serve a function: listener, health, rate limit, problems, the OpenAPI document.
-//! * [`config`] reads the environment, [`telemetry`] writes logs and metrics, [`process`] is the
-//!   frame of every `main`, [`error`] sorts failures by what the caller should do.
+//! * [`config`] reads the environment, [`telemetry`] writes logs and metrics, [`trace`] names
+//!   what belongs together, [`process`] is the frame of every `main`, [`error`] sorts failures by
+//!   what the caller should do.
 
 mod breaker;
 pub mod cache;
@@ -39,9 +40,11 @@ pub mod store;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod trace;
 
 pub use error::{Error, Ready};
 pub use log_entry::{Arrival, EntryId, Level, LogEntry, NewLogEntry, Timestamp};
+pub use trace::TraceParent;
 
 /// The version of LogPulse.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

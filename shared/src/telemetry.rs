@@ -12,6 +12,9 @@ use crate::config::{ConfigError, LogFormat, TelemetryConfig};
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
+/// The upper bounds of the buckets of every histogram of entries.
+const ENTRIES: [f64; 8] = [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0];
+
 /// How often the samples of histograms are put into their buckets. Until then they take memory.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -41,8 +44,10 @@ pub fn metrics_handle() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
         let seconds = Matcher::Suffix("_seconds".to_owned());
+        let entries = Matcher::Suffix("_entries".to_owned());
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(seconds, &SECONDS)
+            .and_then(|builder| builder.set_buckets_for_metric(entries, &ENTRIES))
             // It fails without a bucket only.
             .unwrap_or_default()
             .build_recorder();

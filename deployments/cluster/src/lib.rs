@@ -81,6 +81,15 @@ impl Cluster {
         (Api::of_functions([ingest, get, search, docs]), servers)
     }
 
+    /// What the processes of a function have logged.
+    #[must_use]
+    pub fn log(&self, function: &str) -> String {
+        let logs = fs::read_dir(&self.logs).unwrap().map(|log| log.unwrap());
+        let of_function =
+            logs.filter(|log| log.file_name().to_string_lossy().starts_with(function));
+        of_function.map(|log| fs::read_to_string(log.path()).unwrap()).collect()
+    }
+
     /// Runs `consumer dead-letters list` or `replay`.
     #[must_use]
     pub fn dead_letters(&self, command: &str) -> String {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 /// How long a test waits for what must come.
@@ -61,18 +61,33 @@ impl Api {
         body: impl Into<Vec<u8>>,
     ) -> reqwest::Result<Response> {
         let request = self.http.post(self.url(path));
-        request.header("content-type", content_type).body(body.into()).send().await
+        self.send(request.header("content-type", content_type).body(body.into())).await
     }
 
     /// Asks, and must get an answer.
     pub async fn get(&self, path: &str) -> Response {
-        self.http.get(self.url(path)).send().await.unwrap()
+        self.send(self.http.get(self.url(path))).await.unwrap()
+    }
+
+    /// Sends a request; again after a while if it is one too many.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        loop {
+            let response = request.try_clone().expect("a body in memory").send().await?;
+            if response.status() != StatusCode::TOO_MANY_REQUESTS {
+                return Ok(response);
+            }
+            let seconds = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
     }
 
     /// The entry with this id, once it is there.
     pub async fn entry(&self, id: &str) -> Option<Value> {
         let request = self.http.get(self.url(&format!("/logs/{id}"))).header("prefer", "wait=10");
-        let response = request.send().await.unwrap();
+        let response = self.send(request).await.unwrap();
         match response.status() {
             StatusCode::OK => Some(response.json().await.unwrap()),
             StatusCode::NOT_FOUND => None,
@@ -105,7 +120,7 @@ impl Api {
     /// Searches, and must get a page.
     pub async fn search(&self, query: &[(&str, &str)]) -> Value {
         let request = self.http.get(self.url("/logs/search")).query(query);
-        let response = request.send().await.unwrap();
+        let response = self.send(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK, "{query:?}");
         response.json().await.unwrap()
     }

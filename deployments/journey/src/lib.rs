@@ -92,7 +92,7 @@ pub async fn a_batch_is_taken_as_json_and_as_ndjson_plain_and_compressed(api: &A
         let request = api.http.post(api.url("/logs/batch?ids=true")).body(body);
         let request =
             request.header("content-type", content_type).header("content-encoding", encoding);
-        let response = request.send().await.unwrap();
+        let response = api.send(request).await.unwrap();
 
         assert_eq!(response.status(), StatusCode::CREATED, "{content_type} {encoding}");
         let saved: Value = response.json().await.unwrap();

@@ -2,14 +2,14 @@
 //! `queue.poll --> Batch -- store.insert and index.add --> queue.commit`
 
 pub mod dead_letters;
+mod delivery;
 mod retry;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use shared::Timestamp;
 use shared::config::BatchConfig;
-use shared::error::{Error, Refused};
+use shared::error::Refused;
 use shared::http::Function;
 use shared::index::Index;
 use shared::queue::{self, Batch, DeadLetter, DeadLetters, Queue};
@@ -17,11 +17,16 @@ use shared::store::Store;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
+use delivery::{Delivery, Sink};
 use retry::{backoff, until_answered};
 
 /// The size from which a batch is full, whatever it counts. Two batches are in memory at once.
 const BATCH_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many of a batch's traces its span tells.
+const TOLD_TRACES: usize = 8;
 
 /// The function: the queue that it reads, and the two sinks that it writes.
 pub struct Consumer {
@@ -30,6 +35,12 @@ pub struct Consumer {
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
     batching: BatchConfig,
+}
+
+/// What goes to each sink.
+struct Sinks {
+    store: Delivery,
+    index: Delivery,
 }
 
 impl Consumer {
@@ -66,15 +77,38 @@ impl Consumer {
     /// Moves batches from the queue into both sinks until `shutdown`; finishes what it holds then,
     /// unless a sink is away. Every batch is gathered while the one before it is written.
     pub async fn run(&self, shutdown: &CancellationToken) {
+        let mut sinks = Sinks {
+            store: Delivery::to(Sink::Store(self.store.clone())),
+            index: Delivery::to(Sink::Index(self.index.clone())),
+        };
         let mut batch = self.gather(shutdown).await;
         while !batch.is_empty() {
-            let (written, next) = tokio::join!(self.write(batch, shutdown), self.gather(shutdown));
+            let span = span_of(&batch);
+            let write = self.write(batch, &mut sinks, shutdown).instrument(span);
+            let (written, next) = tokio::join!(write, self.gather(shutdown));
             if written.is_none() {
                 tracing::warn!("stopped while a service is away: the rest stays on the queue");
                 return;
             }
             batch = next;
         }
+    }
+
+    /// Keeps dead letters. `None`: they cannot be kept, and nothing is to be committed.
+    async fn bury(&self, letters: Vec<DeadLetter>, shutdown: &CancellationToken) -> Option<()> {
+        if letters.is_empty() {
+            return Some(());
+        }
+        let bury = || self.dead_letters.bury(&letters);
+        if let Err(error) = until_answered("bury", shutdown, bury).await? {
+            tracing::error!(%error, "dead letters cannot be kept");
+            return None;
+        }
+        for DeadLetter { reason, source, .. } in &letters {
+            tracing::error!(reason, %source, "an entry became a dead letter");
+        }
+        metrics::counter!("consumer_dead_letters_total").increment(letters.len() as u64);
+        Some(())
     }
 
     /// Polls until the batch is full or old enough. Empty only on shutdown.
@@ -111,23 +145,19 @@ impl Consumer {
 
     /// Writes the batch to both sinks at once, buries what neither will ever take, then commits.
     /// `None`: shutdown came while a service was away, and nothing was committed.
-    async fn write(&self, batch: Batch, shutdown: &CancellationToken) -> Option<()> {
+    async fn write(
+        &self,
+        batch: Batch,
+        sinks: &mut Sinks,
+        shutdown: &CancellationToken,
+    ) -> Option<()> {
         let entries = batch.entries();
         let (stored, indexed) = tokio::join!(
-            deliver("insert", shutdown, entries.len(), |part| self.store.insert(&entries[part])),
-            deliver("add", shutdown, entries.len(), |part| self.index.add(&entries[part])),
+            sinks.store.deliver(entries, shutdown),
+            sinks.index.deliver(entries, shutdown),
         );
-        let letters = letters(&batch, &stored?, &indexed?);
-        if !letters.is_empty() {
-            let buried = until_answered("bury", shutdown, || self.dead_letters.bury(&letters));
-            if let Err(error) = buried.await? {
-                tracing::error!(%error, "dead letters cannot be kept");
-                return None;
-            }
-            tracing::error!(count = letters.len(), "entries became dead letters");
-            metrics::counter!("consumer_dead_letters_total").increment(letters.len() as u64);
-        }
-        metrics::counter!("consumer_entries_total").increment(entries.len() as u64);
+        self.bury(letters(&batch, &stored?, &indexed?), shutdown).await?;
+        count(&batch);
         // A commit that fails is made good by the next one; until then the batch may come again,
         // which changes nothing.
         if let Err(error) = self.queue.commit(batch).await {
@@ -137,33 +167,24 @@ impl Consumer {
     }
 }
 
-/// Gives so many entries to a sink, by their range. One that rejects them all is asked again with
-/// halves, down to the entry that it means. `None`: it is away and shutdown has come.
-async fn deliver<F: Future<Output = Result<Vec<Refused>, Error>>>(
-    what: &'static str,
-    shutdown: &CancellationToken,
-    count: usize,
-    sink: impl Fn(Range<usize>) -> F,
-) -> Option<Vec<Refused>> {
-    let mut refused = Vec::new();
-    let whole = Range { start: 0, end: count };
-    let mut parts = Vec::from_iter((count > 0).then_some(whole));
-    while let Some(Range { start, end }) = parts.pop() {
-        match until_answered(what, shutdown, || sink(start..end)).await? {
-            Ok(some) => refused.extend(
-                some.into_iter()
-                    .map(|Refused { index, reason }| Refused { index: start + index, reason }),
-            ),
-            Err(error) if end - start <= 1 => {
-                refused.push(Refused { index: start, reason: error.to_string() });
-            }
-            Err(_) => {
-                let middle = start.midpoint(end);
-                parts.extend([middle..end, start..middle]);
-            }
-        }
+/// The span in which a batch is written: it names the traces that end in it.
+fn span_of(batch: &Batch) -> tracing::Span {
+    let traces: Vec<String> =
+        batch.traces().take(TOLD_TRACES).map(|trace| trace.trace_id()).collect();
+    tracing::info_span!("batch", entries = batch.entries().len(), traces = traces.join(","))
+}
+
+/// Tells that everything in the batch is stored and indexed, or a dead letter.
+#[expect(clippy::cast_precision_loss, reason = "no batch has 2^53 entries")]
+fn count(batch: &Batch) {
+    let entries = batch.entries().len();
+    metrics::counter!("consumer_entries_total").increment(entries as u64);
+    metrics::histogram!("consumer_batch_entries").record(entries as f64);
+    for parent in batch.traces() {
+        let (trace_id, parent_id) = (parent.trace_id(), parent.span_id());
+        let span_id = parent.child().span_id();
+        tracing::debug!(trace_id, span_id, parent_id, "stored and indexed");
     }
-    Some(refused)
 }
 
 fn letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<DeadLetter> {

@@ -98,9 +98,15 @@ impl Get {
 
     async fn find(&self, id: EntryId) -> Result<Option<LogEntry>, Error> {
         match self.cache.get(id).await {
-            Ok(Some(entry)) => return Ok(Some(entry)),
-            Ok(None) => {}
-            Err(error) => tracing::warn!(%error, "reading around the cache"),
+            Ok(Some(entry)) => {
+                looked_up("hit");
+                return Ok(Some(entry));
+            }
+            Ok(None) => looked_up("miss"),
+            Err(error) => {
+                looked_up("failure");
+                tracing::warn!(%error, "reading around the cache");
+            }
         }
         let found = self.store.get(id).await?;
         if let Some(entry) = &found
@@ -110,6 +116,11 @@ impl Get {
         }
         Ok(found)
     }
+}
+
+/// How the cache did, for the person on call.
+fn looked_up(result: &'static str) {
+    metrics::counter!("cache_lookups_total", "result" => result).increment(1);
 }
 
 fn may_be_on_its_way(id: EntryId, now: Timestamp) -> bool {

@@ -15,6 +15,8 @@ use shared::log_entry::{FieldError, Invalid, MAX_POSITION};
 use shared::queue::{Record, RecordPacker};
 use shared::{Arrival, EntryId, NewLogEntry};
 
+use crate::figures;
+
 const NDJSON: &str = "application/x-ndjson";
 
 /// How many refused lines are told.
@@ -149,6 +151,12 @@ impl<'de> Visitor<'de> for Array<'_, '_> {
     }
 }
 
+/// Why a line is not taken: for the figures, and for the client.
+struct Refused {
+    reason: &'static str,
+    detail: String,
+}
+
 /// A batch on its way into records.
 struct Packing<'a> {
     arrival: &'a Arrival,
@@ -173,7 +181,8 @@ impl<'a> Packing<'a> {
         }
         match taken {
             Ok(_) => self.saved.accepted += 1,
-            Err(detail) => {
+            Err(Refused { reason, detail }) => {
+                figures::refused(reason, 1);
                 self.saved.rejected += 1;
                 if self.tells_errors() {
                     self.saved.errors.push(LineError { line: index + 1, detail });
@@ -187,17 +196,20 @@ impl<'a> Packing<'a> {
         self.saved.errors.len() < MAX_ERRORS
     }
 
-    fn parse(&mut self, position: u32, json: &[u8]) -> Result<EntryId, String> {
-        let told = |invalid: Invalid| invalid.detail;
+    fn parse(&mut self, position: u32, json: &[u8]) -> Result<EntryId, Refused> {
+        let told = |Invalid { detail, .. }| Refused { reason: figures::INVALID, detail };
         let entry = if self.tells_errors() {
             NewLogEntry::from_json(json).map_err(told)?
         } else {
             // Nobody will read why: finding out takes longer than anything else.
-            serde_json::from_slice(json).map_err(|_| String::new())?
+            serde_json::from_slice(json).map_err(|_| Invalid::whole("")).map_err(told)?
         };
         let entry = entry.arrive(self.arrival, position).map_err(told)?;
         let pushed = self.records.push(&entry, self.max_entry_bytes);
-        pushed.map_err(|size| entry_too_large(size, self.max_entry_bytes))?;
+        pushed.map_err(|size| Refused {
+            reason: figures::TOO_LARGE,
+            detail: entry_too_large(size, self.max_entry_bytes),
+        })?;
         Ok(entry.id)
     }
 

@@ -2,6 +2,7 @@
 //! `NewLogEntry -- arrive --> LogEntry -- queue.publish --> 201 {id}`
 
 mod batch;
+mod figures;
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -18,8 +19,8 @@ use shared::config::LimitsConfig;
 use shared::http::{
     Accepts, BodyLimits, Function, Json, Problem, Problems, Refusal, Tag, Upload, document_of,
 };
-use shared::queue::Producer;
-use shared::{Arrival, EntryId, NewLogEntry};
+use shared::queue::{Producer, Record};
+use shared::{Arrival, EntryId, NewLogEntry, TraceParent};
 use tokio::sync::Semaphore;
 
 use batch::{BatchSaved, ManyEntries, pack, pack_one};
@@ -86,15 +87,13 @@ impl Ingest {
     async fn save(
         &self,
         arrival: Data<&Arrival>,
+        trace: Data<&TraceParent>,
         body: Upload<OneEntry>,
     ) -> Result<SaveResponse, Refusal<SaveProblems>> {
-        let body = body.read(&self.limits.body).await?;
-        let (arrival, max_bytes) = (**arrival, self.limits.max_entry_bytes);
-        let is_light = body.is_light();
-        let packed = self.work(is_light, move || pack_one(body, &arrival, max_bytes)).await?;
-        self.queue.publish(packed.records).await?;
-        metrics::counter!("ingest_entries_accepted_total").increment(1);
-        Ok(SaveResponse::saved(packed.answer))
+        let saved = self.take(**arrival, **trace, body).await;
+        let id = saved.inspect_err(|problem| figures::refused(figures::reason(problem), 1))?;
+        figures::accepted(1);
+        Ok(SaveResponse::saved(id))
     }
 
     /// Save many log entries
@@ -106,6 +105,7 @@ impl Ingest {
     async fn save_batch(
         &self,
         arrival: Data<&Arrival>,
+        trace: Data<&TraceParent>,
         /// Answer the id of each line that is not blank, null where it was refused.
         #[oai(default)]
         ids: Query<bool>,
@@ -114,15 +114,36 @@ impl Ingest {
         let body = body.read(&self.limits.body).await?;
         let (arrival, max_bytes) = (**arrival, self.limits.max_entry_bytes);
         let packed = self.work(false, move || pack(body, &arrival, max_bytes, *ids)).await?;
-        self.queue.publish(packed.records).await?;
         let saved = packed.answer;
-        metrics::counter!("ingest_entries_accepted_total").increment(saved.accepted as u64);
-        metrics::counter!("ingest_entries_refused_total").increment(saved.rejected as u64);
+        let published = self.publish(packed.records, **trace).await;
+        published
+            .inspect_err(|problem| figures::refused(figures::reason(problem), saved.accepted))?;
+        figures::accepted(saved.accepted);
         Ok(BatchResponse::Saved(Json(saved)))
     }
 }
 
 impl Ingest {
+    async fn take(
+        &self,
+        arrival: Arrival,
+        trace: TraceParent,
+        body: Upload<OneEntry>,
+    ) -> Result<EntryId, Problem> {
+        let body = body.read(&self.limits.body).await?;
+        let max_bytes = self.limits.max_entry_bytes;
+        let is_light = body.is_light();
+        let packed = self.work(is_light, move || pack_one(body, &arrival, max_bytes)).await?;
+        self.publish(packed.records, trace).await?;
+        Ok(packed.answer)
+    }
+
+    /// Puts records on the queue, as parts of the request's trace.
+    async fn publish(&self, records: Vec<Record>, trace: TraceParent) -> Result<(), Problem> {
+        let traced = records.into_iter().map(|record| record.traced(trace)).collect();
+        Ok(self.queue.publish(traced).await?)
+    }
+
     /// Does what takes a processor for a while: here if it is light, else where no other request
     /// waits for it, on as many threads at once as there are processors.
     async fn work<T: Send + 'static>(

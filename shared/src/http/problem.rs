@@ -78,7 +78,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let service = error.service();
         match error {
-            Error::Unavailable { .. } => {
+            Error::Unavailable { .. } | Error::Failed { .. } => {
                 tracing::warn!(service, %error, "answered 503");
                 let detail = format!("the {service} is unavailable: try again");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_SECONDS)

@@ -18,6 +18,7 @@ use super::{
     routes::{Resource, Routes},
 };
 use crate::log_entry::Timestamp;
+use crate::trace::{TRACEPARENT, TraceParent};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -44,7 +45,12 @@ impl<E: Endpoint<Output = Response>> Endpoint for Runtime<E> {
         let route = resource.map_or(NO_ROUTE, |resource| resource.template.clone());
         let arrival = client.arrival(&request, Timestamp::now());
         request.set_data(arrival);
-        let span = info_span!("request", id, method, route = &*route, client = %client.address);
+        let trace = trace_of(&request);
+        request.set_data(trace);
+        let span = info_span!(
+            "request", id, method, route = &*route, client = %client.address,
+            trace_id = trace.trace_id(), span_id = trace.span_id()
+        );
         let answered = async {
             let response = self.answer(request, &client, resource).await;
             let status = response.status().as_u16();
@@ -103,6 +109,12 @@ fn request_id(client: &Client, request: &Request) -> String {
         Some(id) => id.to_owned(),
         None => Uuid::new_v4().simple().to_string(),
     }
+}
+
+/// The request's span: of the client's trace, else of a new one.
+fn trace_of(request: &Request) -> TraceParent {
+    let parent = request.header(TRACEPARENT).and_then(|parent| parent.parse::<TraceParent>().ok());
+    parent.map_or_else(TraceParent::start, TraceParent::child)
 }
 
 /// The method as a label: anybody can make up another one.

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::DeadLetter;
 use crate::log_entry::{LogEntry, Timestamp};
+use crate::trace::TraceParent;
 
 /// Where a record lies on the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +27,20 @@ impl fmt::Display for Source {
 #[derive(Debug, Default)]
 pub struct Batch {
     entries: Vec<LogEntry>,
-    /// For each record that held entries: the number of entries up to its end, and where it lies.
-    records: Vec<(usize, Source)>,
+    records: Vec<Polled>,
     unreadable: Vec<DeadLetter>,
     /// For each partition: the offset of the last record.
     offsets: BTreeMap<i32, i64>,
     bytes: usize,
+}
+
+/// A record that held entries.
+#[derive(Debug)]
+struct Polled {
+    /// The number of entries of the batch up to its end.
+    end: usize,
+    source: Source,
+    trace: Option<TraceParent>,
 }
 
 impl Batch {
@@ -59,21 +68,27 @@ impl Batch {
         self.offsets.is_empty()
     }
 
+    /// The traces of its records, where they have one.
+    pub fn traces(&self) -> impl Iterator<Item = TraceParent> {
+        self.records.iter().filter_map(|record| record.trace)
+    }
+
     /// The dead letter of an entry that a sink refused.
     ///
     /// # Panics
     /// If the batch has no entry `index`.
     #[must_use]
     pub fn dead_letter(&self, index: usize, reason: String, time: Timestamp) -> DeadLetter {
-        let record = self.records.partition_point(|(end, _)| *end <= index);
-        let source = self.records[record].1;
+        let record = self.records.partition_point(|record| record.end <= index);
+        let source = self.records[record].source;
         DeadLetter { line: self.entries[index].to_json(), reason, source, time }
     }
 
     /// Adds what was polled later.
     pub fn append(&mut self, later: Self) {
         let before = self.entries.len();
-        self.records.extend(later.records.into_iter().map(|(end, source)| (before + end, source)));
+        let records = later.records.into_iter();
+        self.records.extend(records.map(|record| Polled { end: before + record.end, ..record }));
         self.entries.extend(later.entries);
         self.unreadable.extend(later.unreadable);
         self.offsets.extend(later.offsets);
@@ -81,7 +96,13 @@ impl Batch {
     }
 
     /// Adds a record as it lies on the queue. `time` is when its bad lines were given up.
-    pub(super) fn push_record(&mut self, source: Source, record: &[u8], time: Timestamp) {
+    pub(super) fn push_record(
+        &mut self,
+        source: Source,
+        record: &[u8],
+        trace: Option<TraceParent>,
+        time: Timestamp,
+    ) {
         for line in record.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match LogEntry::from_json(line) {
                 Ok(entry) => self.entries.push(entry),
@@ -93,7 +114,7 @@ impl Batch {
                 }),
             }
         }
-        self.records.push((self.entries.len(), source));
+        self.records.push(Polled { end: self.entries.len(), source, trace });
         self.offsets.insert(source.partition, source.offset);
         self.bytes += record.len();
     }
@@ -118,7 +139,7 @@ mod tests {
 
     fn batch(partition: i32, offset: i64, record: &str) -> Batch {
         let mut batch = Batch::default();
-        batch.push_record(Source { partition, offset }, record.as_bytes(), Timestamp::now());
+        batch.push_record(Source { partition, offset }, record.as_bytes(), None, Timestamp::now());
         batch
     }
 

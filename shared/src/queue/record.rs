@@ -4,32 +4,49 @@
 use bytes::Bytes;
 
 use crate::log_entry::LogEntry;
+use crate::trace::TraceParent;
 
 /// The size from which a record takes no further entry. With the largest entry (1 MiB) on top, a
 /// record stays below the 2 MiB that producer and topic take.
 const FULL_BYTES: usize = 512 * 1024;
 
-/// One or many log entries as NDJSON, without a line break at the end.
+/// One or many log entries as NDJSON, without a line break at the end, and the trace of the request
+/// that brought them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record(Bytes);
+pub struct Record {
+    bytes: Bytes,
+    trace: Option<TraceParent>,
+}
 
 impl Record {
     /// A record as it lies on the queue, whatever it holds.
     #[must_use]
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self(bytes)
+        Self { bytes, trace: None }
     }
 
     /// The record of a single entry.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Self {
-        Self(entry.to_json().into())
+        Self::from_bytes(entry.to_json().into())
     }
 
     /// The record as it lies on the queue.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+
+    /// The same record, as a part of a trace.
+    #[must_use]
+    pub fn traced(self, trace: TraceParent) -> Self {
+        Self { trace: Some(trace), ..self }
+    }
+
+    /// The trace that it is a part of.
+    #[must_use]
+    pub fn trace(&self) -> Option<TraceParent> {
+        self.trace
     }
 }
 
@@ -73,7 +90,7 @@ impl RecordPacker {
     fn close(&mut self) {
         if !self.open.is_empty() {
             let bytes = std::mem::take(&mut self.open);
-            self.full.push(Record(bytes.into()));
+            self.full.push(Record::from_bytes(bytes.into()));
         }
     }
 }
@@ -107,7 +124,7 @@ mod tests {
         for _ in 0..5 {
             packer.push(&large, 1024 * 1024).unwrap();
         }
-        let sizes: Vec<usize> = packer.finish().iter().map(|record| record.0.len()).collect();
+        let sizes: Vec<usize> = packer.finish().iter().map(|record| record.bytes.len()).collect();
         assert_eq!(sizes.len(), 3);
         assert!(sizes.iter().all(|size| *size < 2 * 1024 * 1024), "{sizes:?}");
     }

@@ -89,7 +89,7 @@ impl SqliteQueue {
             return Ok(batch);
         };
         let records = sqlx::query(
-            "SELECT offset, value FROM records WHERE offset > ? AND offset <= ? ORDER BY offset",
+            "SELECT offset, value, traceparent FROM records WHERE offset > ? AND offset <= ? ORDER BY offset",
         )
         .bind(offset)
         .bind(last)
@@ -98,7 +98,9 @@ impl SqliteQueue {
         let now = Timestamp::now();
         for record in records {
             let source = Source { partition: PARTITION, offset: record.try_get(0)? };
-            batch.push_record(source, record.try_get(1)?, now);
+            let trace: Option<&str> = record.try_get(2)?;
+            let trace = trace.and_then(|trace| trace.parse().ok());
+            batch.push_record(source, record.try_get(1)?, trace, now);
         }
         Ok(batch)
     }

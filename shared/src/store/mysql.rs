@@ -113,7 +113,7 @@ impl Store for MySqlStore {
         within(INSERT_TIMEOUT, async {
             let mut lent = self.connection().await?;
             let inserted = insert_all(&mut lent.connection, entries).await;
-            let refused = inserted.map_err(rows::sorted)?;
+            let refused = inserted.map_err(sorted)?;
             lent.done = true;
             Ok(refused)
         })
@@ -155,14 +155,38 @@ async fn insert_all(
 /// its character set, or a trigger or constraint refuses it.
 /// Source: <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
 fn is_about_a_row(error: &sqlx::Error) -> bool {
-    let error = error.as_database_error();
-    let error = error.and_then(|error| error.try_downcast_ref::<MySqlDatabaseError>());
-    error.is_some_and(|error| {
-        matches!(
-            error.number(),
-            1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1644 | 3140 | 3819 | 3988
-        )
-    })
+    matches!(
+        number(error),
+        Some(1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1644 | 3140 | 3819 | 3988)
+    )
+}
+
+/// Whether MySQL itself cannot insert now: it stops, is out of memory, room, connections or locks,
+/// knows no such user, table, column or partition, may not be written, or was interrupted.
+fn is_about_the_server(number: u16) -> bool {
+    let is_full = [1021, 1030, 1037, 1038, 1041, 1114, 1180].contains(&number);
+    let is_out_of_reach = [1040, 1053, 1129, 1130, 1158, 1159, 1160, 1161, 1203, 1226, 4031];
+    let is_missing = [1044, 1045, 1049, 1054, 1142, 1143, 1146, 1526];
+    let is_locked = [1205, 1206, 1213, 1290, 1317, 1792, 1836, 1927, 3024, 3572, 3989];
+    is_full
+        || is_out_of_reach.contains(&number)
+        || is_missing.contains(&number)
+        || is_locked.contains(&number)
+}
+
+fn number(error: &sqlx::Error) -> Option<u16> {
+    let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
+    Some(error.number())
+}
+
+/// Sorts an error of an insert that is not surely about a row.
+fn sorted(error: sqlx::Error) -> Error {
+    match number(&error) {
+        Some(number) if !is_about_the_server(number) => {
+            Error::Failed { service: "store", source: error.into() }
+        }
+        _ => rows::sorted(error),
+    }
 }
 
 /// A connection that goes back to the pool when its work is done. Otherwise it is closed: an answer

@@ -28,7 +28,7 @@ pub(crate) struct FreshTopic {
 
 impl FreshTopic {
     pub(crate) fn new() -> Self {
-        let brokers = services::address("LOGPULSE_TEST_KAFKA", "127.0.0.1:9094");
+        let brokers = services::address("KAFKA_PORT", 9094);
         Self { brokers, name: services::fresh_name() }
     }
 

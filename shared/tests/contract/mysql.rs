@@ -37,7 +37,7 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn create() -> Self {
-        let server = address("LOGPULSE_TEST_MYSQL", "mysql://root:logpulse@127.0.0.1:3306");
+        let server = format!("mysql://root:logpulse@{}", address("MYSQL_PORT", 3306));
         let server: Url = server.parse().unwrap();
         let name = fresh_name();
         let url = server.join(&format!("/{name}")).unwrap();

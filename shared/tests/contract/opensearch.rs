@@ -59,7 +59,7 @@ impl Drop for Prefix {
 }
 
 fn service() -> Url {
-    address("LOGPULSE_TEST_INDEX_URL", "http://127.0.0.1:9200").parse().unwrap()
+    format!("http://{}", address("OPENSEARCH_PORT", 9200)).parse().unwrap()
 }
 
 /// Waits until `count` entries are found.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use shared::queue::{self, Batch, DeadLetter, Queue, Record, RecordPacker, Source};
-use shared::{EntryId, LogEntry, Timestamp};
+use shared::{EntryId, LogEntry, Timestamp, TraceParent};
 use tempfile::TempDir;
 use tokio::time::timeout;
 use url::Url;
@@ -22,6 +22,7 @@ contract! {
         what_was_committed_is_not_polled_again,
         only_what_was_polled_is_committed,
         a_record_of_many_entries_is_polled,
+        a_record_keeps_its_trace,
         a_line_that_is_no_entry_is_unreadable_and_blocks_nothing,
         a_poll_waits_for_entries,
         a_cancelled_poll_loses_nothing,
@@ -146,6 +147,15 @@ async fn a_record_of_many_entries_is_polled(fresh: Fresh) {
     queue.producer.publish(packer.finish()).await.unwrap();
     let batch = poll(&queue, entries.len()).await;
     assert_eq!(ids(batch.entries()), ids(&entries));
+}
+
+async fn a_record_keeps_its_trace(fresh: Fresh) {
+    let queue = fresh.open().await;
+    let trace = TraceParent::start();
+    let records = [Record::of(&entry("a")), Record::of(&entry("b")).traced(trace)];
+    queue.producer.publish(records.into()).await.unwrap();
+    let polled = poll(&queue, 2).await;
+    assert_eq!(polled.traces().collect::<Vec<_>>(), [trace]);
 }
 
 async fn a_line_that_is_no_entry_is_unreadable_and_blocks_nothing(fresh: Fresh) {

@@ -27,7 +27,7 @@ contract! {
 
 /// The Redis of the tests, with keys that no other test has.
 pub(crate) fn server() -> Url {
-    let mut url: Url = address("LOGPULSE_TEST_REDIS", "redis://127.0.0.1:6379").parse().unwrap();
+    let mut url: Url = format!("redis://{}", address("REDIS_PORT", 6379)).parse().unwrap();
     url.query_pairs_mut().append_pair("prefix", &fresh_name());
     url
 }

@@ -19,9 +19,10 @@ pub(crate) fn say_left_out(suite: &str, count: usize) {
     }
 }
 
-/// The address of a service: what the variable says, else where `make services` puts it.
-pub(crate) fn address(variable: &str, default: &str) -> String {
-    std::env::var(variable).unwrap_or_else(|_| default.to_owned())
+/// Where `make services` puts a service, which reads the same variable.
+pub(crate) fn address(port: &str, default: u16) -> String {
+    let port = std::env::var(port).map_or(default, |port| port.parse().unwrap());
+    format!("127.0.0.1:{port}")
 }
 
 /// A name that no other test has: of a topic, a database, an index, a prefix.

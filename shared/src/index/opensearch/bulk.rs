@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::days::{Day, Days};
 use super::document;
-use crate::error::{Refused, Source};
+use super::{failed, unavailable};
+use crate::error::{Refused, Result};
 use crate::log_entry::LogEntry;
 
 /// A request ends with the entry that reaches this. An entry and its copy have 2 MiB and a bit, so
@@ -69,13 +70,16 @@ struct Cause {
 /// The entries that OpenSearch will never take, by the answer to a request of `count` entries.
 ///
 /// # Errors
-/// When it did not take others, or does not speak of every entry.
-pub(super) fn refused(answer: &[u8], count: usize) -> Result<Vec<Refused>, Source> {
-    let Answer { items } = serde_json::from_slice(answer)?;
+/// [`Error::Unavailable`] when the cluster could not take others, or does not speak of every entry.
+/// [`Error::Failed`] when it did not take others for a reason that we do not know.
+pub(super) fn refused(answer: &[u8], count: usize) -> Result<Vec<Refused>> {
+    let Answer { items } = serde_json::from_slice(answer).map_err(unavailable)?;
     if items.len() != count {
-        return Err(format!("OpenSearch answered {} of {count} entries", items.len()).into());
+        let told = items.len();
+        return Err(unavailable(format!("OpenSearch answered {told} of {count} entries")));
     }
     let mut refused = Vec::new();
+    let mut unclear = None;
     for (index, Item { create }) in items.into_iter().enumerate() {
         match create {
             // A conflict: the entry is there already.
@@ -84,12 +88,28 @@ pub(super) fn refused(answer: &[u8], count: usize) -> Result<Vec<Refused>, Sourc
                 refused.push(Refused { index, reason: cause.reason() });
             }
             Outcome { status, error } => {
+                let is_away = is_away(status, error.as_ref());
                 let reason = error.map(|cause| cause.reason()).unwrap_or_default();
-                return Err(format!("OpenSearch answered {status} to an entry: {reason}").into());
+                let reason = format!("OpenSearch answered {status} to an entry: {reason}");
+                if is_away {
+                    return Err(unavailable(reason));
+                }
+                unclear = Some(reason);
             }
         }
     }
-    Ok(refused)
+    unclear.map_or(Ok(refused), |reason| Err(failed(reason)))
+}
+
+/// Whether the index or the cluster is what keeps the entry out: blocked, missing, closed, full,
+/// overloaded, broken.
+fn is_away(status: u16, cause: Option<&Cause>) -> bool {
+    let kind = cause.map_or("", |cause| cause.r#type.as_str());
+    matches!(status, 401 | 403 | 404 | 408 | 429 | 502 | 503 | 504)
+        || matches!(kind, "index_closed_exception" | "validation_exception")
+        || ["shard", "engine", "already_closed", "translog", "io_exception"]
+            .iter()
+            .any(|part| kind.contains(part))
 }
 
 impl Cause {
@@ -121,8 +141,9 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
-    fn answer(items: &str) -> Result<Vec<Refused>, Source> {
+    fn answer(items: &str) -> Result<Vec<Refused>> {
         let count = items.matches("status").count();
         refused(format!(r#"{{"items":[{items}]}}"#).as_bytes(), count)
     }
@@ -157,21 +178,34 @@ mod tests {
     }
 
     #[test]
-    fn any_other_failure_of_an_entry_is_one_of_the_whole_request() {
+    fn an_index_or_a_cluster_that_is_away_fails_the_whole_request() {
         for (status, kind) in [
             (400, "index_closed_exception"),
             (400, "validation_exception"),
-            (400, "illegal_argument_exception"),
             (403, "cluster_block_exception"),
             (404, "index_not_found_exception"),
             (429, "rejected_execution_exception"),
+            (500, "refresh_failed_engine_exception"),
             (503, "unavailable_shards_exception"),
         ] {
             let failed = item(status, &format!(r#"{{"type":"{kind}","reason":"why"}}"#));
             let error = answer(&format!("{},{failed}", item(400, MAPPING))).unwrap_err();
+            assert!(matches!(error, Error::Unavailable { .. }), "{error}");
             assert!(error.to_string().contains(kind), "{error}");
         }
-        assert!(answer(r#"{"create":{"status":500}}"#).is_err());
+    }
+
+    #[test]
+    fn what_may_be_about_the_entry_or_the_cluster_is_left_open() {
+        for (status, kind) in [(400, "illegal_argument_exception"), (500, "script_exception")] {
+            let failed = item(status, &format!(r#"{{"type":"{kind}","reason":"why"}}"#));
+            let error = answer(&format!("{failed},{CREATED_ITEM}")).unwrap_err();
+            assert!(matches!(error, Error::Failed { .. }), "{error}");
+            assert!(error.to_string().contains(kind), "{error}");
+            let blocked = item(403, r#"{"type":"cluster_block_exception","reason":"why"}"#);
+            let error = answer(&format!("{failed},{blocked}")).unwrap_err();
+            assert!(matches!(error, Error::Unavailable { .. }), "{error}");
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl OpenSearchIndex {
             .request_timeout(ADD_TIMEOUT)
             .body(vec![body]);
         let answer = answer(bulk.send().await).await.map_err(unavailable)?;
-        Ok((count, bulk::refused(&answer, count).map_err(unavailable)?))
+        Ok((count, bulk::refused(&answer, count)?))
     }
 
     async fn add_all(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
@@ -89,9 +89,7 @@ impl OpenSearchIndex {
         let mut added = 0;
         while added < entries.len() {
             let (count, refused_now) = self.add_first(&entries[added..]).await?;
-            for Refused { index, reason } in refused_now {
-                refused.push(Refused { index: added + index, reason });
-            }
+            refused.extend(refused_now.into_iter().map(|one| one.behind(added)));
             added += count;
         }
         Ok(refused)
@@ -199,6 +197,11 @@ fn sorted(failure: Failure) -> Error {
         Some(StatusCode::BAD_REQUEST) => rejected(failure),
         _ => unavailable(failure),
     }
+}
+
+/// It may be about an entry, or about the cluster.
+fn failed(source: impl Into<Source>) -> Error {
+    Error::Failed { service: SERVICE, source: source.into() }
 }
 
 fn rejected(source: impl Into<Source>) -> Error {

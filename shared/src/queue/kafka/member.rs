@@ -11,7 +11,7 @@ use rdkafka::ClientContext;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 
@@ -20,6 +20,7 @@ use super::settings::{MAX_RECORD_BYTES, Settings};
 use super::topics::Topics;
 use crate::log_entry::Timestamp;
 use crate::queue::{Batch, Source};
+use crate::trace::{TRACEPARENT, TraceParent};
 
 /// A batch has about this much, and at least one record.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -133,7 +134,7 @@ impl Member {
 
     fn add(&self, record: &BorrowedMessage<'_>, polled: &mut Batch, now: Timestamp) {
         let source = Source { partition: record.partition(), offset: record.offset() };
-        polled.push_record(source, record.payload().unwrap_or_default(), now);
+        polled.push_record(source, record.payload().unwrap_or_default(), trace_of(record), now);
         self.client.context().polled(source, record.timestamp().to_millis());
     }
 
@@ -172,6 +173,12 @@ impl Member {
         }
         Ok(())
     }
+}
+
+fn trace_of(record: &BorrowedMessage<'_>) -> Option<TraceParent> {
+    let mut headers = record.headers()?.iter();
+    let header = headers.find(|header| header.key == TRACEPARENT)?;
+    str::from_utf8(header.value?).ok()?.parse().ok()
 }
 
 fn lag(partition: i32, records: i64) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use tokio::sync::OnceCell;
@@ -15,6 +16,7 @@ use super::topics::Topics;
 use super::{ANSWER, Log, failed, unavailable};
 use crate::error::{Ready, Result};
 use crate::queue::{Producer, Record};
+use crate::trace::TRACEPARENT;
 
 /// How much of what is to be written is held in memory, in KiB. Beyond it, the queue is full.
 const GATHER_KBYTES: &str = "65536";
@@ -38,8 +40,7 @@ impl KafkaProducer {
     async fn publish_all(&self, records: &[Record]) -> Result<()> {
         self.topics.ensure().await?;
         let topic = &self.settings.topic;
-        let messages =
-            records.iter().map(|record| FutureRecord::to(topic).payload(record.as_bytes()));
+        let messages = records.iter().map(|record| message(topic, record));
         self.sender.deliver(messages).await
     }
 }
@@ -113,6 +114,13 @@ impl Sender {
         let make = async || self.config.create_with_context(Log).map_err(failed);
         self.client.get_or_try_init(make).await
     }
+}
+
+fn message<'a>(topic: &'a str, record: &'a Record) -> FutureRecord<'a, (), [u8]> {
+    let message = FutureRecord::to(topic).payload(record.as_bytes());
+    let Some(trace) = record.trace() else { return message };
+    let trace = trace.to_string();
+    message.headers(OwnedHeaders::new().insert(Header { key: TRACEPARENT, value: Some(&trace) }))
 }
 
 async fn delivered(window: Vec<DeliveryFuture>) -> Result<()> {

@@ -232,9 +232,10 @@ impl Group {
 
 async fn insert_records(connection: &mut SqliteConnection, records: &[Record]) -> sqlx::Result<()> {
     for rows in records.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO records (value) ");
+        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO records (value, traceparent) ");
         insert.push_values(rows, |mut row, record| {
             row.push_bind(record.as_bytes());
+            row.push_bind(record.trace().map(|trace| trace.to_string()));
         });
         insert.build().persistent(false).execute(&mut *connection).await?;
     }

@@ -1,0 +1,96 @@
+//! What a person on call sees of functions that are processes of their own: figures and traces.
+#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
+
+use std::time::{Duration, Instant};
+
+use cluster::{Cluster, left_out};
+use journey::{Api, PATIENCE, unique};
+use serde_json::{Value, json};
+
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// What each function counts.
+const FIGURES: [(usize, &[&str]); 5] = [
+    (
+        0,
+        &[
+            "ingest_entries_accepted_total 1",
+            "ingest_entries_refused_total{reason=\"invalid\"} 1",
+            "rate_limit_decisions_total{decision=\"allowed\"}",
+            "http_requests_total{method=\"POST\",route=\"/logs\",status=\"201\"} 1",
+        ],
+    ),
+    (1, &["cache_lookups_total{result=\"hit\"}", "cache_lookups_total{result=\"miss\"}"]),
+    (2, &["http_request_duration_seconds_bucket{method=\"GET\",route=\"/logs/search\""]),
+    (3, &["build_info"]),
+    (
+        4,
+        &[
+            "consumer_entries_total 1",
+            "consumer_batch_entries_bucket",
+            "consumer_delivery_seconds_count{sink=\"store\"} 1",
+            "consumer_delivery_seconds_count{sink=\"index\"} 1",
+            "queue_lag{partition=\"0\"} 0",
+            "queue_lag{partition=\"1\"} 0",
+            "queue_lag{partition=\"2\"} 0",
+            "queue_oldest_age_seconds 0",
+        ],
+    ),
+];
+
+/// Saves an entry as a part of a trace; answers its id.
+async fn save(api: &Api, service: &str) -> String {
+    let body = json!({"service": service, "message": "traced"}).to_string();
+    let request = api.http.post(api.url("/logs")).header("content-type", "application/json");
+    let request = request.header("traceparent", format!("00-{TRACE_ID}-00f067aa0ba902b7-01"));
+    let saved: Value = request.body(body).send().await.unwrap().json().await.unwrap();
+    saved["id"].as_str().unwrap().to_owned()
+}
+
+/// Waits until `there` is in what `tell` answers.
+async fn wait_for(there: &str, tell: impl AsyncFn() -> String) {
+    let started = Instant::now();
+    loop {
+        let told = tell().await;
+        if told.contains(there) {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{there} in\n{told}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_and_traces_follow_an_entry_through_every_function() {
+    if left_out(module_path!()) {
+        return;
+    }
+    let cluster = Cluster::fresh().await;
+    let cluster =
+        cluster.with("RATE_LIMIT_ENABLED", "true").with("RUST_LOG", "info,consumer=debug");
+    let (api, servers) = cluster.start_all();
+    let service = unique("telemetry");
+
+    let id = save(&api, &service).await;
+    let refused = api.post("/logs", "application/json", "{}").await;
+    api.search_until(&[("service_name", &service)], 1).await;
+    api.entry(&id).await.unwrap();
+    api.entry(&id).await.unwrap();
+
+    assert_eq!(refused.status(), 400);
+    for (function, figures) in FIGURES {
+        let url = format!("{}/metrics", servers[function].url);
+        for figure in figures {
+            let metrics = async || api.http.get(&url).send().await.unwrap().text().await.unwrap();
+            wait_for(figure, metrics).await;
+        }
+    }
+    wait_for(TRACE_ID, async || cluster.log("consumer")).await;
+    let log = cluster.log("consumer");
+    let line = log.lines().find(|line| line.contains("stored and indexed")).unwrap();
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["trace_id"], TRACE_ID, "{line}");
+    assert_eq!(line["span"]["traces"], TRACE_ID, "{line}");
+    drop(servers);
+    cluster.remove().await;
+}

@@ -8,7 +8,9 @@
 )]
 
 mod binaries;
+mod patience;
 mod services;
+mod topic;
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,7 +21,9 @@ use journey::{Api, Server};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 use uuid::Uuid;
 
-pub use services::{Service, compose, kafka, left_out, mysql, opensearch, redis};
+pub use patience::{RECOVERY, goes_on, until};
+pub use services::{ReadOnlyMySql, Service, compose, kafka, left_out, mysql, opensearch, redis};
+pub use topic::Partition;
 
 /// Names on the services that no other test has, and what its functions are told.
 pub struct Cluster {
@@ -68,8 +72,18 @@ impl Cluster {
     /// Starts a function, and answers when it serves. Its log is a file.
     #[must_use]
     pub fn start(&self, function: &str) -> Server {
-        let log = self.logs.join(format!("{function}-{}.log", Uuid::now_v7().simple()));
-        Server::start_function(&mut self.command(function), &log)
+        Server::start_function(&mut self.command(function), &self.log(function))
+    }
+
+    /// Starts a function that is told nothing but these settings.
+    #[must_use]
+    pub fn start_with_only(&self, function: &str, settings: &[&str]) -> Server {
+        let settings = settings.iter().map(|name| (name, self.setting(name)));
+        Server::start_function(function_alone(function).envs(settings), &self.log(function))
+    }
+
+    fn log(&self, function: &str) -> PathBuf {
+        self.logs.join(format!("{function}-{}.log", Uuid::now_v7().simple()))
     }
 
     /// Starts one of each function; they stop with the second part of the answer.
@@ -100,8 +114,8 @@ impl Cluster {
     }
 
     fn command(&self, function: &str) -> Command {
-        let mut command = Command::new(binaries::path(function));
-        command.env_clear().envs(&self.settings);
+        let mut command = function_alone(function);
+        command.envs(&self.settings);
         command
     }
 
@@ -116,6 +130,14 @@ impl Cluster {
         let _ = compose(&[&["exec", "-T", "kafka", script], &delete[..], &[&topics]].concat());
         let _ = fs::remove_dir_all(&self.logs);
     }
+}
+
+/// A function that is told nothing yet.
+#[must_use]
+pub fn function_alone(function: &str) -> Command {
+    let mut command = Command::new(binaries::path(function));
+    command.env_clear();
+    command
 }
 
 /// Runs SQL as MySQL's root.

@@ -45,17 +45,28 @@ pub fn left_out(test: &str) -> bool {
 }
 
 /// A service that is taken away. It comes back when this is dropped.
-pub struct Service(&'static str);
+pub struct Service {
+    name: &'static str,
+    /// What brings it back.
+    back: &'static [&'static str],
+}
 
 impl Service {
-    /// Stops it, as its operator would.
+    /// Stops it, as its operator would: who connects is told at once.
     #[must_use]
     pub fn stop(name: &'static str) -> Self {
         succeed(&["stop", name]);
-        Self(name)
+        Self { name, back: &["up", "-d", "--wait"] }
     }
 
-    /// Starts it, and waits until it is healthy.
+    /// Makes it hang: connections stay and new ones are taken, but nobody answers.
+    #[must_use]
+    pub fn pause(name: &'static str) -> Self {
+        succeed(&["pause", name]);
+        Self { name, back: &["unpause"] }
+    }
+
+    /// Brings it back, and waits until it is healthy.
     pub fn start(self) {
         drop(self);
     }
@@ -63,8 +74,34 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        succeed(&["up", "-d", "--wait", self.0]);
+        succeed(&[self.back, &[self.name]].concat());
     }
+}
+
+/// MySQL as its operator blocks it for writing. It can be written again when this is dropped.
+pub struct ReadOnlyMySql(());
+
+impl ReadOnlyMySql {
+    /// Blocks it for everybody, root too.
+    #[must_use]
+    pub fn block() -> Self {
+        let blocked = Self(());
+        in_mysql("SET GLOBAL super_read_only = 1");
+        blocked
+    }
+}
+
+impl Drop for ReadOnlyMySql {
+    fn drop(&mut self) {
+        // It takes `super_read_only` with it.
+        in_mysql("SET GLOBAL read_only = 0");
+    }
+}
+
+/// Runs SQL in MySQL's container, where nothing must be awaited.
+fn in_mysql(sql: &str) {
+    let client = r#"exec mysql -uroot -p"$MYSQL_ROOT_PASSWORD" -e "$0""#;
+    succeed(&["exec", "-T", "mysql", "sh", "-c", client, sql]);
 }
 
 fn succeed(arguments: &[&str]) {

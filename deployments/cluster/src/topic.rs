@@ -1,0 +1,85 @@
+//! What lies on a cluster's topics, in the words of Kafka's own tools.
+
+use crate::{Cluster, compose};
+
+/// A partition of the records, and how far the group is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partition {
+    /// Its number.
+    pub number: i32,
+    /// The offset behind the last record that is done. 0: none is.
+    pub committed: i64,
+    /// The offset behind the last record.
+    pub end: i64,
+    /// The member of the group that reads it. `-`: nobody.
+    pub member: String,
+}
+
+impl Cluster {
+    /// The partitions of the records that the group knows, by their number.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<Partition> {
+        let described = tool("kafka-consumer-groups.sh", &["--describe", "--group", self.name()]);
+        let mut partitions: Vec<Partition> =
+            described.lines().filter_map(|line| partition(line, self.name())).collect();
+        partitions.sort_by_key(|partition| partition.number);
+        partitions
+    }
+
+    /// The topics with their numbers of partitions.
+    #[must_use]
+    pub fn topics(&self) -> Vec<(String, u32)> {
+        let topics = format!("{}.*", self.name());
+        let described = tool("kafka-topics.sh", &["--describe", "--topic", &topics]);
+        let after = |line: &str, mark: &str| {
+            let (_, rest) = line.split_once(mark)?;
+            rest.split_whitespace().next().map(str::to_owned)
+        };
+        let mut topics: Vec<(String, u32)> = described
+            .lines()
+            .filter_map(|line| {
+                let partitions = after(line, "PartitionCount:")?;
+                Some((after(line, "Topic:")?, partitions.parse().unwrap()))
+            })
+            .collect();
+        topics.sort();
+        topics
+    }
+
+    /// The first records as they lie on the topic, each with its source.
+    #[must_use]
+    pub fn records(&self, count: usize) -> Vec<(String, String)> {
+        let count = count.to_string();
+        let printed = ["print.partition=true", "print.offset=true"];
+        let mut arguments = vec!["--topic", self.name(), "--from-beginning"];
+        arguments.extend(["--timeout-ms", "10000", "--max-messages", &count]);
+        arguments.extend(printed.iter().flat_map(|print| ["--formatter-property", print]));
+        let text = tool("kafka-console-consumer.sh", &arguments);
+        // A record has lines: the next one begins at the next mark.
+        let records = text.split("Partition:").skip(1).map(|record| {
+            let (partition, rest) = record.split_once("\tOffset:").unwrap();
+            let (offset, value) = rest.split_once('\t').unwrap();
+            (format!("{partition}/{offset}"), value.trim_end_matches('\n').to_owned())
+        });
+        records.collect()
+    }
+}
+
+/// Reads `GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID …`.
+fn partition(line: &str, topic: &str) -> Option<Partition> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, of, number, committed, end, _, member, ..] = words[..] else { return None };
+    (of == topic).then(|| Partition {
+        number: number.parse().unwrap(),
+        committed: committed.parse().unwrap_or_default(),
+        end: end.parse().unwrap(),
+        member: member.to_owned(),
+    })
+}
+
+fn tool(name: &str, arguments: &[&str]) -> String {
+    let script = format!("/opt/kafka/bin/{name}");
+    let at = ["exec", "-T", "kafka", &script, "--bootstrap-server", "localhost:9092"];
+    let output = compose(&[&at, arguments].concat());
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,160 @@
+//! Three replicas of every function start at the same moment, and nothing is there yet.
+//! Each function is told its own settings only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops where something is wrong, and says what it measured"
+)]
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use cluster::{Cluster, function_alone, left_out, mysql, opensearch, until};
+use journey::{Api, Server, unique};
+use serde_json::{Value, json};
+use shared::EntryId;
+use sqlx::{Connection, MySqlConnection};
+
+/// The functions on the services, and all that they must be told.
+const FUNCTIONS: [(&str, &[&str]); 4] = [
+    ("ingest", &["QUEUE_URL"]),
+    ("get", &["STORE_URL", "CACHE_URL"]),
+    ("search", &["INDEX_URL"]),
+    ("consumer", &["QUEUE_URL", "STORE_URL", "INDEX_URL"]),
+];
+
+/// Starts three replicas of each function, all at once.
+fn start_at_once(cluster: &Cluster) -> [Vec<Server>; 4] {
+    // What builds the functions must not make one of them the first.
+    let _ = function_alone("ingest");
+    std::thread::scope(|scope| {
+        let starting = FUNCTIONS.map(|(function, settings)| {
+            let settings = [settings, &["RATE_LIMIT_ENABLED"]].concat();
+            [(); 3].map(|()| {
+                let settings = settings.clone();
+                scope.spawn(move || cluster.start_with_only(function, &settings))
+            })
+        });
+        starting.map(|replicas| replicas.map(|replica| replica.join().unwrap()).into())
+    })
+}
+
+/// Posts some entries to each replica of ingest; answers their ids.
+async fn post_to_each(replicas: &[Api], service: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    for api in replicas {
+        for _ in 0..20 {
+            let entry = json!({"service": service, "message": "first"}).to_string();
+            let saved = api.post("/logs", "application/json", entry).await;
+            let saved: Value = saved.error_for_status().unwrap().json().await.unwrap();
+            ids.push(saved["id"].as_str().unwrap().to_owned());
+        }
+    }
+    ids
+}
+
+async fn ask_opensearch(path: &str) -> Value {
+    let answer = reqwest::get(format!("http://{}{path}", opensearch())).await.unwrap();
+    answer.json().await.unwrap()
+}
+
+async fn each_thing_is_made_once(cluster: &Cluster, ids: &[String]) {
+    let name = cluster.name();
+    assert_eq!(cluster.topics(), [(name.to_owned(), 3), (format!("{name}.dead_letters"), 1)]);
+
+    let database = format!("mysql://root:logpulse@{}/{name}", mysql());
+    let mut database = MySqlConnection::connect(&database).await.unwrap();
+    let tables = "SELECT table_name FROM information_schema.tables
+                  WHERE table_schema = DATABASE() ORDER BY 1";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut database).await.unwrap();
+    assert_eq!(tables, ["_sqlx_migrations", "log_entries"]);
+    let migrated = "SELECT COUNT(*), CAST(SUM(success) AS SIGNED) FROM _sqlx_migrations";
+    let migrated: (i64, i64) = sqlx::query_as(migrated).fetch_one(&mut database).await.unwrap();
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/migrations/mysql");
+    let migrations = i64::try_from(std::fs::read_dir(migrations).unwrap().count()).unwrap();
+    assert_eq!(migrated, (migrations, migrations));
+
+    let templates = ask_opensearch("/_cat/templates?format=json").await;
+    let templates = templates.as_array().unwrap();
+    let of_prefix = format!("[{name}-*]");
+    assert_eq!(
+        templates.iter().filter(|template| template["index_patterns"] == of_prefix).count(),
+        1
+    );
+    // Two days around midnight.
+    let days: BTreeSet<String> = ids
+        .iter()
+        .map(|id| id.parse::<EntryId>().unwrap().time().to_string()[..10].replace('-', "."))
+        .map(|day| format!("{name}-{day}"))
+        .collect();
+    let indexes = ask_opensearch(&format!("/_cat/indices/{name}-*?format=json")).await;
+    let indexes = indexes.as_array().unwrap().iter();
+    let indexes: BTreeSet<String> =
+        indexes.map(|index| index["index"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(indexes, days);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_replicas_of_each_function_get_ready_together_and_make_each_thing_once() {
+    if left_out(module_path!()) {
+        return;
+    }
+    let cluster = Cluster::fresh().await;
+    let started = Instant::now();
+    let servers = start_at_once(&cluster);
+    for server in servers.iter().flatten() {
+        let ready = format!("{}/readyz", server.url);
+        until(&ready, async || reqwest::get(&ready).await.is_ok_and(|r| r.status() == 200)).await;
+    }
+    println!("all twelve were ready after {:?}", started.elapsed());
+
+    let [ingest, get, search, _consumers] = &servers;
+    let replicas: Vec<Api> = (0..3)
+        .map(|n| Api::of_functions([&ingest[n].url, &get[n].url, &search[n].url, ""]))
+        .collect();
+    let service = unique("first");
+    let ids = post_to_each(&replicas, &service).await;
+    for api in &replicas {
+        assert_eq!(api.entries(ids.clone()).await.len(), ids.len());
+        api.search_until(&[("service_name", &service)], ids.len() as u64).await;
+    }
+
+    each_thing_is_made_once(&cluster, &ids).await;
+    until("each consumer has a partition", async || {
+        let partitions = cluster.partitions();
+        let members: BTreeSet<&str> = partitions.iter().map(|p| p.member.as_str()).collect();
+        (partitions.len(), members.len()) == (3, 3) && !members.contains("-")
+    })
+    .await;
+    drop(servers);
+    cluster.remove().await;
+}
+
+#[test]
+fn a_setting_that_a_function_needs_and_lacks_ends_it_with_78_and_is_named() {
+    if left_out(module_path!()) {
+        return;
+    }
+    let urls = [
+        ("QUEUE_URL", "kafka://127.0.0.1:1/logs"),
+        ("STORE_URL", "mysql://user:password@127.0.0.1:1/logs"),
+        ("INDEX_URL", "http://127.0.0.1:1"),
+        ("CACHE_URL", "redis://127.0.0.1:1"),
+        ("LIMITER_URL", "redis://127.0.0.1:1"),
+    ];
+    for (function, settings) in FUNCTIONS {
+        // The limiter is where the cache is; the consumer has no clients.
+        let limiter: &[&str] = match function {
+            "ingest" | "search" => &["LIMITER_URL"],
+            _ => &[],
+        };
+        let needed = [settings, limiter].concat();
+        for missing in &needed {
+            let given = urls.iter().filter(|(name, _)| needed.contains(name) && name != missing);
+            let output = function_alone(function).envs(given.copied()).output().unwrap();
+            let log = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(78), "{function} without {missing}: {log}");
+            assert!(log.contains(&format!("{missing}: is missing")), "{function}: {log}");
+        }
+    }
+}

@@ -1,10 +1,8 @@
 //! What a person on call sees of functions that are processes of their own: figures and traces.
 #![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
-use std::time::{Duration, Instant};
-
-use cluster::{Cluster, left_out};
-use journey::{Api, PATIENCE, unique};
+use cluster::{Cluster, left_out, until};
+use journey::{Api, unique};
 use serde_json::{Value, json};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -47,19 +45,6 @@ async fn save(api: &Api, service: &str) -> String {
     saved["id"].as_str().unwrap().to_owned()
 }
 
-/// Waits until `there` is in what `tell` answers.
-async fn wait_for(there: &str, tell: impl AsyncFn() -> String) {
-    let started = Instant::now();
-    loop {
-        let told = tell().await;
-        if told.contains(there) {
-            return;
-        }
-        assert!(started.elapsed() < PATIENCE, "{there} in\n{told}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_and_traces_follow_an_entry_through_every_function() {
     if left_out(module_path!()) {
@@ -81,11 +66,17 @@ async fn figures_and_traces_follow_an_entry_through_every_function() {
     for (function, figures) in FIGURES {
         let url = format!("{}/metrics", servers[function].url);
         for figure in figures {
-            let metrics = async || api.http.get(&url).send().await.unwrap().text().await.unwrap();
-            wait_for(figure, metrics).await;
+            until(figure, async || {
+                let metrics = api.http.get(&url).send().await.unwrap().text().await.unwrap();
+                metrics.contains(figure)
+            })
+            .await;
         }
     }
-    wait_for(TRACE_ID, async || cluster.log("consumer")).await;
+    until("the consumer's log has the trace", async || {
+        cluster.log("consumer").contains("stored and indexed")
+    })
+    .await;
     let log = cluster.log("consumer");
     let line = log.lines().find(|line| line.contains("stored and indexed")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();

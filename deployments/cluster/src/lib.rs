@@ -72,17 +72,17 @@ impl Cluster {
     /// Starts a function, and answers when it serves. Its log is a file.
     #[must_use]
     pub fn start(&self, function: &str) -> Server {
-        Server::start_function(&mut self.command(function), &self.log(function))
+        Server::start_function(&mut self.command(function), &self.new_log(function))
     }
 
     /// Starts a function that is told nothing but these settings.
     #[must_use]
     pub fn start_with_only(&self, function: &str, settings: &[&str]) -> Server {
         let settings = settings.iter().map(|name| (name, self.setting(name)));
-        Server::start_function(function_alone(function).envs(settings), &self.log(function))
+        Server::start_function(function_alone(function).envs(settings), &self.new_log(function))
     }
 
-    fn log(&self, function: &str) -> PathBuf {
+    fn new_log(&self, function: &str) -> PathBuf {
         self.logs.join(format!("{function}-{}.log", Uuid::now_v7().simple()))
     }
 
@@ -122,8 +122,11 @@ impl Cluster {
     /// Takes away what it has on the services.
     pub async fn remove(self) {
         on_mysql(&format!("DROP DATABASE {}", self.name)).await;
-        let indexes = format!("http://{}/{}-*", opensearch(), self.name);
-        reqwest::Client::new().delete(indexes).send().await.unwrap();
+        let http = reqwest::Client::new();
+        for path in ["", "_index_template/"] {
+            let ours = format!("http://{}/{path}{}-*", opensearch(), self.name);
+            http.delete(ours).send().await.unwrap();
+        }
         let delete = ["--bootstrap-server", "localhost:9092", "--delete", "--topic"];
         let script = "/opt/kafka/bin/kafka-topics.sh";
         let topics = format!("{}.*", self.name);

@@ -5,6 +5,7 @@
     reason = "a test stops where something is wrong, and says what it measured"
 )]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::{Cluster, left_out};
@@ -20,6 +21,10 @@ const DURATION: Duration = Duration::from_secs(30);
 /// A request is in time if it is sent within this: the bucket gains two or three tokens meanwhile.
 const LATE: Duration = Duration::from_millis(50);
 
+/// On a busy machine Redis may not answer within 50 ms, and requests pass for a second: such a run
+/// says nothing of the bucket, and is done again.
+const ATTEMPTS: usize = 3;
+
 /// How many requests were answered how.
 #[derive(Debug, Default)]
 struct Answers {
@@ -33,6 +38,11 @@ struct Answers {
 impl Answers {
     fn sent(&self) -> u32 {
         self.passed + self.refused + self.failed
+    }
+
+    /// The part of the requests that passed.
+    fn share(&self) -> f64 {
+        f64::from(self.passed) / f64::from(self.sent())
     }
 }
 
@@ -72,12 +82,19 @@ async fn three_replicas_share_the_bucket_of_a_client() {
         return;
     }
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");
-    let replicas = ["ingest"; 3].map(|name| cluster.start(name));
+    let replicas = Arc::new(["ingest"; 3].map(|name| cluster.start(name)));
 
-    let answers = tokio::spawn(async move { ask_in_turn(&replicas).await }).await.unwrap();
+    let mut answers = Answers::default();
+    for _ in 0..ATTEMPTS {
+        let replicas = Arc::clone(&replicas);
+        answers = tokio::spawn(async move { ask_in_turn(&*replicas).await }).await.unwrap();
+        println!("{:.2} % passed: {answers:?}", 100.0 * answers.share());
+        if answers.unlimited == 0 {
+            break;
+        }
+    }
 
-    let share = f64::from(answers.passed) / f64::from(answers.sent());
-    println!("of {} requests {:.2} % passed: {answers:?}", answers.sent(), 100.0 * share);
+    let share = answers.share();
     let all = REQUESTS_A_SECOND * u32::try_from(DURATION.as_secs()).unwrap();
     assert!(answers.sent() >= all * 95 / 100, "the sender did not keep up");
     assert_eq!((answers.failed, answers.unlimited), (0, 0));

@@ -19,7 +19,10 @@ use journey::{Api, Server};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 use uuid::Uuid;
 
-pub use services::{Service, compose, kafka, left_out, mysql, opensearch, redis};
+pub use services::{
+    Service, compose, kafka, left_out, mysql, opensearch, opensearch_cut, redis, restart, start,
+    toxiproxy,
+};
 
 /// Names on the services that no other test has, and what its functions are told.
 pub struct Cluster {

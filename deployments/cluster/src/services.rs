@@ -27,6 +27,18 @@ pub fn redis() -> String {
     address("REDIS_PORT", 6379)
 }
 
+/// Where toxiproxy is told what to do.
+#[must_use]
+pub fn toxiproxy() -> String {
+    address("TOXIPROXY_PORT", 8474)
+}
+
+/// Where OpenSearch is behind toxiproxy.
+#[must_use]
+pub fn opensearch_cut() -> String {
+    address("OPENSEARCH_CUT_PORT", 19200)
+}
+
 fn address(variable: &str, default: u16) -> String {
     let port = std::env::var(variable).map_or(default, |port| port.parse().unwrap());
     format!("127.0.0.1:{port}")
@@ -55,15 +67,33 @@ impl Service {
         Self(name)
     }
 
+    /// `kill -9`: no chance to finish anything.
+    #[must_use]
+    pub fn kill(name: &'static str) -> Self {
+        succeed(&["kill", name]);
+        Self(name)
+    }
+
     /// Starts it, and waits until it is healthy.
     pub fn start(self) {
         drop(self);
     }
 }
 
+/// Starts a service that `make services` leaves out, and waits until it is healthy.
+pub fn start(name: &str) {
+    succeed(&["up", "-d", "--wait", name]);
+}
+
+/// Stops and starts a service in one go, and waits until it is healthy.
+pub fn restart(name: &str) {
+    succeed(&["restart", name]);
+    start(name);
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
-        succeed(&["up", "-d", "--wait", self.0]);
+        start(self.0);
     }
 }
 

@@ -22,7 +22,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 use uuid::Uuid;
 
 pub use patience::{RECOVERY, goes_on, until};
-pub use services::{ReadOnlyMySql, Service, compose, kafka, left_out, mysql, opensearch, redis};
+pub use services::{
+    ReadOnlyMySql, Service, compose, kafka, left_out, mysql, opensearch, opensearch_cut, redis,
+    restart, start, toxiproxy,
+};
 pub use topic::Partition;
 
 /// Names on the services that no other test has, and what its functions are told.

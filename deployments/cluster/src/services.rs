@@ -27,6 +27,18 @@ pub fn redis() -> String {
     address("REDIS_PORT", 6379)
 }
 
+/// Where toxiproxy is told what to do.
+#[must_use]
+pub fn toxiproxy() -> String {
+    address("TOXIPROXY_PORT", 8474)
+}
+
+/// Where OpenSearch is behind toxiproxy.
+#[must_use]
+pub fn opensearch_cut() -> String {
+    address("OPENSEARCH_CUT_PORT", 19200)
+}
+
 fn address(variable: &str, default: u16) -> String {
     let port = std::env::var(variable).map_or(default, |port| port.parse().unwrap());
     format!("127.0.0.1:{port}")
@@ -44,6 +56,9 @@ pub fn left_out(test: &str) -> bool {
     !required
 }
 
+/// Starts a service, and waits until it is healthy.
+const UP: &[&str] = &["up", "-d", "--wait"];
+
 /// A service that is taken away. It comes back when this is dropped.
 pub struct Service {
     name: &'static str,
@@ -56,7 +71,7 @@ impl Service {
     #[must_use]
     pub fn stop(name: &'static str) -> Self {
         succeed(&["stop", name]);
-        Self { name, back: &["up", "-d", "--wait"] }
+        Self { name, back: UP }
     }
 
     /// Makes it hang: connections stay and new ones are taken, but nobody answers.
@@ -66,10 +81,28 @@ impl Service {
         Self { name, back: &["unpause"] }
     }
 
+    /// `kill -9`: no chance to finish anything.
+    #[must_use]
+    pub fn kill(name: &'static str) -> Self {
+        succeed(&["kill", name]);
+        Self { name, back: UP }
+    }
+
     /// Brings it back, and waits until it is healthy.
     pub fn start(self) {
         drop(self);
     }
+}
+
+/// Starts a service that `make services` leaves out, and waits until it is healthy.
+pub fn start(name: &str) {
+    succeed(&[UP, &[name]].concat());
+}
+
+/// Stops and starts a service in one go, and waits until it is healthy.
+pub fn restart(name: &str) {
+    succeed(&["restart", name]);
+    start(name);
 }
 
 impl Drop for Service {

@@ -1,0 +1,97 @@
+//! What is in the sinks in the end, read past LogPulse: rows of MySQL and lag of Kafka.
+//! OpenSearch is read by the search itself, and its documents are counted past it.
+
+use std::time::{Duration, Instant};
+
+use cluster::{Cluster, compose, opensearch};
+use reqwest::Client;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
+use tokio::time::sleep;
+
+/// How long the consumers may take for what waits when the faults have ended.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+type Row = (String, String, String, String, String, Option<String>, Option<String>, Option<String>);
+
+/// Waits until the group has committed everything that is on the topic. That comes last, so that
+/// everything must be in both sinks then.
+pub(crate) async fn drained(cluster: &Cluster) -> Result<(), String> {
+    let asked = Instant::now();
+    loop {
+        let described = describe(cluster.name());
+        if is_drained(cluster.name(), &described) {
+            return Ok(());
+        }
+        if asked.elapsed() > PATIENCE {
+            return Err(format!("after {PATIENCE:?} the queue is not drained:\n{described}"));
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn describe(group: &str) -> String {
+    let script = "/opt/kafka/bin/kafka-consumer-groups.sh";
+    let kafka = ["exec", "-T", "kafka", script, "--bootstrap-server", "localhost:9092"];
+    let output = compose(&[&kafka[..], &["--describe", "--group", group]].concat());
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Whether each partition's offset is its end. The columns: group, topic, partition, offset, end.
+fn is_drained(topic: &str, described: &str) -> bool {
+    let columns = described.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let partitions: Vec<_> = columns.filter(|columns| columns.get(1) == Some(&topic)).collect();
+    let is_done = |columns: &Vec<&str>| columns[3] == columns[4] || columns[4] == "0";
+    !partitions.is_empty() && partitions.iter().all(is_done)
+}
+
+/// Every row of MySQL, as the API would answer it.
+pub(crate) async fn stored(cluster: &Cluster) -> Vec<Value> {
+    let mut mysql = MySqlConnection::connect(cluster.setting("STORE_URL")).await.unwrap();
+    let select = "SELECT BIN_TO_UUID(id), DATE_FORMAT(time, '%Y-%m-%dT%H:%i:%s.%fZ'), level,
+        service_name, message, attributes, trace_id, span_id FROM log_entries";
+    let select = sqlx::query_as(AssertSqlSafe(select));
+    let rows: Vec<Row> = select.fetch_all(&mut mysql).await.unwrap();
+    rows.into_iter().map(entry).collect()
+}
+
+fn entry(
+    (id, timestamp, level, service_name, message, attributes, trace_id, span_id): Row,
+) -> Value {
+    let attributes = attributes.map(|json| serde_json::from_str::<Value>(&json).unwrap());
+    let mut entry = json!({
+        "id": id, "timestamp": timestamp, "level": level, "service_name": service_name,
+        "message": message, "attributes": attributes, "trace_id": trace_id, "span_id": span_id,
+    });
+    entry.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    entry
+}
+
+/// How many documents OpenSearch has, whatever they are. From now on each is found by search.
+pub(crate) async fn documents(cluster: &Cluster) -> u64 {
+    let indexes = format!("http://{}/{}-*", opensearch(), cluster.name());
+    let http = Client::new();
+    let refreshed = http.post(format!("{indexes}/_refresh")).send().await.unwrap();
+    assert!(refreshed.status().is_success(), "{refreshed:?}");
+    let counted = http.get(format!("{indexes}/_count")).send().await.unwrap();
+    counted.json::<Value>().await.unwrap()["count"].as_u64().unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_drained_when_each_offset_is_its_partitions_end() {
+        let head = "\nGROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG\n";
+        for (partitions, expected) in [
+            ("group logs 0 7 7 0\ngroup logs 1 - 0 -", true),
+            ("group logs 0 7 7 0\ngroup logs 1 6 7 1", false),
+            ("group logs 0 - 7 -", false),
+            ("", false),
+        ] {
+            let drained = is_drained("logs", &format!("{head}{partitions}"));
+            assert_eq!(drained, expected, "{partitions}");
+        }
+    }
+}

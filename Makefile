@@ -89,10 +89,11 @@ test-cluster: ## the README's and apiTest.http's calls on the running cluster
 	BASE_URL=$(BASE_URL) $(CARGO) test -p cluster --test documented
 
 .PHONY: test-load
+test-load: export RATE_LIMIT_ENABLED := false
 test-load: ## the running cluster under load while replicas die, hang, restart and scale (minutes)
-	RATE_LIMIT_ENABLED=false $(COMPOSE) up -d --wait
-	BASE_URL=$(BASE_URL) $(CARGO) test -p cluster --test load -- --nocapture
 	$(COMPOSE) up -d --wait
+	BASE_URL=$(BASE_URL) $(CARGO) test -p cluster --test load -- --nocapture
+	unset RATE_LIMIT_ENABLED; $(COMPOSE) up -d --wait
 
 .PHONY: k6-smoke
 k6-smoke: ## one of everything, checked

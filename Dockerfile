@@ -20,7 +20,7 @@ COPY openapi/openapi.json openapi/
 COPY shared shared
 COPY functions functions
 # Cargo goes by time: sources older than the empty ones would count as built.
-RUN find . -name '*.rs' -exec touch {} + && $BUILD
+RUN find functions shared -name '*.rs' -exec touch {} + && $BUILD
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 ARG FUNCTION

@@ -3,6 +3,7 @@ import http from 'k6/http';
 import { sleep } from 'k6';
 
 const URL = __ENV.BASE_URL || 'http://127.0.0.1';
+if (!/^https?:\/\/./.test(URL)) throw new Error(`BASE_URL is ${URL}: is the cluster running?`);
 const JSON_BODY = { headers: { 'Content-Type': 'application/json' } };
 const NDJSON_BODY = { headers: { 'Content-Type': 'application/x-ndjson' } };
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'];

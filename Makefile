@@ -4,7 +4,7 @@ CARGO := cargo
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: start
 start: ## start standalone LogPulse on http://127.0.0.1:8080
@@ -37,7 +37,76 @@ bench: ## measure standalone LogPulse next to its floors (minutes)
 openapi: ## write openapi/openapi.json anew from the code
 	$(CARGO) run -q -p openapi -- openapi/openapi.json
 
+# The cluster. Settings come from .env, or from the shell: HTTP_PORT=8088 make run
 COMPOSE := docker compose --env-file .env -f deployments/compose.yaml
+FUNCTIONS := ingest get search consumer docs
+BASE_URL = http://$$($(COMPOSE) port nginx 8080)
+K6 ?= k6
+
+.PHONY: run
+run: ## build and start the whole cluster, wait until it is ready, say where it is
+	$(COMPOSE) build
+	$(COMPOSE) up -d --wait
+	@echo "LogPulse is ready on $(BASE_URL), its documentation on $(BASE_URL)/docs"
+
+.PHONY: dashboards
+dashboards: ## OpenSearch Dashboards beside it, on port 5601
+	$(COMPOSE) --profile dashboards up -d --no-recreate
+
+.PHONY: monitoring
+monitoring: ## Prometheus and Grafana beside it, on ports 9090 and 3000
+	$(COMPOSE) --profile monitoring up -d --no-recreate
+
+.PHONY: stop
+stop: ## stop the cluster; its data stays, in volumes
+	$(COMPOSE) --profile '*' down --remove-orphans
+
+.PHONY: restart
+restart: ## restart each replica of FUNCTION (or of all), one after the other: no request fails
+	@for replica in $$($(COMPOSE) ps -q $(or $(FUNCTION),$(FUNCTIONS))); do \
+	  docker restart $$replica && \
+	  until docker inspect -f '{{.State.Health.Status}}' $$replica | grep -qx healthy; do sleep 1; done; \
+	done
+
+.PHONY: scale
+scale: ## run N replicas of FUNCTION: make scale FUNCTION=ingest N=4
+	$(COMPOSE) up -d --wait --no-deps --no-recreate --scale $(FUNCTION)=$(N) $(FUNCTION)
+
+.PHONY: ps
+ps: ## what runs, and how it is
+	$(COMPOSE) ps
+
+.PHONY: logs
+logs: ## follow the log, of FUNCTION or of all
+	$(COMPOSE) logs -f --tail 100 $(FUNCTION)
+
+.PHONY: check-consumers
+check-consumers: ## lag and owner of each partition
+	$(COMPOSE) exec -T kafka /opt/kafka/bin/kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group logpulse
+
+.PHONY: test-cluster
+test-cluster: ## the journey, and the README's and apiTest.http's calls, on the running cluster
+	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test journey --test documented
+
+.PHONY: test-load
+test-load: export RATE_LIMIT_ENABLED := false
+test-load: ## the running cluster under load while replicas die, hang, restart and scale (minutes)
+	$(COMPOSE) up -d --wait
+	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test load -- --nocapture
+	unset RATE_LIMIT_ENABLED; $(COMPOSE) up -d --wait
+
+.PHONY: k6-smoke
+k6-smoke: ## one of everything, checked
+	$(K6) run -e BASE_URL=$(BASE_URL) k6/smoke.js
+
+.PHONY: k6-stress
+k6-stress: ## 600 users for seven minutes, limiter off meanwhile; DURATION_SCALE=0.1 is shorter
+	RATE_LIMIT_ENABLED=false $(COMPOSE) up -d --wait
+	$(K6) run -e BASE_URL=$(BASE_URL) k6/stress.js; status=$$?; $(COMPOSE) up -d --wait; exit $$status
+
+.PHONY: k6-ratelimit
+k6-ratelimit: ## 400 requests a second of one client: how many are allowed
+	$(K6) run -e BASE_URL=$(BASE_URL) k6/ratelimit.js
 
 .PHONY: services
 services: ## start Kafka, MySQL, Redis and OpenSearch alone, and wait until they are healthy
@@ -48,10 +117,10 @@ stop-services: ## stop the services; their data stays
 	$(COMPOSE) down
 
 # All of the workspace, so that nothing is built twice.
-CLUSTER_TESTS := $(basename $(notdir $(wildcard deployments/cluster/tests/*.rs)))
+FAULTS := processes telemetry first_start away poison rate_limit oracle
 
 .PHONY: test-services
 test-services: export LOGPULSE_TEST_SERVICES := required
 test-services: services ## contract suites, journey and faults on the real services (Docker; minutes)
 	$(CARGO) test --workspace --test contract
-	$(CARGO) test --workspace $(addprefix --test ,$(CLUSTER_TESTS)) -- --test-threads 1 --nocapture
+	$(CARGO) test --workspace $(addprefix --test ,$(FAULTS)) -- --test-threads 1 --nocapture

@@ -1,5 +1,8 @@
 //! The frame of every `main`: telemetry, the runtime, signals, exit codes.
 //! A wrong setting exits 78, any other failure 1, SIGTERM and SIGINT 0 after what is in flight.
+//! With `--health` it only asks the process that serves beside it.
+
+mod health;
 
 use std::{
     io::{self, Write},
@@ -26,6 +29,9 @@ pub fn run<F>(main: impl FnOnce(CancellationToken) -> F) -> ExitCode
 where
     F: Future<Output = anyhow::Result<()>>,
 {
+    if std::env::args().skip(1).eq(["--health"]) {
+        return health::check();
+    }
     if let Err(error) = config::load().and_then(|config| telemetry::init(&config)) {
         // There is no log yet.
         let _ = writeln!(io::stderr(), "{error}");

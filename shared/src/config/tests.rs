@@ -178,12 +178,57 @@ fn variables_of_the_env_file() -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
+/// What the file says to `deployments/compose.yaml` and to no function.
+const OF_COMPOSE: [&str; 17] = [
+    "DASHBOARDS_PORT",
+    "GRAFANA_PASSWORD",
+    "GRAFANA_PORT",
+    "HTTP_BIND",
+    "HTTP_PORT",
+    "KAFKA_PORT",
+    "MYSQL_PASSWORD",
+    "MYSQL_PORT",
+    "MYSQL_ROOT_PASSWORD",
+    "NETWORK_SUBNET",
+    "OPENSEARCH_CUT_PORT",
+    "OPENSEARCH_PORT",
+    "PROMETHEUS_PORT",
+    "REDIS_PORT",
+    "REGISTRY",
+    "TOXIPROXY_PORT",
+    "VERSION",
+];
+
 #[test]
 fn the_env_file_and_the_settings_have_the_same_names() {
     let file = variables_of_the_env_file();
     let mut file: Vec<String> = file.into_iter().map(|(name, _)| name).collect();
     file.sort_unstable();
-    assert_eq!(file, names_of_all_settings());
+    let mut settings = names_of_all_settings();
+    settings.extend(OF_COMPOSE.map(str::to_owned));
+    settings.sort_unstable();
+    assert_eq!(file, settings);
+}
+
+/// `${NAME:-default}` of the compose file, whichever way they are nested.
+fn variables_of_the_compose_file() -> Vec<(String, String)> {
+    let file = include_str!("../../../deployments/compose.yaml");
+    let uses = file.split("${").skip(1).filter_map(|used| used.split_once(":-"));
+    let default = |text: &str| text.split(['}', '$']).next().unwrap_or_default().to_owned();
+    uses.map(|(name, rest)| (name.to_owned(), default(rest))).collect()
+}
+
+#[test]
+fn the_compose_file_takes_settings_of_the_env_file_and_has_the_same_defaults() {
+    let file = variables_of_the_env_file();
+    let used = variables_of_the_compose_file();
+    for (name, default) in &used {
+        let (_, value) = file.iter().find(|(variable, _)| variable == name).unwrap();
+        assert!(value.is_empty() || value == default, "{name}: {value} is not {default}");
+    }
+    for name in OF_COMPOSE {
+        assert!(used.iter().any(|(used, _)| used == name), "{name} has no effect");
+    }
 }
 
 #[test]

@@ -1,0 +1,209 @@
+//! Under a steady load of writes, reads and searches through nginx, replicas die, hang, restart and
+//! are scaled: no request fails, and nothing is lost or doubled. `make test-load` runs it.
+#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
+
+use std::collections::HashSet;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use journey::Api;
+use reqwest::Response;
+use serde_json::{Value, json};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::sleep;
+
+const FUNCTIONS: [&str; 4] = ["ingest", "get", "search", "consumer"];
+const WRITERS: usize = 8;
+const READERS: usize = 8;
+const SEARCHERS: usize = 2;
+
+/// Between two requests of one client.
+const THINK: Duration = Duration::from_millis(40);
+
+/// How long a replica is dead or hangs, and for how long the load goes on after it is back.
+const TROUBLE: Duration = Duration::from_secs(10);
+
+/// Clients, and what they were answered.
+struct Load {
+    api: Api,
+    service: String,
+    /// Ids of entries that were stored before anything happened.
+    stored: Vec<String>,
+    requests: AtomicUsize,
+    acknowledged: Mutex<Vec<String>>,
+    failed: Mutex<Vec<String>>,
+    over: AtomicBool,
+}
+
+impl Load {
+    async fn new(url: &str) -> Arc<Self> {
+        let api = Api::new(url);
+        let lines = "{\"service\":\"before\",\"message\":\"before the load\"}\n".repeat(500);
+        let saved = api.post("/logs/batch?ids=true", "application/x-ndjson", lines).await;
+        let ids: Value = saved.json().await.unwrap();
+        let ids: Vec<String> = serde_json::from_value(ids["ids"].clone()).unwrap();
+        let stored = api.entries(ids).await.into_keys().collect();
+        Arc::new(Self {
+            api,
+            service: format!("load-{}", uuid::Uuid::now_v7()),
+            stored,
+            requests: AtomicUsize::new(0),
+            acknowledged: Mutex::default(),
+            failed: Mutex::default(),
+            over: AtomicBool::new(false),
+        })
+    }
+
+    fn start(self: &Arc<Self>) -> JoinSet<()> {
+        let mut clients = JoinSet::new();
+        for _ in 0..WRITERS {
+            clients.spawn(Arc::clone(self).write());
+        }
+        for _ in 0..READERS {
+            clients.spawn(Arc::clone(self).read());
+        }
+        for _ in 0..SEARCHERS {
+            clients.spawn(Arc::clone(self).search());
+        }
+        clients
+    }
+
+    async fn write(self: Arc<Self>) {
+        let body = json!({"service": self.service, "message": "under load"}).to_string();
+        while self.goes_on().await {
+            let answer = self.api.try_post("/logs", "application/json", body.clone()).await;
+            if let Some(saved) = self.expect(201, answer, "write").await {
+                let id = saved["id"].as_str().unwrap().to_owned();
+                self.acknowledged.lock().unwrap().push(id);
+            }
+        }
+    }
+
+    /// Reads what is known to be stored: while a consumer hangs, what is new may take longer.
+    async fn read(self: Arc<Self>) {
+        for id in self.stored.iter().cycle() {
+            if !self.goes_on().await {
+                return;
+            }
+            let answer = self.api.http.get(self.api.url(&format!("/logs/{id}"))).send().await;
+            self.expect(200, answer, "read").await;
+        }
+    }
+
+    async fn search(self: Arc<Self>) {
+        while self.goes_on().await {
+            let url = self.api.url("/logs/search?limit=1");
+            let query = [("service_name", &self.service)];
+            let answer = self.api.http.get(url).query(&query).send().await;
+            self.expect(200, answer, "search").await;
+        }
+    }
+
+    async fn goes_on(&self) -> bool {
+        sleep(THINK).await;
+        !self.over.load(Ordering::Relaxed)
+    }
+
+    /// The body, if the answer has the status; else the request has failed.
+    async fn expect(
+        &self,
+        status: u16,
+        answer: reqwest::Result<Response>,
+        what: &str,
+    ) -> Option<Value> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let failure = match answer {
+            Ok(answer) if answer.status() == status => match answer.json().await {
+                Ok(body) => return Some(body),
+                Err(error) => error.to_string(),
+            },
+            Ok(answer) => format!("{}: {}", answer.status(), answer.text().await.unwrap()),
+            Err(error) => format!("{error:?}"),
+        };
+        self.failed.lock().unwrap().push(format!("{what}: {failure}"));
+        None
+    }
+}
+
+/// Runs a program in the root of the repository, and answers what it says.
+fn run(program: &str, arguments: &[&str]) -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let ran = Command::new(program).args(arguments).current_dir(root).output().unwrap();
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{program} {arguments:?}: {stderr}");
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+/// One container of a function.
+fn replica(function: &str) -> String {
+    let compose = ["compose", "--env-file", ".env", "-f", "deployments/compose.yaml"];
+    let replicas = run("docker", &[&compose[..], &["ps", "-q", function]].concat());
+    replicas.lines().next().unwrap().to_owned()
+}
+
+/// One thing after the other that may happen to a cluster.
+fn trouble() {
+    let pause = || std::thread::sleep(TROUBLE);
+    let say = |what: &str, function: &str| eprintln!("{what} {function}");
+    for function in FUNCTIONS {
+        say("kill a replica of", function);
+        let killed = replica(function);
+        run("docker", &["kill", &killed]);
+        pause();
+        run("docker", &["start", &killed]);
+        pause();
+    }
+    for function in FUNCTIONS {
+        say("hang a replica of", function);
+        let hung = replica(function);
+        run("docker", &["pause", &hung]);
+        pause();
+        run("docker", &["unpause", &hung]);
+        pause();
+    }
+    for function in FUNCTIONS {
+        say("restart each replica of", function);
+        run("make", &["restart", &format!("FUNCTION={function}")]);
+    }
+    for function in FUNCTIONS {
+        for replicas in ["N=4", "N=2", "N=3"] {
+            say(&format!("scale to {replicas}"), function);
+            run("make", &["scale", &format!("FUNCTION={function}"), replicas]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_request_fails_and_nothing_is_lost_or_doubled_while_replicas_come_and_go() {
+    let Ok(url) = std::env::var("BASE_URL") else {
+        eprintln!("left out: `make run`, then `make test-load` runs it");
+        return;
+    };
+    let load = Load::new(&url).await;
+    let started = Instant::now();
+    let mut clients = load.start();
+    spawn_blocking(trouble).await.unwrap();
+    load.over.store(true, Ordering::Relaxed);
+    while let Some(ended) = clients.join_next().await {
+        ended.unwrap();
+    }
+
+    let requests = load.requests.load(Ordering::Relaxed);
+    let acknowledged = load.acknowledged.lock().unwrap().clone();
+    let writes = acknowledged.len();
+    eprintln!("{requests} requests, {writes} of them writes, in {:?}", started.elapsed());
+    let failed = load.failed.lock().unwrap().clone();
+    assert!(failed.is_empty(), "{} failed: {:#?}", failed.len(), &failed[..failed.len().min(20)]);
+
+    let ids: HashSet<String> = acknowledged.iter().cloned().collect();
+    assert_eq!(ids.len(), writes, "ids are unique");
+    let stored = load.api.entries(acknowledged).await;
+    assert_eq!(stored.len(), writes, "acknowledged and stored");
+    // Above 10,000 the total is no exact figure: the pages are.
+    load.api.search_until(&[("service_name", &load.service)], writes.min(10_000) as u64).await;
+    let indexed = load.api.every_entry(&load.service).await;
+    assert_eq!(indexed.len(), writes, "acknowledged and indexed, once");
+    assert!(indexed.iter().all(|entry| ids.contains(entry["id"].as_str().unwrap())));
+}

@@ -1,0 +1,36 @@
+// What the scripts have in common: the calls of the HTTP contract, and waiting for what must come.
+import http from 'k6/http';
+import { sleep } from 'k6';
+
+const URL = __ENV.BASE_URL || 'http://127.0.0.1';
+if (!/^https?:\/\/./.test(URL)) throw new Error(`BASE_URL is ${URL}: is the cluster running?`);
+const JSON_BODY = { headers: { 'Content-Type': 'application/json' } };
+const NDJSON_BODY = { headers: { 'Content-Type': 'application/x-ndjson' } };
+const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'];
+const WORDS = ['card', 'declined', 'timeout', 'retry', 'checkout', 'order', 'refund', 'gateway'];
+
+const any = (list) => list[Math.floor(Math.random() * list.length)];
+
+/** A new entry of a service. */
+export function entry(service) {
+  const message = `${any(WORDS)} ${any(WORDS)} ${any(WORDS)} after ${Math.floor(Math.random() * 1000)} ms`;
+  return { service_name: service, level: any(LEVELS), message, attributes: { order: Math.floor(Math.random() * 1e6) } };
+}
+
+export const word = () => any(WORDS);
+export const ping = () => http.get(`${URL}/ping`);
+export const save = (log) => http.post(`${URL}/logs`, JSON.stringify(log), { ...JSON_BODY, tags: { name: 'POST /logs' } });
+export const saveAll = (logs) =>
+  http.post(`${URL}/logs/batch?ids=true`, logs.map((log) => JSON.stringify(log)).join('\n'), { ...NDJSON_BODY, tags: { name: 'POST /logs/batch' } });
+export const get = (id, headers = {}) => http.get(`${URL}/logs/${id}`, { headers, tags: { name: 'GET /logs/{id}' } });
+export const search = (query) => http.get(`${URL}/logs/search?${query}`, { tags: { name: 'GET /logs/search' } });
+export const docs = (path) => http.get(`${URL}${path}`);
+
+/** Searches until `total` entries are found, for 20 seconds at most; the last answer. */
+export function searchUntil(query, total) {
+  for (let tries = 0; ; tries += 1) {
+    const found = search(query);
+    if (tries === 100 || (found.status === 200 && found.json('total') >= total)) return found;
+    sleep(0.2);
+  }
+}

@@ -8,11 +8,12 @@ use async_trait::async_trait;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::error::KafkaResult;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tokio::sync::{Mutex, OnceCell, mpsc};
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::member::{Member, Membership};
+use super::renewed::drop_aside;
 use super::settings::Settings;
 use super::topics::Topics;
 use super::{failed, unavailable};
@@ -30,7 +31,7 @@ pub(super) struct KafkaConsumer {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
     /// From the first poll on.
-    joined: OnceCell<Joined>,
+    joined: Mutex<Option<Arc<Joined>>>,
 }
 
 struct Joined {
@@ -41,7 +42,24 @@ struct Joined {
 impl KafkaConsumer {
     pub(super) fn new(settings: &Arc<Settings>, topics: &Arc<Topics>) -> Self {
         let (settings, topics) = (Arc::clone(settings), Arc::clone(topics));
-        Self { settings, topics, joined: OnceCell::new() }
+        Self { settings, topics, joined: Mutex::default() }
+    }
+
+    /// The member of the group. Joins it if there is none.
+    async fn member(&self) -> Result<Arc<Joined>> {
+        let mut joined = self.joined.lock().await;
+        if let Some(joined) = &*joined {
+            return Ok(Arc::clone(joined));
+        }
+        let new = Arc::new(self.join().await?);
+        *joined = Some(Arc::clone(&new));
+        Ok(new)
+    }
+
+    /// Another member joins with the next poll: this one has lost every broker.
+    async fn give_up(&self, lost: Arc<Joined>) {
+        let mut joined = self.joined.lock().await;
+        drop_aside((joined.take_if(|joined| Arc::ptr_eq(joined, &lost)), lost));
     }
 
     async fn join(&self) -> Result<Joined> {
@@ -66,13 +84,16 @@ impl Ready for KafkaConsumer {
 #[async_trait]
 impl Consumer for KafkaConsumer {
     async fn poll(&self) -> Result<Batch> {
-        let joined = self.joined.get_or_try_init(|| self.join()).await?;
-        let mut batches = joined.batches.lock().await;
-        batches.recv().await.ok_or_else(|| unavailable("the member of the group has stopped"))
+        let joined = self.member().await?;
+        let polled = joined.batches.lock().await.recv().await;
+        if polled.is_none() {
+            self.give_up(joined).await;
+        }
+        polled.ok_or_else(|| unavailable("the group's member has lost every broker"))
     }
 
     async fn commit(&self, batch: Batch) -> Result<()> {
-        let Some(joined) = self.joined.get() else { return Ok(()) };
+        let Some(joined) = self.joined.lock().await.clone() else { return Ok(()) };
         joined.client.context().done(batch.offsets());
         let (client, settings) = (Arc::clone(&joined.client), Arc::clone(&self.settings));
         let offsets = batch.offsets().clone();

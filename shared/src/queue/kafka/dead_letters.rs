@@ -15,9 +15,10 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 
 use super::producer::Sender;
+use super::renewed::Watch;
 use super::settings::Settings;
 use super::topics::{LETTERS, Topics};
-use super::{ANSWER, Log, failed, unavailable};
+use super::{ANSWER, failed, unavailable};
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
 use crate::queue::{DeadLetter, DeadLetters, Source};
@@ -88,7 +89,7 @@ fn headers(letter: &DeadLetter) -> OwnedHeaders {
 
 /// Reads at most `limit` letters behind the place `after`. Blocks.
 fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, DeadLetter)>> {
-    let reader: BaseConsumer<Log> = reader(settings).create_with_context(Log)?;
+    let reader: BaseConsumer<Watch> = reader(settings).create_with_context(Watch::default())?;
     let topic = &settings.dead_letters;
     let (low, high) = reader.fetch_watermarks(topic, LETTERS, ANSWER)?;
     let mut letters = Vec::new();

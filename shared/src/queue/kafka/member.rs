@@ -15,7 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 
-use super::Log;
+use super::renewed::Watch;
 use super::settings::{MAX_RECORD_BYTES, Settings};
 use super::topics::Topics;
 use crate::log_entry::Timestamp;
@@ -45,7 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const MEASURE: Duration = Duration::from_secs(5);
 const MEASURE_ANSWER: Duration = Duration::from_millis(500);
 
-/// Polls Kafka into a channel of batches, until nobody listens.
+/// Polls Kafka into a channel of batches, until nobody listens or every broker is lost.
 pub(super) struct Member {
     topics: Arc<Topics>,
     client: Arc<BaseConsumer<Membership>>,
@@ -76,7 +76,7 @@ impl Member {
             .set("fetch.max.bytes", FETCH_BYTES)
             .set("max.partition.fetch.bytes", MAX_RECORD_BYTES.to_string())
             .set("message.max.bytes", MAX_RECORD_BYTES.to_string());
-        let membership = Membership { waiting: Mutex::default() };
+        let membership = Membership { waiting: Mutex::default(), watch: Watch::default() };
         let client: BaseConsumer<_> = config.create_with_context(membership)?;
         client.subscribe(&[&settings.topic])?;
         Ok(Self { topics, client: Arc::new(client), batches, measured: Instant::now() })
@@ -86,12 +86,13 @@ impl Member {
         Arc::clone(&self.client)
     }
 
-    /// Polls until nobody listens, then leaves the group. Blocks.
+    /// Polls until nobody listens, then leaves the group. If it has lost every broker, it ends, too:
+    /// another one has to take its place. Blocks.
     pub(super) fn poll(mut self) {
         let mut polled = Batch::default();
         let mut full_since = None;
         let mut paused = false;
-        while !self.batches.is_closed() {
+        while !self.batches.is_closed() && !self.client.context().watch.is_lost() {
             self.measure();
             if let Ok(room) = self.batches.try_reserve() {
                 full_since = None;
@@ -194,6 +195,7 @@ pub(super) struct Membership {
     /// What was polled and is not yet done: partition and offset, and when it was published, in
     /// milliseconds.
     waiting: Mutex<BTreeMap<(i32, i64), i64>>,
+    watch: Watch,
 }
 
 impl Membership {
@@ -223,7 +225,7 @@ impl Membership {
 
 impl ClientContext for Membership {
     fn error(&self, error: KafkaError, reason: &str) {
-        Log.error(error, reason);
+        self.watch.error(error, reason);
     }
 }
 

@@ -5,19 +5,20 @@ mod consumer;
 mod dead_letters;
 mod member;
 mod producer;
+mod renewed;
 mod settings;
 mod topics;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientContext;
-use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataTopic};
+use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::Queue;
-use crate::error::{Error, Source};
+use crate::error::{Error, Result, Source};
 use consumer::KafkaConsumer;
 use dead_letters::KafkaDeadLetters;
 use producer::KafkaProducer;
@@ -30,7 +31,7 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// Makes the queue at `kafka://host:port/topic?…`. No broker is asked yet.
 pub(super) fn open(url: &Url) -> anyhow::Result<Queue> {
     let settings = Arc::new(Settings::of(url)?);
-    let topics = Arc::new(Topics::new(Arc::clone(&settings))?);
+    let topics = Arc::new(Topics::new(Arc::clone(&settings)));
     Ok(Queue {
         producer: Arc::new(KafkaProducer::new(&settings, &topics)),
         consumer: Arc::new(KafkaConsumer::new(&settings, &topics)),
@@ -52,17 +53,20 @@ fn unavailable(source: impl Into<Source>) -> Error {
     Error::Unavailable { service: "queue", source: source.into() }
 }
 
-/// Sends what librdkafka has to say to the log.
-struct Log;
-
-impl ClientContext for Log {
-    fn error(&self, error: KafkaError, reason: &str) {
-        // It tries again by itself; who waits for it is told apart from this.
-        tracing::warn!(target: "librdkafka", %error, reason);
+/// Answers when a broker says to this client that it leads the topic: it is there, and can be used.
+async fn led(
+    topic: &str,
+    ask: impl FnOnce(&str) -> KafkaResult<Metadata> + Send + 'static,
+) -> Result<()> {
+    let name = topic.to_owned();
+    let asked = spawn_blocking(move || ask(&name));
+    let metadata = asked.await.map_err(unavailable)?.map_err(unavailable)?;
+    let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
+    if partitions.any(|partition| partition.leader() >= 0) {
+        return Ok(());
     }
+    Err(unavailable(format!("the topic {topic} has no broker that leads it")))
 }
-
-impl ConsumerContext for Log {}
 
 #[cfg(test)]
 mod tests {

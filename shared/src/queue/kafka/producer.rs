@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::future_producer::DeliveryFuture;
-use rdkafka::producer::{FutureProducer, FutureRecord};
-use tokio::sync::OnceCell;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use tokio::time::timeout;
 
+use super::renewed::{Renewed, Watch};
 use super::settings::{MAX_LETTER_BYTES, Settings};
 use super::topics::Topics;
-use super::{ANSWER, Log, failed, unavailable};
+use super::{ANSWER, failed, led, unavailable};
 use crate::error::{Ready, Result};
 use crate::queue::{Producer, Record};
 use crate::trace::TRACEPARENT;
@@ -48,7 +48,12 @@ impl KafkaProducer {
 #[async_trait]
 impl Ready for KafkaProducer {
     async fn ready(&self) -> Result<()> {
-        self.topics.ready(&self.settings.topic).await
+        let topic = &self.settings.topic;
+        let asked = async {
+            self.topics.ensure().await?;
+            self.sender.ready(topic).await
+        };
+        timeout(ANSWER, asked).await.map_err(unavailable)?
     }
 }
 
@@ -59,10 +64,9 @@ impl Producer for KafkaProducer {
     }
 }
 
-/// Delivers messages. Its client is made when it is first needed.
+/// Delivers messages.
 pub(super) struct Sender {
-    config: ClientConfig,
-    client: OnceCell<FutureProducer<Log>>,
+    client: Renewed<FutureProducer<Watch>>,
 }
 
 impl Sender {
@@ -73,6 +77,17 @@ impl Sender {
     /// refused just before, having no leader yet, would be acknowledged and lost
     /// (confluent-kafka-go#921). Twice the same record changes nothing, and its order means nothing.
     pub(super) fn new(settings: &Settings) -> Self {
+        Self::of(Self::config(settings))
+    }
+
+    /// Messages come in the order in which they were given: one request at a time.
+    pub(super) fn in_order(settings: &Settings) -> Self {
+        let mut config = Self::config(settings);
+        config.set("max.in.flight.requests.per.connection", "1");
+        Self::of(config)
+    }
+
+    fn config(settings: &Settings) -> ClientConfig {
         let mut config = settings.client();
         config
             .set("acks", "all")
@@ -81,14 +96,17 @@ impl Sender {
             .set("message.timeout.ms", ANSWER.as_millis().to_string())
             .set("message.max.bytes", MAX_LETTER_BYTES.to_string())
             .set("queue.buffering.max.kbytes", GATHER_KBYTES);
-        Self { config, client: OnceCell::new() }
+        config
     }
 
-    /// Messages come in the order in which they were given: one request at a time.
-    pub(super) fn in_order(settings: &Settings) -> Self {
-        let mut sender = Self::new(settings);
-        sender.config.set("max.in.flight.requests.per.connection", "1");
-        sender
+    fn of(config: ClientConfig) -> Self {
+        Self { client: Renewed::new(move |watch| config.create_with_context(watch)) }
+    }
+
+    /// Answers when this client, too, has found a broker: the first message need not wait for that.
+    async fn ready(&self, topic: &str) -> Result<()> {
+        let client = self.client.client().map_err(failed)?;
+        led(topic, move |topic| client.client().fetch_metadata(Some(topic), ANSWER)).await
     }
 
     /// Answers when every message is delivered. They may be although this is cancelled.
@@ -96,7 +114,7 @@ impl Sender {
         &self,
         messages: impl Iterator<Item = FutureRecord<'a, (), [u8]>> + Send,
     ) -> Result<()> {
-        let client = self.client().await?;
+        let client = self.client.client().map_err(failed)?;
         let mut window = Vec::new();
         let mut window_bytes = 0;
         for message in messages {
@@ -108,11 +126,6 @@ impl Sender {
             }
         }
         delivered(window).await
-    }
-
-    async fn client(&self) -> Result<&FutureProducer<Log>> {
-        let make = async || self.config.create_with_context(Log).map_err(failed);
-        self.client.get_or_try_init(make).await
     }
 }
 
@@ -149,7 +162,7 @@ mod tests {
         cluster.create_topic("logs", 3, 1).unwrap();
         let url = format!("kafka://{}/logs", cluster.bootstrap_servers());
         let settings = Arc::new(Settings::of(&url.parse().unwrap()).unwrap());
-        let topics = Arc::new(Topics::already_made(Arc::clone(&settings)).unwrap());
+        let topics = Arc::new(Topics::already_made(Arc::clone(&settings)));
         let producer = KafkaProducer::new(&settings, &topics);
         producer.publish(record()).await.unwrap();
         cluster.broker_down(1).unwrap();
@@ -170,7 +183,7 @@ mod tests {
     async fn a_full_queue_is_told_at_once() {
         let settings = Settings::of(&"kafka://127.0.0.1:1/logs".parse().unwrap()).unwrap();
         let sender = Sender::new(&settings);
-        let client = sender.client().await.unwrap();
+        let client = sender.client.client().unwrap();
         let payload = vec![0; 1024 * 1024];
         let message = || FutureRecord::<(), [u8]>::to("logs").payload(&payload);
         while client.send_result(message()).is_ok() {}

@@ -4,18 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
-use rdkafka::metadata::MetadataTopic;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::OnceCell;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::renewed::{Renewed, Watch};
 use super::settings::{MAX_LETTER_BYTES, MAX_RECORD_BYTES, Settings};
-use super::{ANSWER, Log, unavailable};
+use super::{ANSWER, led, unavailable};
 use crate::error::Result;
 
 /// The one partition of the dead letters: their order is that of their offsets.
@@ -27,20 +24,20 @@ const BOUNDS_ANSWER: Duration = Duration::from_millis(500);
 /// What is done with topics as a whole.
 pub(super) struct Topics {
     settings: Arc<Settings>,
-    admin: Arc<AdminClient<Log>>,
+    admin: Renewed<AdminClient<Watch>>,
     made: OnceCell<()>,
 }
 
 impl Topics {
-    pub(super) fn new(settings: Arc<Settings>) -> KafkaResult<Self> {
-        let config: ClientConfig = settings.client();
-        let admin = Arc::new(AdminClient::from_config_and_context(&config, Log)?);
-        Ok(Self { settings, admin, made: OnceCell::new() })
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        let config = settings.client();
+        let admin = Renewed::new(move |watch| config.create_with_context(watch));
+        Self { settings, admin, made: OnceCell::new() }
     }
 
     #[cfg(test)]
-    pub(super) fn already_made(settings: Arc<Settings>) -> KafkaResult<Self> {
-        Ok(Self { made: OnceCell::new_with(Some(())), ..Self::new(settings)? })
+    pub(super) fn already_made(settings: Arc<Settings>) -> Self {
+        Self { made: OnceCell::new_with(Some(())), ..Self::new(settings) }
     }
 
     /// Answers when both topics are there. Asks the brokers until they have once said so.
@@ -70,7 +67,8 @@ impl Topics {
                 .set("retention.bytes", "-1")
                 .set("max.message.bytes", &max_letter)
                 .set("min.insync.replicas", &in_sync);
-        let made = self.admin.create_topics([&records, &letters], &options());
+        let admin = self.admin.client().map_err(unavailable)?;
+        let made = admin.create_topics([&records, &letters], &options());
         for topic in made.await.map_err(unavailable)? {
             match topic {
                 Ok(topic) => tracing::info!(topic, "made a topic"),
@@ -87,22 +85,20 @@ impl Topics {
     pub(super) async fn ready(&self, topic: &str) -> Result<()> {
         let asked = async {
             self.ensure().await?;
-            let (admin, name) = (Arc::clone(&self.admin), topic.to_owned());
-            let asked = spawn_blocking(move || admin.inner().fetch_metadata(Some(&name), ANSWER));
-            asked.await.map_err(unavailable)?.map_err(unavailable)
+            let admin = self.admin.client().map_err(unavailable)?;
+            led(topic, move |topic| admin.inner().fetch_metadata(Some(topic), ANSWER)).await
         };
-        let metadata = timeout(ANSWER, asked).await.map_err(unavailable)??;
-        let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-        if partitions.any(|partition| partition.leader() >= 0) {
-            return Ok(());
-        }
-        Err(unavailable(format!("the topic {topic} has no broker that leads it")))
+        timeout(ANSWER, asked).await.map_err(unavailable)?
     }
 
     /// The first offset that a partition of the records holds, and the one after its last. Blocks.
     /// The consumer's own connection would hold the question back until a fetch is answered.
     pub(super) fn bounds(&self, partition: i32) -> KafkaResult<(i64, i64)> {
-        self.admin.inner().fetch_watermarks(&self.settings.topic, partition, BOUNDS_ANSWER)
+        self.admin.client()?.inner().fetch_watermarks(
+            &self.settings.topic,
+            partition,
+            BOUNDS_ANSWER,
+        )
     }
 
     /// Deletes the dead letters up to and with this place.
@@ -112,7 +108,8 @@ impl Topics {
         first_kept
             .add_partition_offset(&self.settings.dead_letters, LETTERS, Offset::Offset(place))
             .map_err(unavailable)?;
-        let deleted = self.admin.delete_records(&first_kept, &options()).await;
+        let admin = self.admin.client().map_err(unavailable)?;
+        let deleted = admin.delete_records(&first_kept, &options()).await;
         for partition in deleted.map_err(unavailable)?.elements() {
             partition.error().map_err(unavailable)?;
         }

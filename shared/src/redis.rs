@@ -59,7 +59,7 @@ impl Redis {
     /// Does `work` on the connection.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] after 100 ms, and at once for a second after that.
+    /// [`Error::Unavailable`] after 100 ms, and at once while the breaker is open.
     pub(crate) async fn ask<T>(
         &self,
         work: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,

@@ -171,7 +171,7 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::breaker::PAUSE;
+    use crate::breaker::FIRST_PAUSE;
     use crate::error::{Error, Ready, Result};
 
     /// A limiter that always does the same, and counts how often it is asked.
@@ -272,14 +272,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_limiter_that_fails_is_left_alone_for_a_second_while_requests_pass() {
+    async fn a_limiter_that_fails_is_left_alone_for_a_moment_while_requests_pass() {
         let (limit, limiter) = limited_by(Answer::Error);
         for _ in 0..10 {
             assert_eq!(limit.ask(client(1)).await, Verdict::Unknown);
         }
         assert_eq!(limiter.asked.load(Ordering::Relaxed), 1);
         assert_eq!(fields(&limit, Verdict::Unknown).len(), 1);
-        tokio::time::advance(PAUSE).await;
+        tokio::time::advance(FIRST_PAUSE).await;
         limit.ask(client(1)).await;
         assert_eq!(limiter.asked.load(Ordering::Relaxed), 2);
     }

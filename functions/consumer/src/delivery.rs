@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::slice;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::LogEntry;
 use shared::error::{Error, Refused, Result};
@@ -28,7 +28,7 @@ pub(crate) enum Sink {
 pub(crate) struct Delivery {
     sink: Sink,
     /// An entry that the sink has taken: it takes it again, unless it is out of order itself.
-    witness: Option<LogEntry>,
+    witness: Mutex<Option<LogEntry>>,
 }
 
 /// Entries that are given together, and how often they failed.
@@ -55,13 +55,13 @@ impl Sink {
 
 impl Delivery {
     pub(crate) fn to(sink: Sink) -> Self {
-        Self { sink, witness: None }
+        Self { sink, witness: Mutex::default() }
     }
 
     /// Gives the entries to the sink; answers which it will never take. `None`: it is away, and
     /// shutdown has come.
     pub(crate) async fn deliver(
-        &mut self,
+        &self,
         entries: &[LogEntry],
         shutdown: &CancellationToken,
     ) -> Option<Vec<Refused>> {
@@ -103,25 +103,27 @@ impl Delivery {
         Some(refused)
     }
 
-    fn remember_one_of(&mut self, entries: &[LogEntry], not_taken: &[Refused]) {
+    fn remember_one_of(&self, entries: &[LogEntry], not_taken: &[Refused]) {
         let is_taken = |index: &usize| not_taken.iter().all(|refused| refused.index != *index);
         if let Some(index) = (0..entries.len()).find(is_taken) {
-            self.witness = Some(entries[index].clone());
+            *self.witness() = Some(entries[index].clone());
         }
     }
 
     /// Whether the sink is in order.
     async fn takes_others(&self) -> bool {
-        let Some(witness) = &self.witness else { return false };
-        let taken = self.sink.write(slice::from_ref(witness)).await;
+        let Some(witness) = self.witness().clone() else { return false };
+        let taken = self.sink.write(slice::from_ref(&witness)).await;
         taken.is_ok_and(|refused| refused.is_empty())
+    }
+
+    fn witness(&self) -> MutexGuard<'_, Option<LogEntry>> {
+        self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use async_trait::async_trait;
     use shared::{Arrival, EntryId, NewLogEntry, Ready, Timestamp};
     use tokio::time::{Duration, timeout};
@@ -176,7 +178,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_entry_that_fails_ten_times_is_given_up_and_the_others_are_taken() {
-        let (store, mut delivery) = delivery();
+        let (store, delivery) = delivery();
         let batch = entries(&["bad", "a", "b", "c", "bad", "d"]);
         let refused = delivery.deliver(&batch, &CancellationToken::new()).await.unwrap();
         let mut indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
@@ -191,7 +193,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_entry_that_comes_alone_is_given_up_if_the_sink_took_another_before() {
-        let (_, mut delivery) = delivery();
+        let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
         delivery.deliver(&entries(&["good"]), &shutdown).await.unwrap();
         let refused = delivery.deliver(&entries(&["bad"]), &shutdown).await.unwrap();
@@ -200,7 +202,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn while_a_sink_takes_nothing_no_entry_is_given_up() {
-        let (store, mut delivery) = delivery();
+        let (store, delivery) = delivery();
         let shutdown = CancellationToken::new();
         delivery.deliver(&entries(&["before"]), &shutdown).await.unwrap();
         *store.out_of_order.lock().unwrap() = true;
@@ -218,7 +220,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn shutdown_ends_the_wait_for_a_sink_that_takes_nothing() {
-        let (store, mut delivery) = delivery();
+        let (store, delivery) = delivery();
         *store.out_of_order.lock().unwrap() = true;
         let shutdown = CancellationToken::new();
         shutdown.cancel();

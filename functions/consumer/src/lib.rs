@@ -5,8 +5,11 @@ pub mod dead_letters;
 mod delivery;
 mod retry;
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use shared::Timestamp;
 use shared::config::BatchConfig;
 use shared::error::Refused;
@@ -14,6 +17,7 @@ use shared::http::Function;
 use shared::index::Index;
 use shared::queue::{self, Batch, DeadLetter, DeadLetters, Queue};
 use shared::store::Store;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -22,8 +26,12 @@ use tracing::Instrument;
 use delivery::{Delivery, Sink};
 use retry::{backoff, until_answered};
 
-/// The size from which a batch is full, whatever it counts. Two batches are in memory at once.
+/// The size from which a batch is full, whatever it counts.
 const BATCH_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many batches are written at once, so that neither sink waits for the other one or for a
+/// commit. One batch more is in memory.
+const WRITTEN_AT_ONCE: usize = 3;
 
 /// How many of a batch's traces its span tells.
 const TOLD_TRACES: usize = 8;
@@ -41,6 +49,22 @@ pub struct Consumer {
 struct Sinks {
     store: Delivery,
     index: Delivery,
+}
+
+/// Batches are written side by side, and committed in the order of the queue.
+struct Turn {
+    /// The batch before this one is committed.
+    before: Option<oneshot::Receiver<()>>,
+    /// This one is.
+    done: oneshot::Sender<()>,
+}
+
+impl Turn {
+    /// The turn behind the last one, which it becomes.
+    fn behind(last: &mut Option<oneshot::Receiver<()>>) -> Self {
+        let (done, is_done) = oneshot::channel();
+        Self { before: last.replace(is_done), done }
+    }
 }
 
 impl Consumer {
@@ -75,22 +99,32 @@ impl Consumer {
     }
 
     /// Moves batches from the queue into both sinks until `shutdown`; finishes what it holds then,
-    /// unless a sink is away. Every batch is gathered while the one before it is written.
+    /// unless a sink is away. Some batches are written at once, and another is gathered meanwhile.
     pub async fn run(&self, shutdown: &CancellationToken) {
-        let mut sinks = Sinks {
+        let sinks = Sinks {
             store: Delivery::to(Sink::Store(self.store.clone())),
             index: Delivery::to(Sink::Index(self.index.clone())),
         };
-        let mut batch = self.gather(shutdown).await;
-        while !batch.is_empty() {
-            let span = span_of(&batch);
-            let write = self.write(batch, &mut sinks, shutdown).instrument(span);
-            let (written, next) = tokio::join!(write, self.gather(shutdown));
-            if written.is_none() {
-                tracing::warn!("stopped while a service is away: the rest stays on the queue");
-                return;
+        let mut last = None;
+        let mut writing = FuturesUnordered::new();
+        let mut gathering = pin!(self.gather(shutdown));
+        let mut is_over = false;
+        while !is_over || !writing.is_empty() {
+            tokio::select! {
+                batch = &mut gathering, if !is_over && writing.len() < WRITTEN_AT_ONCE => {
+                    is_over = batch.is_empty();
+                    if !is_over {
+                        let turn = Turn::behind(&mut last);
+                        let span = span_of(&batch);
+                        writing.push(self.write(batch, turn, &sinks, shutdown).instrument(span));
+                        gathering.set(self.gather(shutdown));
+                    }
+                }
+                Some(written) = writing.next() => if written.is_none() {
+                    tracing::warn!("stopped while a service is away: the rest stays on the queue");
+                    return;
+                },
             }
-            batch = next;
         }
     }
 
@@ -118,9 +152,12 @@ impl Consumer {
         let mut pauses = backoff();
         while !self.is_full(&batch) {
             let polled = tokio::select! {
+                biased;
                 () = shutdown.cancelled() => break,
-                () = tokio::time::sleep_until(deadline), if !batch.is_empty() => break,
+                // What is there is taken before the deadline is looked at: it may have passed while
+                // there was no room for another batch.
                 polled = self.queue.poll() => polled,
+                () = tokio::time::sleep_until(deadline), if !batch.is_empty() => break,
             };
             match polled {
                 Ok(polled) => {
@@ -143,12 +180,14 @@ impl Consumer {
         batch.entries().len() >= self.batching.max_entries || batch.bytes() >= BATCH_MAX_BYTES
     }
 
-    /// Writes the batch to both sinks at once, buries what neither will ever take, then commits.
-    /// `None`: shutdown came while a service was away, and nothing was committed.
+    /// Writes the batch to both sinks at once. When its turn has come, buries what neither will ever
+    /// take, then commits. `None`: shutdown came while a service was away, and nothing was
+    /// committed.
     async fn write(
         &self,
         batch: Batch,
-        sinks: &mut Sinks,
+        turn: Turn,
+        sinks: &Sinks,
         shutdown: &CancellationToken,
     ) -> Option<()> {
         let entries = batch.entries();
@@ -156,13 +195,18 @@ impl Consumer {
             sinks.store.deliver(entries, shutdown),
             sinks.index.deliver(entries, shutdown),
         );
-        self.bury(letters(&batch, &stored?, &indexed?), shutdown).await?;
+        let letters = letters(&batch, &stored?, &indexed?);
+        if let Some(before) = turn.before {
+            before.await.ok()?;
+        }
+        self.bury(letters, shutdown).await?;
         count(&batch);
         // A commit that fails is made good by the next one; until then the batch may come again,
         // which changes nothing.
         if let Err(error) = self.queue.commit(batch).await {
             retry::log("commit", &error);
         }
+        let _ = turn.done.send(());
         Some(())
     }
 }

@@ -6,7 +6,7 @@
 )]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +21,7 @@ use shared::store::{self, Store};
 use shared::testing::Broken;
 use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -275,6 +276,61 @@ async fn a_batch_that_is_rejected_as_a_whole_loses_the_one_bad_entry_only() {
     let letters = parts.queue.dead_letters.list(0, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].1.line, lines[3]);
+    assert!(parts.all_is_committed(&folder).await);
+}
+
+/// A store that takes the first batch after the second one.
+struct Overtaken {
+    calls: AtomicU32,
+    second: Notify,
+    then: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl Ready for Overtaken {
+    async fn ready(&self) -> Result<()> {
+        self.then.ready().await
+    }
+}
+
+#[async_trait]
+impl Store for Overtaken {
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.second.notified().await;
+        }
+        let inserted = self.then.insert(entries).await;
+        self.second.notify_one();
+        inserted
+    }
+
+    async fn get(&self, id: shared::EntryId) -> Result<Option<LogEntry>> {
+        self.then.get(id).await
+    }
+}
+
+#[tokio::test]
+async fn a_batch_does_not_wait_for_the_one_before_it_but_for_its_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    let [first, second] = [entry(1), entry(2)];
+    parts.publish(&first.to_json()).await;
+
+    let calls = AtomicU32::new(0);
+    let store = Overtaken { calls, second: Notify::new(), then: parts.store.clone() };
+    let store = Arc::new(store);
+    let consumer = Consumer::new(&parts.queue, store.clone(), parts.index.clone(), BATCHING);
+    let published = AtomicBool::new(false);
+    run(consumer, async || {
+        let is_first_there = store.calls.load(Ordering::SeqCst) > 0;
+        if is_first_there && !published.swap(true, Ordering::SeqCst) {
+            parts.publish(&second.to_json()).await;
+        }
+        parts.store.get(first.id).await.unwrap().is_some()
+    })
+    .await;
+
+    assert!(parts.store.get(second.id).await.unwrap().is_some());
     assert!(parts.all_is_committed(&folder).await);
 }
 

@@ -63,11 +63,14 @@ async fn redis_away_costs_an_instant_once() {
         let cache = open_cache(&url).await;
         let limiter = open_limiter(&url, 1, 1).await;
         let entry = entry("m");
-        for most in [Duration::from_millis(1200), Duration::from_millis(10)] {
+        let most = [Duration::from_millis(1200), Duration::from_millis(10)];
+        for most in most {
             let start = Instant::now();
             let error = cache.get(entry.id).await.unwrap_err();
             assert!(matches!(error, Error::Unavailable { service: "cache", .. }));
             assert!(start.elapsed() < most, "{:?}", start.elapsed());
+        }
+        for most in most {
             let start = Instant::now();
             let error = limiter.try_acquire("client").await.unwrap_err();
             assert!(matches!(error, Error::Unavailable { service: "limiter", .. }));

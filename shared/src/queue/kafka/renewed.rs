@@ -2,7 +2,6 @@
 //! When a cluster names no broker for a moment, librdkafka forgets those that it knew and never
 //! connects again (confluentinc/librdkafka#5301); a new client asks those of the settings.
 
-use std::mem;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,7 +59,7 @@ impl<C: Send + Sync + 'static> Renewed<C> {
         }
         let watch = Watch::default();
         let client = Arc::new((self.make)(watch.clone())?);
-        let old = mem::replace(&mut *current, Some((Arc::clone(&client), watch)));
+        let old = current.replace((Arc::clone(&client), watch));
         if let Some(old) = old {
             tracing::warn!("a client of Kafka lost every broker, and was made anew");
             drop_aside(old);

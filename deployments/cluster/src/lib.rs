@@ -23,8 +23,8 @@ use uuid::Uuid;
 
 pub use patience::{RECOVERY, goes_on, until};
 pub use services::{
-    ReadOnlyMySql, Service, compose, kafka, left_out, mysql, opensearch, opensearch_cut, redis,
-    restart, start, toxiproxy,
+    ReadOnlyMySql, Service, base_url, compose, kafka, left_out, mysql, opensearch, opensearch_cut,
+    redis, restart, start, toxiproxy,
 };
 pub use topic::Partition;
 

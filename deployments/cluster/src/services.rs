@@ -50,10 +50,24 @@ fn address(variable: &str, default: u16) -> String {
 pub fn left_out(test: &str) -> bool {
     let required = std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required");
     if !required {
-        // Past the test runner's capture.
-        let _ = writeln!(stderr(), "{test}: left out; `make test-services` runs it");
+        say_left_out(test, "`make test-services` runs it");
     }
     !required
+}
+
+/// Where the whole cluster is: `BASE_URL`. Without it a test is left out, which is said.
+#[must_use]
+pub fn base_url(test: &str) -> Option<String> {
+    let url = std::env::var("BASE_URL").ok();
+    if url.is_none() {
+        say_left_out(test, "`make run`, then `make test-cluster` and `make test-load` run it");
+    }
+    url.map(|url| url.trim_end_matches('/').to_owned())
+}
+
+/// Past the test runner's capture.
+fn say_left_out(test: &str, how: &str) {
+    let _ = writeln!(stderr(), "{test}: left out; {how}");
 }
 
 /// Starts a service, and waits until it is healthy.

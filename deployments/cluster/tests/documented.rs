@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use cluster::base_url;
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
 use serde_json::Value;
 
@@ -14,15 +15,6 @@ const CALLS: &str = include_str!("../../../apiTest.http");
 
 /// How long an entry may be on its way to store and index.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Where the cluster is. Without it a test is left out, which is said.
-fn base_url() -> Option<String> {
-    let url = std::env::var("BASE_URL").ok();
-    if url.is_none() {
-        eprintln!("left out: `make run`, then `make test-cluster` runs it");
-    }
-    url.map(|url| url.trim_end_matches('/').to_owned())
-}
 
 /// One call of `apiTest.http`.
 #[derive(Debug)]
@@ -104,7 +96,7 @@ async fn url_of(call: &Call, base: &str, named: &HashMap<String, &Call>) -> Stri
 
 #[tokio::test]
 async fn every_call_of_the_http_file_is_answered_as_it_says() {
-    let Some(base) = base_url() else { return };
+    let Some(base) = base_url(module_path!()) else { return };
     let calls = calls();
     let named = |call: &&Call| call.name.clone();
     let named: HashMap<String, &Call> =
@@ -166,7 +158,7 @@ fn script(block: &str, base: &str, id: &str) -> String {
 
 #[tokio::test]
 async fn every_curl_line_of_the_readme_is_answered_as_it_says() {
-    let Some(base) = base_url() else { return };
+    let Some(base) = base_url(module_path!()) else { return };
     let calls = calls();
     let save = calls.iter().find(|call| call.name.as_deref() == Some("saved")).unwrap();
     let saved = save.make(&client(), &format!("{base}/logs")).await;

@@ -1,6 +1,10 @@
 //! Under a steady load of writes, reads and searches through nginx, replicas die, hang, restart and
 //! are scaled: no request fails, and nothing is lost or doubled. `make test-load` runs it.
-#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test stops where something is wrong, and says what happens"
+)]
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -8,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use cluster::base_url;
 use journey::Api;
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -146,7 +151,7 @@ fn replica(function: &str) -> String {
 /// One thing after the other that may happen to a cluster.
 fn trouble() {
     let pause = || std::thread::sleep(TROUBLE);
-    let say = |what: &str, function: &str| eprintln!("{what} {function}");
+    let say = |what: &str, function: &str| println!("{what} {function}");
     for function in FUNCTIONS {
         say("kill a replica of", function);
         let killed = replica(function);
@@ -177,10 +182,7 @@ fn trouble() {
 
 #[tokio::test]
 async fn no_request_fails_and_nothing_is_lost_or_doubled_while_replicas_come_and_go() {
-    let Ok(url) = std::env::var("BASE_URL") else {
-        eprintln!("left out: `make run`, then `make test-load` runs it");
-        return;
-    };
+    let Some(url) = base_url(module_path!()) else { return };
     let load = Load::new(&url).await;
     let started = Instant::now();
     let mut clients = load.start();
@@ -193,7 +195,7 @@ async fn no_request_fails_and_nothing_is_lost_or_doubled_while_replicas_come_and
     let requests = load.requests.load(Ordering::Relaxed);
     let acknowledged = load.acknowledged.lock().unwrap().clone();
     let writes = acknowledged.len();
-    eprintln!("{requests} requests, {writes} of them writes, in {:?}", started.elapsed());
+    println!("{requests} requests, {writes} of them writes, in {:?}", started.elapsed());
     let failed = load.failed.lock().unwrap().clone();
     assert!(failed.is_empty(), "{} failed: {:#?}", failed.len(), &failed[..failed.len().min(20)]);
 

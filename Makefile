@@ -114,7 +114,7 @@ services: ## start Kafka, MySQL, Redis and OpenSearch alone, and wait until they
 
 .PHONY: stop-services
 stop-services: ## stop the services; their data stays
-	$(COMPOSE) down
+	$(COMPOSE) --profile test down
 
 # All of the workspace, so that nothing is built twice.
 FAULTS := processes telemetry first_start away poison rate_limit oracle

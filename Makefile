@@ -33,6 +33,10 @@ lint: ## formatting, clippy, rustdoc, and the rules for dependencies
 bench: ## measure standalone LogPulse next to its floors (minutes)
 	$(CARGO) bench -p standalone --bench bench
 
+.PHONY: bench-drain
+bench-drain: services ## measure how fast a consumer drains a backlog, next to a bare loader (Docker; minutes)
+	$(CARGO) bench -p cluster --bench drain
+
 .PHONY: openapi
 openapi: ## write openapi/openapi.json anew from the code
 	$(CARGO) run -q -p openapi -- openapi/openapi.json

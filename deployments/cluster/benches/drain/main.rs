@@ -1,0 +1,179 @@
+//! `make bench-drain`: how fast one consumer drains a backlog into both sinks, next to a bare loader
+//! that writes the same documents in the same run. Figures mean something only as ratios.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a measurement, run by a person"
+)]
+
+mod backlog;
+#[path = "../../../standalone/benches/bench/entries.rs"]
+#[expect(dead_code, reason = "of its entries, not of its batches")]
+mod entries;
+mod loader;
+mod sinks;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use backlog::Batch;
+use cluster::Cluster;
+use journey::Server;
+use shared::LogEntry;
+use sinks::Sinks;
+
+/// Entries of the backlog.
+const BACKLOG: usize = 500_000;
+
+/// Documents from which on a Java machine that has just started is as fast as it gets.
+const WARM_UP: usize = 300_000;
+
+/// Documents for each try of a concurrency.
+const TRY: usize = 200_000;
+
+/// How often the consumer is measured, with the loader before and after it.
+const ROUNDS: usize = 3;
+
+/// How often the consumer is asked how far it is.
+const LOOK: Duration = Duration::from_millis(20);
+
+#[tokio::main]
+async fn main() {
+    let mut entries = backlog::entries(BACKLOG + 1);
+    let first = entries.pop().unwrap();
+    let loader = Loader { batches: Arc::new(backlog::batches(&entries)), first };
+    println!("{}", machine());
+    loader.say_sizes();
+    loader.run(2, WARM_UP).await;
+    let concurrency = loader.best_concurrency().await;
+    let mut loads = vec![loader.full_run(concurrency).await];
+    let mut drains = Vec::new();
+    for round in 0..ROUNDS {
+        drains.push(drain(&entries).await);
+        loads.push(loader.full_run(concurrency).await);
+        let around = mean(&loads[round..]);
+        println!("ratio to the loader just before and after: {:.2}", drains[round] / around);
+    }
+    let best = loads.iter().copied().fold(0.0, f64::max);
+    println!(
+        "consumer {:.0}/s, loader {:.0}/s: ratio {:.2}; against the loader's best run: {:.2}",
+        mean(&drains),
+        mean(&loads),
+        mean(&drains) / mean(&loads),
+        mean(&drains) / best,
+    );
+}
+
+/// The bare loader and what it loads.
+struct Loader {
+    batches: Arc<Vec<Batch>>,
+    /// The entry that a consumer brings in before, so that table and index are LogPulse's.
+    first: LogEntry,
+}
+
+impl Loader {
+    fn say_sizes(&self) {
+        let bulk: usize = self.batches.iter().map(|batch| batch.bulk.len()).sum();
+        println!(
+            "{BACKLOG} entries of {} bytes as JSON, {} bytes in a bulk request",
+            self.first.to_json().len(),
+            bulk / BACKLOG
+        );
+    }
+
+    async fn best_concurrency(&self) -> usize {
+        let mut best = (0.0, 0);
+        for concurrency in 1..=4 {
+            let rate = self.run(concurrency, TRY).await;
+            println!("loader, {concurrency} connections to each sink, {TRY} entries: {rate:.0}/s");
+            if rate > best.0 {
+                best = (rate, concurrency);
+            }
+        }
+        best.1
+    }
+
+    async fn full_run(&self, concurrency: usize) -> f64 {
+        let rate = self.run(concurrency, BACKLOG).await;
+        println!("loader, {concurrency} connections to each sink: {rate:.0}/s");
+        rate
+    }
+
+    /// Loads so many entries into a table and an index of its own, at this rate.
+    async fn run(&self, concurrency: usize, count: usize) -> f64 {
+        let cluster = Cluster::fresh().await;
+        let sinks = Sinks::of(&cluster, self.first.id);
+        backlog::publish(cluster.setting("QUEUE_URL"), std::slice::from_ref(&self.first)).await;
+        let consumer = cluster.start("consumer");
+        while entries_done(&consumer).await < 1 {
+            tokio::time::sleep(LOOK).await;
+        }
+        assert!(consumer.terminate().success());
+        assert_eq!(sinks.document(self.first.id).await, backlog::document(&self.first));
+        let seconds = loader::load(&sinks, &self.batches, count, concurrency).await;
+        sinks.hold(count + 1).await;
+        cluster.remove().await;
+        count as f64 / seconds
+    }
+}
+
+/// A consumer with the settings that it has by default drains the backlog, at this rate: from the
+/// first batch that it is done with, which does not count, to the last.
+async fn drain(entries: &[LogEntry]) -> f64 {
+    let cluster = Cluster::fresh().await;
+    backlog::publish(cluster.setting("QUEUE_URL"), entries).await;
+    let launched = Instant::now();
+    let consumer = cluster.start("consumer");
+    let mut done = 0;
+    let mut first_seen = None;
+    while done < entries.len() {
+        tokio::time::sleep(LOOK).await;
+        done = entries_done(&consumer).await;
+        if done > 0 {
+            first_seen.get_or_insert_with(|| (Instant::now(), done));
+        }
+    }
+    let (then, done_then) = first_seen.unwrap();
+    let rate = (entries.len() - done_then) as f64 / then.elapsed().as_secs_f64();
+    println!(
+        "consumer: {rate:.0}/s; {:.1} s from its start, {:.1} s of CPU, peak {} MiB",
+        launched.elapsed().as_secs_f64(),
+        cpu_seconds(&consumer),
+        consumer.peak_memory_mib(),
+    );
+    assert!(consumer.terminate().success());
+    Sinks::of(&cluster, entries[0].id).hold(entries.len()).await;
+    cluster.remove().await;
+    rate
+}
+
+/// How many entries a consumer has written to both sinks.
+async fn entries_done(consumer: &Server) -> usize {
+    let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("consumer_entries_total "));
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+/// What a process has used of all cores, in seconds.
+fn cpu_seconds(server: &Server) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
+    // User and system time: the 14th and 15th field, in hundredths; the name is the 2nd.
+    let (_, after_name) = stat.rsplit_once(") ").unwrap();
+    let times = after_name.split(' ').skip(11).take(2);
+    times.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+}
+
+fn mean(rates: &[f64]) -> f64 {
+    rates.iter().sum::<f64>() / rates.len() as f64
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().unwrap();
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split(": ").nth(1)).unwrap_or("an unknown processor");
+    format!("{cores} cores of {model}")
+}

@@ -1,0 +1,43 @@
+//! Both sinks of a cluster, looked into without LogPulse.
+
+use cluster::{Cluster, opensearch};
+use serde_json::Value;
+use shared::EntryId;
+use sqlx::{Connection, MySqlConnection};
+
+/// Where a cluster's table is, and its index of the day on which the backlog arrived.
+pub(crate) struct Sinks {
+    pub(crate) store_url: String,
+    pub(crate) index_url: String,
+}
+
+impl Sinks {
+    /// The sinks of entries that arrived when the one with this id did.
+    pub(crate) fn of(cluster: &Cluster, id: EntryId) -> Self {
+        let day = id.time().to_string()[..10].replace('-', ".");
+        Self {
+            store_url: cluster.setting("STORE_URL").to_owned(),
+            index_url: format!("http://{}/{}-{day}", opensearch(), cluster.name()),
+        }
+    }
+
+    /// The document of an entry.
+    pub(crate) async fn document(&self, id: EntryId) -> Value {
+        let id = serde_json::to_value(id).unwrap();
+        json(format!("{}/_source/{}", self.index_url, id.as_str().unwrap())).await
+    }
+
+    /// Makes sure that each holds so many entries.
+    pub(crate) async fn hold(&self, count: usize) {
+        let mut table = MySqlConnection::connect(&self.store_url).await.unwrap();
+        let rows = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM log_entries");
+        assert_eq!(usize::try_from(rows.fetch_one(&mut table).await.unwrap()).unwrap(), count);
+        json(format!("{}/_refresh", self.index_url)).await;
+        let counted = json(format!("{}/_count", self.index_url)).await;
+        assert_eq!(counted["count"], count);
+    }
+}
+
+async fn json(url: String) -> Value {
+    reqwest::get(url).await.unwrap().error_for_status().unwrap().json().await.unwrap()
+}

@@ -5,8 +5,8 @@
     reason = "a test stops where something is wrong"
 )]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,11 +15,11 @@ use consumer::dead_letters::{self, Command};
 use shared::config::BatchConfig;
 use shared::error::{Error, Ready, Refused, Result};
 use shared::index::{self, Index};
-use shared::queue::{self, DeadLetter, Queue, Record, Source};
+use shared::queue::{self, Batch, DeadLetter, Queue, Record, Source};
 use shared::search::{SearchHits, SearchQuery};
 use shared::store::{self, Store};
 use shared::testing::Broken;
-use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+use shared::{Arrival, EntryId, LogEntry, NewLogEntry, Timestamp};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -123,7 +123,7 @@ impl Store for Flaky<dyn Store> {
         self.then.insert(entries).await
     }
 
-    async fn get(&self, id: shared::EntryId) -> Result<Option<LogEntry>> {
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
         self.then.get(id).await
     }
 }
@@ -251,7 +251,7 @@ impl Store for Rejecting {
         self.0.insert(entries).await
     }
 
-    async fn get(&self, id: shared::EntryId) -> Result<Option<LogEntry>> {
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
         self.0.get(id).await
     }
 }
@@ -304,7 +304,7 @@ impl Store for Overtaken {
         inserted
     }
 
-    async fn get(&self, id: shared::EntryId) -> Result<Option<LogEntry>> {
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
         self.then.get(id).await
     }
 }
@@ -332,6 +332,95 @@ async fn a_batch_does_not_wait_for_the_one_before_it_but_for_its_commit() {
 
     assert!(parts.store.get(second.id).await.unwrap().is_some());
     assert!(parts.all_is_committed(&folder).await);
+}
+
+/// A queue that remembers what was committed, batch by batch.
+struct Remembering {
+    commits: Mutex<Vec<Vec<EntryId>>>,
+    then: Arc<dyn queue::Consumer>,
+}
+
+#[async_trait]
+impl Ready for Remembering {
+    async fn ready(&self) -> Result<()> {
+        self.then.ready().await
+    }
+}
+
+#[async_trait]
+impl queue::Consumer for Remembering {
+    async fn poll(&self) -> Result<Batch> {
+        self.then.poll().await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<()> {
+        let ids = batch.entries().iter().map(|entry| entry.id).collect();
+        self.commits.lock().unwrap().push(ids);
+        self.then.commit(batch).await
+    }
+}
+
+/// A store that is away to one entry, until that is let in.
+struct AwayTo {
+    id: EntryId,
+    is_in: AtomicBool,
+    then: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl Ready for AwayTo {
+    async fn ready(&self) -> Result<()> {
+        self.then.ready().await
+    }
+}
+
+#[async_trait]
+impl Store for AwayTo {
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        let has_it = entries.iter().any(|entry| entry.id == self.id);
+        if has_it && !self.is_in.load(Ordering::SeqCst) {
+            return Err(Error::Unavailable { service: "store", source: "not yet".into() });
+        }
+        self.then.insert(entries).await
+    }
+
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
+        self.then.get(id).await
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_both_sinks_have_is_not_committed_before_the_one_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Parts::open(&folder).await;
+    let [first, second] = [entry(1), entry(2)];
+    parts.publish(&first.to_json()).await;
+    let (commits, then) = (Mutex::default(), parts.queue.consumer.clone());
+    let remembering = Arc::new(Remembering { commits, then });
+    let queue = Queue { consumer: remembering.clone(), ..parts.queue.clone() };
+    let (id, is_in, then) = (first.id, AtomicBool::new(false), parts.store.clone());
+    let store = Arc::new(AwayTo { id, is_in, then });
+
+    let consumer = Consumer::new(&queue, store.clone(), parts.index.clone(), BATCHING);
+    let is_published = AtomicBool::new(false);
+    run(consumer, async || {
+        let indexed = parts.indexed().await.len();
+        if indexed == 1 && !is_published.swap(true, Ordering::SeqCst) {
+            parts.publish(&second.to_json()).await;
+        }
+        let is_second_stored = parts.store.get(second.id).await.unwrap().is_some();
+        if indexed == 2 && is_second_stored && !store.is_in.load(Ordering::SeqCst) {
+            // Time enough for a commit that does not wait.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert_eq!(*remembering.commits.lock().unwrap(), [] as [Vec<EntryId>; 0]);
+            store.is_in.store(true, Ordering::SeqCst);
+        }
+        remembering.commits.lock().unwrap().len() == 2
+    })
+    .await;
+
+    assert_eq!(*remembering.commits.lock().unwrap(), [[first.id], [second.id]]);
+    assert!(parts.store.get(first.id).await.unwrap().is_some());
 }
 
 #[tokio::test]

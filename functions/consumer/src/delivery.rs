@@ -65,6 +65,9 @@ impl Delivery {
         entries: &[LogEntry],
         shutdown: &CancellationToken,
     ) -> Option<Vec<Refused>> {
+        if entries.is_empty() {
+            return Some(Vec::new());
+        }
         let started = Instant::now();
         let sink = self.sink.name();
         let mut refused = Vec::new();

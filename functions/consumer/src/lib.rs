@@ -224,6 +224,9 @@ fn count(batch: &Batch) {
     let entries = batch.entries().len();
     metrics::counter!("consumer_entries_total").increment(entries as u64);
     metrics::histogram!("consumer_batch_entries").record(entries as f64);
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
     for parent in batch.traces() {
         let (trace_id, parent_id) = (parent.trace_id(), parent.span_id());
         let span_id = parent.child().span_id();

@@ -34,7 +34,7 @@ pub struct Batch {
     bytes: usize,
 }
 
-/// A record that held entries.
+/// A record, which may hold no entry.
 #[derive(Debug)]
 struct Polled {
     /// The number of entries of the batch up to its end.

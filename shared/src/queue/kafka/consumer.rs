@@ -93,7 +93,8 @@ impl Consumer for KafkaConsumer {
     }
 
     async fn commit(&self, batch: Batch) -> Result<()> {
-        let Some(joined) = self.joined.lock().await.clone() else { return Ok(()) };
+        let joined = self.joined.lock().await.clone();
+        let joined = joined.ok_or_else(|| unavailable("there is no member of the group"))?;
         joined.client.context().done(batch.offsets());
         let (client, settings) = (Arc::clone(&joined.client), Arc::clone(&self.settings));
         let offsets = batch.offsets().clone();

@@ -92,9 +92,13 @@ impl Member {
         let mut polled = Batch::default();
         let mut full_since = None;
         let mut paused = false;
-        while !self.batches.is_closed() && !self.client.context().watch.is_lost() {
+        while !self.batches.is_closed() {
             self.measure();
             if let Ok(room) = self.batches.try_reserve() {
+                // Only now: who has no room does not ask for another member either.
+                if self.client.context().watch.is_lost() {
+                    return;
+                }
                 full_since = None;
                 if paused {
                     paused = false;
@@ -136,6 +140,7 @@ impl Member {
     fn add(&self, record: &BorrowedMessage<'_>, polled: &mut Batch, now: Timestamp) {
         let source = Source { partition: record.partition(), offset: record.offset() };
         polled.push_record(source, record.payload().unwrap_or_default(), trace_of(record), now);
+        self.client.context().watch.found();
         self.client.context().polled(source, record.timestamp().to_millis());
     }
 

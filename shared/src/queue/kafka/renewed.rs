@@ -2,7 +2,7 @@
 //! When a cluster names no broker for a moment, librdkafka forgets those that it knew and never
 //! connects again (confluentinc/librdkafka#5301); a new client asks those of the settings.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,20 +16,29 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sends what librdkafka has to say to the log, and remembers when every broker was lost.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watch {
-    lost: Arc<OnceLock<Instant>>,
+    lost: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Watch {
     /// Whether the client is to be given up.
     pub(super) fn is_lost(&self) -> bool {
-        self.lost.get().is_some_and(|since| since.elapsed() > PATIENCE)
+        self.lost().is_some_and(|since| since.elapsed() > PATIENCE)
+    }
+
+    /// It has found a broker again.
+    pub(super) fn found(&self) {
+        *self.lost() = None;
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ClientContext for Watch {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
-            self.lost.get_or_init(Instant::now);
+            self.lost().get_or_insert_with(Instant::now);
         }
         // It tries again by itself; who waits for it is told apart from this.
         tracing::warn!(target: "librdkafka", %error, reason);
@@ -81,7 +90,7 @@ mod tests {
 
     fn all_down(since: Duration) -> Watch {
         let watch = Watch::default();
-        watch.lost.set(Instant::now().checked_sub(since).unwrap()).unwrap();
+        *watch.lost() = Instant::now().checked_sub(since);
         watch
     }
 
@@ -106,8 +115,10 @@ mod tests {
     fn only_the_loss_of_every_broker_counts() {
         let watch = Watch::default();
         watch.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "one");
-        assert!(watch.lost.get().is_none());
+        assert!(watch.lost().is_none());
         watch.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "all");
-        assert!(watch.lost.get().is_some());
+        assert!(watch.lost().is_some());
+        watch.found();
+        assert!(watch.lost().is_none());
     }
 }

@@ -18,6 +18,9 @@ use crate::retry::{self, backoff, until_answered};
 /// So often may an entry fail for a reason that may be its own or the sink's.
 const MAX_FAILURES: u32 = 10;
 
+/// A partition of the store and an index hold the entries of a day, by the time of their ids.
+const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// Where entries go.
 pub(crate) enum Sink {
     Store(Arc<dyn Store>),
@@ -90,7 +93,9 @@ impl Delivery {
                 let middle = range.start.midpoint(range.end);
                 parts.push_back(Part { range: middle..range.end, failures });
                 parts.push_back(Part { range: range.start..middle, failures });
-            } else if is_certain || (failures >= MAX_FAILURES && self.takes_others().await) {
+            } else if is_certain
+                || (failures >= MAX_FAILURES && self.takes_others_like(&entries[range.start]).await)
+            {
                 refused.push(Refused { index: range.start, reason: error.to_string() });
             } else if shutdown.is_cancelled() {
                 return None;
@@ -113,9 +118,12 @@ impl Delivery {
         }
     }
 
-    /// Whether the sink is in order.
-    async fn takes_others(&self) -> bool {
-        let Some(witness) = self.witness().clone() else { return false };
+    /// Whether the sink is in order, where it would keep this entry.
+    async fn takes_others_like(&self, entry: &LogEntry) -> bool {
+        let witness = self.witness().clone();
+        let Some(witness) = witness.filter(|witness| day(witness) == day(entry)) else {
+            return false;
+        };
         let taken = self.sink.write(slice::from_ref(&witness)).await;
         taken.is_ok_and(|refused| refused.is_empty())
     }
@@ -123,6 +131,10 @@ impl Delivery {
     fn witness(&self) -> MutexGuard<'_, Option<LogEntry>> {
         self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn day(entry: &LogEntry) -> i64 {
+    entry.id.time().as_micros().div_euclid(DAY_MICROS)
 }
 
 #[cfg(test)]
@@ -165,7 +177,11 @@ mod tests {
     }
 
     fn entries(messages: &[&str]) -> Vec<LogEntry> {
-        let arrival = Arrival::new(Timestamp::now());
+        entries_at(Timestamp::now(), messages)
+    }
+
+    fn entries_at(time: Timestamp, messages: &[&str]) -> Vec<LogEntry> {
+        let arrival = Arrival::new(time);
         let entries = (0..).zip(messages).map(|(position, message)| {
             let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
             let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
@@ -201,6 +217,17 @@ mod tests {
         delivery.deliver(&entries(&["good"]), &shutdown).await.unwrap();
         let refused = delivery.deliver(&entries(&["bad"]), &shutdown).await.unwrap();
         assert_eq!(refused.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_sink_took_of_another_day_says_nothing_of_this_one() {
+        let (_, delivery) = delivery();
+        let shutdown = CancellationToken::new();
+        let yesterday = Timestamp::from_micros(Timestamp::now().as_micros() - DAY_MICROS).unwrap();
+        delivery.deliver(&entries_at(yesterday, &["good"]), &shutdown).await.unwrap();
+        let bad = entries(&["bad"]);
+        let delivering = delivery.deliver(&bad, &shutdown);
+        assert!(timeout(Duration::from_hours(2), delivering).await.is_err(), "it gave up");
     }
 
     #[tokio::test(start_paused = true)]

@@ -18,8 +18,14 @@ pub(crate) fn refused(reason: &'static str, entries: usize) {
     counter!("ingest_entries_refused_total", "reason" => reason).increment(entries as u64);
 }
 
+/// So many entries were refused together. A body that was not read counts as one: nobody knows how
+/// many it has.
+pub(crate) fn refused_by(problem: &Problem, entries: usize) {
+    refused(reason(problem), entries);
+}
+
 /// The reason that a client is told by a status.
-pub(crate) fn reason(problem: &Problem) -> &'static str {
+fn reason(problem: &Problem) -> &'static str {
     match problem.status {
         400 => INVALID,
         408 => "too_slow",

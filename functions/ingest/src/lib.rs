@@ -91,7 +91,7 @@ impl Ingest {
         body: Upload<OneEntry>,
     ) -> Result<SaveResponse, Refusal<SaveProblems>> {
         let saved = self.take(**arrival, **trace, body).await;
-        let id = saved.inspect_err(|problem| figures::refused(figures::reason(problem), 1))?;
+        let id = saved.inspect_err(|problem| figures::refused_by(problem, 1))?;
         figures::accepted(1);
         Ok(SaveResponse::saved(id))
     }
@@ -111,13 +111,13 @@ impl Ingest {
         ids: Query<bool>,
         body: Upload<ManyEntries>,
     ) -> Result<BatchResponse, Refusal<SaveProblems>> {
-        let body = body.read(&self.limits.body).await?;
+        let body = body.read(&self.limits.body).await;
+        let body = body.inspect_err(|problem| figures::refused_by(problem, 1))?;
         let (arrival, max_bytes) = (**arrival, self.limits.max_entry_bytes);
         let packed = self.work(false, move || pack(body, &arrival, max_bytes, *ids)).await?;
         let saved = packed.answer;
         let published = self.publish(packed.records, **trace).await;
-        published
-            .inspect_err(|problem| figures::refused(figures::reason(problem), saved.accepted))?;
+        published.inspect_err(|problem| figures::refused_by(problem, saved.accepted))?;
         figures::accepted(saved.accepted);
         Ok(BatchResponse::Saved(Json(saved)))
     }

@@ -31,6 +31,7 @@ pub trait Index: Ready {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not answer or has no
     /// room: any part of the entries may be added, add them all again.
+    /// [`Error::Failed`](crate::Error::Failed) when that, or one of the entries, is why.
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
     /// Answers a page of hits, whole entries as they were added: as many as the query asks for and

@@ -89,7 +89,8 @@ impl SqliteQueue {
             return Ok(batch);
         };
         let records = sqlx::query(
-            "SELECT offset, value, traceparent FROM records WHERE offset > ? AND offset <= ? ORDER BY offset",
+            "SELECT offset, value, traceparent FROM records
+             WHERE offset > ? AND offset <= ? ORDER BY offset",
         )
         .bind(offset)
         .bind(last)

@@ -30,6 +30,7 @@ pub trait Store: Ready {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not answer or has no
     /// room: any part of the entries may be stored, insert them all again.
+    /// [`Error::Failed`](crate::Error::Failed) when that, or one of the entries, is why.
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
     /// The entry with this id, if there is one.

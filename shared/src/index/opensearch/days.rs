@@ -123,6 +123,9 @@ impl Days {
                         "refresh_interval": "1s",
                         "translog.durability": "request",
                         "query.default_field": document::TEXT,
+                        // The newest are wanted most: found first, they end a search.
+                        "sort.field": document::TIMESTAMP_MICROS,
+                        "sort.order": "desc",
                     },
                     "analysis": document::analysis(),
                 },

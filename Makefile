@@ -44,7 +44,8 @@ openapi: ## write openapi/openapi.json anew from the code
 # The cluster. Settings come from .env, or from the shell: HTTP_PORT=8088 make run
 COMPOSE := docker compose --env-file .env -f deployments/compose.yaml
 FUNCTIONS := ingest get search consumer docs
-BASE_URL = http://$$($(COMPOSE) port nginx 8080)
+# Without the port that http has anyway.
+BASE_URL = http://$$($(COMPOSE) port nginx 8080 | sed 's/:80$$//')
 K6 ?= k6
 
 .PHONY: run
@@ -89,8 +90,9 @@ check-consumers: ## lag and owner of each partition
 	$(COMPOSE) exec -T kafka /opt/kafka/bin/kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group logpulse
 
 .PHONY: test-cluster
-test-cluster: ## the journey, and the README's and apiTest.http's calls, on the running cluster
+test-cluster: ## the journey, the README's and apiTest.http's calls, nginx and idle memory, on the running cluster
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test journey --test documented
+	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test door --test idle -- --test-threads 1 --nocapture
 
 .PHONY: test-load
 test-load: export RATE_LIMIT_ENABLED := false

@@ -14,7 +14,7 @@ mod topic;
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use journey::{Api, Server};
@@ -23,8 +23,8 @@ use uuid::Uuid;
 
 pub use patience::{RECOVERY, goes_on, until};
 pub use services::{
-    ReadOnlyMySql, Service, base_url, compose, kafka, left_out, mysql, opensearch, opensearch_cut,
-    redis, restart, start, toxiproxy,
+    ReadOnlyMySql, Service, base_url, compose, docker, kafka, left_out, mysql, opensearch,
+    opensearch_cut, redis, replicas, restart, start, toxiproxy,
 };
 pub use topic::Partition;
 
@@ -76,6 +76,14 @@ impl Cluster {
     #[must_use]
     pub fn start(&self, function: &str) -> Server {
         Server::start_function(&mut self.command(function), &self.new_log(function))
+    }
+
+    /// Starts a function from a file of its own, such as the one in its image.
+    #[must_use]
+    pub fn start_file(&self, function: &str, file: &Path) -> Server {
+        let mut command = Command::new(file);
+        command.env_clear().envs(&self.settings);
+        Server::start_function(&mut command, &self.new_log(function))
     }
 
     /// Starts a function that is told nothing but these settings.

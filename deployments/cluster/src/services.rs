@@ -151,9 +151,16 @@ fn in_mysql(sql: &str) {
     succeed(&["exec", "-T", "mysql", "sh", "-c", client, sql]);
 }
 
-fn succeed(arguments: &[&str]) {
-    let Output { status, stderr, .. } = compose(arguments);
-    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+/// The containers of a function or service that run.
+#[must_use]
+pub fn replicas(name: &str) -> Vec<String> {
+    succeed(&["ps", "-q", name]).lines().map(str::to_owned).collect()
+}
+
+/// Runs `docker`, and answers what it says.
+#[allow(clippy::must_use_candidate, reason = "often it matters only that it is done")]
+pub fn docker(arguments: &[&str]) -> String {
+    said(Command::new("docker").args(arguments).output().unwrap(), arguments)
 }
 
 /// Runs `docker compose` on the deployment.
@@ -163,4 +170,13 @@ pub fn compose(arguments: &[&str]) -> Output {
     docker.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     docker.args(["compose", "--env-file", ".env", "-f", "deployments/compose.yaml"]);
     docker.args(["--profile", "test"]).args(arguments).output().unwrap()
+}
+
+fn succeed(arguments: &[&str]) -> String {
+    said(compose(arguments), arguments)
+}
+
+fn said(Output { status, stdout, stderr }: Output, arguments: &[&str]) -> String {
+    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
 }

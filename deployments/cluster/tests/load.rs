@@ -6,13 +6,13 @@
     reason = "a test stops where something is wrong, and says what happens"
 )]
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cluster::base_url;
+use cluster::{base_url, docker, replicas};
 use journey::Api;
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -132,20 +132,44 @@ impl Load {
     }
 }
 
-/// Runs a program in the root of the repository, and answers what it says.
-fn run(program: &str, arguments: &[&str]) -> String {
+/// Runs a recipe of the Makefile, and answers what it says.
+fn make(recipe: &[&str]) -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let ran = Command::new(program).args(arguments).current_dir(root).output().unwrap();
-    let stderr = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{program} {arguments:?}: {stderr}");
-    String::from_utf8(ran.stdout).unwrap()
+    let made = Command::new("make").args(recipe).current_dir(root).output().unwrap();
+    assert!(made.status.success(), "{recipe:?}: {}", String::from_utf8_lossy(&made.stderr));
+    String::from_utf8(made.stdout).unwrap()
 }
 
-/// One container of a function.
-fn replica(function: &str) -> String {
-    let compose = ["compose", "--env-file", ".env", "-f", "deployments/compose.yaml"];
-    let replicas = run("docker", &[&compose[..], &["ps", "-q", function]].concat());
-    replicas.lines().next().unwrap().to_owned()
+/// For each function, how often nginx asked each of its replicas in the last seconds.
+fn asked() -> HashMap<String, HashMap<String, usize>> {
+    let log = docker(&["logs", "--since", "10s", &replicas("nginx")[0]]);
+    let mut asked: HashMap<String, HashMap<String, usize>> = HashMap::new();
+    for line in log.lines() {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
+        let [function, replica] = ["function", "replicas"].map(|field| line[field].as_str());
+        let replicas = asked.entry(function.unwrap().to_owned()).or_default();
+        *replicas.entry(replica.unwrap().to_owned()).or_default() += 1;
+    }
+    asked
+}
+
+/// The replicas that read a partition of the topic.
+fn reading() -> HashSet<String> {
+    let consumers = make(&["check-consumers"]);
+    let rows = consumers.lines().filter(|line| line.starts_with("logpulse "));
+    rows.map(|row| row.split_whitespace().nth(6).unwrap().to_owned()).collect()
+}
+
+/// Three replicas of each function serve, none much more than another.
+fn each_replica_has_its_share() {
+    let asked = asked();
+    for function in ["ingest", "get", "search"] {
+        println!("{function}: {:?}", asked[function]);
+        let total: usize = asked[function].values().sum();
+        assert_eq!(asked[function].len(), 3, "{function}: {:?}", asked[function]);
+        assert!(asked[function].values().all(|&requests| 4 * requests > total), "{function}");
+    }
+    assert_eq!(reading().len(), 3, "each consumer reads a partition");
 }
 
 /// One thing after the other that may happen to a cluster.
@@ -154,28 +178,28 @@ fn trouble() {
     let say = |what: &str, function: &str| println!("{what} {function}");
     for function in FUNCTIONS {
         say("kill a replica of", function);
-        let killed = replica(function);
-        run("docker", &["kill", &killed]);
+        let killed = &replicas(function)[0];
+        docker(&["kill", killed]);
         pause();
-        run("docker", &["start", &killed]);
+        docker(&["start", killed]);
         pause();
     }
     for function in FUNCTIONS {
         say("hang a replica of", function);
-        let hung = replica(function);
-        run("docker", &["pause", &hung]);
+        let hung = &replicas(function)[0];
+        docker(&["pause", hung]);
         pause();
-        run("docker", &["unpause", &hung]);
+        docker(&["unpause", hung]);
         pause();
     }
     for function in FUNCTIONS {
         say("restart each replica of", function);
-        run("make", &["restart", &format!("FUNCTION={function}")]);
+        make(&["restart", &format!("FUNCTION={function}")]);
     }
     for function in FUNCTIONS {
         for replicas in ["N=4", "N=2", "N=3"] {
             say(&format!("scale to {replicas}"), function);
-            run("make", &["scale", &format!("FUNCTION={function}"), replicas]);
+            make(&["scale", &format!("FUNCTION={function}"), replicas]);
         }
     }
 }
@@ -186,7 +210,11 @@ async fn no_request_fails_and_nothing_is_lost_or_doubled_while_replicas_come_and
     let load = Load::new(&url).await;
     let started = Instant::now();
     let mut clients = load.start();
+    sleep(TROUBLE).await;
+    spawn_blocking(each_replica_has_its_share).await.unwrap();
     spawn_blocking(trouble).await.unwrap();
+    sleep(TROUBLE).await;
+    spawn_blocking(each_replica_has_its_share).await.unwrap();
     load.over.store(true, Ordering::Relaxed);
     while let Some(ended) = clients.join_next().await {
         ended.unwrap();

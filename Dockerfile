@@ -11,8 +11,8 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -name main.rs ! -name
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
-# The last stage has no zlib to link to, and nobody to read symbols.
-ENV LIBZ_SYS_STATIC=1 CARGO_PROFILE_RELEASE_STRIP=symbols
+# The last stage has no zlib to link to, and nobody to read symbols; one unit a crate makes smaller images, sooner.
+ENV LIBZ_SYS_STATIC=1 CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 ARG BUILD="cargo build --release --locked --bins -p ingest -p get -p search -p consumer -p docs"
 COPY --from=manifests /src .
 RUN $BUILD

@@ -1,7 +1,9 @@
-//! What a function takes when it has just started, as it is in its image. `make test-cluster` runs it.
+//! What a function takes as it is in its image: space, memory and time to start.
+//! `make test-cluster` runs it.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::cast_precision_loss,
     reason = "a test stops where something is wrong, and says what it measured"
 )]
 
@@ -13,6 +15,9 @@ const FUNCTIONS: [&str; 5] = ["ingest", "get", "search", "consumer", "docs"];
 
 /// The most memory that a function may have while nothing happens: 20 MB, in KiB.
 const MOST_KIB: u64 = 20_000_000 / 1024;
+
+/// The most bytes that an image may have.
+const MOST_BYTES: u64 = 40_000_000;
 
 /// Memory of the one process in a container, in KiB.
 fn resident(container: &str) -> u64 {
@@ -36,6 +41,20 @@ async fn a_fresh_replica_of_each_function_takes_less_than_20_mb() {
         let resident = resident(replica);
         println!("{function}: {resident} KiB resident");
         assert!(resident < MOST_KIB, "{function}: {resident} KiB");
+    }
+}
+
+#[test]
+fn the_image_of_each_function_has_at_most_40_mb() {
+    if base_url(module_path!()).is_none() {
+        return;
+    }
+    for function in FUNCTIONS {
+        let image = docker(&["inspect", "-f", "{{.Image}}", &replicas(function)[0]]);
+        let bytes = docker(&["image", "inspect", "-f", "{{.Size}}", image.trim()]);
+        let bytes: u64 = bytes.trim().parse().unwrap();
+        println!("{function}: an image of {:.1} MB", bytes as f64 / 1e6);
+        assert!(bytes <= MOST_BYTES, "{function}: {bytes}");
     }
 }
 

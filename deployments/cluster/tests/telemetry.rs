@@ -1,6 +1,8 @@
 //! What a person on call sees of functions that are processes of their own: figures and traces.
 #![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
+use std::collections::BTreeSet;
+
 use cluster::{Cluster, left_out, until};
 use journey::{Api, unique};
 use serde_json::{Value, json};
@@ -84,4 +86,22 @@ async fn figures_and_traces_follow_an_entry_through_every_function() {
     assert_eq!(line["span"]["traces"], TRACE_ID, "{line}");
     drop(servers);
     cluster.remove().await;
+}
+
+/// The names of figures in a text; a histogram's is without the end that its series have.
+fn figures(text: &str) -> BTreeSet<&str> {
+    let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let prefixes = ["http_", "ingest_", "queue_", "consumer_", "cache_", "rate_limit_"];
+    names
+        .map(|name| name.trim_end_matches("_bucket"))
+        .filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+        .collect()
+}
+
+#[test]
+fn the_dashboard_shows_figures_that_the_readme_explains() {
+    let dashboard = include_str!("../../monitoring/grafana/dashboards/logpulse.json");
+    let (shown, explained) = (figures(dashboard), figures(include_str!("../../../README.md")));
+    assert!(shown.len() > 8, "{shown:?}");
+    assert_eq!(shown.difference(&explained).collect::<Vec<_>>(), [&""; 0]);
 }

@@ -32,6 +32,11 @@ const BATCH_RECORDS: usize = 4096;
 const FETCH_AHEAD_KBYTES: &str = "16384";
 const FETCH_BYTES: &str = "8388608";
 
+/// A fetch is answered when this much is there, or after so long: else each record that comes
+/// would be an answer of its own, and the broker busy with those.
+const FETCH_MIN_BYTES: &str = "65536";
+const FETCH_WAIT_MS: &str = "50";
+
 /// How long the member waits for records at a time; then it looks whether it is still wanted.
 const WAIT: Duration = Duration::from_millis(100);
 
@@ -73,6 +78,8 @@ impl Member {
             .set("topic.metadata.refresh.interval.ms", "10000")
             .set("queued.max.messages.kbytes", FETCH_AHEAD_KBYTES)
             .set("fetch.queue.backoff.ms", "50")
+            .set("fetch.min.bytes", FETCH_MIN_BYTES)
+            .set("fetch.wait.max.ms", FETCH_WAIT_MS)
             .set("fetch.max.bytes", FETCH_BYTES)
             .set("max.partition.fetch.bytes", MAX_RECORD_BYTES.to_string())
             .set("message.max.bytes", MAX_RECORD_BYTES.to_string());

@@ -24,7 +24,7 @@ RUN find functions shared -name '*.rs' -exec touch {} + && $BUILD
 
 FROM gcr.io/distroless/cc-debian12:nonroot
 ARG FUNCTION
-COPY --from=build /src/target/release/${FUNCTION} /function
+COPY --from=build /src/target/release/${FUNCTION:?missing} /function
 # Inside, it listens for everybody; what is published is said outside.
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080

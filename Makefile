@@ -43,7 +43,7 @@ openapi: ## write openapi/openapi.json anew from the code
 
 # The cluster. Settings come from .env, or from the shell: HTTP_PORT=8088 make run
 COMPOSE := docker compose --env-file .env -f deployments/compose.yaml
-FUNCTIONS := ingest get search consumer docs
+FUNCTIONS := $(notdir $(wildcard functions/*))
 # Without the port that http has anyway.
 BASE_URL = http://$$($(COMPOSE) port nginx 8080 | sed 's/:80$$//')
 K6 ?= k6
@@ -52,15 +52,19 @@ K6 ?= k6
 run: ## build and start the whole cluster, wait until it is ready, say where it is
 	$(COMPOSE) build
 	$(COMPOSE) up -d --wait
+	@$(COMPOSE) exec -T nginx nginx -s reload
 	@echo "LogPulse is ready on $(BASE_URL), its documentation on $(BASE_URL)/docs"
 
 .PHONY: dashboards
-dashboards: ## OpenSearch Dashboards beside it, on port 5601
-	$(COMPOSE) --profile dashboards up -d --no-recreate
+dashboards: ## OpenSearch Dashboards beside the cluster
+	$(COMPOSE) up -d --wait --no-deps --no-recreate dashboards
+	$(COMPOSE) run --rm --no-deps index-pattern
+	@echo "OpenSearch Dashboards: http://$$($(COMPOSE) port dashboards 5601)"
 
 .PHONY: monitoring
-monitoring: ## Prometheus and Grafana beside it, on ports 9090 and 3000
-	$(COMPOSE) --profile monitoring up -d --no-recreate
+monitoring: ## Prometheus and Grafana beside the cluster
+	$(COMPOSE) up -d --wait --no-deps --no-recreate prometheus grafana
+	@echo "Prometheus: http://$$($(COMPOSE) port prometheus 9090), Grafana: http://$$($(COMPOSE) port grafana 3000)"
 
 .PHONY: stop
 stop: ## stop the cluster; its data stays, in volumes
@@ -69,8 +73,10 @@ stop: ## stop the cluster; its data stays, in volumes
 .PHONY: restart
 restart: ## restart each replica of FUNCTION (or of all), one after the other: no request fails
 	@for replica in $$($(COMPOSE) ps -q $(or $(FUNCTION),$(FUNCTIONS))); do \
-	  docker restart $$replica && \
-	  until docker inspect -f '{{.State.Health.Status}}' $$replica | grep -qx healthy; do sleep 1; done; \
+	  docker restart $$replica || exit 1; seconds=0; \
+	  until docker inspect -f '{{.State.Health.Status}}' $$replica | grep -qx healthy; do \
+	    seconds=$$((seconds + 1)); [ $$seconds -lt 120 ] || { echo "$$replica does not get healthy"; exit 1; }; sleep 1; \
+	  done; \
 	done
 
 .PHONY: scale
@@ -90,16 +96,18 @@ check-consumers: ## lag and owner of each partition
 	$(COMPOSE) exec -T kafka /opt/kafka/bin/kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group logpulse
 
 .PHONY: test-cluster
-test-cluster: ## the journey, the README's and apiTest.http's calls, nginx and idle memory, on the running cluster
+test-cluster: ## the journey, the README's and apiTest.http's calls, nginx, idle memory, and a stop, on the running cluster
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test journey --test documented
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test door --test idle -- --test-threads 1 --nocapture
+	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test data_stays
+
+# The limiter comes back whatever happens.
+UNLIMITED = trap 'unset RATE_LIMIT_ENABLED; $(COMPOSE) up -d --wait' EXIT; trap 'exit 130' INT TERM; \
+  export RATE_LIMIT_ENABLED=false; $(COMPOSE) up -d --wait
 
 .PHONY: test-load
-test-load: export RATE_LIMIT_ENABLED := false
-test-load: ## the running cluster under load while replicas die, hang, restart and scale (minutes)
-	$(COMPOSE) up -d --wait
-	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test load -- --nocapture
-	unset RATE_LIMIT_ENABLED; $(COMPOSE) up -d --wait
+test-load: ## the cluster, limiter off, under load while replicas die, hang, restart and scale (minutes)
+	$(UNLIMITED) && BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test load -- --nocapture
 
 .PHONY: k6-smoke
 k6-smoke: ## one of everything, checked
@@ -107,8 +115,7 @@ k6-smoke: ## one of everything, checked
 
 .PHONY: k6-stress
 k6-stress: ## 600 users for seven minutes, limiter off meanwhile; DURATION_SCALE=0.1 is shorter
-	RATE_LIMIT_ENABLED=false $(COMPOSE) up -d --wait
-	$(K6) run -e BASE_URL=$(BASE_URL) k6/stress.js; status=$$?; $(COMPOSE) up -d --wait; exit $$status
+	$(UNLIMITED) && $(K6) run -e BASE_URL=$(BASE_URL) k6/stress.js
 
 .PHONY: k6-ratelimit
 k6-ratelimit: ## 400 requests a second of one client: how many are allowed
@@ -117,10 +124,6 @@ k6-ratelimit: ## 400 requests a second of one client: how many are allowed
 .PHONY: services
 services: ## start Kafka, MySQL, Redis and OpenSearch alone, and wait until they are healthy
 	$(COMPOSE) up -d --wait kafka mysql redis opensearch
-
-.PHONY: stop-services
-stop-services: ## stop the services; their data stays
-	$(COMPOSE) --profile test down
 
 # All of the workspace, so that nothing is built twice.
 FAULTS := processes telemetry first_start away poison rate_limit oracle

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use patience::{RECOVERY, goes_on, until};
 pub use services::{
-    ReadOnlyMySql, Service, base_url, compose, docker, kafka, left_out, mysql, opensearch,
+    ReadOnlyMySql, Service, base_url, compose, docker, kafka, left_out, make, mysql, opensearch,
     opensearch_cut, redis, replicas, restart, start, toxiproxy,
 };
 pub use topic::Partition;

@@ -3,6 +3,9 @@
 use std::io::{Write, stderr};
 use std::process::{Command, Output};
 
+/// The root of the repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
 /// Where Kafka is.
 #[must_use]
 pub fn kafka() -> String {
@@ -163,11 +166,17 @@ pub fn docker(arguments: &[&str]) -> String {
     said(Command::new("docker").args(arguments).output().unwrap(), arguments)
 }
 
+/// Runs a recipe of the Makefile, and answers what it says.
+#[allow(clippy::must_use_candidate, reason = "often it matters only that it is done")]
+pub fn make(recipe: &[&str]) -> String {
+    said(Command::new("make").args(recipe).current_dir(ROOT).output().unwrap(), recipe)
+}
+
 /// Runs `docker compose` on the deployment.
 #[must_use]
 pub fn compose(arguments: &[&str]) -> Output {
     let mut docker = Command::new("docker");
-    docker.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    docker.current_dir(ROOT);
     docker.args(["compose", "--env-file", ".env", "-f", "deployments/compose.yaml"]);
     docker.args(["--profile", "test"]).args(arguments).output().unwrap()
 }

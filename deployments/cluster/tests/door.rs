@@ -38,6 +38,8 @@ async fn its_own_errors_are_problems() {
     is_problem(large.send().await.unwrap(), 413).await;
     let trace = http.request(reqwest::Method::TRACE, format!("{url}/ping"));
     is_problem(trace.send().await.unwrap(), 405).await;
+    let squeezed = http.post(format!("{url}/logs")).header("transfer-encoding", "gzip, chunked");
+    is_problem(squeezed.body("{}").send().await.unwrap(), 501).await;
 }
 
 #[tokio::test]
@@ -85,5 +87,6 @@ async fn who_does_not_finish_a_request_is_cut() {
         let _ = client.read_to_end(&mut answer);
         started.elapsed()
     });
-    assert!(ended.await.unwrap() < PATIENCE);
+    let ended = ended.await.unwrap();
+    assert!(ended > Duration::from_secs(5) && ended < PATIENCE, "{ended:?}");
 }

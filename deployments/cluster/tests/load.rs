@@ -7,12 +7,11 @@
 )]
 
 use std::collections::{HashMap, HashSet};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cluster::{base_url, docker, replicas};
+use cluster::{base_url, docker, make, replicas};
 use journey::Api;
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -130,14 +129,6 @@ impl Load {
         self.failed.lock().unwrap().push(format!("{what}: {failure}"));
         None
     }
-}
-
-/// Runs a recipe of the Makefile, and answers what it says.
-fn make(recipe: &[&str]) -> String {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let made = Command::new("make").args(recipe).current_dir(root).output().unwrap();
-    assert!(made.status.success(), "{recipe:?}: {}", String::from_utf8_lossy(&made.stderr));
-    String::from_utf8(made.stdout).unwrap()
 }
 
 /// For each function, how often nginx asked each of its replicas in the last seconds.

@@ -80,7 +80,8 @@ restart: ## restart each replica of FUNCTION (or of all), one after the other: n
 	done
 
 .PHONY: scale
-scale: ## run N replicas of FUNCTION: make scale FUNCTION=ingest N=4
+scale: ## run N replicas of FUNCTION until the next `make run`: make scale FUNCTION=ingest N=4
+	@[ -n "$(FUNCTION)" ] && [ -n "$(N)" ] || { echo "say which and how many: make scale FUNCTION=ingest N=4"; exit 2; }
 	$(COMPOSE) up -d --wait --no-deps --no-recreate --scale $(FUNCTION)=$(N) $(FUNCTION)
 
 .PHONY: ps

@@ -71,12 +71,14 @@ stop: ## stop the cluster; its data stays, in volumes
 	$(COMPOSE) --profile '*' down --remove-orphans
 
 .PHONY: restart
+# After three seconds nginx asks a replica again that it could not ask.
 restart: ## restart each replica of FUNCTION (or of all), one after the other: no request fails
 	@for replica in $$($(COMPOSE) ps -q $(or $(FUNCTION),$(FUNCTIONS))); do \
 	  docker restart $$replica || exit 1; seconds=0; \
 	  until docker inspect -f '{{.State.Health.Status}}' $$replica | grep -qx healthy; do \
 	    seconds=$$((seconds + 1)); [ $$seconds -lt 120 ] || { echo "$$replica does not get healthy"; exit 1; }; sleep 1; \
 	  done; \
+	  sleep 3; \
 	done
 
 .PHONY: scale

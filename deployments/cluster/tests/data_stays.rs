@@ -24,7 +24,9 @@ async fn what_is_stored_and_what_waits_on_the_queue_is_there_after_a_stop() {
     let waiting = save(&api, &service).await;
 
     make(&["stop"]);
-    assert_eq!(compose(&["ps", "--all", "--quiet"]).stdout, b"");
+    let left = compose(&["ps", "--all", "--quiet"]);
+    assert!(left.status.success());
+    assert_eq!(left.stdout, b"");
     assert!(compose(&["up", "--detach", "--wait"]).status.success());
 
     let api = Api::new(&url);

@@ -18,9 +18,6 @@ use crate::retry::{self, backoff, until_answered};
 /// So often may an entry fail for a reason that may be its own or the sink's.
 const MAX_FAILURES: u32 = 10;
 
-/// A partition of the store and an index hold the entries of a day, by the time of their ids.
-const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
-
 /// Where entries go.
 pub(crate) enum Sink {
     Store(Arc<dyn Store>),
@@ -121,7 +118,7 @@ impl Delivery {
     /// Whether the sink is in order, where it would keep this entry.
     async fn takes_others_like(&self, entry: &LogEntry) -> bool {
         let witness = self.witness().clone();
-        let Some(witness) = witness.filter(|witness| day(witness) == day(entry)) else {
+        let Some(witness) = witness.filter(|witness| witness.id.day() == entry.id.day()) else {
             return false;
         };
         let taken = self.sink.write(slice::from_ref(&witness)).await;
@@ -131,10 +128,6 @@ impl Delivery {
     fn witness(&self) -> MutexGuard<'_, Option<LogEntry>> {
         self.witness.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn day(entry: &LogEntry) -> i64 {
-    entry.id.time().as_micros().div_euclid(DAY_MICROS)
 }
 
 #[cfg(test)]
@@ -223,8 +216,9 @@ mod tests {
     async fn what_the_sink_took_of_another_day_says_nothing_of_this_one() {
         let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
-        let yesterday = Timestamp::from_micros(Timestamp::now().as_micros() - DAY_MICROS).unwrap();
-        delivery.deliver(&entries_at(yesterday, &["good"]), &shutdown).await.unwrap();
+        let yesterday =
+            Timestamp::from_micros(Timestamp::now().as_micros() - Timestamp::MICROS_A_DAY);
+        delivery.deliver(&entries_at(yesterday.unwrap(), &["good"]), &shutdown).await.unwrap();
         let bad = entries(&["bad"]);
         let delivering = delivery.deliver(&bad, &shutdown);
         assert!(timeout(Duration::from_hours(2), delivering).await.is_err(), "it gave up");

@@ -40,6 +40,12 @@ impl EntryId {
         micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX)
     }
 
+    /// The day of arrival, which decides where an entry is kept: days since 1970.
+    #[must_use]
+    pub fn day(self) -> i64 {
+        self.time().as_micros() / Timestamp::MICROS_A_DAY
+    }
+
     /// The id as the stores hold it: 16 bytes, in order of arrival.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {

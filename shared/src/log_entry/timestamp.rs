@@ -14,6 +14,9 @@ impl Timestamp {
     /// The last moment that can be held: 9999-12-31T23:59:59.999999Z.
     pub const MAX: Self = Self(253_402_300_799_999_999);
 
+    /// The length of a day.
+    pub const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
     /// The present moment. Read the clock at the edge only.
     #[must_use]
     pub fn now() -> Self {

@@ -14,8 +14,6 @@ use serde_json::{Value, json};
 use super::{ADD_TIMEOUT, Failure, answer, document};
 use crate::log_entry::{EntryId, LogEntry, Timestamp};
 
-const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
-
 /// How many days are remembered as made. Entries arrive on one, around midnight on two.
 const MAX_REMEMBERED: usize = 100;
 
@@ -42,7 +40,7 @@ pub(super) struct Day(i64);
 
 impl Day {
     pub(super) fn of(id: EntryId) -> Self {
-        Self(id.time().as_micros() / MICROS_A_DAY)
+        Self(id.day())
     }
 }
 
@@ -59,7 +57,8 @@ impl Days {
 
     /// The index of a day, e.g. `logs-2026.11.23`.
     pub(super) fn name(&self, day: Day) -> String {
-        let midnight = Timestamp::from_micros(day.0 * MICROS_A_DAY).unwrap_or(Timestamp::MAX);
+        let midnight = Timestamp::from_micros(day.0 * Timestamp::MICROS_A_DAY);
+        let midnight = midnight.unwrap_or(Timestamp::MAX);
         let date: String = midnight.to_string().chars().take(10).collect();
         format!("{}{}", self.shape.prefix, date.replace('-', "."))
     }

@@ -99,9 +99,10 @@ fn figures(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn the_dashboard_shows_figures_that_the_readme_explains() {
+fn the_dashboard_shows_metrics_that_the_docs_explain() {
     let dashboard = include_str!("../../monitoring/grafana/dashboards/logpulse.json");
-    let (shown, explained) = (figures(dashboard), figures(include_str!("../../../README.md")));
+    let docs = include_str!("../../../docs/operating.md");
+    let (shown, explained) = (figures(dashboard), figures(docs));
     assert!(shown.len() > 8, "{shown:?}");
     assert_eq!(shown.difference(&explained).collect::<Vec<_>>(), [&""; 0]);
 }

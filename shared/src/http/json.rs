@@ -26,7 +26,11 @@ impl<T: Type> Payload for Json<T> {
 impl<T: Serialize + Send> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(body) => Response::builder().content_type("application/json").body(body),
+            Ok(mut body) => {
+                // A terminal shows its prompt on a line of its own.
+                body.push(b'\n');
+                Response::builder().content_type("application/json").body(body)
+            }
             Err(error) => {
                 tracing::error!(%error, "an answer has no JSON form");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -46,7 +46,7 @@ impl Consumer for Broken {
 
 #[async_trait]
 impl DeadLetters for Broken {
-    async fn bury(&self, _: &[DeadLetter]) -> Result<()> {
+    async fn write(&self, _: &[DeadLetter]) -> Result<()> {
         away()
     }
 
@@ -54,7 +54,7 @@ impl DeadLetters for Broken {
         away()
     }
 
-    async fn forget(&self, _: i64) -> Result<()> {
+    async fn purge(&self, _: i64) -> Result<()> {
         away()
     }
 }

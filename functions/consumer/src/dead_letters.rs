@@ -1,5 +1,5 @@
 //! Look at dead letters, and put them back on the queue once the reason is gone.
-//! A letter that is put back and refused again becomes a new dead letter.
+//! A dead letter that is put back and refused again becomes a new dead letter.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ const PAGE: usize = 16;
 pub enum Command {
     /// Write each as a line of JSON: `reason`, `source`, `time` and the `line` itself.
     List,
-    /// Put each back on the queue, and forget it there.
+    /// Put each back on the queue, and delete it there.
     Replay,
 }
 
@@ -47,7 +47,7 @@ pub async fn run(command: Command, queue: &Queue, out: &mut impl Write) -> anyho
         let mut page =
             queue.dead_letters.list(after, PAGE).await.context("reading dead letters")?;
         // What is replayed and refused again comes in at the end: once around is enough.
-        let again = page.iter().position(|(_, letter)| letter.time > started);
+        let again = page.iter().position(|(_, dead_letter)| dead_letter.time > started);
         page.truncate(again.unwrap_or(page.len()));
         let Some((last, _)) = page.last() else { break };
         (after, count) = (*last, count + page.len());
@@ -63,12 +63,12 @@ pub async fn run(command: Command, queue: &Queue, out: &mut impl Write) -> anyho
 }
 
 fn list(page: &[(i64, DeadLetter)], out: &mut impl Write) -> anyhow::Result<()> {
-    for (_, letter) in page {
+    for (_, dead_letter) in page {
         let line = serde_json::json!({
-            "reason": letter.reason,
-            "source": letter.source.to_string(),
-            "time": letter.time,
-            "line": String::from_utf8_lossy(&letter.line),
+            "reason": dead_letter.reason,
+            "source": dead_letter.source.to_string(),
+            "time": dead_letter.time,
+            "line": String::from_utf8_lossy(&dead_letter.line),
         });
         writeln!(out, "{line}")?;
     }
@@ -76,7 +76,8 @@ fn list(page: &[(i64, DeadLetter)], out: &mut impl Write) -> anyhow::Result<()> 
 }
 
 async fn replay(page: Vec<(i64, DeadLetter)>, last: i64, queue: &Queue) -> anyhow::Result<()> {
-    let records = page.into_iter().map(|(_, letter)| Record::from_bytes(letter.line.into()));
+    let records =
+        page.into_iter().map(|(_, dead_letter)| Record::from_bytes(dead_letter.line.into()));
     queue.producer.publish(records.collect()).await.context("putting dead letters back")?;
-    queue.dead_letters.forget(last).await.context("forgetting what was put back")
+    queue.dead_letters.purge(last).await.context("deleting what was put back")
 }

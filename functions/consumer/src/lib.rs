@@ -129,19 +129,23 @@ impl Consumer {
     }
 
     /// Keeps dead letters. `None`: they cannot be kept, and nothing is to be committed.
-    async fn bury(&self, letters: Vec<DeadLetter>, shutdown: &CancellationToken) -> Option<()> {
-        if letters.is_empty() {
+    async fn write_dead_letters(
+        &self,
+        dead_letters: Vec<DeadLetter>,
+        shutdown: &CancellationToken,
+    ) -> Option<()> {
+        if dead_letters.is_empty() {
             return Some(());
         }
-        let bury = || self.dead_letters.bury(&letters);
-        if let Err(error) = until_answered("bury", shutdown, bury).await? {
+        let write = || self.dead_letters.write(&dead_letters);
+        if let Err(error) = until_answered("dead_letters", shutdown, write).await? {
             tracing::error!(%error, "dead letters cannot be kept");
             return None;
         }
-        for DeadLetter { reason, source, .. } in &letters {
+        for DeadLetter { reason, source, .. } in &dead_letters {
             tracing::error!(reason, %source, "an entry became a dead letter");
         }
-        metrics::counter!("consumer_dead_letters_total").increment(letters.len() as u64);
+        metrics::counter!("consumer_dead_letters_total").increment(dead_letters.len() as u64);
         Some(())
     }
 
@@ -195,11 +199,11 @@ impl Consumer {
             sinks.store.deliver(entries, shutdown),
             sinks.index.deliver(entries, shutdown),
         );
-        let letters = letters(&batch, &stored?, &indexed?);
+        let dead_letters = dead_letters(&batch, &stored?, &indexed?);
         if let Some(before) = turn.before {
             before.await.ok()?;
         }
-        self.bury(letters, shutdown).await?;
+        self.write_dead_letters(dead_letters, shutdown).await?;
         count(&batch);
         // A commit that fails is made good by the next one; until then the batch may come again,
         // which changes nothing.
@@ -234,7 +238,7 @@ fn count(batch: &Batch) {
     }
 }
 
-fn letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<DeadLetter> {
+fn dead_letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<DeadLetter> {
     let now = Timestamp::now();
     let by_store = stored.iter().map(|refused| ("store", refused));
     let by_index = indexed.iter().map(|refused| ("index", refused));

@@ -220,10 +220,10 @@ async fn what_cannot_be_stored_becomes_a_dead_letter_and_the_rest_goes_on() {
     let consumer = Consumer::new(&parts.queue, parts.store.clone(), picky, BATCHING);
     run(consumer, async || parts.indexed().await.len() == 2).await;
 
-    let letters = parts.queue.dead_letters.list(0, 10).await.unwrap();
-    let told: Vec<(&[u8], &str)> = letters
+    let dead_letters = parts.queue.dead_letters.list(0, 10).await.unwrap();
+    let told: Vec<(&[u8], &str)> = dead_letters
         .iter()
-        .map(|(_, letter)| (letter.line.as_slice(), letter.reason.as_str()))
+        .map(|(_, dead_letter)| (dead_letter.line.as_slice(), dead_letter.reason.as_str()))
         .collect();
     assert_eq!(told[0].0, b"not json");
     assert!(told[0].1.starts_with("not a log entry"), "{}", told[0].1);
@@ -273,9 +273,9 @@ async fn a_batch_that_is_rejected_as_a_whole_loses_the_one_bad_entry_only() {
         let stored = parts.store.get(entry.id).await.unwrap();
         assert_eq!(stored.is_some(), number != 3, "{number}");
     }
-    let letters = parts.queue.dead_letters.list(0, 10).await.unwrap();
-    assert_eq!(letters.len(), 1);
-    assert_eq!(letters[0].1.line, lines[3]);
+    let dead_letters = parts.queue.dead_letters.list(0, 10).await.unwrap();
+    assert_eq!(dead_letters.len(), 1);
+    assert_eq!(dead_letters[0].1.line, lines[3]);
     assert!(parts.all_is_committed(&folder).await);
 }
 
@@ -424,27 +424,28 @@ async fn a_batch_that_both_sinks_have_is_not_committed_before_the_one_before_it(
 }
 
 #[tokio::test]
-async fn a_replay_forgets_only_what_it_put_back() {
+async fn a_replay_purges_only_what_it_put_back() {
     let folder = tempfile::tempdir().unwrap();
     let parts = Parts::open(&folder).await;
-    let letter = |line: &[u8], time: &str| DeadLetter {
+    let dead_letter = |line: &[u8], time: &str| DeadLetter {
         line: line.to_vec(),
         reason: "odd".to_owned(),
         source: Source { partition: 0, offset: 1 },
         time: Timestamp::parse(time).unwrap(),
     };
-    let letters = [
-        letter(b"old", "2020-01-01T00:00:00Z"),
-        letter(b"of another clock", "2999-01-01T00:00:00Z"),
-        letter(b"older", "2019-01-01T00:00:00Z"),
+    let dead_letters = [
+        dead_letter(b"old", "2020-01-01T00:00:00Z"),
+        dead_letter(b"of another clock", "2999-01-01T00:00:00Z"),
+        dead_letter(b"older", "2019-01-01T00:00:00Z"),
     ];
-    parts.queue.dead_letters.bury(&letters).await.unwrap();
+    parts.queue.dead_letters.write(&dead_letters).await.unwrap();
 
     let mut told = Vec::new();
     dead_letters::run(Command::Replay, &parts.queue, &mut told).await.unwrap();
 
     let left = parts.queue.dead_letters.list(0, 10).await.unwrap();
-    let left: Vec<&[u8]> = left.iter().map(|(_, letter)| letter.line.as_slice()).collect();
+    let left: Vec<&[u8]> =
+        left.iter().map(|(_, dead_letter)| dead_letter.line.as_slice()).collect();
     assert_eq!(left, [&b"of another clock"[..], b"older"]);
     assert_eq!(told, b"1 dead letters are back on the queue\n");
 }

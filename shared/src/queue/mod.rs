@@ -62,27 +62,27 @@ pub trait Consumer: Ready {
 /// What could not be stored, kept with its reason for a person to look at.
 ///
 /// # Contract
-/// * When `bury` returns, the letters are as safe as published records.
-/// * `list` answers them in the order in which they were buried.
+/// * When `write` returns, the dead letters are as safe as published records.
+/// * `list` answers them in the order in which they were written.
 #[async_trait]
 pub trait DeadLetters: Ready {
-    /// Keeps the letters.
+    /// Keeps the dead letters.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
-    async fn bury(&self, letters: &[DeadLetter]) -> Result<()>;
+    async fn write(&self, dead_letters: &[DeadLetter]) -> Result<()>;
 
-    /// At most `limit` letters behind the place `after` (0: from the first), each with its place.
+    /// At most `limit` dead letters behind the place `after` (0: from the first), each with its place.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>>;
 
-    /// Forgets every letter up to and with this place.
+    /// Deletes every dead letter up to and with this place.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
-    async fn forget(&self, up_to: i64) -> Result<()>;
+    async fn purge(&self, up_to: i64) -> Result<()>;
 }
 
 /// A line that could not be stored, and why.

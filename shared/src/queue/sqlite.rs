@@ -173,12 +173,12 @@ impl Consumer for SqliteQueue {
 
 #[async_trait]
 impl DeadLetters for SqliteQueue {
-    async fn bury(&self, letters: &[DeadLetter]) -> Result<()> {
-        self.writer.write(Change::Bury(letters.to_vec())).await
+    async fn write(&self, dead_letters: &[DeadLetter]) -> Result<()> {
+        self.writer.write(Change::WriteDeadLetters(dead_letters.to_vec())).await
     }
 
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>> {
-        let letters: Vec<(i64, Vec<u8>, String, i32, i64, i64)> = sqlx::query_as(
+        let dead_letters: Vec<(i64, Vec<u8>, String, i32, i64, i64)> = sqlx::query_as(
             "SELECT place, line, reason, source_partition, source_offset, time_micros
              FROM dead_letters WHERE place > ? ORDER BY place LIMIT ?",
         )
@@ -187,21 +187,21 @@ impl DeadLetters for SqliteQueue {
         .fetch_all(&self.reader)
         .await
         .map_err(unavailable)?;
-        let letters =
-            letters.into_iter().map(|(place, line, reason, partition, offset, micros)| {
-                let letter = DeadLetter {
+        let dead_letters =
+            dead_letters.into_iter().map(|(place, line, reason, partition, offset, micros)| {
+                let dead_letter = DeadLetter {
                     line,
                     reason,
                     source: Source { partition, offset },
                     time: Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX),
                 };
-                (place, letter)
+                (place, dead_letter)
             });
-        Ok(letters.collect())
+        Ok(dead_letters.collect())
     }
 
-    async fn forget(&self, up_to: i64) -> Result<()> {
-        self.writer.write(Change::Forget { up_to }).await
+    async fn purge(&self, up_to: i64) -> Result<()> {
+        self.writer.write(Change::PurgeDeadLetters { up_to }).await
     }
 }
 

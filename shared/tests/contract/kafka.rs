@@ -49,8 +49,8 @@ impl Drop for FreshTopic {
         let topics = [self.name.clone(), format!("{}.dead_letters", self.name)];
         let delete = async move {
             let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
-            let [records, letters] = &topics;
-            let _ = admin.delete_topics(&[records, letters], &AdminOptions::new()).await;
+            let [records, dead_letters] = &topics;
+            let _ = admin.delete_topics(&[records, dead_letters], &AdminOptions::new()).await;
             // A member may still be leaving.
             for _ in 0..20 {
                 let deleted = admin.delete_groups(&[records], &AdminOptions::new()).await;
@@ -302,9 +302,9 @@ async fn the_largest_record_fits_among_the_dead_letters_and_a_larger_one_is_reje
     let record = Record::from_bytes(largest.clone().into());
     queue.producer.publish(vec![record]).await.unwrap();
     let batch = timeout(PATIENCE, queue.consumer.poll()).await.unwrap().unwrap();
-    let mut letter = batch.unreadable()[0].clone();
-    letter.reason = "m".repeat(1024 * 1024);
-    queue.dead_letters.bury(&[letter]).await.unwrap();
+    let mut dead_letter = batch.unreadable()[0].clone();
+    dead_letter.reason = "m".repeat(1024 * 1024);
+    queue.dead_letters.write(&[dead_letter]).await.unwrap();
     let listed = queue.dead_letters.list(0, 10).await.unwrap();
     assert_eq!(listed[0].1.line, largest);
     let larger = Record::from_bytes(vec![b'x'; 2 * 1024 * 1024 + 1024].into());

@@ -30,7 +30,7 @@ contract! {
         many_publishers_at_once_all_get_theirs_in,
         a_large_record_is_taken,
         dead_letters_are_listed_in_their_order,
-        dead_letters_are_forgotten_up_to_a_place,
+        dead_letters_are_purged_up_to_a_place,
         dead_letters_survive_reopening,
         a_queue_that_was_opened_is_ready,
     ]
@@ -254,7 +254,7 @@ async fn a_large_record_is_taken(fresh: Fresh) {
     assert_eq!(ids(batch.entries()), ids(&entries));
 }
 
-fn letter(line: &str, offset: i64) -> DeadLetter {
+fn dead_letter(line: &str, offset: i64) -> DeadLetter {
     DeadLetter {
         line: line.into(),
         reason: format!("because of {line}"),
@@ -265,35 +265,35 @@ fn letter(line: &str, offset: i64) -> DeadLetter {
 
 async fn dead_letters_are_listed_in_their_order(fresh: Fresh) {
     let queue = fresh.open().await;
-    let letters = [letter("a", 7), letter("b \0", 3), letter("c", 5)];
-    queue.dead_letters.bury(&letters[..2]).await.unwrap();
-    queue.dead_letters.bury(&letters[2..]).await.unwrap();
+    let dead_letters = [dead_letter("a", 7), dead_letter("b \0", 3), dead_letter("c", 5)];
+    queue.dead_letters.write(&dead_letters[..2]).await.unwrap();
+    queue.dead_letters.write(&dead_letters[2..]).await.unwrap();
     let first = queue.dead_letters.list(0, 2).await.unwrap();
     let (place, _) = first[1];
     let rest = queue.dead_letters.list(place, 10).await.unwrap();
     assert_eq!((first.len(), rest.len()), (2, 1));
     let listed = first.into_iter().chain(rest);
-    let listed: Vec<DeadLetter> = listed.map(|(_, letter)| letter).collect();
-    assert_eq!(listed, letters);
+    let listed: Vec<DeadLetter> = listed.map(|(_, dead_letter)| dead_letter).collect();
+    assert_eq!(listed, dead_letters);
 }
 
-async fn dead_letters_are_forgotten_up_to_a_place(fresh: Fresh) {
+async fn dead_letters_are_purged_up_to_a_place(fresh: Fresh) {
     let queue = fresh.open().await;
-    let letters = [letter("a", 1), letter("b", 2), letter("c", 3)];
-    queue.dead_letters.bury(&letters).await.unwrap();
+    let dead_letters = [dead_letter("a", 1), dead_letter("b", 2), dead_letter("c", 3)];
+    queue.dead_letters.write(&dead_letters).await.unwrap();
     let (place, _) = queue.dead_letters.list(0, 10).await.unwrap()[1];
-    queue.dead_letters.forget(place).await.unwrap();
+    queue.dead_letters.purge(place).await.unwrap();
     let left = queue.dead_letters.list(0, 10).await.unwrap();
     assert_eq!(left.len(), 1);
-    assert_eq!(left[0].1, letters[2]);
+    assert_eq!(left[0].1, dead_letters[2]);
 }
 
 async fn dead_letters_survive_reopening(fresh: Fresh) {
     let queue = fresh.open().await;
-    queue.dead_letters.bury(&[letter("a", 1)]).await.unwrap();
+    queue.dead_letters.write(&[dead_letter("a", 1)]).await.unwrap();
     drop(queue);
     let listed = fresh.open().await.dead_letters.list(0, 10).await.unwrap();
-    assert_eq!(listed[0].1, letter("a", 1));
+    assert_eq!(listed[0].1, dead_letter("a", 1));
 }
 
 async fn a_queue_that_was_opened_is_ready(fresh: Fresh) {

@@ -1,4 +1,5 @@
-//! Dead letters on Kafka: a topic of one partition, so that a letter's place is its offset and one.
+//! Dead letters on Kafka: a topic of one partition, in which the sequence number of a dead letter is
+//! its offset plus one.
 //! The value is the line; the headers say why, where from and when.
 
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use tokio::task::spawn_blocking;
 use super::producer::Sender;
 use super::renewed::Watch;
 use super::settings::Settings;
-use super::topics::{LETTERS, Topics};
+use super::topics::{DEAD_LETTERS_PARTITION, Topics};
 use super::{ANSWER, failed, unavailable};
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
@@ -30,10 +31,10 @@ const TIME: &str = "time";
 /// The longest reason that is kept: it must fit beside the largest record.
 const MAX_REASON_BYTES: usize = 8 * 1024;
 
-/// How long a page of letters may take to read.
+/// How long a page of dead letters may take to read.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `bury`, `list` and `forget` on Kafka.
+/// `write`, `list` and `purge` on Kafka.
 pub(super) struct KafkaDeadLetters {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
@@ -56,12 +57,14 @@ impl Ready for KafkaDeadLetters {
 
 #[async_trait]
 impl DeadLetters for KafkaDeadLetters {
-    async fn bury(&self, letters: &[DeadLetter]) -> Result<()> {
+    async fn write(&self, dead_letters: &[DeadLetter]) -> Result<()> {
         self.topics.ensure().await?;
         let topic = &self.settings.dead_letters;
-        let messages = letters.iter().map(|letter| {
-            let message = FutureRecord::to(topic).partition(LETTERS).payload(&letter.line[..]);
-            message.headers(headers(letter))
+        let messages = dead_letters.iter().map(|dead_letter| {
+            let message = FutureRecord::to(topic)
+                .partition(DEAD_LETTERS_PARTITION)
+                .payload(&dead_letter.line[..]);
+            message.headers(headers(dead_letter))
         });
         self.sender.deliver(messages).await
     }
@@ -73,33 +76,33 @@ impl DeadLetters for KafkaDeadLetters {
         listed.await.map_err(unavailable)?.map_err(failed)
     }
 
-    async fn forget(&self, up_to: i64) -> Result<()> {
-        self.topics.forget(up_to).await
+    async fn purge(&self, up_to: i64) -> Result<()> {
+        self.topics.purge_dead_letters(up_to).await
     }
 }
 
-fn headers(letter: &DeadLetter) -> OwnedHeaders {
-    let reason = &letter.reason[..letter.reason.floor_char_boundary(MAX_REASON_BYTES)];
-    let (source, time) = (letter.source.to_string(), letter.time.to_string());
+fn headers(dead_letter: &DeadLetter) -> OwnedHeaders {
+    let reason = &dead_letter.reason[..dead_letter.reason.floor_char_boundary(MAX_REASON_BYTES)];
+    let (source, time) = (dead_letter.source.to_string(), dead_letter.time.to_string());
     OwnedHeaders::new()
         .insert(Header { key: REASON, value: Some(reason) })
         .insert(Header { key: SOURCE, value: Some(&source) })
         .insert(Header { key: TIME, value: Some(&time) })
 }
 
-/// Reads at most `limit` letters behind the place `after`. Blocks.
+/// Reads at most `limit` dead letters behind the place `after`. Blocks.
 fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, DeadLetter)>> {
     let reader: BaseConsumer<Watch> = reader(settings).create_with_context(Watch::default())?;
     let topic = &settings.dead_letters;
-    let (low, high) = reader.fetch_watermarks(topic, LETTERS, ANSWER)?;
-    let mut letters = Vec::new();
+    let (low, high) = reader.fetch_watermarks(topic, DEAD_LETTERS_PARTITION, ANSWER)?;
+    let mut dead_letters = Vec::new();
     // The place behind which to read is the offset from which to read.
     let mut next = after.max(low);
     let mut start = TopicPartitionList::new();
-    start.add_partition_offset(topic, LETTERS, Offset::Offset(next))?;
+    start.add_partition_offset(topic, DEAD_LETTERS_PARTITION, Offset::Offset(next))?;
     reader.assign(&start)?;
     let deadline = Instant::now() + READ_TIMEOUT;
-    while next < high && letters.len() < limit {
+    while next < high && dead_letters.len() < limit {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
@@ -107,7 +110,7 @@ fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, 
         match reader.poll(left) {
             Some(Ok(message)) => {
                 next = message.offset() + 1;
-                letters.push((next, letter(&message)));
+                dead_letters.push((next, dead_letter(&message)));
             }
             // The last offsets before the end may hold nothing.
             Some(Err(KafkaError::PartitionEOF(_))) => break,
@@ -115,7 +118,7 @@ fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, 
             None => {}
         }
     }
-    Ok(letters)
+    Ok(dead_letters)
 }
 
 /// A reader that joins no group, though it must name one.
@@ -131,8 +134,8 @@ fn reader(settings: &Settings) -> ClientConfig {
     config
 }
 
-/// The letter that a message holds. What a person may have put there has no headers.
-fn letter(message: &BorrowedMessage<'_>) -> DeadLetter {
+/// The dead letter that a message holds. What a person may have put there has no headers.
+fn dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
     let header = |key| {
         let mut headers = message.headers()?.iter();
         let value = headers.find(|header| header.key == key)?.value?;
@@ -169,13 +172,13 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_cut_between_characters() {
-        let letter = DeadLetter {
+        let dead_letter = DeadLetter {
             line: Vec::new(),
             reason: "🦀".repeat(MAX_REASON_BYTES),
             source: Source { partition: 0, offset: 0 },
             time: Timestamp::now(),
         };
-        let headers = headers(&letter);
+        let headers = headers(&dead_letter);
         let reason = headers.get(0).value.unwrap();
         assert_eq!(reason.len(), MAX_REASON_BYTES);
         assert!(std::str::from_utf8(reason).is_ok());

@@ -91,7 +91,7 @@ mod tests {
         assert!(taken < Duration::from_secs(3), "{what}: {taken:?}");
     }
 
-    fn letter() -> DeadLetter {
+    fn dead_letter() -> DeadLetter {
         DeadLetter {
             line: b"line".to_vec(),
             reason: "reason".to_owned(),
@@ -106,9 +106,9 @@ mod tests {
         let record = Record::from_bytes(b"record"[..].into());
         is_unavailable("publish", queue.producer.publish(vec![record])).await;
         is_unavailable("poll", queue.consumer.poll()).await;
-        is_unavailable("bury", queue.dead_letters.bury(&[letter()])).await;
+        is_unavailable("write", queue.dead_letters.write(&[dead_letter()])).await;
         is_unavailable("list", queue.dead_letters.list(0, 10)).await;
-        is_unavailable("forget", queue.dead_letters.forget(1)).await;
+        is_unavailable("purge", queue.dead_letters.purge(1)).await;
         is_unavailable("ready", queue.producer.ready()).await;
         is_unavailable("ready", queue.consumer.ready()).await;
         is_unavailable("ready", queue.dead_letters.ready()).await;

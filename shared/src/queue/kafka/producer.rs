@@ -11,7 +11,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use tokio::time::timeout;
 
 use super::renewed::{Renewed, Watch};
-use super::settings::{MAX_LETTER_BYTES, Settings};
+use super::settings::{MAX_DEAD_LETTER_BYTES, Settings};
 use super::topics::Topics;
 use super::{ANSWER, failed, led, unavailable};
 use crate::error::{Ready, Result};
@@ -94,7 +94,7 @@ impl Sender {
             // Who publishes waits for the answer: what comes meanwhile is sent together anyway.
             .set("linger.ms", "0")
             .set("message.timeout.ms", ANSWER.as_millis().to_string())
-            .set("message.max.bytes", MAX_LETTER_BYTES.to_string())
+            .set("message.max.bytes", MAX_DEAD_LETTER_BYTES.to_string())
             .set("queue.buffering.max.kbytes", GATHER_KBYTES);
         config
     }

@@ -9,7 +9,7 @@ use url::Url;
 pub(super) const MAX_RECORD_BYTES: u32 = 2 * 1024 * 1024;
 
 /// The largest dead letter: the largest record, and why it is one.
-pub(super) const MAX_LETTER_BYTES: u32 = MAX_RECORD_BYTES + 64 * 1024;
+pub(super) const MAX_DEAD_LETTER_BYTES: u32 = MAX_RECORD_BYTES + 64 * 1024;
 
 const DEFAULT_PORT: u16 = 9092;
 

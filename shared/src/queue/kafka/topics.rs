@@ -11,12 +11,12 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::renewed::{Renewed, Watch};
-use super::settings::{MAX_LETTER_BYTES, MAX_RECORD_BYTES, Settings};
+use super::settings::{MAX_DEAD_LETTER_BYTES, MAX_RECORD_BYTES, Settings};
 use super::{ANSWER, led, unavailable};
 use crate::error::Result;
 
 /// The one partition of the dead letters: their order is that of their offsets.
-pub(super) const LETTERS: i32 = 0;
+pub(super) const DEAD_LETTERS_PARTITION: i32 = 0;
 
 /// Bounds are asked for on the way: they must not hold up who asks.
 const BOUNDS_ANSWER: Duration = Duration::from_millis(500);
@@ -48,7 +48,8 @@ impl Topics {
     async fn make(&self) -> Result<()> {
         let settings = &self.settings;
         let retention = (u64::from(settings.retention_hours) * 3_600_000).to_string();
-        let (max_record, max_letter) = (MAX_RECORD_BYTES.to_string(), MAX_LETTER_BYTES.to_string());
+        let (max_record, max_dead_letter) =
+            (MAX_RECORD_BYTES.to_string(), MAX_DEAD_LETTER_BYTES.to_string());
         let replication = i32::from(settings.replication);
         // One broker may be away without hindering who writes; what is written is on the others.
         let in_sync = (settings.replication - 1).max(1).to_string();
@@ -61,14 +62,14 @@ impl Topics {
         .set("max.message.bytes", &max_record)
         .set("min.insync.replicas", &in_sync);
         // They wait for a person, however long that takes.
-        let letters =
+        let dead_letters =
             NewTopic::new(&settings.dead_letters, 1, TopicReplication::Fixed(replication))
                 .set("retention.ms", "-1")
                 .set("retention.bytes", "-1")
-                .set("max.message.bytes", &max_letter)
+                .set("max.message.bytes", &max_dead_letter)
                 .set("min.insync.replicas", &in_sync);
         let admin = self.admin.client().map_err(unavailable)?;
-        let made = admin.create_topics([&records, &letters], &options());
+        let made = admin.create_topics([&records, &dead_letters], &options());
         for topic in made.await.map_err(unavailable)? {
             match topic {
                 Ok(topic) => tracing::info!(topic, "made a topic"),
@@ -102,11 +103,15 @@ impl Topics {
     }
 
     /// Deletes the dead letters up to and with this place.
-    pub(super) async fn forget(&self, place: i64) -> Result<()> {
+    pub(super) async fn purge_dead_letters(&self, place: i64) -> Result<()> {
         self.ensure().await?;
         let mut first_kept = TopicPartitionList::new();
         first_kept
-            .add_partition_offset(&self.settings.dead_letters, LETTERS, Offset::Offset(place))
+            .add_partition_offset(
+                &self.settings.dead_letters,
+                DEAD_LETTERS_PARTITION,
+                Offset::Offset(place),
+            )
             .map_err(unavailable)?;
         let admin = self.admin.client().map_err(unavailable)?;
         let deleted = admin.delete_records(&first_kept, &options()).await;

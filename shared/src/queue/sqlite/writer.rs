@@ -28,17 +28,19 @@ pub(super) enum Change {
     /// Records up to and with this offset are done.
     Commit { last: i64 },
     /// Dead letters come to the others.
-    Bury(Vec<DeadLetter>),
-    /// Dead letters up to and with this place are forgotten.
-    Forget { up_to: i64 },
+    WriteDeadLetters(Vec<DeadLetter>),
+    /// Dead letters up to and with this place are deleted.
+    PurgeDeadLetters { up_to: i64 },
 }
 
 impl Change {
     fn bytes(&self) -> usize {
         match self {
             Self::Publish(records) => bytes_of(records),
-            Self::Bury(letters) => letters.iter().map(|letter| letter.line.len()).sum(),
-            Self::Commit { .. } | Self::Forget { .. } => 0,
+            Self::WriteDeadLetters(dead_letters) => {
+                dead_letters.iter().map(|dead_letter| dead_letter.line.len()).sum()
+            }
+            Self::Commit { .. } | Self::PurgeDeadLetters { .. } => 0,
         }
     }
 }
@@ -178,11 +180,11 @@ impl Task {
 
     /// Deletes what a group that failed had done with: where the disk is full, that is room.
     async fn make_room(&mut self, failed: &Group) {
-        let Group { commit, forget, .. } = *failed;
-        if commit.is_none() && forget.is_none() {
+        let Group { commit, purge, .. } = *failed;
+        if commit.is_none() && purge.is_none() {
             return;
         }
-        if let Ok(freed_bytes) = self.write(&Group { commit, forget, ..Group::default() }).await {
+        if let Ok(freed_bytes) = self.write(&Group { commit, purge, ..Group::default() }).await {
             self.backlog.release(freed_bytes);
         }
     }
@@ -192,12 +194,12 @@ impl Task {
         let mut connection = self.file.take().await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         insert_records(&mut transaction, &group.records).await?;
-        insert_letters(&mut transaction, &group.letters).await?;
+        insert_dead_letters(&mut transaction, &group.dead_letters).await?;
         let mut freed_bytes = 0;
         if let Some(last) = group.commit {
             freed_bytes = delete_records(&mut transaction, last).await?;
         }
-        if let Some(up_to) = group.forget {
+        if let Some(up_to) = group.purge {
             let delete = sqlx::query("DELETE FROM dead_letters WHERE place <= ?").bind(up_to);
             delete.execute(&mut *transaction).await?;
         }
@@ -212,9 +214,9 @@ impl Task {
 #[derive(Default)]
 struct Group {
     records: Vec<Record>,
-    letters: Vec<DeadLetter>,
+    dead_letters: Vec<DeadLetter>,
     commit: Option<i64>,
-    forget: Option<i64>,
+    purge: Option<i64>,
     answers: Vec<oneshot::Sender<Outcome>>,
 }
 
@@ -222,9 +224,9 @@ impl Group {
     fn add(&mut self, request: Request) {
         match request.change {
             Change::Publish(records) => self.records.extend(records),
-            Change::Bury(letters) => self.letters.extend(letters),
+            Change::WriteDeadLetters(dead_letters) => self.dead_letters.extend(dead_letters),
             Change::Commit { last } => self.commit = self.commit.max(Some(last)),
-            Change::Forget { up_to } => self.forget = self.forget.max(Some(up_to)),
+            Change::PurgeDeadLetters { up_to } => self.purge = self.purge.max(Some(up_to)),
         }
         self.answers.push(request.answer);
     }
@@ -242,21 +244,21 @@ async fn insert_records(connection: &mut SqliteConnection, records: &[Record]) -
     Ok(())
 }
 
-async fn insert_letters(
+async fn insert_dead_letters(
     connection: &mut SqliteConnection,
-    letters: &[DeadLetter],
+    dead_letters: &[DeadLetter],
 ) -> sqlx::Result<()> {
-    for letter in letters {
+    for dead_letter in dead_letters {
         let insert = sqlx::query(
             "INSERT INTO dead_letters (line, reason, source_partition, source_offset, time_micros)
              VALUES (?, ?, ?, ?, ?)",
         );
         insert
-            .bind(&letter.line[..])
-            .bind(&letter.reason)
-            .bind(letter.source.partition)
-            .bind(letter.source.offset)
-            .bind(letter.time.as_micros())
+            .bind(&dead_letter.line[..])
+            .bind(&dead_letter.reason)
+            .bind(dead_letter.source.partition)
+            .bind(dead_letter.source.offset)
+            .bind(dead_letter.time.as_micros())
             .execute(&mut *connection)
             .await?;
     }

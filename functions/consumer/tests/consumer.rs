@@ -15,7 +15,7 @@ use consumer::dead_letters::{self, Command};
 use shared::config::BatchConfig;
 use shared::error::{Error, Ready, Refused, Result};
 use shared::index::{self, Index};
-use shared::queue::{self, Batch, DeadLetter, Queue, Record, Source};
+use shared::queue::{self, Batch, DeadLetter, Position, Queue, Record};
 use shared::search::{SearchHits, SearchQuery};
 use shared::store::{self, Store};
 use shared::testing::Broken;
@@ -430,7 +430,7 @@ async fn a_replay_purges_only_what_it_put_back() {
     let dead_letter = |line: &[u8], time: &str| DeadLetter {
         line: line.to_vec(),
         reason: "odd".to_owned(),
-        source: Source { partition: 0, offset: 1 },
+        source: Position { partition: 0, offset: 1 },
         time: Timestamp::parse(time).unwrap(),
     };
     let dead_letters = [

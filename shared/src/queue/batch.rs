@@ -10,14 +10,14 @@ use crate::trace::TraceParent;
 
 /// Where a record lies on the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Source {
+pub struct Position {
     /// The partition, from 0.
     pub partition: i32,
     /// The record's offset in the partition.
     pub offset: i64,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.partition, self.offset)
     }
@@ -39,7 +39,7 @@ pub struct Batch {
 struct Polled {
     /// The number of entries of the batch up to its end.
     end: usize,
-    source: Source,
+    source: Position,
     trace: Option<TraceParent>,
 }
 
@@ -98,7 +98,7 @@ impl Batch {
     /// Adds a record as it lies on the queue. `time` is when its bad lines were given up.
     pub(super) fn push_record(
         &mut self,
-        source: Source,
+        source: Position,
         record: &[u8],
         trace: Option<TraceParent>,
         time: Timestamp,
@@ -139,7 +139,12 @@ mod tests {
 
     fn batch(partition: i32, offset: i64, record: &str) -> Batch {
         let mut batch = Batch::default();
-        batch.push_record(Source { partition, offset }, record.as_bytes(), None, Timestamp::now());
+        batch.push_record(
+            Position { partition, offset },
+            record.as_bytes(),
+            None,
+            Timestamp::now(),
+        );
         batch
     }
 
@@ -148,7 +153,7 @@ mod tests {
         let batch = batch(0, 5, &format!("{}\nnot json\n{}", line("a"), line("b")));
         assert_eq!(batch.entries().len(), 2);
         assert_eq!(batch.unreadable()[0].line, b"not json");
-        assert_eq!(batch.unreadable()[0].source, Source { partition: 0, offset: 5 });
+        assert_eq!(batch.unreadable()[0].source, Position { partition: 0, offset: 5 });
     }
 
     #[test]

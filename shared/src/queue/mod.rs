@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
-pub use batch::{Batch, Source};
+pub use batch::{Batch, Position};
 pub use record::{Record, RecordPacker};
 
 use crate::config::ConfigError;
@@ -93,7 +93,7 @@ pub struct DeadLetter {
     /// Why it could not be stored.
     pub reason: String,
     /// Where it was on the queue.
-    pub source: Source,
+    pub source: Position,
     /// When it was given up.
     pub time: Timestamp,
 }

@@ -13,9 +13,9 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Batch, Consumer, DeadLetter, DeadLetters, Producer, Queue, Record, Source};
+use super::{Batch, Consumer, DeadLetter, DeadLetters, Position, Producer, Queue, Record};
 use crate::config::ConfigError;
-use crate::error::{Error, Ready, Result, Source as Cause};
+use crate::error::{Error, Ready, Result, Source};
 use crate::log_entry::Timestamp;
 use crate::sqlite;
 use writer::{Change, GroupWriter};
@@ -98,7 +98,7 @@ impl SqliteQueue {
         .await?;
         let now = Timestamp::now();
         for record in records {
-            let source = Source { partition: PARTITION, offset: record.try_get(0)? };
+            let source = Position { partition: PARTITION, offset: record.try_get(0)? };
             let trace: Option<&str> = record.try_get(2)?;
             let trace = trace.and_then(|trace| trace.parse().ok());
             batch.push_record(source, record.try_get(1)?, trace, now);
@@ -192,7 +192,7 @@ impl DeadLetters for SqliteQueue {
                 let dead_letter = DeadLetter {
                     line,
                     reason,
-                    source: Source { partition, offset },
+                    source: Position { partition, offset },
                     time: Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX),
                 };
                 (place, dead_letter)
@@ -206,7 +206,7 @@ impl DeadLetters for SqliteQueue {
 }
 
 /// Whatever SQLite says, the next try may go well: there is room again, or the disk is back.
-fn unavailable(source: impl Into<Cause>) -> Error {
+fn unavailable(source: impl Into<Source>) -> Error {
     Error::Unavailable { service: "queue", source: source.into() }
 }
 

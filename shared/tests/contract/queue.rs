@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use shared::queue::{self, Batch, DeadLetter, Queue, Record, RecordPacker, Source};
+use shared::queue::{self, Batch, DeadLetter, Position, Queue, Record, RecordPacker};
 use shared::{EntryId, LogEntry, Timestamp, TraceParent};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -258,7 +258,7 @@ fn dead_letter(line: &str, offset: i64) -> DeadLetter {
     DeadLetter {
         line: line.into(),
         reason: format!("because of {line}"),
-        source: Source { partition: 0, offset },
+        source: Position { partition: 0, offset },
         time: Timestamp::parse("2024-06-14T12:00:00.123456Z").unwrap(),
     }
 }

@@ -22,7 +22,7 @@ use super::topics::{DEAD_LETTERS_PARTITION, Topics};
 use super::{ANSWER, failed, unavailable};
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
-use crate::queue::{DeadLetter, DeadLetters, Source};
+use crate::queue::{DeadLetter, DeadLetters, Position};
 
 const REASON: &str = "reason";
 const SOURCE: &str = "source";
@@ -141,7 +141,7 @@ fn dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
         let value = headers.find(|header| header.key == key)?.value?;
         Some(String::from_utf8_lossy(value).into_owned())
     };
-    let here = Source { partition: message.partition(), offset: message.offset() };
+    let here = Position { partition: message.partition(), offset: message.offset() };
     let time = header(TIME).and_then(|time| Timestamp::parse(&time).ok());
     let published = message.timestamp().to_millis().and_then(|millis| millis.checked_mul(1000));
     let published = published.and_then(Timestamp::from_micros);
@@ -154,9 +154,9 @@ fn dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
 }
 
 /// Reads `partition/offset`.
-fn parse(source: &str) -> Option<Source> {
+fn parse(source: &str) -> Option<Position> {
     let (partition, offset) = source.split_once('/')?;
-    Some(Source { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
+    Some(Position { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_source_is_read_as_it_was_written() {
-        let source = Source { partition: 2, offset: 1_234_567_890_123 };
+        let source = Position { partition: 2, offset: 1_234_567_890_123 };
         assert_eq!(parse(&source.to_string()), Some(source));
         assert_eq!(parse("2"), None);
     }
@@ -175,7 +175,7 @@ mod tests {
         let dead_letter = DeadLetter {
             line: Vec::new(),
             reason: "🦀".repeat(MAX_REASON_BYTES),
-            source: Source { partition: 0, offset: 0 },
+            source: Position { partition: 0, offset: 0 },
             time: Timestamp::now(),
         };
         let headers = headers(&dead_letter);

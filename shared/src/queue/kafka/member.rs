@@ -19,7 +19,7 @@ use super::renewed::Watch;
 use super::settings::{MAX_RECORD_BYTES, Settings};
 use super::topics::Topics;
 use crate::log_entry::Timestamp;
-use crate::queue::{Batch, Source};
+use crate::queue::{Batch, Position};
 use crate::trace::{TRACEPARENT, TraceParent};
 
 /// A batch has about this much, and at least one record.
@@ -145,7 +145,7 @@ impl Member {
     }
 
     fn add(&self, record: &BorrowedMessage<'_>, polled: &mut Batch, now: Timestamp) {
-        let source = Source { partition: record.partition(), offset: record.offset() };
+        let source = Position { partition: record.partition(), offset: record.offset() };
         polled.push_record(source, record.payload().unwrap_or_default(), trace_of(record), now);
         self.client.context().watch.found();
         self.client.context().polled(source, record.timestamp().to_millis());
@@ -211,7 +211,7 @@ pub(super) struct Membership {
 }
 
 impl Membership {
-    fn polled(&self, source: Source, published_millis: Option<i64>) {
+    fn polled(&self, source: Position, published_millis: Option<i64>) {
         let Some(millis) = published_millis else { return };
         self.waiting().insert((source.partition, source.offset), millis);
     }

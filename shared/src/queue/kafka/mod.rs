@@ -95,7 +95,7 @@ mod tests {
         DeadLetter {
             line: b"line".to_vec(),
             reason: "reason".to_owned(),
-            source: queue::Source { partition: 0, offset: 0 },
+            source: queue::Position { partition: 0, offset: 0 },
             time: Timestamp::now(),
         }
     }

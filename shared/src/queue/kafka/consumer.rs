@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::member::{Member, Membership};
-use super::renewed::drop_aside;
+use super::reconnecting_client::drop_in_background;
 use super::settings::Settings;
 use super::topics::Topics;
 use super::{failed, unavailable};
@@ -59,7 +59,7 @@ impl KafkaConsumer {
     /// Another member joins with the next poll: this one has lost every broker.
     async fn give_up(&self, lost: Arc<Joined>) {
         let mut joined = self.joined.lock().await;
-        drop_aside((joined.take_if(|joined| Arc::ptr_eq(joined, &lost)), lost));
+        drop_in_background((joined.take_if(|joined| Arc::ptr_eq(joined, &lost)), lost));
     }
 
     async fn join(&self) -> Result<Joined> {

@@ -16,7 +16,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 
 use super::producer::Sender;
-use super::renewed::Watch;
+use super::reconnecting_client::Watch;
 use super::settings::Settings;
 use super::topics::{DEAD_LETTERS_PARTITION, Topics};
 use super::{ANSWER, failed, unavailable};

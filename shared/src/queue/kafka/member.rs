@@ -15,7 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 
-use super::renewed::Watch;
+use super::reconnecting_client::Watch;
 use super::settings::{MAX_RECORD_BYTES, Settings};
 use super::topics::Topics;
 use crate::log_entry::Timestamp;

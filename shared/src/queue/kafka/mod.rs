@@ -5,7 +5,7 @@ mod consumer;
 mod dead_letters;
 mod member;
 mod producer;
-mod renewed;
+mod reconnecting_client;
 mod settings;
 mod topics;
 

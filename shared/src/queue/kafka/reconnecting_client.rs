@@ -48,12 +48,12 @@ impl ClientContext for Watch {
 impl ConsumerContext for Watch {}
 
 /// A client of its own kind, behind the one that is used now.
-pub(super) struct Renewed<C> {
+pub(super) struct ReconnectingClient<C> {
     make: Box<dyn Fn(Watch) -> KafkaResult<C> + Send + Sync>,
     current: Mutex<Option<(Arc<C>, Watch)>>,
 }
 
-impl<C: Send + Sync + 'static> Renewed<C> {
+impl<C: Send + Sync + 'static> ReconnectingClient<C> {
     pub(super) fn new(make: impl Fn(Watch) -> KafkaResult<C> + Send + Sync + 'static) -> Self {
         Self { make: Box::new(make), current: Mutex::default() }
     }
@@ -71,14 +71,14 @@ impl<C: Send + Sync + 'static> Renewed<C> {
         let old = current.replace((Arc::clone(&client), watch));
         if let Some(old) = old {
             tracing::warn!("a client of Kafka lost every broker, and was made anew");
-            drop_aside(old);
+            drop_in_background(old);
         }
         Ok(client)
     }
 }
 
 /// Drops what may wait for brokers then.
-pub(super) fn drop_aside(client: impl Send + 'static) {
+pub(super) fn drop_in_background(client: impl Send + 'static) {
     thread::spawn(move || drop(client));
 }
 
@@ -98,16 +98,19 @@ mod tests {
     fn a_client_that_lost_its_brokers_is_made_anew_after_a_while() {
         let made = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&made);
-        let renewed = Renewed::new(move |_| Ok(count.fetch_add(1, Ordering::Relaxed)));
+        let reconnecting_client =
+            ReconnectingClient::new(move |_| Ok(count.fetch_add(1, Ordering::Relaxed)));
         for _ in 0..2 {
-            assert_eq!(*renewed.client().unwrap(), 0);
+            assert_eq!(*reconnecting_client.client().unwrap(), 0);
         }
-        let lost = |since| renewed.current.lock().unwrap().as_mut().unwrap().1 = all_down(since);
+        let lost = |since| {
+            reconnecting_client.current.lock().unwrap().as_mut().unwrap().1 = all_down(since)
+        };
         lost(PATIENCE / 2);
-        assert_eq!(*renewed.client().unwrap(), 0);
+        assert_eq!(*reconnecting_client.client().unwrap(), 0);
         lost(PATIENCE * 2);
         for _ in 0..2 {
-            assert_eq!(*renewed.client().unwrap(), 1);
+            assert_eq!(*reconnecting_client.client().unwrap(), 1);
         }
     }
 

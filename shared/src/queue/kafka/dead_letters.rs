@@ -16,7 +16,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 
 use super::producer::Sender;
-use super::reconnecting_client::Watch;
+use super::reconnecting_client::BrokerHealth;
 use super::settings::Settings;
 use super::topics::{DEAD_LETTERS_PARTITION, Topics};
 use super::{ANSWER, failed, unavailable};
@@ -92,7 +92,8 @@ fn headers(dead_letter: &DeadLetter) -> OwnedHeaders {
 
 /// Reads at most `limit` dead letters behind the place `after`. Blocks.
 fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, DeadLetter)>> {
-    let reader: BaseConsumer<Watch> = reader(settings).create_with_context(Watch::default())?;
+    let reader: BaseConsumer<BrokerHealth> =
+        reader(settings).create_with_context(BrokerHealth::default())?;
     let topic = &settings.dead_letters;
     let (low, high) = reader.fetch_watermarks(topic, DEAD_LETTERS_PARTITION, ANSWER)?;
     let mut dead_letters = Vec::new();

@@ -15,7 +15,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _};
 use rdkafka::topic_partition_list::Offset;
 use tokio::sync::mpsc;
 
-use super::reconnecting_client::Watch;
+use super::reconnecting_client::BrokerHealth;
 use super::settings::{MAX_RECORD_BYTES, Settings};
 use super::topics::Topics;
 use crate::log_entry::Timestamp;
@@ -83,7 +83,7 @@ impl Member {
             .set("fetch.max.bytes", FETCH_BYTES)
             .set("max.partition.fetch.bytes", MAX_RECORD_BYTES.to_string())
             .set("message.max.bytes", MAX_RECORD_BYTES.to_string());
-        let membership = Membership { waiting: Mutex::default(), watch: Watch::default() };
+        let membership = Membership { waiting: Mutex::default(), health: BrokerHealth::default() };
         let client: BaseConsumer<_> = config.create_with_context(membership)?;
         client.subscribe(&[&settings.topic])?;
         Ok(Self { topics, client: Arc::new(client), batches, measured: Instant::now() })
@@ -103,7 +103,7 @@ impl Member {
             self.measure();
             if let Ok(room) = self.batches.try_reserve() {
                 // Only now: who has no room does not ask for another member either.
-                if self.client.context().watch.is_lost() {
+                if self.client.context().health.is_lost() {
                     return;
                 }
                 full_since = None;
@@ -147,7 +147,7 @@ impl Member {
     fn add(&self, record: &BorrowedMessage<'_>, polled: &mut Batch, now: Timestamp) {
         let source = Position { partition: record.partition(), offset: record.offset() };
         polled.push_record(source, record.payload().unwrap_or_default(), trace_of(record), now);
-        self.client.context().watch.found();
+        self.client.context().health.found();
         self.client.context().polled(source, record.timestamp().to_millis());
     }
 
@@ -207,7 +207,7 @@ pub(super) struct Membership {
     /// What was polled and is not yet done: partition and offset, and when it was published, in
     /// milliseconds.
     waiting: Mutex<BTreeMap<(i32, i64), i64>>,
-    watch: Watch,
+    health: BrokerHealth,
 }
 
 impl Membership {
@@ -237,7 +237,7 @@ impl Membership {
 
 impl ClientContext for Membership {
     fn error(&self, error: KafkaError, reason: &str) {
-        self.watch.error(error, reason);
+        self.health.error(error, reason);
     }
 }
 

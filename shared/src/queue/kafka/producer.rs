@@ -10,7 +10,7 @@ use rdkafka::producer::future_producer::DeliveryFuture;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use tokio::time::timeout;
 
-use super::reconnecting_client::{ReconnectingClient, Watch};
+use super::reconnecting_client::{BrokerHealth, ReconnectingClient};
 use super::settings::{MAX_DEAD_LETTER_BYTES, Settings};
 use super::topics::Topics;
 use super::{ANSWER, failed, led, unavailable};
@@ -66,7 +66,7 @@ impl Producer for KafkaProducer {
 
 /// Delivers messages.
 pub(super) struct Sender {
-    client: ReconnectingClient<FutureProducer<Watch>>,
+    client: ReconnectingClient<FutureProducer<BrokerHealth>>,
 }
 
 impl Sender {
@@ -100,7 +100,7 @@ impl Sender {
     }
 
     fn of(config: ClientConfig) -> Self {
-        Self { client: ReconnectingClient::new(move |watch| config.create_with_context(watch)) }
+        Self { client: ReconnectingClient::new(move |health| config.create_with_context(health)) }
     }
 
     /// Answers when this client, too, has found a broker: the first message need not wait for that.

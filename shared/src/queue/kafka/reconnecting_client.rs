@@ -15,11 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends what librdkafka has to say to the log, and remembers when every broker was lost.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Watch {
+pub(super) struct BrokerHealth {
     lost: Arc<Mutex<Option<Instant>>>,
 }
 
-impl Watch {
+impl BrokerHealth {
     /// Whether the client is to be given up.
     pub(super) fn is_lost(&self) -> bool {
         self.lost().is_some_and(|since| since.elapsed() > PATIENCE)
@@ -35,7 +35,7 @@ impl Watch {
     }
 }
 
-impl ClientContext for Watch {
+impl ClientContext for BrokerHealth {
     fn error(&self, error: KafkaError, reason: &str) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             self.lost().get_or_insert_with(Instant::now);
@@ -45,30 +45,32 @@ impl ClientContext for Watch {
     }
 }
 
-impl ConsumerContext for Watch {}
+impl ConsumerContext for BrokerHealth {}
 
 /// A client of its own kind, behind the one that is used now.
 pub(super) struct ReconnectingClient<C> {
-    make: Box<dyn Fn(Watch) -> KafkaResult<C> + Send + Sync>,
-    current: Mutex<Option<(Arc<C>, Watch)>>,
+    make: Box<dyn Fn(BrokerHealth) -> KafkaResult<C> + Send + Sync>,
+    current: Mutex<Option<(Arc<C>, BrokerHealth)>>,
 }
 
 impl<C: Send + Sync + 'static> ReconnectingClient<C> {
-    pub(super) fn new(make: impl Fn(Watch) -> KafkaResult<C> + Send + Sync + 'static) -> Self {
+    pub(super) fn new(
+        make: impl Fn(BrokerHealth) -> KafkaResult<C> + Send + Sync + 'static,
+    ) -> Self {
         Self { make: Box::new(make), current: Mutex::default() }
     }
 
     /// The client. Who holds an old one may finish what is under way.
     pub(super) fn client(&self) -> KafkaResult<Arc<C>> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((client, watch)) = &*current
-            && !watch.is_lost()
+        if let Some((client, health)) = &*current
+            && !health.is_lost()
         {
             return Ok(Arc::clone(client));
         }
-        let watch = Watch::default();
-        let client = Arc::new((self.make)(watch.clone())?);
-        let old = current.replace((Arc::clone(&client), watch));
+        let health = BrokerHealth::default();
+        let client = Arc::new((self.make)(health.clone())?);
+        let old = current.replace((Arc::clone(&client), health));
         if let Some(old) = old {
             tracing::warn!("a client of Kafka lost every broker, and was made anew");
             drop_in_background(old);
@@ -88,10 +90,10 @@ mod tests {
 
     use super::*;
 
-    fn all_down(since: Duration) -> Watch {
-        let watch = Watch::default();
-        *watch.lost() = Instant::now().checked_sub(since);
-        watch
+    fn all_down(since: Duration) -> BrokerHealth {
+        let health = BrokerHealth::default();
+        *health.lost() = Instant::now().checked_sub(since);
+        health
     }
 
     #[test]
@@ -116,12 +118,12 @@ mod tests {
 
     #[test]
     fn only_the_loss_of_every_broker_counts() {
-        let watch = Watch::default();
-        watch.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "one");
-        assert!(watch.lost().is_none());
-        watch.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "all");
-        assert!(watch.lost().is_some());
-        watch.found();
-        assert!(watch.lost().is_none());
+        let health = BrokerHealth::default();
+        health.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "one");
+        assert!(health.lost().is_none());
+        health.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "all");
+        assert!(health.lost().is_some());
+        health.found();
+        assert!(health.lost().is_none());
     }
 }

@@ -10,7 +10,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::reconnecting_client::{ReconnectingClient, Watch};
+use super::reconnecting_client::{BrokerHealth, ReconnectingClient};
 use super::settings::{MAX_DEAD_LETTER_BYTES, MAX_RECORD_BYTES, Settings};
 use super::{ANSWER, led, unavailable};
 use crate::error::Result;
@@ -24,14 +24,14 @@ const BOUNDS_ANSWER: Duration = Duration::from_millis(500);
 /// What is done with topics as a whole.
 pub(super) struct Topics {
     settings: Arc<Settings>,
-    admin: ReconnectingClient<AdminClient<Watch>>,
+    admin: ReconnectingClient<AdminClient<BrokerHealth>>,
     made: OnceCell<()>,
 }
 
 impl Topics {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         let config = settings.client();
-        let admin = ReconnectingClient::new(move |watch| config.create_with_context(watch));
+        let admin = ReconnectingClient::new(move |health| config.create_with_context(health));
         Self { settings, admin, made: OnceCell::new() }
     }
 

@@ -10,7 +10,7 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
 use shared::cache::Cache;
-use shared::http::{Function, Json, Problem, Problems, Refusal, Tag, document_of};
+use shared::http::{Function, Json, Problem, ProblemResponse, Problems, Tag, document_of};
 use shared::store::Store;
 use shared::{EntryId, Error, LogEntry, Timestamp};
 use tokio::sync::Semaphore;
@@ -62,7 +62,7 @@ impl Get {
         /// `wait=N`: hold the answer until the entry is there, N seconds (10 at most; RFC 7240).
         #[oai(name = "Prefer")]
         prefer: Header<Option<String>>,
-    ) -> Result<GetResponse, Refusal<GetProblems>> {
+    ) -> Result<GetResponse, ProblemResponse<GetProblems>> {
         // What is no id names no entry.
         let Ok(id) = id.parse::<EntryId>() else { return Err(not_found().into()) };
         let young = may_be_on_its_way(id, Timestamp::now());

@@ -10,7 +10,7 @@ use poem_openapi::types::Type;
 use serde::Serialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
-use shared::http::{Accepts, Decoded, Problem, Received};
+use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
 use shared::log_entry::{FieldError, Invalid, MAX_POSITION};
 use shared::queue::{Record, RecordPacker};
 use shared::{Arrival, EntryId, NewLogEntry};
@@ -51,7 +51,7 @@ struct LineError {
 /// The body of `POST /logs/batch`.
 pub(crate) struct ManyEntries;
 
-impl Accepts for ManyEntries {
+impl BodyContent for ManyEntries {
     fn content() -> Vec<MetaMediaType> {
         let array = MetaSchema {
             description: Some("The entries."),
@@ -79,12 +79,12 @@ pub(crate) struct Packed<T> {
     pub(crate) records: Vec<Record>,
     pub(crate) answer: T,
     /// Keeps the memory of body and records counted until they are on the queue.
-    _body: Decoded,
+    _body: DecodedBody,
 }
 
 /// Parses the one entry of a body and packs it.
 pub(crate) fn pack_one(
-    body: Received,
+    body: EncodedBody,
     arrival: &Arrival,
     max_bytes: usize,
 ) -> Result<Packed<EntryId>, Problem> {
@@ -99,7 +99,7 @@ pub(crate) fn pack_one(
 
 /// Parses a batch and packs what can be taken into records. Takes a processor for a while.
 pub(crate) fn pack(
-    body: Received,
+    body: EncodedBody,
     arrival: &Arrival,
     max_bytes: usize,
     with_ids: bool,

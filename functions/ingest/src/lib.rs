@@ -17,7 +17,8 @@ use serde::Serialize;
 use serde_json::json;
 use shared::config::LimitsConfig;
 use shared::http::{
-    Accepts, BodyLimits, Function, Json, Problem, Problems, Refusal, Tag, Upload, document_of,
+    BodyContent, BodyLimits, Function, Json, Problem, ProblemResponse, Problems, Tag, Upload,
+    document_of,
 };
 use shared::queue::{Producer, Record};
 use shared::{Arrival, EntryId, NewLogEntry, TraceParent};
@@ -89,7 +90,7 @@ impl Ingest {
         arrival: Data<&Arrival>,
         trace: Data<&TraceParent>,
         body: Upload<OneEntry>,
-    ) -> Result<SaveResponse, Refusal<SaveProblems>> {
+    ) -> Result<SaveResponse, ProblemResponse<SaveProblems>> {
         let saved = self.take(**arrival, **trace, body).await;
         let id = saved.inspect_err(|problem| figures::refused_by(problem, 1))?;
         figures::accepted(1);
@@ -110,7 +111,7 @@ impl Ingest {
         #[oai(default)]
         ids: Query<bool>,
         body: Upload<ManyEntries>,
-    ) -> Result<BatchResponse, Refusal<SaveProblems>> {
+    ) -> Result<BatchResponse, ProblemResponse<SaveProblems>> {
         let body = body.read(&self.limits.body).await;
         let body = body.inspect_err(|problem| figures::refused_by(problem, 1))?;
         let (arrival, max_bytes) = (**arrival, self.limits.max_entry_bytes);
@@ -132,8 +133,8 @@ impl Ingest {
     ) -> Result<EntryId, Problem> {
         let body = body.read(&self.limits.body).await?;
         let max_bytes = self.limits.max_entry_bytes;
-        let is_light = body.is_light();
-        let packed = self.work(is_light, move || pack_one(body, &arrival, max_bytes)).await?;
+        let is_small = body.is_small();
+        let packed = self.work(is_small, move || pack_one(body, &arrival, max_bytes)).await?;
         self.publish(packed.records, trace).await?;
         Ok(packed.answer)
     }
@@ -148,10 +149,10 @@ impl Ingest {
     /// waits for it, on as many threads at once as there are processors.
     async fn work<T: Send + 'static>(
         &self,
-        is_light: bool,
+        is_small: bool,
         work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        if is_light {
+        if is_small {
             return work();
         }
         let turn = self.processors.clone().acquire_owned().await.map_err(|_| stopped())?;
@@ -176,7 +177,7 @@ fn stopped() -> Problem {
 /// The body of `POST /logs`.
 struct OneEntry;
 
-impl Accepts for OneEntry {
+impl BodyContent for OneEntry {
     fn content() -> Vec<MetaMediaType> {
         vec![MetaMediaType { content_type: "application/json", schema: NewLogEntry::schema_ref() }]
     }

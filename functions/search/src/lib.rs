@@ -8,7 +8,7 @@ use std::{str::FromStr, sync::Arc};
 use poem::http::StatusCode;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Query;
-use shared::http::{Function, Json, Problem, Problems, Refusal, Tag, document_of};
+use shared::http::{Function, Json, Problem, ProblemResponse, Problems, Tag, document_of};
 use shared::index::Index;
 use shared::log_entry::ServiceName;
 use shared::search::{Cursor, SearchQuery, Sort};
@@ -84,7 +84,7 @@ impl Search {
         limit: Query<usize>,
         /// Where to go on: `next_cursor` of the page before. Not with `sort=relevance`.
         cursor: Query<Option<String>>,
-    ) -> Result<SearchResponse, Refusal<SearchProblems>> {
+    ) -> Result<SearchResponse, ProblemResponse<SearchProblems>> {
         let query = SearchQuery {
             text: text(q.0),
             fuzzy: *fuzzy,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     function::{Function, Requirement},
     json::Json,
-    problem::{Problem, Problems, Refusal},
+    problem::{Problem, ProblemResponse, Problems},
 };
 use crate::telemetry;
 
@@ -128,7 +128,7 @@ impl Health {
     /// Asks the ports that the process needs whether they can do their work now: a reason to send
     /// it no requests for a while. Not limited, and not reached through the proxy.
     #[oai(path = "/readyz", method = "get", operation_id = "readyz")]
-    async fn readyz(&self) -> Result<Json<Readiness>, Refusal<NotReady>> {
+    async fn readyz(&self) -> Result<Json<Readiness>, ProblemResponse<NotReady>> {
         if self.shutdown.is_cancelled() {
             return Err(not_ready("the process is shutting down").into());
         }

@@ -30,10 +30,10 @@ pub use document::{document, document_of, join, to_text};
 pub use function::Function;
 pub use json::Json;
 pub use listener::serve_on;
-pub use problem::{PROBLEM_JSON, Problem, Problems, Refusal};
+pub use problem::{PROBLEM_JSON, Problem, ProblemResponse, Problems};
 pub use rate_limit::RateLimit;
 pub use tag::Tag;
-pub use upload::{Accepts, BodyLimits, Decoded, Received, Upload};
+pub use upload::{BodyContent, BodyLimits, DecodedBody, EncodedBody, Upload};
 
 use crate::{config::HttpConfig, telemetry};
 

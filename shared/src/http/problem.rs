@@ -136,24 +136,24 @@ pub trait Problems: Send + Sync + 'static {
 
 /// Why an operation was refused: a [`Problem`], documented by the list `P`.
 #[derive(Debug)]
-pub struct Refusal<P> {
+pub struct ProblemResponse<P> {
     problem: Problem,
     documented: PhantomData<P>,
 }
 
-impl<P, E: Into<Problem>> From<E> for Refusal<P> {
+impl<P, E: Into<Problem>> From<E> for ProblemResponse<P> {
     fn from(problem: E) -> Self {
         Self { problem: problem.into(), documented: PhantomData }
     }
 }
 
-impl<P: Problems> From<Refusal<P>> for poem::Error {
-    fn from(refusal: Refusal<P>) -> Self {
+impl<P: Problems> From<ProblemResponse<P>> for poem::Error {
+    fn from(refusal: ProblemResponse<P>) -> Self {
         refusal.problem.into()
     }
 }
 
-impl<P: Problems> ApiResponse for Refusal<P> {
+impl<P: Problems> ApiResponse for ProblemResponse<P> {
     fn meta() -> MetaResponses {
         let response = |(status, description): &(StatusCode, &'static str)| MetaResponse {
             description,

@@ -78,7 +78,7 @@ impl BodyLimits {
 }
 
 /// The media types that an operation takes, for its check and its document.
-pub trait Accepts: Send + Sync + 'static {
+pub trait BodyContent: Send + Sync + 'static {
     /// Each media type with its schema.
     fn content() -> Vec<MetaMediaType>;
 
@@ -96,8 +96,8 @@ pub struct Upload<A> {
 
 /// A body in memory, of a media type that the operation takes.
 #[derive(Debug)]
-pub struct Received {
-    /// One of the media types of [`Accepts`].
+pub struct EncodedBody {
+    /// One of the media types of [`BodyContent`].
     pub media_type: &'static str,
     bytes: Vec<u8>,
     encoding: Encoding,
@@ -107,14 +107,14 @@ pub struct Received {
 
 /// A body as the client meant it. Its memory is given back to the budget when it is dropped.
 #[derive(Debug)]
-pub struct Decoded {
+pub struct DecodedBody {
     /// The body.
     pub bytes: Vec<u8>,
     limits: BodyLimits,
     held: Option<OwnedSemaphorePermit>,
 }
 
-impl Decoded {
+impl DecodedBody {
     /// Takes memory of the budget for what was made of the body, `bytes` in all, as far as that is
     /// more than the body itself.
     ///
@@ -134,26 +134,26 @@ enum Encoding {
     Zstd,
 }
 
-impl<A: Accepts> Upload<A> {
+impl<A: BodyContent> Upload<A> {
     /// Reads the body as it was sent.
     ///
     /// # Errors
     /// 415: the media type or encoding is not taken. 413: the body is too large. 408: the client is
     /// too slow. 503: there is no memory left for it. 400: the client broke off.
-    pub async fn read(self, limits: &BodyLimits) -> Result<Received, Problem> {
+    pub async fn read(self, limits: &BodyLimits) -> Result<EncodedBody, Problem> {
         let media_type = media_type::<A>(&self.headers)?;
         let encoding = encoding(&self.headers)?;
         let mut held = None;
         let reading = collect(self.body, limits, &mut held);
         let bytes = timeout(READ_TIMEOUT, reading).await.map_err(|_| too_slow(READ_TIMEOUT))??;
-        Ok(Received { media_type, bytes, encoding, limits: limits.clone(), held })
+        Ok(EncodedBody { media_type, bytes, encoding, limits: limits.clone(), held })
     }
 }
 
-impl Received {
+impl EncodedBody {
     /// Whether it is so small and plain that any thread may parse it at once.
     #[must_use]
-    pub fn is_light(&self) -> bool {
+    pub fn is_small(&self) -> bool {
         self.encoding == Encoding::Identity && self.bytes.len() <= LIGHT_BYTES
     }
 
@@ -162,7 +162,7 @@ impl Received {
     /// # Errors
     /// 413: the body is too large once decompressed. 503: there is no memory left for it. 400: it
     /// is not what `Content-Encoding` says.
-    pub fn decode(mut self) -> Result<Decoded, Problem> {
+    pub fn decode(mut self) -> Result<DecodedBody, Problem> {
         let bytes = match self.encoding {
             Encoding::Identity => self.bytes,
             Encoding::Gzip => {
@@ -174,7 +174,7 @@ impl Received {
                 inflate(reader, "zstd", &self.limits, &mut self.held)?
             }
         };
-        Ok(Decoded { bytes, limits: self.limits, held: self.held })
+        Ok(DecodedBody { bytes, limits: self.limits, held: self.held })
     }
 }
 
@@ -251,7 +251,7 @@ fn malformed(encoding: &str, error: &std::io::Error) -> Problem {
 
 /// The media type of the body, if the operation takes it. Parameters such as `charset` are passed
 /// over: JSON is UTF-8.
-fn media_type<A: Accepts>(headers: &HeaderMap) -> Result<&'static str, Problem> {
+fn media_type<A: BodyContent>(headers: &HeaderMap) -> Result<&'static str, Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let taken: Vec<&'static str> = A::content().iter().map(|media| media.content_type).collect();
@@ -275,7 +275,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     }
 }
 
-impl<'a, A: Accepts> ApiExtractor<'a> for Upload<A> {
+impl<'a, A: BodyContent> ApiExtractor<'a> for Upload<A> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
     type ParamRawType = ();
@@ -306,9 +306,9 @@ mod tests {
 
     const MAX: usize = 100_000;
 
-    fn received(bytes: Vec<u8>, encoding: Encoding) -> Received {
+    fn received(bytes: Vec<u8>, encoding: Encoding) -> EncodedBody {
         let limits = BodyLimits::new(MAX);
-        Received { media_type: "application/json", bytes, encoding, limits, held: None }
+        EncodedBody { media_type: "application/json", bytes, encoding, limits, held: None }
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -321,7 +321,7 @@ mod tests {
         zstd::stream::encode_all(bytes, 1).unwrap()
     }
 
-    fn status(result: Result<Decoded, Problem>) -> u16 {
+    fn status(result: Result<DecodedBody, Problem>) -> u16 {
         result.map_or_else(|problem| problem.status, |_| 200)
     }
 

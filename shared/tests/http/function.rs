@@ -9,7 +9,7 @@ use shared::{
     Arrival, Error, NewLogEntry, Ready,
     config::HttpConfig,
     error::Result,
-    http::{Function, RateLimit, Refusal},
+    http::{Function, ProblemResponse, RateLimit},
     limiter::{Decision, Limiter, TokenBucket},
 };
 use tokio::{
@@ -60,7 +60,7 @@ impl Things {
     }
 
     #[oai(path = "/away", method = "get")]
-    async fn away(&self) -> std::result::Result<(), Refusal<Nothing>> {
+    async fn away(&self) -> std::result::Result<(), ProblemResponse<Nothing>> {
         Err(away("queue").into())
     }
 

@@ -99,8 +99,8 @@ check-consumers: ## lag and owner of each partition
 	$(COMPOSE) exec -T kafka /opt/kafka/bin/kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group logpulse
 
 .PHONY: test-cluster
-test-cluster: ## the journey, the README's and apiTest.http's calls, nginx, idle memory, and a stop, on the running cluster
-	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test journey --test documented
+test-cluster: ## acceptance tests, the README's and apiTest.http's calls, nginx, idle memory, and a stop, on the running cluster
+	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test acceptance --test documented
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test door --test idle -- --test-threads 1 --nocapture
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test data_stays
 
@@ -129,10 +129,10 @@ services: ## start Kafka, MySQL, Redis and OpenSearch alone, and wait until they
 	$(COMPOSE) up -d --wait kafka mysql redis opensearch
 
 # All of the workspace, so that nothing is built twice.
-FAULTS := processes telemetry first_start away poison rate_limit oracle
+FAULTS := acceptance telemetry first_start away poison rate_limit oracle
 
 .PHONY: test-services
 test-services: export LOGPULSE_TEST_SERVICES := required
-test-services: services ## contract suites, journey and faults on the real services (Docker; minutes)
+test-services: services ## contract suites, acceptance tests and faults on the real services (Docker; minutes)
 	$(CARGO) test --workspace --test contract
 	$(CARGO) test --workspace $(addprefix --test ,$(FAULTS)) -- --test-threads 1 --nocapture

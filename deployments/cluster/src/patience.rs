@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use journey::{Api, unique};
+use acceptance::{Api, unique};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -8,9 +8,9 @@
 
 use std::time::{Duration, Instant};
 
+use acceptance::{Api, Server, unique};
 use cluster::{Cluster, Service, compose, goes_on, left_out, until};
 use futures_util::future::join_all;
-use journey::{Api, Server, unique};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! The cluster is stopped and started again: `make stop`, `make run`. `make test-cluster` runs it.
 #![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
 
+use acceptance::{Api, unique};
 use cluster::{base_url, compose, make};
-use journey::{Api, unique};
 use serde_json::{Value, json};
 
 async fn save(api: &Api, service: &str) -> String {

@@ -9,8 +9,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use acceptance::{Api, Server, unique};
 use cluster::{Cluster, function_alone, left_out, mysql, opensearch, until};
-use journey::{Api, Server, unique};
 use serde_json::{Value, json};
 use shared::EntryId;
 use sqlx::{Connection, MySqlConnection};

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use acceptance::Api;
 use cluster::{base_url, docker, make, replicas};
-use journey::Api;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::task::{JoinSet, spawn_blocking};

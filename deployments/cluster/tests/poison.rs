@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
+use acceptance::{Api, Server, unique};
 use cluster::{Cluster, ReadOnlyMySql, goes_on, left_out, on_mysql, opensearch, until};
-use journey::{Api, Server, unique};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use shared::LogEntry;

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use acceptance::Server;
 use cluster::{Cluster, left_out};
-use journey::Server;
 use reqwest::{Client, StatusCode};
 use tokio::task::JoinSet;
 use tokio::time::interval;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use acceptance::{Api, unique};
 use cluster::{Cluster, left_out, until};
-use journey::{Api, unique};
 use serde_json::{Value, json};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";

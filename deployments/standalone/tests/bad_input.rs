@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use journey::Api;
+use acceptance::Api;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use journey::{Api, unique};
+use acceptance::{Api, unique};
 use serde_json::{Value, json};
 
 const WRITERS: usize = 8;

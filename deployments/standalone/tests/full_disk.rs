@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use journey::{Api, Server, unique};
+use acceptance::{Api, Server, unique};
 use serde_json::{Value, json};
 
 const DISK: &str = "160m";

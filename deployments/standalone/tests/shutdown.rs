@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use journey::{Api, unique};
+use acceptance::{Api, unique};
 use serde_json::{Value, json};
 
 const SETTINGS: [(&str, &str); 1] = [("RATE_LIMIT_ENABLED", "false")];

@@ -18,9 +18,9 @@ mod sinks;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use acceptance::Server;
 use backlog::Batch;
 use cluster::Cluster;
-use journey::Server;
 use shared::LogEntry;
 use sinks::Sinks;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use journey::{Api, unique};
+use acceptance::{Api, unique};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;

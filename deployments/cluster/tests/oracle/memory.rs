@@ -5,7 +5,7 @@ use std::fs::read_to_string;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use journey::Server;
+use acceptance::Server;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 

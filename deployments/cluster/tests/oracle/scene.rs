@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use acceptance::{Api, Server};
 use cluster::Cluster;
-use journey::{Api, Server};
 use reqwest::StatusCode;
 use tokio::time::sleep;
 

@@ -21,8 +21,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use acceptance::Server;
 use entries::{BATCH, Numbers, batch, entry};
-use journey::Server;
 use load::{Connection, Request, drive, get, post_batch, post_entry};
 
 const CONNECTIONS: usize = 8;

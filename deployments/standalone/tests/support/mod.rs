@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use journey::Server;
+use acceptance::Server;
 
 /// Starts the binary on a free port with its data in `data_dir`.
 pub(crate) fn start(data_dir: &Path, settings: &[(&str, &str)]) -> Server {

@@ -1,55 +1,15 @@
-//! The journey of a log entry, as a client sees it: in, found by id, found by search.
-//! What every deployment must do; `standalone` and `cluster` run it as their tests.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "everything here is a test's, and stops where something is wrong"
-)]
-
-mod api;
-mod server;
+//! The tests. Each is an `async fn` of an [`Api`]; [`crate::for_each_test!`] lists them.
+#![allow(missing_docs, reason = "a test is documented by its name")]
 
 use std::io::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-pub use api::{Api, PATIENCE};
-pub use server::Server;
+use crate::{Api, unique};
 
-/// Gives another macro the list of the journeys: `[name, …]`, each a function of an [`Api`].
-#[macro_export]
-macro_rules! every_journey {
-    ($run:ident) => {
-        $run! { [
-            a_saved_entry_is_found_by_its_id_and_by_search,
-            a_batch_is_taken_as_json_and_as_ndjson_plain_and_compressed,
-            bad_lines_of_a_batch_are_told_and_the_others_saved,
-            an_entry_sent_again_with_its_id_stays_one_and_unchanged,
-            what_nobody_saved_is_not_found,
-            an_id_so_young_that_its_entry_may_be_on_the_way_is_worth_another_try,
-            pages_follow_each_other_without_a_gap,
-            a_misspelt_word_is_found_when_asked_for,
-            a_wrong_question_is_told_what_is_wrong,
-            the_documentation_is_served_without_the_internet,
-            ping_is_answered_with_pong,
-        ] }
-    };
-}
-
-/// A name that no other test has.
-pub fn unique(name: &str) -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    format!("{name}-{}-{}-{count}", std::process::id(), since.as_millis())
-}
-
-/// One of [`every_journey!`].
-pub async fn a_saved_entry_is_found_by_its_id_and_by_search(api: &Api) {
-    let service = unique("journey");
+pub async fn a_saved_entry_is_found_by_id_and_by_search(api: &Api) {
+    let service = unique("acceptance");
     let sent = json!({
         "service_name": service, "level": "warning", "message": "card declined: limit reached",
         "timestamp": "2017-03-17T16:13:38.811+01:00", "attributes": {"pid": "17", "n": [1, 2.50]},
@@ -73,8 +33,7 @@ pub async fn a_saved_entry_is_found_by_its_id_and_by_search(api: &Api) {
     assert_eq!((&page["count"], page.get("next_cursor")), (&json!(1), None));
 }
 
-/// One of [`every_journey!`].
-pub async fn a_batch_is_taken_as_json_and_as_ndjson_plain_and_compressed(api: &Api) {
+pub async fn a_batch_is_accepted_as_json_and_ndjson_plain_or_compressed(api: &Api) {
     let service = unique("batch");
     let entry = |n: usize| json!({"service": service, "message": format!("number {n}")});
     let array = Value::from((0..10).map(entry).collect::<Vec<_>>()).to_string();
@@ -105,8 +64,7 @@ pub async fn a_batch_is_taken_as_json_and_as_ndjson_plain_and_compressed(api: &A
     api.search_until(&[("service_name", &service)], 40).await;
 }
 
-/// One of [`every_journey!`].
-pub async fn bad_lines_of_a_batch_are_told_and_the_others_saved(api: &Api) {
+pub async fn bad_lines_of_a_batch_are_reported_and_the_rest_is_saved(api: &Api) {
     let service = unique("lines");
     let good = json!({"service": service, "message": "good"}).to_string();
     let lines = format!("{good}\nnot json\n{{\"service\":\"a\"}}\n{good}");
@@ -119,13 +77,12 @@ pub async fn bad_lines_of_a_batch_are_told_and_the_others_saved(api: &Api) {
     let lines: Vec<_> = saved["errors"].as_array().unwrap().iter().map(|e| &e["line"]).collect();
     assert_eq!(lines, [2, 3]);
     assert!(saved["errors"][1]["detail"].as_str().unwrap().contains("message: is required"));
-    let refused: Vec<_> = saved["ids"].as_array().unwrap().iter().map(Value::is_null).collect();
-    assert_eq!(refused, [false, true, true, false]);
+    let rejected: Vec<_> = saved["ids"].as_array().unwrap().iter().map(Value::is_null).collect();
+    assert_eq!(rejected, [false, true, true, false]);
     api.search_until(&[("service_name", &service)], 2).await;
 }
 
-/// One of [`every_journey!`].
-pub async fn an_entry_sent_again_with_its_id_stays_one_and_unchanged(api: &Api) {
+pub async fn an_entry_sent_again_with_its_id_is_kept_once_and_unchanged(api: &Api) {
     let service = unique("again");
     let first = json!({"service": service, "message": "first"}).to_string();
     let saved: Value = api.post("/logs", "application/json", first).await.json().await.unwrap();
@@ -145,8 +102,7 @@ pub async fn an_entry_sent_again_with_its_id_stays_one_and_unchanged(api: &Api) 
     assert_eq!(api.entry(id).await.unwrap()["message"], "first");
 }
 
-/// One of [`every_journey!`].
-pub async fn what_nobody_saved_is_not_found(api: &Api) {
+pub async fn an_unknown_id_is_not_found(api: &Api) {
     for id in ["17", "0190163d-8694-739b-aea5-966c26f8ad91"] {
         let response = api.get(&format!("/logs/{id}")).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
@@ -156,15 +112,13 @@ pub async fn what_nobody_saved_is_not_found(api: &Api) {
     }
 }
 
-/// One of [`every_journey!`].
-pub async fn an_id_so_young_that_its_entry_may_be_on_the_way_is_worth_another_try(api: &Api) {
+pub async fn a_recent_unknown_id_is_not_found_but_worth_retrying(api: &Api) {
     let response = api.get(&format!("/logs/{}", uuid::Uuid::now_v7())).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(response.headers()["retry-after"], "1");
 }
 
-/// One of [`every_journey!`].
-pub async fn pages_follow_each_other_without_a_gap(api: &Api) {
+pub async fn pages_follow_each_other_without_gaps(api: &Api) {
     let service = unique("pages");
     let lines: String = (0..250)
         .map(|n| {
@@ -202,8 +156,7 @@ pub async fn pages_follow_each_other_without_a_gap(api: &Api) {
     }
 }
 
-/// One of [`every_journey!`].
-pub async fn a_misspelt_word_is_found_when_asked_for(api: &Api) {
+pub async fn a_fuzzy_search_finds_misspelt_words(api: &Api) {
     let service = unique("fuzzy");
     for message in ["connection timeout", "connection timeuots", "unrelated"] {
         let body = json!({"service": service, "message": message}).to_string();
@@ -220,8 +173,7 @@ pub async fn a_misspelt_word_is_found_when_asked_for(api: &Api) {
     assert_eq!(page["data"][0]["message"], "connection timeout");
 }
 
-/// One of [`every_journey!`].
-pub async fn a_wrong_question_is_told_what_is_wrong(api: &Api) {
+pub async fn an_invalid_search_names_the_parameter(api: &Api) {
     for (query, field) in [
         ("", "q"),
         ("q=%20", "q"),
@@ -243,8 +195,7 @@ pub async fn a_wrong_question_is_told_what_is_wrong(api: &Api) {
     }
 }
 
-/// One of [`every_journey!`].
-pub async fn the_documentation_is_served_without_the_internet(api: &Api) {
+pub async fn the_documentation_loads_nothing_from_other_hosts(api: &Api) {
     let document: Value = api.get("/openapi.json").await.json().await.unwrap();
     assert!(document["paths"]["/logs"]["post"].is_object());
     let page = api.get("/docs/").await;
@@ -253,8 +204,7 @@ pub async fn the_documentation_is_served_without_the_internet(api: &Api) {
     assert!(html.contains("swagger-ui") && !html.contains("https://"), "{html}");
 }
 
-/// One of [`every_journey!`].
-pub async fn ping_is_answered_with_pong(api: &Api) {
+pub async fn ping_returns_pong(api: &Api) {
     let response = api.get("/ping").await;
     assert!(response.headers()["ratelimit-policy"].to_str().unwrap().contains("q="));
     assert_eq!(response.json::<Value>().await.unwrap(), json!({"message": "pong"}));

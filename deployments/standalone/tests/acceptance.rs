@@ -1,16 +1,11 @@
-//! The journey of a log entry through a standalone LogPulse.
-//! `BASE_URL=http://…` runs it on any other deployment.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops where something is wrong"
-)]
+//! The acceptance tests on a standalone LogPulse, or with `BASE_URL=http://…` on any deployment.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
 
-use journey::{Api, Server};
+use acceptance::{Api, Server};
 
-/// The deployment under test, kept alive by its server if it is our own.
+/// The deployment under test, with its server if this test started it.
 struct Deployment {
     api: Api,
     _own: Option<(Server, tempfile::TempDir)>,
@@ -26,15 +21,15 @@ fn deployment() -> Deployment {
 }
 
 macro_rules! tests {
-    ([$($journey:ident,)*]) => {
+    ([$($test:ident,)*]) => {
         $(
             #[tokio::test]
-            async fn $journey() {
+            async fn $test() {
                 let deployment = deployment();
-                journey::$journey(&deployment.api).await;
+                acceptance::suite::$test(&deployment.api).await;
             }
         )*
     };
 }
 
-journey::every_journey!(tests);
+acceptance::for_each_test!(tests);

@@ -1,4 +1,4 @@
-//! A client of a LogPulse, for tests: it asks, and waits until what must come is there.
+//! An HTTP client of LogPulse for tests. It waits out the rate limit and the way to the index.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -6,32 +6,32 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
-/// How long a test waits for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a request may take, and how long an entry may take to become searchable.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A client of one LogPulse.
+/// A client of one deployment.
 #[derive(Clone)]
 pub struct Api {
     urls: [String; 4],
-    /// What sends the requests.
+    /// The underlying HTTP client.
     pub http: Client,
 }
 
 impl Api {
-    /// A client of a deployment with one address.
+    /// A client of a deployment with a single address.
     #[must_use]
     pub fn new(url: &str) -> Self {
         Self::of_functions([url; 4])
     }
 
-    /// A client of functions that each serve for themselves: ingest, get, search, docs.
+    /// A client of separate functions, by their addresses: ingest, get, search, docs.
     #[must_use]
     pub fn of_functions(urls: [&str; 4]) -> Self {
-        let http = Client::builder().timeout(PATIENCE).build().unwrap();
+        let http = Client::builder().timeout(TIMEOUT).build().unwrap();
         Self { urls: urls.map(|url| url.trim_end_matches('/').to_owned()), http }
     }
 
-    /// Where a path is served.
+    /// The URL of a path, at the function that serves it.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         let [ingest, get, search, docs] = &self.urls;
@@ -45,7 +45,7 @@ impl Api {
         format!("{function}{path}")
     }
 
-    /// Sends a body, and must get an answer.
+    /// Sends a body. Panics without a response.
     pub async fn post(&self, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
         self.try_post(path, content_type, body).await.unwrap()
     }
@@ -53,7 +53,7 @@ impl Api {
     /// Sends a body.
     ///
     /// # Errors
-    /// When no answer comes.
+    /// When there is no response.
     pub async fn try_post(
         &self,
         path: &str,
@@ -64,15 +64,15 @@ impl Api {
         self.send(request.header("content-type", content_type).body(body.into())).await
     }
 
-    /// Asks, and must get an answer.
+    /// Gets a path. Panics without a response.
     pub async fn get(&self, path: &str) -> Response {
         self.send(self.http.get(self.url(path))).await.unwrap()
     }
 
-    /// Sends a request; again after a while if it is one too many.
+    /// Sends a request, and retries it after `Retry-After` if it is rate-limited.
     ///
     /// # Errors
-    /// When no answer comes.
+    /// When there is no response.
     pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
         loop {
             let response = request.try_clone().expect("a body in memory").send().await?;
@@ -84,7 +84,7 @@ impl Api {
         }
     }
 
-    /// The entry with this id, once it is there.
+    /// The entry with this id; waits for one that is being stored.
     pub async fn entry(&self, id: &str) -> Option<Value> {
         let request = self.http.get(self.url(&format!("/logs/{id}"))).header("prefer", "wait=10");
         let response = self.send(request).await.unwrap();
@@ -95,7 +95,7 @@ impl Api {
         }
     }
 
-    /// Those of the entries that are there, by id; gets several at a time.
+    /// The entries that exist among these ids, by id, fetched eight at a time.
     pub async fn entries(&self, ids: Vec<String>) -> HashMap<String, Value> {
         let readers: Vec<_> = ids
             .chunks(ids.len().div_ceil(8).max(1))
@@ -117,7 +117,7 @@ impl Api {
         found
     }
 
-    /// Searches, and must get a page.
+    /// Returns a page of hits. Panics on any status but 200.
     pub async fn search(&self, query: &[(&str, &str)]) -> Value {
         let request = self.http.get(self.url("/logs/search")).query(query);
         let response = self.send(request).await.unwrap();
@@ -125,12 +125,12 @@ impl Api {
         response.json().await.unwrap()
     }
 
-    /// Searches until the total is `total`, and answers the last page that came.
+    /// Searches until the total is `total`, and returns that page. Panics after [`TIMEOUT`].
     pub async fn search_until(&self, query: &[(&str, &str)], total: u64) -> Value {
         let started = Instant::now();
         loop {
             let page = self.search(query).await;
-            if page["total"] == total || started.elapsed() > PATIENCE {
+            if page["total"] == total || started.elapsed() > TIMEOUT {
                 assert_eq!(page["total"], total, "{query:?}");
                 return page;
             }
@@ -138,7 +138,7 @@ impl Api {
         }
     }
 
-    /// Every entry of a service, page by page.
+    /// Every entry of a service, oldest first.
     pub async fn every_entry(&self, service: &str) -> Vec<Value> {
         let mut entries = Vec::new();
         let mut cursor: Option<String> = None;

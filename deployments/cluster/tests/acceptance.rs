@@ -1,0 +1,29 @@
+//! The acceptance tests on separate processes of the functions and the real services.
+
+use acceptance::Api;
+use cluster::{Cluster, left_out};
+
+macro_rules! run_all {
+    ([$($test:ident,)*]) => {
+        async fn run_every_test(api: &Api) {
+            $(
+                println!("{}", stringify!($test));
+                acceptance::suite::$test(api).await;
+            )*
+        }
+    };
+}
+
+acceptance::for_each_test!(run_all);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn separate_functions_pass_the_acceptance_tests() {
+    if left_out(module_path!()) {
+        return;
+    }
+    let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");
+    let (api, servers) = cluster.start_all();
+    run_every_test(&api).await;
+    drop(servers);
+    cluster.remove().await;
+}

@@ -129,7 +129,7 @@ services: ## start Kafka, MySQL, Redis and OpenSearch alone, and wait until they
 	$(COMPOSE) up -d --wait kafka mysql redis opensearch
 
 # All of the workspace, so that nothing is built twice.
-FAULTS := acceptance telemetry first_start away poison rate_limit oracle
+FAULTS := acceptance telemetry first_start outages poison rate_limit oracle
 
 .PHONY: test-services
 test-services: export LOGPULSE_TEST_SERVICES := required

@@ -100,7 +100,7 @@ check-consumers: ## lag and owner of each partition
 
 .PHONY: test-cluster
 test-cluster: ## acceptance tests, the README's and apiTest.http's calls, nginx, idle memory, and a stop, on the running cluster
-	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test acceptance --test documented
+	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test acceptance --test examples
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test nginx --test footprint -- --test-threads 1 --nocapture
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test data_stays
 

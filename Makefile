@@ -102,7 +102,7 @@ check-consumers: ## lag and owner of each partition
 test-cluster: ## acceptance tests, the README's and apiTest.http's calls, nginx, idle memory, and a stop, on the running cluster
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test acceptance --test examples
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test nginx --test footprint -- --test-threads 1 --nocapture
-	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test data_stays
+	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test persistence
 
 # The limiter comes back whatever happens.
 UNLIMITED = trap 'unset RATE_LIMIT_ENABLED; $(COMPOSE) up -d --wait' EXIT; trap 'exit 130' INT TERM; \

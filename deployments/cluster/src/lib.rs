@@ -8,9 +8,9 @@
 )]
 
 mod binaries;
-mod patience;
 mod services;
 mod topic;
+mod wait;
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,12 +21,12 @@ use acceptance::{Api, Server};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 use uuid::Uuid;
 
-pub use patience::{RECOVERY, goes_on, until};
 pub use services::{
     ReadOnlyMySql, Service, base_url, compose, docker, kafka, left_out, make, mysql, opensearch,
     opensearch_cut, redis, replicas, restart, start, toxiproxy,
 };
 pub use topic::Partition;
+pub use wait::{RECOVERY_TIMEOUT, round_trip, wait_until};
 
 /// Names on the services that no other test has, and what its functions are told.
 pub struct Cluster {

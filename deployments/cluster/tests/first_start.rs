@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use acceptance::{Api, Server, unique};
-use cluster::{Cluster, function_alone, left_out, mysql, opensearch, until};
+use cluster::{Cluster, function_alone, left_out, mysql, opensearch, wait_until};
 use serde_json::{Value, json};
 use shared::EntryId;
 use sqlx::{Connection, MySqlConnection};
@@ -104,7 +104,8 @@ async fn three_replicas_of_each_function_get_ready_together_and_make_each_thing_
     let servers = start_at_once(&cluster);
     for server in servers.iter().flatten() {
         let ready = format!("{}/readyz", server.url);
-        until(&ready, async || reqwest::get(&ready).await.is_ok_and(|r| r.status() == 200)).await;
+        wait_until(&ready, async || reqwest::get(&ready).await.is_ok_and(|r| r.status() == 200))
+            .await;
     }
     println!("all twelve were ready after {:?}", started.elapsed());
 
@@ -120,7 +121,7 @@ async fn three_replicas_of_each_function_get_ready_together_and_make_each_thing_
     }
 
     each_thing_is_made_once(&cluster, &ids).await;
-    until("each consumer has a partition", async || {
+    wait_until("each consumer has a partition", async || {
         let partitions = cluster.partitions();
         let members: BTreeSet<&str> = partitions.iter().map(|p| p.member.as_str()).collect();
         (partitions.len(), members.len()) == (3, 3) && !members.contains("-")

@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use cluster::{Cluster, base_url, docker, replicas, until};
+use cluster::{Cluster, base_url, docker, replicas, wait_until};
 
 const FUNCTIONS: [&str; 5] = ["ingest", "get", "search", "consumer", "docs"];
 
@@ -34,7 +34,7 @@ async fn a_fresh_replica_of_each_function_takes_less_than_20_mb() {
     for function in FUNCTIONS {
         let replica = &replicas(function)[0];
         docker(&["restart", replica]);
-        until("the replica is healthy", async || {
+        wait_until("the replica is healthy", async || {
             docker(&["inspect", "-f", "{{.State.Health.Status}}", replica]).trim() == "healthy"
         })
         .await;

@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use acceptance::{Api, Server, unique};
-use cluster::{Cluster, Service, compose, goes_on, left_out, until};
+use cluster::{Cluster, Service, compose, left_out, round_trip, wait_until};
 use futures_util::future::join_all;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ impl Running {
 
     /// Everything goes on, and what was posted meanwhile is there.
     async fn recovers(self, posted: Vec<String>) {
-        goes_on(&self.api).await;
+        round_trip(&self.api).await;
         let found = self.api.entries(posted.clone()).await;
         assert_eq!(found.len(), posted.len());
         assert_eq!(self.cluster.dead_letters("list"), "");
@@ -129,9 +129,9 @@ async fn without_redis_everything_goes_on_and_nothing_is_slow() {
         println!("Redis {way}: the longest answer took {longest:?}");
         assert!(running.api.entry(&posted[posted.len() - 1]).await.is_some());
         drop(redis);
-        let id = goes_on(&running.api).await;
+        let id = round_trip(&running.api).await;
         let key = format!("{}:entry:{id}", running.cluster.name());
-        until("an entry is cached again", async || {
+        wait_until("an entry is cached again", async || {
             running.read(&id).await;
             let exists = compose(&["exec", "-T", "redis", "redis-cli", "exists", &key]);
             exists.stdout.starts_with(b"1")
@@ -161,7 +161,7 @@ async fn without_opensearch_writes_and_reads_go_on_and_search_says_so() {
         }
         println!("OpenSearch {way}: the longest 503 took {longest:?}");
         drop(opensearch);
-        goes_on(&running.api).await;
+        round_trip(&running.api).await;
     }
     running.recovers(posted).await;
 }
@@ -189,7 +189,7 @@ async fn without_mysql_cached_reads_and_search_go_on_and_other_reads_say_so() {
         }
         println!("MySQL {way}: the longest 503 took {longest:?}");
         drop(mysql);
-        goes_on(&running.api).await;
+        round_trip(&running.api).await;
     }
     running.recovers(posted).await;
 }
@@ -216,7 +216,7 @@ async fn without_kafka_a_post_says_so_in_time_and_reads_and_searches_go_on() {
         }
         println!("Kafka {way}: the longest 503 took {longest:?}");
         drop(kafka);
-        goes_on(&running.api).await;
+        round_trip(&running.api).await;
     }
     running.recovers(Vec::new()).await;
 }

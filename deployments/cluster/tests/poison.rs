@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use acceptance::{Api, Server, unique};
-use cluster::{Cluster, ReadOnlyMySql, goes_on, left_out, on_mysql, opensearch, until};
+use cluster::{Cluster, ReadOnlyMySql, left_out, on_mysql, opensearch, round_trip, wait_until};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use shared::LogEntry;
@@ -90,7 +90,7 @@ async fn refuse_some(cluster: &Cluster) {
 async fn publish_to_each_partition(cluster: &Cluster, queue: &Queue, service: &str) -> u64 {
     let before: Vec<i64> = cluster.partitions().iter().map(|partition| partition.end).collect();
     let mut published = 0;
-    until("each partition has an entry", async || {
+    wait_until("each partition has an entry", async || {
         for _ in 0..20 {
             publish(queue, line(service, "later")).await;
             published += 1;
@@ -104,7 +104,7 @@ async fn publish_to_each_partition(cluster: &Cluster, queue: &Queue, service: &s
 
 /// Waits until everything is done: each partition is committed to its end.
 async fn all_is_committed(cluster: &Cluster) {
-    until("every partition is committed to its end", async || {
+    wait_until("every partition is committed to its end", async || {
         cluster.partitions().iter().all(|partition| partition.committed == partition.end)
     })
     .await;
@@ -117,7 +117,7 @@ async fn each_bad_line_is_buried_alone_and_comes_back_when_it_is_mended() {
     }
     let cluster = Cluster::fresh().await;
     let (api, mut servers) = cluster.start_all();
-    goes_on(&api).await;
+    round_trip(&api).await;
     refuse_some(&cluster).await;
     let queue = queue_of(&cluster).await;
     let service = unique("poison");
@@ -147,7 +147,7 @@ async fn each_bad_line_is_buried_alone_and_comes_back_when_it_is_mended() {
     let consumer = servers.pop().unwrap();
     assert!(consumer.terminate().success());
     servers.push(cluster.start("consumer"));
-    goes_on(&api).await;
+    round_trip(&api).await;
     assert_eq!(letters(&cluster), buried, "the same came again");
 
     mend_and_replay(&cluster, &api, [half, &by_mysql, &by_opensearch]).await;
@@ -193,7 +193,7 @@ async fn mend_and_replay(cluster: &Cluster, api: &Api, [half, by_mysql, by_opens
         let page = api.search_until(&[("service_name", service), ("q", message)], 1).await;
         assert_eq!(page["data"][0], mended);
     }
-    goes_on(api).await;
+    round_trip(api).await;
     let buried: Vec<String> = letters(cluster).into_keys().collect();
     assert_eq!(buried, ["not JSON at all", half, "\u{fffd}\u{fffd}x"]);
 }
@@ -214,13 +214,15 @@ async fn post_while_blocked(api: &Api, consumer: &Server, service: &str) {
         let posted = api.post("/logs", "application/json", entry).await;
         assert_eq!(posted.status(), StatusCode::CREATED);
     }
-    until("the consumer tries again and again", async || retries(consumer).await >= before + 5.0)
-        .await;
+    wait_until("the consumer tries again and again", async || {
+        retries(consumer).await >= before + 5.0
+    })
+    .await;
 }
 
 /// Everything that was posted is found by its id and by search, and nothing was buried.
 async fn all_arrived(cluster: &Cluster, api: &Api, service: &str) {
-    goes_on(api).await;
+    round_trip(api).await;
     let page = api.search_until(&[("service_name", service)], 20).await;
     let ids = page["data"].as_array().unwrap().iter().map(|entry| entry["id"].as_str().unwrap());
     assert_eq!(api.entries(ids.map(str::to_owned).collect()).await.len(), 20);
@@ -234,7 +236,7 @@ async fn a_blocked_index_buries_nothing_and_all_arrives_when_it_is_open() {
     }
     let cluster = Cluster::fresh().await;
     let (api, servers) = cluster.start_all();
-    goes_on(&api).await;
+    round_trip(&api).await;
     for block in ["write", "read_only_allow_delete"] {
         let service = unique(block);
         let setting = format!("index.blocks.{block}");
@@ -255,7 +257,7 @@ async fn a_read_only_mysql_buries_nothing_and_all_arrives_when_it_can_be_written
     }
     let cluster = Cluster::fresh().await;
     let (api, servers) = cluster.start_all();
-    goes_on(&api).await;
+    round_trip(&api).await;
     let service = unique("read-only");
     let blocked = ReadOnlyMySql::block();
     post_while_blocked(&api, &servers[4], &service).await;

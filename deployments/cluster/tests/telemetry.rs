@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use acceptance::{Api, unique};
-use cluster::{Cluster, left_out, until};
+use cluster::{Cluster, left_out, wait_until};
 use serde_json::{Value, json};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -68,14 +68,14 @@ async fn figures_and_traces_follow_an_entry_through_every_function() {
     for (function, figures) in FIGURES {
         let url = format!("{}/metrics", servers[function].url);
         for figure in figures {
-            until(figure, async || {
+            wait_until(figure, async || {
                 let metrics = api.http.get(&url).send().await.unwrap().text().await.unwrap();
                 metrics.contains(figure)
             })
             .await;
         }
     }
-    until("the consumer's log has the trace", async || {
+    wait_until("the consumer's log has the trace", async || {
         cluster.log("consumer").contains("stored and indexed")
     })
     .await;

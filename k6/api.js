@@ -1,4 +1,4 @@
-// What the scripts have in common: the calls of the HTTP contract, and waiting for what must come.
+// The calls of the HTTP contract, shared by all scripts.
 import http from 'k6/http';
 import { sleep } from 'k6';
 
@@ -11,7 +11,7 @@ const WORDS = ['card', 'declined', 'timeout', 'retry', 'checkout', 'order', 'ref
 
 const any = (list) => list[Math.floor(Math.random() * list.length)];
 
-/** A new entry of a service. */
+/** A random entry of a service. */
 export function entry(service) {
   const message = `${any(WORDS)} ${any(WORDS)} ${any(WORDS)} after ${Math.floor(Math.random() * 1000)} ms`;
   return { service_name: service, level: any(LEVELS), message, attributes: { order: Math.floor(Math.random() * 1e6) } };
@@ -26,7 +26,7 @@ export const get = (id, headers = {}) => http.get(`${URL}/logs/${id}`, { headers
 export const search = (query) => http.get(`${URL}/logs/search?${query}`, { tags: { name: 'GET /logs/search' } });
 export const docs = (path) => http.get(`${URL}${path}`);
 
-/** Searches until `total` entries are found, for 20 seconds at most; the last answer. */
+/** Searches until `total` entries are found, for up to 20 seconds; returns the last response. */
 export function searchUntil(query, total) {
   for (let tries = 0; ; tries += 1) {
     const found = search(query);

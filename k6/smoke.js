@@ -1,27 +1,27 @@
-// One of everything: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
+// Each call once: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
 import { docs, entry, get, ping, save, saveAll, search, searchUntil } from './api.js';
 
 export const options = { vus: 1, iterations: 1, thresholds: { checks: ['rate==1'] } };
 
-const is = (status) => ({ [`is ${status}`]: (answer) => answer.status === status });
-const isProblem = (status) => ({ ...is(status), 'is a problem': (answer) => answer.headers['Content-Type'] === 'application/problem+json' });
+const is = (status) => ({ [`is ${status}`]: (response) => response.status === status });
+const isProblem = (status) => ({ ...is(status), 'is a problem': (response) => response.headers['Content-Type'] === 'application/problem+json' });
 
 export default function () {
   const service = `smoke-${Date.now()}`;
-  check(ping(), { ...is(200), 'says pong': (answer) => answer.json('message') === 'pong' });
+  check(ping(), { ...is(200), 'returns pong': (response) => response.json('message') === 'pong' });
 
   const saved = save(entry(service));
-  check(saved, { ...is(201), 'has an id and its place': (answer) => answer.headers.Location === `/logs/${answer.json('id')}` });
+  check(saved, { ...is(201), 'has an id and its location': (response) => response.headers.Location === `/logs/${response.json('id')}` });
   const batch = saveAll([entry(service), { service_name: service }, entry(service)]);
-  check(batch, { ...is(201), 'takes two of three': (answer) => answer.json('accepted') === 2 && answer.json('rejected') === 1 });
+  check(batch, { ...is(201), 'accepts two of three': (response) => response.json('accepted') === 2 && response.json('rejected') === 1 });
 
   const found = get(saved.json('id'), { Prefer: 'wait=10' });
-  check(found, { ...is(200), 'is the entry': (answer) => answer.json('service_name') === service });
+  check(found, { ...is(200), 'is the entry': (response) => response.json('service_name') === service });
   const page = searchUntil(`service_name=${service}`, 3);
-  check(page, { ...is(200), 'has all three, once': (answer) => answer.json('count') === 3 && answer.json('total') === 3 });
+  check(page, { ...is(200), 'has all three entries once': (response) => response.json('count') === 3 && response.json('total') === 3 });
 
-  check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (answer) => answer.json('openapi').startsWith('3.') });
+  check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (response) => response.json('openapi').startsWith('3.') });
   check(docs('/docs/'), is(200));
 
   check(save({ service_name: service }), isProblem(400));

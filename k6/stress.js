@@ -1,12 +1,12 @@
 // Up to 600 users for seven minutes: DURATION_SCALE=0.1 k6 run -e BASE_URL=http://127.0.0.1 k6/stress.js
-// One client: start LogPulse with RATE_LIMIT_ENABLED=false (`make k6-stress` does).
+// All users share one address: start LogPulse with RATE_LIMIT_ENABLED=false, as `make k6-stress` does.
 import { check, fail, sleep } from 'k6';
 import { entry, get, save, saveAll, search, searchUntil, word } from './api.js';
 
 const SCALE = Number(__ENV.DURATION_SCALE || 1);
 const KNOWN = 1000;
 
-/** Users that rise to `most` in steps, stay for two minutes, and go: seven minutes in all. */
+/** Ramps up to `most` users in steps, holds them for two minutes and ramps down: seven minutes in all. */
 function users(most, exec) {
   const stage = (share, seconds) => ({ target: Math.ceil(most * share), duration: `${Math.ceil(seconds * SCALE)}s` });
   const stages = [stage(0.2, 60), stage(0.5, 60), stage(0.8, 60), stage(1, 60), stage(1, 120), stage(0, 60)];
@@ -28,29 +28,29 @@ export const options = {
   ),
 };
 
-/** Entries that are stored and indexed before anybody reads; their ids. */
+/** Saves the entries to read and waits until they are searchable; returns their ids. */
 export function setup() {
   const service = `stress-${Date.now()}`;
   const saved = saveAll(Array.from({ length: KNOWN }, () => entry(service)));
-  if (saved.status !== 201) fail(`the entries to read were answered ${saved.status}: ${saved.body}`);
+  if (saved.status !== 201) fail(`saving the entries to read returned ${saved.status}: ${saved.body}`);
   const found = searchUntil(`service_name=${service}&limit=1`, KNOWN);
-  if (found.json('total') !== KNOWN) fail(`only ${found.json('total')} of ${KNOWN} entries are found`);
+  if (found.json('total') !== KNOWN) fail(`only ${found.json('total')} of ${KNOWN} entries were found`);
   return { service, ids: saved.json('ids') };
 }
 
 export function write({ service }) {
-  check(save(entry(service)), { 'is saved': (answer) => answer.status === 201 });
+  check(save(entry(service)), { 'is saved': (response) => response.status === 201 });
   sleep(Math.random() * 0.1);
 }
 
 export function read({ ids }) {
   const id = ids[Math.floor(Math.random() * ids.length)];
-  check(get(id), { 'is the entry': (answer) => answer.status === 200 && answer.json('id') === id });
+  check(get(id), { 'is the entry': (response) => response.status === 200 && response.json('id') === id });
   sleep(Math.random() * 0.3);
 }
 
 export function find({ service }) {
   const found = search(`service_name=${service}&q=${word()}&limit=20`);
-  check(found, { 'finds entries': (answer) => answer.status === 200 && answer.json('count') > 0 });
+  check(found, { 'finds entries': (response) => response.status === 200 && response.json('count') > 0 });
   sleep(Math.random() * 0.5);
 }

@@ -1,32 +1,55 @@
 # syntax=docker/dockerfile:1
-# One image a function: docker build --build-arg FUNCTION=ingest -t logpulse/ingest .
-# All functions are built in one stage, so that five images cost hardly more than one.
+# An image of one function:     docker build --build-arg FUNCTION=ingest -t logpulse/ingest .
+# An image of all of LogPulse:  docker build --target standalone -t logpulse/standalone .
 
-# Manifests with empty sources: all that the dependencies hang on, so that a change of code leaves them built.
+# The manifests with empty sources: enough to build the dependencies, in layers that a change of code leaves valid.
 FROM rust:1.95-bookworm AS manifests
 WORKDIR /src
 COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -name main.rs ! -name lib.rs -delete \
     && echo 'fn main() {}' >/empty.rs && find . -name '*.rs' -exec cp /empty.rs {} \;
 
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95-bookworm AS toolchain
 WORKDIR /src
-# The last stage has no zlib to link to, and nobody to read symbols; one unit a crate makes smaller images, sooner.
+# The runtime image has no zlib to link to. Without symbols and with one codegen unit a crate, binaries are smaller.
 ENV LIBZ_SYS_STATIC=1 CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
-ARG BUILD="cargo build --release --locked --bins -p ingest -p get -p search -p consumer -p docs"
 COPY --from=manifests /src .
+
+# One cargo invocation per function: a single one would build each function with the features of all others.
+FROM toolchain AS build-functions
+ENV BUILD="for function in functions/*; do cargo build --release --locked --bins -p \${function#functions/} || exit; done"
+RUN eval "$BUILD"
+COPY openapi/openapi.json openapi/
+COPY shared shared
+COPY functions functions
+# Cargo compares modification times: the sources must be newer than the empty ones that were built.
+RUN find functions shared -name '*.rs' -exec touch {} + && eval "$BUILD"
+
+FROM toolchain AS build-standalone
+ENV BUILD="cargo build --release --locked -p standalone"
 RUN $BUILD
 COPY openapi/openapi.json openapi/
 COPY shared shared
 COPY functions functions
-# Cargo goes by time: sources older than the empty ones would count as built.
-RUN find functions shared -name '*.rs' -exec touch {} + && $BUILD
+COPY deployments/standalone/src deployments/standalone/src
+RUN find deployments functions shared -name '*.rs' -exec touch {} + && $BUILD && mkdir /data
 
-FROM gcr.io/distroless/cc-debian12:nonroot
-ARG FUNCTION
-COPY --from=build /src/target/release/${FUNCTION:?missing} /function
-# Inside, it listens for everybody; what is published is said outside.
+FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
+# Listen on every address of the container. What is published is up to `docker run`.
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
+
+FROM runtime AS standalone
+COPY --from=build-standalone /src/target/release/logpulse /logpulse
+# A volume takes the owner of the folder that it covers.
+COPY --from=build-standalone --chown=65532:65532 /data /data
+ENV DATA_DIR=/data
+VOLUME /data
+HEALTHCHECK --interval=30s --timeout=5s --retries=2 --start-period=60s --start-interval=1s CMD ["/logpulse", "--health"]
+ENTRYPOINT ["/logpulse"]
+
+FROM runtime AS function
+ARG FUNCTION
+COPY --from=build-functions /src/target/release/${FUNCTION:?missing} /function
 HEALTHCHECK --interval=30s --timeout=5s --retries=2 --start-period=60s --start-interval=1s CMD ["/function", "--health"]
 ENTRYPOINT ["/function"]

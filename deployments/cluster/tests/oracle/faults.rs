@@ -1,30 +1,30 @@
-//! The faults, one a run. Each strikes while there is load, and is over when it returns.
+//! The faults, one per run. Each is injected under load and has ended when `inject` returns.
 
 use std::time::Duration;
 
-use cluster::{Cluster, Service, opensearch_cut, restart};
+use cluster::{Cluster, Outage, opensearch_cut, restart};
 use tokio::time::{Instant, sleep};
 
-use crate::cuts;
+use crate::toxiproxy;
 use crate::reads;
-use crate::scene::{Scene, counted};
-use crate::verdict::Complaints;
+use crate::run::{Run, counter};
+use crate::violations::Violations;
 
-/// For how long a service is away.
-const AWAY: Duration = Duration::from_secs(20);
+/// How long an outage lasts.
+const OUTAGE: Duration = Duration::from_secs(20);
 
-/// How long a member of the group works before it leaves.
-const TERM: Duration = Duration::from_secs(4);
+/// How long a consumer stays in the group before it is replaced.
+const MEMBERSHIP: Duration = Duration::from_secs(4);
 
 const ENTRIES: &str = "consumer_entries_total";
 const RETRIES: &str = "consumer_retries_total";
 
-/// What happens in a run.
+/// A fault to inject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The consumer is killed (-9) every few seconds, and started again.
+    /// The consumer is killed with SIGKILL every few seconds, and replaced.
     Kill,
-    /// Three consumers join and leave all the time.
+    /// Three consumers, one of which is replaced every few seconds.
     Rebalance,
     /// Kafka is restarted, then killed.
     Kafka,
@@ -32,9 +32,9 @@ pub(crate) enum Fault {
     MySql,
     /// OpenSearch is stopped.
     OpenSearch,
-    /// OpenSearch's connections are cut in the middle of an answer, again and again.
+    /// Connections to OpenSearch are cut repeatedly, in the middle of a response.
     Cut,
-    /// Redis is stopped, and entries are read.
+    /// Redis is stopped while entries are read.
     Redis,
 }
 
@@ -49,7 +49,7 @@ impl Fault {
         Self::Redis,
     ];
 
-    /// The run's name.
+    /// The name of the run.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Kill => "kill",
@@ -66,8 +66,8 @@ impl Fault {
         if self == Self::Rebalance { 3 } else { 1 }
     }
 
-    /// How often it must be felt: less is no test.
-    pub(crate) fn least_felt(self, length: Duration) -> u64 {
+    /// How many effects the fault must have. A run with fewer proves nothing.
+    pub(crate) fn min_effects(self, length: Duration) -> u64 {
         match self {
             Self::Kill | Self::Rebalance => (length.as_secs() / 30).max(1),
             Self::Kafka | Self::MySql | Self::OpenSearch | Self::Cut => 1,
@@ -75,111 +75,111 @@ impl Fault {
         }
     }
 
-    /// A cluster that the fault can strike.
+    /// A cluster that the fault can be injected into.
     pub(crate) async fn cluster(self) -> Cluster {
         let cluster = Cluster::fresh().await;
         if self != Self::Cut {
             return cluster;
         }
-        cuts::open().await;
+        toxiproxy::start_proxy().await;
         let index = format!("http://{}?prefix={}-", opensearch_cut(), cluster.name());
         cluster.with("INDEX_URL", &index)
     }
 
-    /// Strikes, and says how often it was felt.
-    pub(crate) async fn strike(self, scene: &mut Scene, complaints: &mut Complaints) -> u64 {
+    /// Injects the fault; returns how many effects it had.
+    pub(crate) async fn inject(self, run: &mut Run, violations: &mut Violations) -> u64 {
         match self {
-            Self::Kill => kill(scene).await,
-            Self::Rebalance => rebalance(scene, complaints).await,
-            Self::Kafka => restart_kafka(scene).await,
-            Self::MySql => stop(scene, "mysql").await,
-            Self::OpenSearch => stop(scene, "opensearch").await,
-            Self::Cut => cut(scene).await,
-            Self::Redis => stop_redis(scene, complaints).await,
+            Self::Kill => kill(run).await,
+            Self::Rebalance => rebalance(run, violations).await,
+            Self::Kafka => restart_kafka(run).await,
+            Self::MySql => stop(run, "mysql").await,
+            Self::OpenSearch => stop(run, "opensearch").await,
+            Self::Cut => cut(run).await,
+            Self::Redis => stop_redis(run, violations).await,
         }
     }
 }
 
-/// By turns while it joins the group and while it writes. Felt: kills of consumers that had written.
-async fn kill(scene: &mut Scene) -> u64 {
+/// Kills consumers alternately while they join the group and while they write. Effects: kills of
+/// consumers that had written.
+async fn kill(run: &mut Run) -> u64 {
     let mut kills = 0;
     for turn in 0_u64.. {
-        if scene.is_over() {
+        if run.is_over() {
             break;
         }
-        let consumer = &scene.consumers[0];
-        // The group waits ten seconds for each that was killed: so long nobody writes.
-        while turn % 2 == 1 && counted(consumer, ENTRIES).await == 0 && !scene.is_over() {
+        let consumer = &run.consumers[0];
+        // Partitions of a killed consumer are reassigned after ten seconds. Nothing is written before.
+        while turn % 2 == 1 && counter(consumer, ENTRIES).await == 0 && !run.is_over() {
             sleep(Duration::from_millis(50)).await;
         }
         sleep(Duration::from_millis(turn * 397 % 2000)).await;
-        kills += u64::from(counted(consumer, ENTRIES).await > 0);
-        scene.consumers.remove(0).kill();
-        scene.add_consumer();
+        kills += u64::from(counter(consumer, ENTRIES).await > 0);
+        run.consumers.remove(0).kill();
+        run.add_consumer();
     }
     kills
 }
 
-/// The oldest leaves when a new one has come. Felt: those that had written before they left.
-async fn rebalance(scene: &mut Scene, complaints: &mut Complaints) -> u64 {
-    let mut left = 0;
-    while !scene.is_over() {
-        sleep(TERM).await;
-        left += u64::from(counted(&scene.consumers[0], ENTRIES).await > 0);
-        let status = scene.consumers.remove(0).terminate();
+/// Replaces the oldest consumer. Effects: departures of consumers that had written.
+async fn rebalance(run: &mut Run, violations: &mut Violations) -> u64 {
+    let mut departures = 0;
+    while !run.is_over() {
+        sleep(MEMBERSHIP).await;
+        departures += u64::from(counter(&run.consumers[0], ENTRIES).await > 0);
+        let status = run.consumers.remove(0).terminate();
         if !status.success() {
-            complaints.add("consumers that did not end well", status.to_string());
+            violations.add("consumers that exited with an error", status.to_string());
         }
-        scene.add_consumer();
+        run.add_consumer();
     }
-    left
+    departures
 }
 
-/// Felt: requests that were not answered in time.
-async fn restart_kafka(scene: &mut Scene) -> u64 {
-    scene.pass(0.2).await;
+/// Effects: entries of requests without a definite response.
+async fn restart_kafka(run: &mut Run) -> u64 {
+    run.wait(0.2).await;
     restart("kafka");
-    scene.pass(0.2).await;
-    Service::kill("kafka").start();
-    scene.pass(0.1).await;
-    scene.known.tally().unknown
+    run.wait(0.2).await;
+    Outage::kill("kafka").end();
+    run.wait(0.1).await;
+    run.ledger.tally().unknown
 }
 
-/// Felt: what the consumer tried again.
-async fn stop(scene: &mut Scene, service: &'static str) -> u64 {
-    scene.pass(0.2).await;
-    let service = Service::stop(service);
-    sleep(AWAY).await;
-    let felt = scene.counted(RETRIES).await;
-    service.start();
-    felt
+/// Effects: retries of the consumer.
+async fn stop(run: &mut Run, service: &'static str) -> u64 {
+    run.wait(0.2).await;
+    let outage = Outage::stop(service);
+    sleep(OUTAGE).await;
+    let effects = run.consumer_counter(RETRIES).await;
+    outage.end();
+    effects
 }
 
-/// Felt: what the consumer tried again.
-async fn cut(scene: &mut Scene) -> u64 {
-    let bytes = [300, 5, 1000, 150, 3000];
-    for bytes in bytes.into_iter().cycle() {
-        if scene.is_over() {
+/// Effects: retries of the consumer.
+async fn cut(run: &mut Run) -> u64 {
+    for bytes in [300, 5, 1000, 150, 3000].into_iter().cycle() {
+        if run.is_over() {
             break;
         }
-        cuts::cut_after(bytes).await;
+        toxiproxy::cut_after(bytes).await;
         sleep(Duration::from_secs(2)).await;
-        cuts::heal().await;
+        toxiproxy::reset().await;
         sleep(Duration::from_secs(1)).await;
     }
-    scene.counted(RETRIES).await
+    run.consumer_counter(RETRIES).await
 }
 
-/// Felt: reads while it was away.
-async fn stop_redis(scene: &mut Scene, complaints: &mut Complaints) -> u64 {
-    scene.pass(0.2).await;
-    let acknowledged = scene.known.acknowledged();
-    // Each is stored when Redis goes.
-    scene.pass(0.1).await;
-    let redis = Service::stop("redis");
-    let felt = reads::until(Instant::now() + AWAY, scene, &acknowledged, complaints).await;
-    redis.start();
-    let again = Instant::now() + AWAY / 4;
-    reads::until(again, scene, &acknowledged, complaints).await;
-    felt
+/// Effects: reads during the outage.
+async fn stop_redis(run: &mut Run, violations: &mut Violations) -> u64 {
+    run.wait(0.2).await;
+    let acknowledged = run.ledger.acknowledged();
+    // Leaves time to store them all.
+    run.wait(0.1).await;
+    let outage = Outage::stop("redis");
+    let effects = reads::read_until(Instant::now() + OUTAGE, run, &acknowledged, violations).await;
+    outage.end();
+    let after_recovery = Instant::now() + OUTAGE / 4;
+    reads::read_until(after_recovery, run, &acknowledged, violations).await;
+    effects
 }

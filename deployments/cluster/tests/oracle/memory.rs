@@ -1,4 +1,4 @@
-//! The memory of every process of a run: looked at all the time, for processes come and go.
+//! Samples the memory of all processes of a run, which start and end during it.
 
 use std::collections::BTreeMap;
 use std::fs::read_to_string;
@@ -9,10 +9,11 @@ use acceptance::Server;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-const PACE: Duration = Duration::from_secs(2);
+/// How often memory is sampled.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// What a process may have more than when it was first looked at, in MiB.
-const BOUND_MIB: u64 = 256;
+/// How much a process may grow after its first sample, in MiB.
+const MAX_GROWTH_MIB: u64 = 256;
 
 struct Process {
     name: String,
@@ -22,58 +23,58 @@ struct Process {
 
 type Processes = Arc<Mutex<BTreeMap<u32, Process>>>;
 
-/// Looks at processes until it is dropped.
-pub(crate) struct Memory {
+/// Samples the memory of processes until it is dropped.
+pub(crate) struct MemoryMonitor {
     processes: Processes,
-    watching: JoinHandle<()>,
+    sampler: JoinHandle<()>,
 }
 
-impl Memory {
-    pub(crate) fn watch() -> Self {
+impl MemoryMonitor {
+    pub(crate) fn start() -> Self {
         let processes = Processes::default();
-        let watched = Arc::clone(&processes);
-        let watching = tokio::spawn(async move {
+        let sampled = Arc::clone(&processes);
+        let sampler = tokio::spawn(async move {
             loop {
-                sleep(PACE).await;
-                look(&mut watched.lock().unwrap());
+                sleep(SAMPLE_INTERVAL).await;
+                sample(&mut sampled.lock().unwrap());
             }
         });
-        Self { processes, watching }
+        Self { processes, sampler }
     }
 
-    /// A process from now on.
-    pub(crate) fn of(&self, name: &str, server: &Server) {
+    /// Adds a process.
+    pub(crate) fn add(&self, name: &str, server: &Server) {
         let process = Process { name: name.to_owned(), first_mib: None, peak_mib: 0 };
         self.processes.lock().unwrap().insert(server.child.id(), process);
     }
 
-    /// The most that any process had, in MiB.
+    /// The highest peak of all processes, in MiB.
     pub(crate) fn peak_mib(&self) -> u64 {
         let processes = self.processes.lock().unwrap();
         processes.values().map(|process| process.peak_mib).max().unwrap_or(0)
     }
 
-    /// Those that grew beyond the bound.
+    /// The processes that outgrew the bound.
     pub(crate) fn grown(&self) -> Vec<String> {
         let processes = self.processes.lock().unwrap();
         let grown = processes.values().filter_map(|Process { name, first_mib, peak_mib }| {
             let first_mib = (*first_mib)?;
-            let grown = *peak_mib > first_mib + BOUND_MIB;
+            let grown = *peak_mib > first_mib + MAX_GROWTH_MIB;
             grown.then(|| format!("{name} grew from {first_mib} to {peak_mib} MiB"))
         });
         grown.collect()
     }
 }
 
-impl Drop for Memory {
+impl Drop for MemoryMonitor {
     fn drop(&mut self) {
-        self.watching.abort();
+        self.sampler.abort();
     }
 }
 
-fn look(processes: &mut BTreeMap<u32, Process>) {
+fn sample(processes: &mut BTreeMap<u32, Process>) {
     for (id, process) in processes {
-        // The peak so far, so that nothing between two looks is missed. Who has ended has none.
+        // The kernel keeps the peak, so nothing between two samples is missed. `None`: the process ended.
         let Some(mib) = peak_mib(*id) else { continue };
         process.first_mib.get_or_insert(mib);
         process.peak_mib = mib;

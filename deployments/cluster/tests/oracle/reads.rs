@@ -1,45 +1,45 @@
-//! Reads of entries by id, one after the other: each must be answered, in time and unaltered.
+//! Reads of entries by id, in sequence: each must succeed in time and return the entry unaltered.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::scene::Scene;
-use crate::verdict::Complaints;
+use crate::run::Run;
+use crate::violations::Violations;
 
-/// How long an answer may take, on a machine that is busy.
-const IN_TIME: Duration = Duration::from_secs(2);
+/// How long a read may take, on a busy machine.
+const MAX_LATENCY: Duration = Duration::from_secs(2);
 
-/// Reads the entries again and again until then; answers how often.
-pub(crate) async fn until(
+/// Reads the entries in a loop until `end`; returns how many reads succeeded.
+pub(crate) async fn read_until(
     end: Instant,
-    scene: &Scene,
+    run: &Run,
     acknowledged: &[(u64, String)],
-    complaints: &mut Complaints,
+    violations: &mut Violations,
 ) -> u64 {
     let mut count = 0;
     for (number, id) in acknowledged.iter().cycle() {
         if Instant::now() > end {
             break;
         }
-        let asked = Instant::now();
-        let answer = scene.api.http.get(scene.api.url(&format!("/logs/{id}"))).send().await;
-        let entry = match answer {
-            Ok(answer) if answer.status() == 200 => answer.json::<Value>().await.ok(),
+        let started = Instant::now();
+        let response = run.api.http.get(run.api.url(&format!("/logs/{id}"))).send().await;
+        let entry = match response {
+            Ok(response) if response.status() == 200 => response.json::<Value>().await.ok(),
             other => {
-                complaints.add("reads that were not answered", format!("{id}: {other:?}"));
+                violations.add("failed reads", format!("{id}: {other:?}"));
                 continue;
             }
         };
         count += 1;
-        let mut expected = scene.known.entry(*number);
+        let mut expected = run.ledger.entry(*number);
         expected["id"] = Value::from(id.as_str());
         if entry.as_ref() != Some(&expected) {
-            complaints.add("reads that were answered wrongly", format!("{id}: {entry:?}"));
+            violations.add("reads of altered entries", format!("{id}: {entry:?}"));
         }
-        if asked.elapsed() > IN_TIME {
-            complaints.add("reads that took long", format!("{id}: {:?}", asked.elapsed()));
+        if started.elapsed() > MAX_LATENCY {
+            violations.add("slow reads", format!("{id}: {:?}", started.elapsed()));
         }
     }
     count

@@ -1,5 +1,5 @@
-//! What is in the sinks in the end, read past LogPulse: rows of MySQL and lag of Kafka.
-//! OpenSearch is read by the search itself, and its documents are counted past it.
+//! The state of the sinks, read without LogPulse: rows of MySQL, lag of Kafka, and the number of
+//! documents of OpenSearch. The documents themselves are read through search.
 
 use std::time::{Duration, Instant};
 
@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 use tokio::time::sleep;
 
-/// How long the consumers may take for what waits when the faults have ended.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long the consumers may take to drain the queue after a fault.
+const DRAIN_TIMEOUT: Duration = Duration::from_mins(2);
 
 type Row = (String, String, String, String, String, Option<String>, Option<String>, Option<String>);
 
-/// Waits until the group has committed everything that is on the topic. That comes last, so that
-/// everything must be in both sinks then.
+/// Waits until the group has committed the whole topic. The commit comes last, so everything must be
+/// in both sinks by then.
 pub(crate) async fn drained(cluster: &Cluster) -> Result<(), String> {
-    let asked = Instant::now();
+    let started = Instant::now();
     loop {
         let described = describe(cluster.name());
         if is_drained(cluster.name(), &described) {
             return Ok(());
         }
-        if asked.elapsed() > PATIENCE {
-            return Err(format!("after {PATIENCE:?} the queue is not drained:\n{described}"));
+        if started.elapsed() > DRAIN_TIMEOUT {
+            return Err(format!("the queue is not drained after {DRAIN_TIMEOUT:?}:\n{described}"));
         }
         sleep(Duration::from_secs(1)).await;
     }
@@ -37,7 +37,7 @@ fn describe(group: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Whether each partition's offset is its end. The columns: group, topic, partition, offset, end.
+/// Whether all partitions are committed to their end. Columns: group, topic, partition, offset, end.
 fn is_drained(topic: &str, described: &str) -> bool {
     let columns = described.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let partitions: Vec<_> = columns.filter(|columns| columns.get(1) == Some(&topic)).collect();
@@ -45,7 +45,7 @@ fn is_drained(topic: &str, described: &str) -> bool {
     !partitions.is_empty() && partitions.iter().all(is_done)
 }
 
-/// Every row of MySQL, as the API would answer it.
+/// All rows of MySQL, as the API would return them.
 pub(crate) async fn stored(cluster: &Cluster) -> Vec<Value> {
     let mut mysql = MySqlConnection::connect(cluster.setting("STORE_URL")).await.unwrap();
     let select = "SELECT BIN_TO_UUID(id), DATE_FORMAT(time, '%Y-%m-%dT%H:%i:%s.%fZ'), level,
@@ -67,7 +67,7 @@ fn entry(
     entry
 }
 
-/// How many documents OpenSearch has, whatever they are. From now on each is found by search.
+/// How many documents OpenSearch has. Refreshes the indexes first, so that search finds them all.
 pub(crate) async fn documents(cluster: &Cluster) -> u64 {
     let indexes = format!("http://{}/{}-*", opensearch(), cluster.name());
     let http = Client::new();
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_is_drained_when_each_offset_is_its_partitions_end() {
+    fn a_queue_is_drained_when_all_partitions_are_committed_to_their_end() {
         let head = "\nGROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG\n";
         for (partitions, expected) in [
             ("group logs 0 7 7 0\ngroup logs 1 - 0 -", true),

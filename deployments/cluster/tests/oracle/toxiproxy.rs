@@ -1,42 +1,42 @@
-//! Toxiproxy before OpenSearch: it cuts connections in the middle of an answer.
+//! Toxiproxy in front of OpenSearch: it cuts connections in the middle of a response.
 
 use cluster::{start, toxiproxy};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-/// The proxy, as its API calls it.
+/// The path of the proxy in toxiproxy's API.
 const PROXY: &str = "/proxies/opensearch";
 
-/// Starts it, with nothing that is cut.
-pub(crate) async fn open() {
+/// Starts the proxy. It passes everything on.
+pub(crate) async fn start_proxy() {
     start("toxiproxy");
     let proxy = json!({
         "name": "opensearch", "listen": "0.0.0.0:19200", "upstream": "opensearch:9200",
     });
-    ask("/populate", &json!([proxy])).await;
-    heal().await;
+    post("/populate", &json!([proxy])).await;
+    reset().await;
 }
 
-/// From now on each connection ends after so many bytes of answers.
+/// Cuts each connection after this many bytes of responses.
 pub(crate) async fn cut_after(bytes: u64) {
     let toxics = format!("{PROXY}/toxics");
     let toxic = json!({
         "name": "cut", "type": "limit_data", "stream": "downstream",
         "attributes": {"bytes": bytes},
     });
-    ask(&toxics, &toxic).await;
+    post(&toxics, &toxic).await;
 }
 
-/// Nothing is cut any more.
-pub(crate) async fn heal() {
+/// Passes everything on again.
+pub(crate) async fn reset() {
     let toxic = format!("http://{}{PROXY}/toxics/cut", toxiproxy());
-    // That there is none is as good.
+    // A 404 is fine: nothing was cut.
     Client::new().delete(toxic).send().await.unwrap();
 }
 
-async fn ask(path: &str, body: &Value) {
+async fn post(path: &str, body: &Value) {
     let request = Client::new().post(format!("http://{}{path}", toxiproxy())).json(body);
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    assert!(status.is_success(), "{path}: {status} {}", answer.text().await.unwrap());
+    let response = request.send().await.unwrap();
+    let status = response.status();
+    assert!(status.is_success(), "{path}: {status} {}", response.text().await.unwrap());
 }

@@ -1,32 +1,42 @@
-//! The functions' binaries.
+//! The functions and their binaries.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Once;
 
-const FUNCTIONS: [&str; 5] = ["ingest", "get", "search", "docs", "consumer"];
+use crate::services::ROOT;
 
-/// Where cargo put this program's profile: `target/debug` or `target/release`.
+/// The names of all functions: the folders of `functions/`.
+#[must_use]
+pub fn functions() -> Vec<String> {
+    let folders = std::fs::read_dir(format!("{ROOT}/functions")).unwrap();
+    let mut functions: Vec<String> =
+        folders.map(|folder| folder.unwrap().file_name().into_string().unwrap()).collect();
+    functions.sort();
+    functions
+}
+
+/// The folder of cargo's profile in use: `target/debug` or `target/release`.
 pub(crate) fn folder() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     program.parent().and_then(|deps| deps.parent()).unwrap().to_owned()
 }
 
-/// The binary of a function. The first call builds them all.
+/// The binary of a function. The first call builds all of them.
 pub(crate) fn path(function: &str) -> PathBuf {
-    static BUILT: Once = Once::new();
-    BUILT.call_once(build);
+    static BUILD: Once = Once::new();
+    BUILD.call_once(build);
     folder().join(function)
 }
 
 fn build() {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    cargo.current_dir(ROOT);
     if folder().ends_with("release") {
         cargo.args(["build", "--quiet", "--release"]);
-        cargo.args(FUNCTIONS.iter().flat_map(|function| ["-p", function]));
+        cargo.args(functions().iter().flat_map(|function| ["-p", function]));
     } else {
-        // With the tests that come with them, and what they need: that is built already.
+        // The same build as that of the tests, which is done already.
         cargo.args(["test", "--quiet", "--workspace", "--no-run"]);
     }
     assert!(cargo.status().unwrap().success(), "the functions do not build");

@@ -1,10 +1,10 @@
-//! The functions as processes of their own on the services that `make services` starts, for tests.
-//! Each [`Cluster`] has a topic, a database and indexes of its own there, which go with it.
+//! Test support: the functions as separate processes on the services that `make services` starts.
+//! Each [`Cluster`] has its own topic, database and indexes, so that tests do not interfere.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::missing_panics_doc,
-    reason = "everything here is a test's, and stops where something is wrong"
+    reason = "test code: a panic is a failed test"
 )]
 
 mod binaries;
@@ -21,14 +21,15 @@ use acceptance::{Api, Server};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 use uuid::Uuid;
 
+pub use binaries::functions;
 pub use services::{
-    ReadOnlyMySql, Service, base_url, compose, docker, kafka, left_out, make, mysql, opensearch,
-    opensearch_cut, redis, replicas, restart, start, toxiproxy,
+    Outage, ReadOnlyMySql, base_url, compose, docker, kafka, make, mysql, opensearch,
+    opensearch_cut, redis, replicas, restart, skip, start, toxiproxy, without_services,
 };
 pub use topic::Partition;
 pub use wait::{RECOVERY_TIMEOUT, round_trip, wait_until};
 
-/// Names on the services that no other test has, and what its functions are told.
+/// A cluster of one test: unique names on the services, and the settings of its functions.
 pub struct Cluster {
     name: String,
     settings: HashMap<String, String>,
@@ -36,7 +37,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster on empty services: nothing is there but its database, which its user may not make.
+    /// A cluster without any data. Only its empty database exists, because functions may not create it.
     pub async fn fresh() -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
         on_mysql(&format!("CREATE DATABASE {name}")).await;
@@ -53,13 +54,13 @@ impl Cluster {
         Self { name, settings, logs }
     }
 
-    /// The name of its topic, its group and its database, and what its indexes begin with.
+    /// The name of its topic, consumer group and database, and the prefix of its indexes.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What functions that start from now on are told.
+    /// Changes a setting of the functions that are started from now on.
     #[must_use]
     pub fn with(mut self, variable: &str, value: &str) -> Self {
         self.settings.insert(variable.to_owned(), value.to_owned());
@@ -72,13 +73,13 @@ impl Cluster {
         &self.settings[variable]
     }
 
-    /// Starts a function, and answers when it serves. Its log is a file.
+    /// Starts a function and waits until it serves. It logs to a file.
     #[must_use]
     pub fn start(&self, function: &str) -> Server {
         Server::start_function(&mut self.command(function), &self.new_log(function))
     }
 
-    /// Starts a function from a file of its own, such as the one in its image.
+    /// Starts a function from another binary, such as the one of its image.
     #[must_use]
     pub fn start_file(&self, function: &str, file: &Path) -> Server {
         let mut command = Command::new(file);
@@ -86,18 +87,18 @@ impl Cluster {
         Server::start_function(&mut command, &self.new_log(function))
     }
 
-    /// Starts a function that is told nothing but these settings.
+    /// Starts a function with these settings only.
     #[must_use]
     pub fn start_with_only(&self, function: &str, settings: &[&str]) -> Server {
         let settings = settings.iter().map(|name| (name, self.setting(name)));
-        Server::start_function(function_alone(function).envs(settings), &self.new_log(function))
+        Server::start_function(bare_function(function).envs(settings), &self.new_log(function))
     }
 
     fn new_log(&self, function: &str) -> PathBuf {
         self.logs.join(format!("{function}-{}.log", Uuid::now_v7().simple()))
     }
 
-    /// Starts one of each function; they stop with the second part of the answer.
+    /// Starts one process of each function. They end when the servers are dropped.
     #[must_use]
     pub fn start_all(&self) -> (Api, Vec<Server>) {
         let servers: Vec<Server> =
@@ -106,7 +107,7 @@ impl Cluster {
         (Api::of_functions([ingest, get, search, docs]), servers)
     }
 
-    /// What the processes of a function have logged.
+    /// The logs of all processes of a function.
     #[must_use]
     pub fn log(&self, function: &str) -> String {
         let logs = fs::read_dir(&self.logs).unwrap().map(|log| log.unwrap());
@@ -115,7 +116,7 @@ impl Cluster {
         of_function.map(|log| fs::read_to_string(log.path()).unwrap()).collect()
     }
 
-    /// Runs `consumer dead-letters list` or `replay`.
+    /// Runs `consumer dead-letters list` or `replay`, and returns its output.
     #[must_use]
     pub fn dead_letters(&self, command: &str) -> String {
         let Output { status, stdout, stderr } =
@@ -125,18 +126,18 @@ impl Cluster {
     }
 
     fn command(&self, function: &str) -> Command {
-        let mut command = function_alone(function);
+        let mut command = bare_function(function);
         command.envs(&self.settings);
         command
     }
 
-    /// Takes away what it has on the services.
+    /// Deletes its data on the services.
     pub async fn remove(self) {
         on_mysql(&format!("DROP DATABASE {}", self.name)).await;
         let http = reqwest::Client::new();
         for path in ["", "_index_template/"] {
-            let ours = format!("http://{}/{path}{}-*", opensearch(), self.name);
-            http.delete(ours).send().await.unwrap();
+            let indexes = format!("http://{}/{path}{}-*", opensearch(), self.name);
+            http.delete(indexes).send().await.unwrap();
         }
         let delete = ["--bootstrap-server", "localhost:9092", "--delete", "--topic"];
         let script = "/opt/kafka/bin/kafka-topics.sh";
@@ -146,15 +147,15 @@ impl Cluster {
     }
 }
 
-/// A function that is told nothing yet.
+/// A command that runs a function without any settings.
 #[must_use]
-pub fn function_alone(function: &str) -> Command {
+pub fn bare_function(function: &str) -> Command {
     let mut command = Command::new(binaries::path(function));
     command.env_clear();
     command
 }
 
-/// Runs SQL as MySQL's root.
+/// Runs SQL on MySQL as root.
 pub async fn on_mysql(sql: &str) {
     let url = format!("mysql://root:logpulse@{}", mysql());
     let mut server = MySqlConnection::connect(&url).await.unwrap();

@@ -1,42 +1,42 @@
-//! The backing services, where `make services` puts them, and how a test takes one away.
+//! The backing services that `make services` starts, and their outages.
 
 use std::io::{Write, stderr};
 use std::process::{Command, Output};
 
 /// The root of the repository.
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// Where Kafka is.
+/// The address of Kafka.
 #[must_use]
 pub fn kafka() -> String {
     address("KAFKA_PORT", 9094)
 }
 
-/// Where MySQL is.
+/// The address of MySQL.
 #[must_use]
 pub fn mysql() -> String {
     address("MYSQL_PORT", 3306)
 }
 
-/// Where OpenSearch is.
+/// The address of OpenSearch.
 #[must_use]
 pub fn opensearch() -> String {
     address("OPENSEARCH_PORT", 9200)
 }
 
-/// Where Redis is.
+/// The address of Redis.
 #[must_use]
 pub fn redis() -> String {
     address("REDIS_PORT", 6379)
 }
 
-/// Where toxiproxy is told what to do.
+/// The address of toxiproxy's API.
 #[must_use]
 pub fn toxiproxy() -> String {
     address("TOXIPROXY_PORT", 8474)
 }
 
-/// Where OpenSearch is behind toxiproxy.
+/// The address of OpenSearch behind toxiproxy.
 #[must_use]
 pub fn opensearch_cut() -> String {
     address("OPENSEARCH_CUT_PORT", 19200)
@@ -47,129 +47,129 @@ fn address(variable: &str, default: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Whether a test that needs the services is left out, which is said then.
-/// `LOGPULSE_TEST_SERVICES=required` (`make test-services`) leaves none out.
+/// Whether a test must be skipped for want of the services, which is reported on standard error.
+/// `LOGPULSE_TEST_SERVICES=required` (`make test-services`) skips none.
 #[must_use]
-pub fn left_out(test: &str) -> bool {
+pub fn without_services(test: &str) -> bool {
     let required = std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required");
     if !required {
-        say_left_out(test, "`make test-services` runs it");
+        skip(test, "`make test-services` runs it");
     }
     !required
 }
 
-/// Where the whole cluster is: `BASE_URL`. Without it a test is left out, which is said.
+/// The address of the running cluster, from `BASE_URL`. Without it a test is skipped, which is
+/// reported on standard error.
 #[must_use]
 pub fn base_url(test: &str) -> Option<String> {
     let url = std::env::var("BASE_URL").ok();
     if url.is_none() {
-        say_left_out(test, "`make run`, then `make test-cluster` and `make test-load` run it");
+        skip(test, "`make run`, then `make test-cluster` or `make test-load` run it");
     }
     url.map(|url| url.trim_end_matches('/').to_owned())
 }
 
-/// Past the test runner's capture.
-fn say_left_out(test: &str, how: &str) {
-    let _ = writeln!(stderr(), "{test}: left out; {how}");
+/// Reports a skipped test, bypassing the capture of the test runner.
+pub fn skip(test: &str, how_to_run: &str) {
+    let _ = writeln!(stderr(), "{test}: skipped; {how_to_run}");
 }
 
-/// Starts a service, and waits until it is healthy.
+/// Starts a service and waits until it is healthy.
 const UP: &[&str] = &["up", "-d", "--wait"];
 
-/// A service that is taken away. It comes back when this is dropped.
-pub struct Service {
-    name: &'static str,
-    /// What brings it back.
-    back: &'static [&'static str],
+/// An outage of a service. The service is restored when this is dropped.
+pub struct Outage {
+    service: &'static str,
+    restore: &'static [&'static str],
 }
 
-impl Service {
-    /// Stops it, as its operator would: who connects is told at once.
+impl Outage {
+    /// Stops the service in an orderly way: connections are closed and refused.
     #[must_use]
-    pub fn stop(name: &'static str) -> Self {
-        succeed(&["stop", name]);
-        Self { name, back: UP }
+    pub fn stop(service: &'static str) -> Self {
+        succeed(&["stop", service]);
+        Self { service, restore: UP }
     }
 
-    /// Makes it hang: connections stay and new ones are taken, but nobody answers.
+    /// Freezes the service: it accepts connections and never responds.
     #[must_use]
-    pub fn pause(name: &'static str) -> Self {
-        succeed(&["pause", name]);
-        Self { name, back: &["unpause"] }
+    pub fn pause(service: &'static str) -> Self {
+        succeed(&["pause", service]);
+        Self { service, restore: &["unpause"] }
     }
 
-    /// `kill -9`: no chance to finish anything.
+    /// Kills the service with SIGKILL.
     #[must_use]
-    pub fn kill(name: &'static str) -> Self {
-        succeed(&["kill", name]);
-        Self { name, back: UP }
+    pub fn kill(service: &'static str) -> Self {
+        succeed(&["kill", service]);
+        Self { service, restore: UP }
     }
 
-    /// Brings it back, and waits until it is healthy.
-    pub fn start(self) {
+    /// Restores the service and waits until it is healthy.
+    pub fn end(self) {
         drop(self);
     }
 }
 
 /// Starts a service that `make services` leaves out, and waits until it is healthy.
-pub fn start(name: &str) {
-    succeed(&[UP, &[name]].concat());
+pub fn start(service: &str) {
+    succeed(&[UP, &[service]].concat());
 }
 
-/// Stops and starts a service in one go, and waits until it is healthy.
-pub fn restart(name: &str) {
-    succeed(&["restart", name]);
-    start(name);
+/// Restarts a service, and waits until it is healthy.
+pub fn restart(service: &str) {
+    succeed(&["restart", service]);
+    start(service);
 }
 
-impl Drop for Service {
+impl Drop for Outage {
     fn drop(&mut self) {
-        succeed(&[self.back, &[self.name]].concat());
+        succeed(&[self.restore, &[self.service]].concat());
     }
 }
 
-/// MySQL as its operator blocks it for writing. It can be written again when this is dropped.
+/// MySQL in read-only mode, which ends when this is dropped.
 pub struct ReadOnlyMySql(());
 
 impl ReadOnlyMySql {
-    /// Blocks it for everybody, root too.
+    /// Rejects writes of all users, root included.
     #[must_use]
-    pub fn block() -> Self {
-        let blocked = Self(());
+    pub fn enable() -> Self {
+        let enabled = Self(());
         in_mysql("SET GLOBAL super_read_only = 1");
-        blocked
+        enabled
     }
 }
 
 impl Drop for ReadOnlyMySql {
     fn drop(&mut self) {
-        // It takes `super_read_only` with it.
+        // This resets `super_read_only`, too.
         in_mysql("SET GLOBAL read_only = 0");
     }
 }
 
-/// Runs SQL in MySQL's container, where nothing must be awaited.
+/// Runs SQL in the container of MySQL, for callers that cannot await.
 fn in_mysql(sql: &str) {
     let client = r#"exec mysql -uroot -p"$MYSQL_ROOT_PASSWORD" -e "$0""#;
     succeed(&["exec", "-T", "mysql", "sh", "-c", client, sql]);
 }
 
-/// The containers of a function or service that run.
+/// The running containers of a function or service.
 #[must_use]
 pub fn replicas(name: &str) -> Vec<String> {
     succeed(&["ps", "-q", name]).lines().map(str::to_owned).collect()
 }
 
-/// Runs `docker`, and answers what it says.
-#[allow(clippy::must_use_candidate, reason = "often it matters only that it is done")]
+/// Runs `docker` and returns its output.
+#[allow(clippy::must_use_candidate, reason = "many commands are run for their effect")]
 pub fn docker(arguments: &[&str]) -> String {
-    said(Command::new("docker").args(arguments).output().unwrap(), arguments)
+    output_of(Command::new("docker").args(arguments).output().unwrap(), arguments)
 }
 
-/// Runs a recipe of the Makefile, and answers what it says.
-#[allow(clippy::must_use_candidate, reason = "often it matters only that it is done")]
+/// Runs a recipe of the Makefile and returns its output.
+#[allow(clippy::must_use_candidate, reason = "many recipes are run for their effect")]
 pub fn make(recipe: &[&str]) -> String {
-    said(Command::new("make").args(recipe).current_dir(ROOT).output().unwrap(), recipe)
+    output_of(Command::new("make").args(recipe).current_dir(ROOT).output().unwrap(), recipe)
 }
 
 /// Runs `docker compose` on the deployment.
@@ -182,10 +182,10 @@ pub fn compose(arguments: &[&str]) -> Output {
 }
 
 fn succeed(arguments: &[&str]) -> String {
-    said(compose(arguments), arguments)
+    output_of(compose(arguments), arguments)
 }
 
-fn said(Output { status, stdout, stderr }: Output, arguments: &[&str]) -> String {
+fn output_of(Output { status, stdout, stderr }: Output, arguments: &[&str]) -> String {
     assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).unwrap()
 }

@@ -1,22 +1,22 @@
-//! What lies on a cluster's topics, in the words of Kafka's own tools.
+//! The topics of a cluster, as Kafka's own tools show them.
 
 use crate::{Cluster, compose};
 
-/// A partition of the records, and how far the group is in it.
+/// A partition of the topic, and the progress of the consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
-    /// Its number.
+    /// The number of the partition.
     pub number: i32,
-    /// The offset behind the last record that is done. 0: none is.
+    /// The committed offset; 0 if there is none.
     pub committed: i64,
-    /// The offset behind the last record.
+    /// The end offset.
     pub end: i64,
-    /// The member of the group that reads it. `-`: nobody.
+    /// The consumer that the partition is assigned to, or `-`.
     pub member: String,
 }
 
 impl Cluster {
-    /// The partitions of the records that the group knows, by their number.
+    /// The partitions that the consumer group has offsets or members for, in order.
     #[must_use]
     pub fn partitions(&self) -> Vec<Partition> {
         let described = tool("kafka-consumer-groups.sh", &["--describe", "--group", self.name()]);
@@ -26,7 +26,7 @@ impl Cluster {
         partitions
     }
 
-    /// The topics with their numbers of partitions.
+    /// The names of the topics, and how many partitions each has.
     #[must_use]
     pub fn topics(&self) -> Vec<(String, u32)> {
         let topics = format!("{}.*", self.name());
@@ -46,7 +46,7 @@ impl Cluster {
         topics
     }
 
-    /// The first records as they lie on the topic, each with its source.
+    /// The first records of the topic, each with its source: `partition/offset`.
     #[must_use]
     pub fn records(&self, count: usize) -> Vec<(String, String)> {
         let count = count.to_string();
@@ -55,7 +55,7 @@ impl Cluster {
         arguments.extend(["--timeout-ms", "10000", "--max-messages", &count]);
         arguments.extend(printed.iter().flat_map(|print| ["--formatter-property", print]));
         let text = tool("kafka-console-consumer.sh", &arguments);
-        // A record has lines: the next one begins at the next mark.
+        // A record may span several lines, so the marks separate the records.
         let records = text.split("Partition:").skip(1).map(|record| {
             let (partition, rest) = record.split_once("\tOffset:").unwrap();
             let (offset, value) = rest.split_once('\t').unwrap();

@@ -1,7 +1,7 @@
 //! The acceptance tests on separate processes of the functions and the real services.
 
 use acceptance::Api;
-use cluster::{Cluster, left_out};
+use cluster::{Cluster, without_services};
 
 macro_rules! run_all {
     ([$($test:ident,)*]) => {
@@ -18,7 +18,7 @@ acceptance::for_each_test!(run_all);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn separate_functions_pass_the_acceptance_tests() {
-    if left_out(module_path!()) {
+    if without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");

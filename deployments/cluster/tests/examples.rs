@@ -1,6 +1,6 @@
 //! What the README and `apiTest.http` promise: each call is made, and each status is compared.
 //! `BASE_URL` says where: the whole cluster behind nginx (`make test-cluster`).
-#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::collections::HashMap;
 use std::process::Command;

@@ -1,21 +1,21 @@
-//! Three replicas of every function start at the same moment, and nothing is there yet.
-//! Each function is told its own settings only.
+//! Three replicas of each function start in parallel on empty services. Each function gets its own
+//! settings only.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a test stops where something is wrong, and says what it measured"
+    reason = "test code: a panic is a failed test, and measurements are printed"
 )]
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use acceptance::{Api, Server, unique};
-use cluster::{Cluster, function_alone, left_out, mysql, opensearch, wait_until};
+use cluster::{Cluster, bare_function, mysql, opensearch, wait_until, without_services};
 use serde_json::{Value, json};
 use shared::EntryId;
 use sqlx::{Connection, MySqlConnection};
 
-/// The functions on the services, and all that they must be told.
+/// The functions that use services, and the settings that each requires.
 const FUNCTIONS: [(&str, &[&str]); 4] = [
     ("ingest", &["QUEUE_URL"]),
     ("get", &["STORE_URL", "CACHE_URL"]),
@@ -23,10 +23,10 @@ const FUNCTIONS: [(&str, &[&str]); 4] = [
     ("consumer", &["QUEUE_URL", "STORE_URL", "INDEX_URL"]),
 ];
 
-/// Starts three replicas of each function, all at once.
-fn start_at_once(cluster: &Cluster) -> [Vec<Server>; 4] {
-    // What builds the functions must not make one of them the first.
-    let _ = function_alone("ingest");
+/// Starts three replicas of each function in parallel.
+fn start_in_parallel(cluster: &Cluster) -> [Vec<Server>; 4] {
+    // Builds the functions now, so that no replica starts before the others.
+    let _ = bare_function("ingest");
     std::thread::scope(|scope| {
         let starting = FUNCTIONS.map(|(function, settings)| {
             let settings = [settings, &["RATE_LIMIT_ENABLED"]].concat();
@@ -39,7 +39,7 @@ fn start_at_once(cluster: &Cluster) -> [Vec<Server>; 4] {
     })
 }
 
-/// Posts some entries to each replica of ingest; answers their ids.
+/// Posts some entries to each replica of ingest; returns their ids.
 async fn post_to_each(replicas: &[Api], service: &str) -> Vec<String> {
     let mut ids = Vec::new();
     for api in replicas {
@@ -53,12 +53,12 @@ async fn post_to_each(replicas: &[Api], service: &str) -> Vec<String> {
     ids
 }
 
-async fn ask_opensearch(path: &str) -> Value {
-    let answer = reqwest::get(format!("http://{}{path}", opensearch())).await.unwrap();
-    answer.json().await.unwrap()
+async fn get_opensearch(path: &str) -> Value {
+    let response = reqwest::get(format!("http://{}{path}", opensearch())).await.unwrap();
+    response.json().await.unwrap()
 }
 
-async fn each_thing_is_made_once(cluster: &Cluster, ids: &[String]) {
+async fn assert_resources_are_created_once(cluster: &Cluster, ids: &[String]) {
     let name = cluster.name();
     assert_eq!(cluster.topics(), [(name.to_owned(), 3), (format!("{name}.dead_letters"), 1)]);
 
@@ -68,26 +68,26 @@ async fn each_thing_is_made_once(cluster: &Cluster, ids: &[String]) {
                   WHERE table_schema = DATABASE() ORDER BY 1";
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut database).await.unwrap();
     assert_eq!(tables, ["_sqlx_migrations", "log_entries"]);
-    let migrated = "SELECT COUNT(*), CAST(SUM(success) AS SIGNED) FROM _sqlx_migrations";
-    let migrated: (i64, i64) = sqlx::query_as(migrated).fetch_one(&mut database).await.unwrap();
+    let applied = "SELECT COUNT(*), CAST(SUM(success) AS SIGNED) FROM _sqlx_migrations";
+    let applied: (i64, i64) = sqlx::query_as(applied).fetch_one(&mut database).await.unwrap();
     let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/migrations/mysql");
     let migrations = i64::try_from(std::fs::read_dir(migrations).unwrap().count()).unwrap();
-    assert_eq!(migrated, (migrations, migrations));
+    assert_eq!(applied, (migrations, migrations));
 
-    let templates = ask_opensearch("/_cat/templates?format=json").await;
+    let templates = get_opensearch("/_cat/templates?format=json").await;
     let templates = templates.as_array().unwrap();
-    let of_prefix = format!("[{name}-*]");
+    let pattern = format!("[{name}-*]");
     assert_eq!(
-        templates.iter().filter(|template| template["index_patterns"] == of_prefix).count(),
+        templates.iter().filter(|template| template["index_patterns"] == pattern).count(),
         1
     );
-    // Two days around midnight.
+    // There are two days if the test runs at midnight.
     let days: BTreeSet<String> = ids
         .iter()
         .map(|id| id.parse::<EntryId>().unwrap().time().to_string()[..10].replace('-', "."))
         .map(|day| format!("{name}-{day}"))
         .collect();
-    let indexes = ask_opensearch(&format!("/_cat/indices/{name}-*?format=json")).await;
+    let indexes = get_opensearch(&format!("/_cat/indices/{name}-*?format=json")).await;
     let indexes = indexes.as_array().unwrap().iter();
     let indexes: BTreeSet<String> =
         indexes.map(|index| index["index"].as_str().unwrap().to_owned()).collect();
@@ -95,19 +95,19 @@ async fn each_thing_is_made_once(cluster: &Cluster, ids: &[String]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_replicas_of_each_function_get_ready_together_and_make_each_thing_once() {
-    if left_out(module_path!()) {
+async fn replicas_that_start_together_create_each_resource_once() {
+    if without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
     let started = Instant::now();
-    let servers = start_at_once(&cluster);
+    let servers = start_in_parallel(&cluster);
     for server in servers.iter().flatten() {
         let ready = format!("{}/readyz", server.url);
         wait_until(&ready, async || reqwest::get(&ready).await.is_ok_and(|r| r.status() == 200))
             .await;
     }
-    println!("all twelve were ready after {:?}", started.elapsed());
+    println!("all twelve replicas were ready after {:?}", started.elapsed());
 
     let [ingest, get, search, _consumers] = &servers;
     let replicas: Vec<Api> = (0..3)
@@ -120,7 +120,7 @@ async fn three_replicas_of_each_function_get_ready_together_and_make_each_thing_
         api.search_until(&[("service_name", &service)], ids.len() as u64).await;
     }
 
-    each_thing_is_made_once(&cluster, &ids).await;
+    assert_resources_are_created_once(&cluster, &ids).await;
     wait_until("each consumer has a partition", async || {
         let partitions = cluster.partitions();
         let members: BTreeSet<&str> = partitions.iter().map(|p| p.member.as_str()).collect();
@@ -132,8 +132,8 @@ async fn three_replicas_of_each_function_get_ready_together_and_make_each_thing_
 }
 
 #[test]
-fn a_setting_that_a_function_needs_and_lacks_ends_it_with_78_and_is_named() {
-    if left_out(module_path!()) {
+fn a_missing_required_setting_is_named_and_exits_with_78() {
+    if without_services(module_path!()) {
         return;
     }
     let urls = [
@@ -144,7 +144,7 @@ fn a_setting_that_a_function_needs_and_lacks_ends_it_with_78_and_is_named() {
         ("LIMITER_URL", "redis://127.0.0.1:1"),
     ];
     for (function, settings) in FUNCTIONS {
-        // The limiter is where the cache is; the consumer has no clients.
+        // The rate limiter defaults to CACHE_URL. The consumer has none.
         let limiter: &[&str] = match function {
             "ingest" | "search" => &["LIMITER_URL"],
             _ => &[],
@@ -152,7 +152,7 @@ fn a_setting_that_a_function_needs_and_lacks_ends_it_with_78_and_is_named() {
         let needed = [settings, limiter].concat();
         for missing in &needed {
             let given = urls.iter().filter(|(name, _)| needed.contains(name) && name != missing);
-            let output = function_alone(function).envs(given.copied()).output().unwrap();
+            let output = bare_function(function).envs(given.copied()).output().unwrap();
             let log = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(78), "{function} without {missing}: {log}");
             assert!(log.contains(&format!("{missing}: is missing")), "{function}: {log}");

@@ -1,33 +1,35 @@
-//! Poison on the topic, which ingest would not take: each bad line is buried alone, the rest goes
-//! on, and what is mended comes back. A sink that is blocked buries nothing.
+//! Poison pills on the topic, which ingest would reject: each becomes a dead letter alone, and can be
+//! replayed once its cause is fixed. A sink that blocks all writes creates no dead letters.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a test stops where something is wrong, and says what it measured"
+    reason = "test code: a panic is a failed test, and measurements are printed"
 )]
 
 use std::collections::BTreeMap;
 
 use acceptance::{Api, Server, unique};
-use cluster::{Cluster, ReadOnlyMySql, left_out, on_mysql, opensearch, round_trip, wait_until};
+use cluster::{
+    Cluster, ReadOnlyMySql, on_mysql, opensearch, round_trip, wait_until, without_services,
+};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use shared::LogEntry;
 use shared::queue::{self, Queue, Record};
 use uuid::Uuid;
 
-const BY_MYSQL: &str = "refused by MySQL";
-const BY_OPENSEARCH: &str = "refused by OpenSearch";
+const BY_MYSQL: &str = "rejected by MySQL";
+const BY_OPENSEARCH: &str = "rejected by OpenSearch";
 
-/// A line of a record, with an id of its own. Whoever has a span that is no number is refused by
-/// the index of [`refuse_some`].
+/// A line of a record with a new id. The index rejects a span that is not a number after
+/// [`reject_poison`].
 fn line(service: &str, message: &str) -> String {
-    let span = if message == BY_OPENSEARCH { "no number" } else { "1" };
+    let span = if message == BY_OPENSEARCH { "not a number" } else { "1" };
     let entry = json!({
         "id": Uuid::now_v7(), "timestamp": "2024-06-14T12:00:00.000000Z", "level": "INFO",
         "service_name": service, "message": message, "span_id": span,
     });
-    // As it would be on the topic.
+    // In the format of the topic.
     let entry: LogEntry = serde_json::from_value(entry).unwrap();
     String::from_utf8(entry.to_json()).unwrap()
 }
@@ -46,8 +48,8 @@ async fn publish(queue: &Queue, record: impl Into<Vec<u8>>) {
     queue.producer.publish(vec![record]).await.unwrap();
 }
 
-/// The dead letters, by their line.
-fn letters(cluster: &Cluster) -> BTreeMap<String, Value> {
+/// The dead letters, by their lines.
+fn dead_letters(cluster: &Cluster) -> BTreeMap<String, Value> {
     let listed = cluster.dead_letters("list");
     let letters = listed.lines().map(|letter| {
         let letter: Value = serde_json::from_str(letter).unwrap();
@@ -56,37 +58,37 @@ fn letters(cluster: &Cluster) -> BTreeMap<String, Value> {
     let all: Vec<(String, Value)> = letters.collect();
     let count = all.len();
     let by_line: BTreeMap<String, Value> = all.into_iter().collect();
-    assert_eq!(by_line.len(), count, "a line was buried twice: {listed}");
+    assert_eq!(by_line.len(), count, "a line has two dead letters: {listed}");
     by_line
 }
 
-async fn on_indexes(cluster: &Cluster, what: &str, body: Value) {
+async fn put_on_indexes(cluster: &Cluster, what: &str, body: Value) {
     let url = format!("http://{}/{}-*/{what}", opensearch(), cluster.name());
-    let answer = Client::new().put(url).json(&body).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK, "{}", answer.text().await.unwrap());
+    let response = Client::new().put(url).json(&body).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK, "{}", response.text().await.unwrap());
 }
 
-/// Whether the index refuses a span that is no number.
-async fn refuse_spans(cluster: &Cluster, refuse: bool) {
-    let number = json!({"type": "long", "ignore_malformed": !refuse});
+/// Makes the index reject or accept spans that are not numbers.
+async fn set_reject_spans(cluster: &Cluster, reject: bool) {
+    let number = json!({"type": "long", "ignore_malformed": !reject});
     let span = json!({"type": "keyword", "fields": {"number": number}});
-    on_indexes(cluster, "_mapping", json!({"properties": {"span_id": span}})).await;
+    put_on_indexes(cluster, "_mapping", json!({"properties": {"span_id": span}})).await;
 }
 
-/// Each sink refuses what is called after it.
-async fn refuse_some(cluster: &Cluster) {
+/// Makes each sink reject the messages that name it.
+async fn reject_poison(cluster: &Cluster) {
     let name = cluster.name();
     on_mysql(&format!(
-        "CREATE TRIGGER {name}.refuse BEFORE INSERT ON {name}.log_entries FOR EACH ROW
+        "CREATE TRIGGER {name}.reject BEFORE INSERT ON {name}.log_entries FOR EACH ROW
          IF NEW.message = '{BY_MYSQL}' THEN
-             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the trigger does not want it';
+             SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'rejected by the trigger';
          END IF"
     ))
     .await;
-    refuse_spans(cluster, true).await;
+    set_reject_spans(cluster, true).await;
 }
 
-/// Publishes entries until each partition has one that was not there before; answers how many.
+/// Publishes entries until each partition has a new one; returns how many were published.
 async fn publish_to_each_partition(cluster: &Cluster, queue: &Queue, service: &str) -> u64 {
     let before: Vec<i64> = cluster.partitions().iter().map(|partition| partition.end).collect();
     let mut published = 0;
@@ -102,8 +104,8 @@ async fn publish_to_each_partition(cluster: &Cluster, queue: &Queue, service: &s
     published
 }
 
-/// Waits until everything is done: each partition is committed to its end.
-async fn all_is_committed(cluster: &Cluster) {
+/// Waits until each partition is committed to its end.
+async fn wait_until_committed(cluster: &Cluster) {
     wait_until("every partition is committed to its end", async || {
         cluster.partitions().iter().all(|partition| partition.committed == partition.end)
     })
@@ -111,14 +113,14 @@ async fn all_is_committed(cluster: &Cluster) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_bad_line_is_buried_alone_and_comes_back_when_it_is_mended() {
-    if left_out(module_path!()) {
+async fn each_bad_line_becomes_a_dead_letter_alone_and_can_be_replayed() {
+    if without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
     let (api, mut servers) = cluster.start_all();
     round_trip(&api).await;
-    refuse_some(&cluster).await;
+    reject_poison(&cluster).await;
     let queue = queue_of(&cluster).await;
     let service = unique("poison");
     let good: Vec<String> = (0..6).map(|_| line(&service, "good")).collect();
@@ -133,72 +135,72 @@ async fn each_bad_line_is_buried_alone_and_comes_back_when_it_is_mended() {
     publish(&queue, format!("{}\n{by_mysql}\n{}", good[2], good[3])).await;
     publish(&queue, format!("{}\n{by_opensearch}\n{}", good[4], good[5])).await;
 
-    // The good ones are in both sinks, and what one sink refused is in the other.
+    // Both sinks have the good lines, and each has the line that the other rejected.
     let ids = good.iter().chain([&by_opensearch]).map(|line| id_of(line)).collect();
     assert_eq!(api.entries(ids).await.len(), 7);
     api.search_until(&[("service_name", &service)], 7).await;
     let later = unique("later");
     let published = publish_to_each_partition(&cluster, &queue, &later).await;
     api.search_until(&[("service_name", &later)], published).await;
-    all_is_committed(&cluster).await;
-    let buried = letters(&cluster);
-    each_is_buried_with_its_reason_and_source(&cluster, &buried, [half, &by_mysql, &by_opensearch]);
+    wait_until_committed(&cluster).await;
+    let listed = dead_letters(&cluster);
+    assert_reasons_and_sources(&cluster, &listed, [half, &by_mysql, &by_opensearch]);
 
     let consumer = servers.pop().unwrap();
     assert!(consumer.terminate().success());
     servers.push(cluster.start("consumer"));
     round_trip(&api).await;
-    assert_eq!(letters(&cluster), buried, "the same came again");
+    assert_eq!(dead_letters(&cluster), listed, "a restart added dead letters");
 
-    mend_and_replay(&cluster, &api, [half, &by_mysql, &by_opensearch]).await;
+    fix_and_replay(&cluster, &api, [half, &by_mysql, &by_opensearch]).await;
     drop(servers);
     cluster.remove().await;
 }
 
-fn each_is_buried_with_its_reason_and_source(
+fn assert_reasons_and_sources(
     cluster: &Cluster,
-    buried: &BTreeMap<String, Value>,
+    letters: &BTreeMap<String, Value>,
     [half, by_mysql, by_opensearch]: [&str; 3],
 ) {
     let reasons = [
         ("not JSON at all", "not a log entry: "),
         ("\u{fffd}\u{fffd}x", "not a log entry: "),
         (half, "missing field `id`"),
-        (by_mysql, "the trigger does not want it"),
+        (by_mysql, "rejected by the trigger"),
         (by_opensearch, "mapper_parsing_exception: failed to parse field [span_id.number]"),
     ];
-    assert_eq!(buried.len(), reasons.len(), "{buried:?}");
+    assert_eq!(letters.len(), reasons.len(), "{letters:?}");
     let records: BTreeMap<String, String> = cluster.records(10_000).into_iter().collect();
     for (line, reason) in reasons {
-        let letter = &buried[line];
+        let letter = &letters[line];
         assert!(letter["reason"].as_str().unwrap().contains(reason), "{letter}");
         let record = &records[letter["source"].as_str().unwrap()];
         assert!(record.lines().any(|in_record| in_record == line), "{letter}: {record}");
-        println!("buried: {letter}");
+        println!("dead letter: {letter}");
     }
 }
 
-/// The sinks take everything again. What is no entry is buried anew, and else nothing.
-async fn mend_and_replay(cluster: &Cluster, api: &Api, [half, by_mysql, by_opensearch]: [&str; 3]) {
-    on_mysql(&format!("DROP TRIGGER {}.refuse", cluster.name())).await;
-    refuse_spans(cluster, false).await;
+/// Makes the sinks accept everything and replays. Only lines that are not entries fail again.
+async fn fix_and_replay(cluster: &Cluster, api: &Api, [half, by_mysql, by_opensearch]: [&str; 3]) {
+    on_mysql(&format!("DROP TRIGGER {}.reject", cluster.name())).await;
+    set_reject_spans(cluster, false).await;
 
     assert_eq!(cluster.dead_letters("replay"), "5 dead letters are back on the queue\n");
 
     for line in [by_mysql, by_opensearch] {
-        let mended: Value = serde_json::from_str(line).unwrap();
-        assert_eq!(api.entry(&id_of(line)).await.unwrap(), mended);
-        let service = mended["service_name"].as_str().unwrap();
-        let message = mended["message"].as_str().unwrap();
+        let fixed: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(api.entry(&id_of(line)).await.unwrap(), fixed);
+        let service = fixed["service_name"].as_str().unwrap();
+        let message = fixed["message"].as_str().unwrap();
         let page = api.search_until(&[("service_name", service), ("q", message)], 1).await;
-        assert_eq!(page["data"][0], mended);
+        assert_eq!(page["data"][0], fixed);
     }
     round_trip(api).await;
-    let buried: Vec<String> = letters(cluster).into_keys().collect();
-    assert_eq!(buried, ["not JSON at all", half, "\u{fffd}\u{fffd}x"]);
+    let remaining: Vec<String> = dead_letters(cluster).into_keys().collect();
+    assert_eq!(remaining, ["not JSON at all", half, "\u{fffd}\u{fffd}x"]);
 }
 
-/// How often the consumer has tried again, whatever it was.
+/// How often the consumer has retried anything.
 async fn retries(consumer: &Server) -> f64 {
     let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
     let metrics = metrics.text().await.unwrap();
@@ -206,22 +208,22 @@ async fn retries(consumer: &Server) -> f64 {
     retries.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 
-/// Posts entries that wait until the block is gone, which the consumer has met several times.
+/// Posts entries while a sink blocks writes, and waits until the consumer has retried several times.
 async fn post_while_blocked(api: &Api, consumer: &Server, service: &str) {
     let before = retries(consumer).await;
     for _ in 0..20 {
-        let entry = json!({"service": service, "message": "waits"}).to_string();
+        let entry = json!({"service": service, "message": "queued"}).to_string();
         let posted = api.post("/logs", "application/json", entry).await;
         assert_eq!(posted.status(), StatusCode::CREATED);
     }
-    wait_until("the consumer tries again and again", async || {
+    wait_until("the consumer retries several times", async || {
         retries(consumer).await >= before + 5.0
     })
     .await;
 }
 
-/// Everything that was posted is found by its id and by search, and nothing was buried.
-async fn all_arrived(cluster: &Cluster, api: &Api, service: &str) {
+/// Checks that all posted entries are found by id and by search, and that there are no dead letters.
+async fn assert_all_stored(cluster: &Cluster, api: &Api, service: &str) {
     round_trip(api).await;
     let page = api.search_until(&[("service_name", service)], 20).await;
     let ids = page["data"].as_array().unwrap().iter().map(|entry| entry["id"].as_str().unwrap());
@@ -230,8 +232,8 @@ async fn all_arrived(cluster: &Cluster, api: &Api, service: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blocked_index_buries_nothing_and_all_arrives_when_it_is_open() {
-    if left_out(module_path!()) {
+async fn a_blocked_index_delays_entries_without_dead_letters() {
+    if without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
@@ -240,30 +242,30 @@ async fn a_blocked_index_buries_nothing_and_all_arrives_when_it_is_open() {
     for block in ["write", "read_only_allow_delete"] {
         let service = unique(block);
         let setting = format!("index.blocks.{block}");
-        on_indexes(&cluster, "_settings", json!({setting.as_str(): true})).await;
+        put_on_indexes(&cluster, "_settings", json!({setting.as_str(): true})).await;
         post_while_blocked(&api, &servers[4], &service).await;
         assert_eq!(cluster.dead_letters("list"), "");
-        on_indexes(&cluster, "_settings", json!({setting: null})).await;
-        all_arrived(&cluster, &api, &service).await;
+        put_on_indexes(&cluster, "_settings", json!({setting: null})).await;
+        assert_all_stored(&cluster, &api, &service).await;
     }
     drop(servers);
     cluster.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_only_mysql_buries_nothing_and_all_arrives_when_it_can_be_written() {
-    if left_out(module_path!()) {
+async fn a_read_only_mysql_delays_entries_without_dead_letters() {
+    if without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
     let (api, servers) = cluster.start_all();
     round_trip(&api).await;
     let service = unique("read-only");
-    let blocked = ReadOnlyMySql::block();
+    let read_only = ReadOnlyMySql::enable();
     post_while_blocked(&api, &servers[4], &service).await;
     assert_eq!(cluster.dead_letters("list"), "");
-    drop(blocked);
-    all_arrived(&cluster, &api, &service).await;
+    drop(read_only);
+    assert_all_stored(&cluster, &api, &service).await;
     drop(servers);
     cluster.remove().await;
 }

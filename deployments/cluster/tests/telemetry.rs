@@ -1,16 +1,16 @@
-//! What a person on call sees of functions that are processes of their own: figures and traces.
-#![allow(clippy::unwrap_used, reason = "a test stops where something is wrong")]
+//! Metrics and traces of separate function processes.
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::collections::BTreeSet;
 
 use acceptance::{Api, unique};
-use cluster::{Cluster, left_out, wait_until};
+use cluster::{Cluster, wait_until, without_services};
 use serde_json::{Value, json};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// What each function counts.
-const FIGURES: [(usize, &[&str]); 5] = [
+/// Metrics that each function exposes, by its position in `start_all`.
+const METRICS: [(usize, &[&str]); 5] = [
     (
         0,
         &[
@@ -38,7 +38,7 @@ const FIGURES: [(usize, &[&str]); 5] = [
     ),
 ];
 
-/// Saves an entry as a part of a trace; answers its id.
+/// Saves an entry as part of a trace; returns its id.
 async fn save(api: &Api, service: &str) -> String {
     let body = json!({"service": service, "message": "traced"}).to_string();
     let request = api.http.post(api.url("/logs")).header("content-type", "application/json");
@@ -48,8 +48,8 @@ async fn save(api: &Api, service: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn figures_and_traces_follow_an_entry_through_every_function() {
-    if left_out(module_path!()) {
+async fn metrics_and_traces_follow_an_entry_through_every_function() {
+    if without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
@@ -59,23 +59,23 @@ async fn figures_and_traces_follow_an_entry_through_every_function() {
     let service = unique("telemetry");
 
     let id = save(&api, &service).await;
-    let refused = api.post("/logs", "application/json", "{}").await;
+    let rejected = api.post("/logs", "application/json", "{}").await;
     api.search_until(&[("service_name", &service)], 1).await;
     api.entry(&id).await.unwrap();
     api.entry(&id).await.unwrap();
 
-    assert_eq!(refused.status(), 400);
-    for (function, figures) in FIGURES {
+    assert_eq!(rejected.status(), 400);
+    for (function, samples) in METRICS {
         let url = format!("{}/metrics", servers[function].url);
-        for figure in figures {
-            wait_until(figure, async || {
+        for sample in samples {
+            wait_until(sample, async || {
                 let metrics = api.http.get(&url).send().await.unwrap().text().await.unwrap();
-                metrics.contains(figure)
+                metrics.contains(sample)
             })
             .await;
         }
     }
-    wait_until("the consumer's log has the trace", async || {
+    wait_until("the consumer logs the batch", async || {
         cluster.log("consumer").contains("stored and indexed")
     })
     .await;
@@ -88,8 +88,8 @@ async fn figures_and_traces_follow_an_entry_through_every_function() {
     cluster.remove().await;
 }
 
-/// The names of figures in a text; a histogram's is without the end that its series have.
-fn figures(text: &str) -> BTreeSet<&str> {
+/// The names of the metrics in a text. Those of histograms are without the suffix of their series.
+fn metric_names(text: &str) -> BTreeSet<&str> {
     let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let prefixes = ["http_", "ingest_", "queue_", "consumer_", "cache_", "rate_limit_"];
     names
@@ -99,10 +99,10 @@ fn figures(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn the_dashboard_shows_metrics_that_the_docs_explain() {
+fn the_docs_explain_every_metric_of_the_dashboard() {
     let dashboard = include_str!("../../monitoring/grafana/dashboards/logpulse.json");
     let docs = include_str!("../../../docs/operating.md");
-    let (shown, explained) = (figures(dashboard), figures(docs));
+    let (shown, explained) = (metric_names(dashboard), metric_names(docs));
     assert!(shown.len() > 8, "{shown:?}");
     assert_eq!(shown.difference(&explained).collect::<Vec<_>>(), [&""; 0]);
 }

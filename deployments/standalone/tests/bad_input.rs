@@ -2,7 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test stops where something is wrong"
+    reason = "test code: a panic is a failed test"
 )]
 
 mod support;

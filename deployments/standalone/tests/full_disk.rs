@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
-    reason = "a test stops where something is wrong"
+    reason = "test code: a panic is a failed test"
 )]
 
 use std::collections::HashMap;

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+pub mod examples;
 mod server;
 pub mod suite;
 

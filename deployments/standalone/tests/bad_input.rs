@@ -1,9 +1,5 @@
 //! Bad input gets a clear 4xx, changes nothing, and takes no memory worth mentioning.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "test code: a panic is a failed test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
 

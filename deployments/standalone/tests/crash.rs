@@ -1,10 +1,6 @@
 //! `kill -9` at random moments under load: every acknowledged entry is there exactly once.
 //! `CRASH_ROUNDS` says how often (default 3; `make test-crash`: 20).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "test code: a panic is a failed test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
 

@@ -1,9 +1,5 @@
 //! SIGTERM under load: what was accepted is answered, and what was answered is kept.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "test code: a panic is a failed test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use cluster::{Cluster, Outage, opensearch_cut, restart};
 use tokio::time::{Instant, sleep};
 
-use crate::toxiproxy;
 use crate::reads;
 use crate::run::{Run, counter};
+use crate::toxiproxy;
 use crate::violations::Violations;
 
 /// How long an outage lasts.

@@ -62,8 +62,11 @@ impl Ledger {
 
     /// The message of an entry, which is unique.
     pub(crate) fn message(&self, number: u64) -> String {
-        let long =
-            if number.is_multiple_of(LONG_EVERY) { "long text ".repeat(400) } else { String::new() };
+        let long = if number.is_multiple_of(LONG_EVERY) {
+            "long text ".repeat(400)
+        } else {
+            String::new()
+        };
         format!("{} {number}: \"naïve\" \\ 日本\n\t{long}\u{0}end", self.service)
     }
 
@@ -121,7 +124,11 @@ impl Ledger {
     /// The outcomes of all entries.
     pub(crate) fn outcomes(&self) -> Vec<(u64, Outcome)> {
         let outcomes = self.outcomes.lock().unwrap().clone();
-        assert_eq!(outcomes.len() as u64, self.next.load(Ordering::Relaxed), "every entry has an outcome");
+        assert_eq!(
+            outcomes.len() as u64,
+            self.next.load(Ordering::Relaxed),
+            "every entry has an outcome"
+        );
         outcomes
     }
 

@@ -8,7 +8,6 @@
     reason = "a test stops where something is wrong, and the table of results is printed"
 )]
 
-
 mod faults;
 mod load;
 mod memory;
@@ -17,7 +16,6 @@ mod run;
 mod sinks;
 mod toxiproxy;
 mod violations;
-
 
 use std::env::var;
 use std::time::Duration;

@@ -78,7 +78,9 @@ fn wrong(ledger: &Ledger, number: u64, outcome: &Outcome, copies: &[&Value]) -> 
         }
         Outcome::Rejected if !is_invalid(number) => wrong.push("valid, but rejected"),
         Outcome::Rejected if !copies.is_empty() => wrong.push("rejected, but present"),
-        Outcome::Unknown if is_invalid(number) && !copies.is_empty() => wrong.push("invalid, but present"),
+        Outcome::Unknown if is_invalid(number) && !copies.is_empty() => {
+            wrong.push("invalid, but present")
+        }
         Outcome::Rejected | Outcome::Unknown => {}
     }
     if copies.len() > 1 {

@@ -1,0 +1,19 @@
+//! The calls that the documents show, made as they stand there and compared with what they promise.
+//!
+//! A promise is a status, often followed by the JSON of the body: `201 {"id":"…",…}`. In it `…`
+//! stands for what differs from call to call:
+//!
+//! - in a string, any text: `"…"`, `"2026-…Z"`
+//! - as a value, any value: `{"total":…}`
+//! - as an element of an array, any further elements: `[1,…]`
+//! - as a member of an object, any further members: `{"count":1,…}` or `{"count":1,"…":"…"}`
+//!
+//! Everything else must be equal.
+
+mod http_file;
+mod pattern;
+mod promise;
+mod shell;
+
+pub use http_file::check_calls;
+pub use shell::{Block, blocks, check_blocks};

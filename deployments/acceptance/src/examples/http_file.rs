@@ -1,0 +1,162 @@
+//! The calls of an `.http` file. `# expect 201 {…}` promises a status and a body, and
+//! `# expect Location: /logs/…` a header.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, StatusCode, redirect::Policy};
+use serde_json::Value;
+
+use super::pattern;
+use super::promise::Promise;
+use crate::TIMEOUT;
+
+/// How long to wait before a read is repeated: the entry may not be indexed yet.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A call, and what the file promises about its response.
+#[derive(Debug)]
+struct Call<'a> {
+    title: &'a str,
+    name: Option<&'a str>,
+    promise: Promise,
+    promised_headers: Vec<(&'a str, &'a str)>,
+    method: Method,
+    url: &'a str,
+    headers: Vec<(&'a str, &'a str)>,
+    body: &'a str,
+}
+
+/// Makes all calls of a file on the deployment at `base`, and returns how many there are.
+///
+/// # Errors
+/// The first call whose response differs from the promise.
+pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
+    let calls: Vec<Call> =
+        file.split("\n### ").skip(1).map(Call::parse).collect::<Result<_, _>>()?;
+    let http = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).build().unwrap();
+    let mut bodies: HashMap<&str, Value> = HashMap::new();
+    for call in &calls {
+        let url = fill_in(call.url, base, &bodies);
+        let body = call.check(&http, &url).await?;
+        if let Some(name) = call.name {
+            bodies.insert(name, serde_json::from_str(&body).unwrap());
+        }
+    }
+    Ok(calls.len())
+}
+
+/// Replaces `{{base}}`, and `{{name.response.body.$.field}}` by a field of an earlier response.
+fn fill_in(url: &str, base: &str, bodies: &HashMap<&str, Value>) -> String {
+    let url = url.replace("{{base}}", base);
+    let Some((before, rest)) = url.split_once("{{") else { return url };
+    let (variable, after) = rest.split_once("}}").unwrap();
+    let (name, field) = variable.split_once(".response.body.$.").unwrap();
+    format!("{before}{}{after}", bodies[name][field].as_str().unwrap())
+}
+
+impl<'a> Call<'a> {
+    /// Parses the text between two lines of `###`.
+    fn parse(text: &'a str) -> Result<Self, String> {
+        let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        let mut lines = head.lines();
+        let title = lines.next().unwrap().trim();
+        let comments = lines.clone().filter_map(|line| line.strip_prefix("# "));
+        let (mut name, mut promise, mut promised_headers) = (None, None, Vec::new());
+        for comment in comments {
+            if let Some(text) = comment.strip_prefix("@name ") {
+                name = Some(text);
+            } else if let Some(expected) = comment.strip_prefix("expect ") {
+                match Promise::parse(expected) {
+                    Some(parsed) => promise = Some(parsed.map_err(|e| format!("{title}: {e}"))?),
+                    None => promised_headers.push(header(expected)),
+                }
+            }
+        }
+        let mut request = lines.skip_while(|line| line.starts_with('#'));
+        let (method, url) = request.next().and_then(|line| line.split_once(' ')).unwrap();
+        Ok(Self {
+            title,
+            name,
+            promise: promise.ok_or_else(|| format!("{title}: no `# expect STATUS`"))?,
+            promised_headers,
+            method: method.parse().unwrap(),
+            url,
+            headers: request.map(header).collect(),
+            body: body.trim_end(),
+        })
+    }
+
+    /// Makes the call and returns the body. A read is repeated until the promise holds, for as long
+    /// as an entry may take to become searchable.
+    async fn check(&self, http: &Client, url: &str) -> Result<String, String> {
+        let started = Instant::now();
+        loop {
+            let (status, checked) = self.try_once(http, url).await;
+            let repeat = self.method == Method::GET || status == StatusCode::TOO_MANY_REQUESTS;
+            match checked {
+                Err(_) if repeat && started.elapsed() < TIMEOUT => {}
+                checked => {
+                    return checked.map_err(|error| {
+                        format!("{}: {} {url}: {error}", self.title, self.method)
+                    });
+                }
+            }
+            tokio::time::sleep(RETRY_INTERVAL).await;
+        }
+    }
+
+    async fn try_once(&self, http: &Client, url: &str) -> (StatusCode, Result<String, String>) {
+        let mut request = http.request(self.method.clone(), url).body(self.body.to_owned());
+        for (name, value) in &self.headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.text().await.unwrap();
+        let checked = self.promise.check(status.as_u16(), &body).and_then(|()| {
+            for (name, expected) in &self.promised_headers {
+                let value = headers.get(*name).map(|value| value.to_str().unwrap());
+                let value = value.ok_or_else(|| format!("no header {name}"))?;
+                pattern::compare(&(*expected).into(), &value.into())
+                    .map_err(|difference| format!("{name}: {difference}"))?;
+            }
+            Ok(body)
+        });
+        (status, checked)
+    }
+}
+
+fn header(line: &str) -> (&str, &str) {
+    line.split_once(": ").unwrap_or_else(|| panic!("{line}: expected `Name: value`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_parsed_with_its_promises() {
+        let text = "Save\n# @name saved\n# expect 201 {\"id\":\"…\"}\n# expect Location: /logs/…\n\
+                    POST {{base}}/logs\nContent-Type: application/json\n\n{\"a\": 1}\n";
+        let call = Call::parse(text).unwrap();
+        assert_eq!((call.title, call.name), ("Save", Some("saved")));
+        assert_eq!((call.method, call.url), (Method::POST, "{{base}}/logs"));
+        assert_eq!(call.promised_headers, [("Location", "/logs/…")]);
+        assert_eq!(call.headers, [("Content-Type", "application/json")]);
+        assert_eq!(call.body, "{\"a\": 1}");
+    }
+
+    #[test]
+    fn a_call_without_a_promise_is_rejected() {
+        let error = Call::parse("Save\nPOST {{base}}/logs\n").unwrap_err();
+        assert_eq!(error, "Save: no `# expect STATUS`");
+    }
+
+    #[test]
+    fn a_url_is_filled_in_from_an_earlier_response() {
+        let bodies = HashMap::from([("saved", serde_json::json!({"id": "17"}))]);
+        let url = fill_in("{{base}}/logs/{{saved.response.body.$.id}}?a", "http://a", &bodies);
+        assert_eq!(url, "http://a/logs/17?a");
+    }
+}

@@ -1,0 +1,79 @@
+//! What a document promises about a response.
+
+use serde_json::Value;
+
+use super::pattern;
+
+/// A status, and the pattern of a body if the document shows one.
+#[derive(Debug)]
+pub(super) struct Promise {
+    status: u16,
+    body: Option<Value>,
+}
+
+impl Promise {
+    /// Parses `STATUS` or `STATUS BODY`; `None` if the text does not begin with a status.
+    ///
+    /// # Errors
+    /// When the body is not a pattern.
+    pub(super) fn parse(text: &str) -> Option<Result<Self, String>> {
+        let (status, body) = text.split_once(' ').unwrap_or((text, ""));
+        let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
+        let status = if is_status { status.parse().ok()? } else { return None };
+        if body.is_empty() {
+            return Some(Ok(Self { status, body: None }));
+        }
+        let pattern = pattern::parse(body).map_err(|error| format!("{body}: {error}"));
+        Some(pattern.map(|pattern| Self { status, body: Some(pattern) }))
+    }
+
+    /// Compares a response with the promise.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub(super) fn check(&self, status: u16, body: &str) -> Result<(), String> {
+        if status != self.status {
+            return Err(format!("expected status {}, got {status}: {body}", self.status));
+        }
+        let Some(pattern) = &self.body else { return Ok(()) };
+        let body: Value = serde_json::from_str(body).map_err(|error| format!("{error}: {body}"))?;
+        pattern::compare(pattern, &body).map_err(|difference| format!("{difference} in {body}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_without_a_status_is_not_a_promise() {
+        for text in ["", "Save an entry.", "2000 entries", "20", "201: created", "HTTP 200"] {
+            assert!(Promise::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_json_is_rejected() {
+        for text in ["201 created", r#"200 {"id":}"#] {
+            assert!(Promise::parse(text).unwrap().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_broken_promise_is_reported() {
+        for (promise, status, body, difference) in [
+            ("200", 200, "pong", None),
+            ("200", 404, "{}", Some("expected status 200, got 404")),
+            (r#"201 {"id":"…"}"#, 201, r#"{"id":"0190"}"#, None),
+            (r#"201 {"id":"…"}"#, 201, r#"{"id":17}"#, Some(r#"$.id: expected "…", got 17"#)),
+            (r#"201 {"id":"…"}"#, 201, "", Some("EOF")),
+        ] {
+            let promise = Promise::parse(promise).unwrap().unwrap();
+            match (promise.check(status, body), difference) {
+                (Ok(()), None) => {}
+                (Err(error), Some(difference)) => assert!(error.contains(difference), "{error}"),
+                (checked, expected) => panic!("{promise:?}: {checked:?}, expected {expected:?}"),
+            }
+        }
+    }
+}

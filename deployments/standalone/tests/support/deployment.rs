@@ -1,0 +1,21 @@
+//! The deployment that a test runs on.
+
+use acceptance::Server;
+use tempfile::TempDir;
+
+/// The deployment at `BASE_URL`, or a standalone LogPulse that ends with the test.
+pub(crate) struct Deployment {
+    pub(crate) url: String,
+    _own: Option<(Server, TempDir)>,
+}
+
+impl Deployment {
+    pub(crate) fn under_test() -> Self {
+        if let Ok(url) = std::env::var("BASE_URL") {
+            return Self { url: url.trim_end_matches('/').to_owned(), _own: None };
+        }
+        let data_dir = tempfile::tempdir().unwrap();
+        let server = crate::support::start(data_dir.path(), &[]);
+        Self { url: server.url.clone(), _own: Some((server, data_dir)) }
+    }
+}

@@ -40,6 +40,24 @@ pub type Source = Box<dyn std::error::Error + Send + Sync>;
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// The service does not respond; a retry may succeed.
+    #[must_use]
+    pub fn unavailable(service: &'static str, source: impl Into<Source>) -> Self {
+        Self::Unavailable { service, source: source.into() }
+    }
+
+    /// The service returned an error that may be about this request or about the service itself.
+    #[must_use]
+    pub fn failed(service: &'static str, source: impl Into<Source>) -> Self {
+        Self::Failed { service, source: source.into() }
+    }
+
+    /// The service will never accept this request.
+    #[must_use]
+    pub fn rejected(service: &'static str, source: impl Into<Source>) -> Self {
+        Self::Rejected { service, source: source.into() }
+    }
+
     /// The part that failed, e.g. `queue`.
     #[must_use]
     pub fn service(&self) -> &'static str {

@@ -91,7 +91,7 @@ impl Redis {
     }
 
     fn unavailable(&self, source: impl Into<Source>) -> Error {
-        Error::Unavailable { service: self.service, source: source.into() }
+        Error::unavailable(self.service, source)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::Store;
 pub struct Broken;
 
 fn away<T>() -> Result<T> {
-    Err(Error::Unavailable { service: "broken", source: "it is away".into() })
+    Err(Error::unavailable("broken", "it is away"))
 }
 
 #[async_trait]

@@ -157,7 +157,7 @@ mod tests {
         async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
             let is_bad = |entry: &LogEntry| entry.message == "bad";
             if *self.out_of_order.lock().unwrap() || entries.iter().any(is_bad) {
-                return Err(Error::Failed { service: "store", source: "some error".into() });
+                return Err(Error::failed("store", "some error"));
             }
             let messages = entries.iter().map(|entry| entry.message.clone());
             self.taken.lock().unwrap().extend(messages);

@@ -103,7 +103,7 @@ impl<T: ?Sized> Flaky<T> {
         let left =
             self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         match left {
-            Ok(_) => Err(Error::Unavailable { service: "flaky", source: "not yet".into() }),
+            Ok(_) => Err(Error::unavailable("flaky", "not yet")),
             Err(_) => Ok(()),
         }
     }
@@ -246,7 +246,7 @@ impl Ready for Rejecting {
 impl Store for Rejecting {
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         if entries.iter().any(|entry| entry.message.ends_with('3')) {
-            return Err(Error::Rejected { service: "store", source: "three".into() });
+            return Err(Error::rejected("store", "three"));
         }
         self.0.insert(entries).await
     }
@@ -379,7 +379,7 @@ impl Store for AwayTo {
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         let has_it = entries.iter().any(|entry| entry.id == self.id);
         if has_it && !self.is_in.load(Ordering::SeqCst) {
-            return Err(Error::Unavailable { service: "store", source: "not yet".into() });
+            return Err(Error::unavailable("store", "not yet"));
         }
         self.then.insert(entries).await
     }

@@ -41,7 +41,7 @@ impl Cache for RedisCache {
         let json: Option<Vec<u8>> =
             self.redis.ask(async |connection| connection.get(key).await).await?;
         let entry = json.as_deref().map(LogEntry::from_json).transpose();
-        entry.map_err(|error| Error::Rejected { service: "cache", source: error.into() })
+        entry.map_err(|error| Error::rejected("cache", error))
     }
 
     async fn put(&self, entry: &LogEntry) -> Result<()> {

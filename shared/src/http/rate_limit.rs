@@ -199,9 +199,7 @@ mod tests {
             self.asked.fetch_add(1, Ordering::Relaxed);
             match self.answer {
                 Answer::Decision(decision) => Ok(decision),
-                Answer::Error => {
-                    Err(Error::Unavailable { service: "limiter", source: "refused".into() })
-                }
+                Answer::Error => Err(Error::unavailable("limiter", "refused")),
                 Answer::Nothing => std::future::pending().await,
             }
         }

@@ -207,7 +207,7 @@ impl DeadLetters for SqliteQueue {
 
 /// Whatever SQLite says, the next try may go well: there is room again, or the disk is back.
 fn unavailable(source: impl Into<Source>) -> Error {
-    Error::Unavailable { service: "queue", source: source.into() }
+    Error::unavailable("queue", source)
 }
 
 #[cfg(test)]

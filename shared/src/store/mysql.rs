@@ -182,9 +182,7 @@ fn number(error: &sqlx::Error) -> Option<u16> {
 /// Sorts an error of an insert that is not surely about a row.
 fn sorted(error: sqlx::Error) -> Error {
     match number(&error) {
-        Some(number) if !is_about_the_server(number) => {
-            Error::Failed { service: "store", source: error.into() }
-        }
+        Some(number) if !is_about_the_server(number) => Error::failed("store", error),
         _ => rows::sorted(error),
     }
 }
@@ -240,5 +238,5 @@ fn tables() -> Migrator {
 }
 
 fn unavailable(source: impl Into<Source>) -> Error {
-    Error::Unavailable { service: "store", source: source.into() }
+    Error::unavailable("store", source)
 }

@@ -122,12 +122,12 @@ impl<'e> Steps<'e> {
 pub(super) fn sorted(error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::ColumnDecode { .. } => rejected(error.into()),
-        error => Error::Unavailable { service: "store", source: error.into() },
+        error => Error::unavailable("store", error),
     }
 }
 
 fn rejected(source: Source) -> Error {
-    Error::Rejected { service: "store", source }
+    Error::rejected("store", source)
 }
 
 #[cfg(test)]

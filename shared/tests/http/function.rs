@@ -86,7 +86,7 @@ pub(crate) fn function() -> Function {
 }
 
 fn away(service: &'static str) -> Error {
-    Error::Unavailable { service, source: "connection refused".into() }
+    Error::unavailable(service, "connection refused")
 }
 
 /// A port that answers, or does not.

@@ -201,16 +201,16 @@ fn sorted(failure: Failure) -> Error {
 
 /// It may be about an entry, or about the cluster.
 fn failed(source: impl Into<Source>) -> Error {
-    Error::Failed { service: SERVICE, source: source.into() }
+    Error::failed(SERVICE, source)
 }
 
 fn rejected(source: impl Into<Source>) -> Error {
-    Error::Rejected { service: SERVICE, source: source.into() }
+    Error::rejected(SERVICE, source)
 }
 
 /// Whatever keeps entries from being added is about the cluster, for a refused entry is no error.
 fn unavailable(source: impl Into<Source>) -> Error {
-    Error::Unavailable { service: SERVICE, source: source.into() }
+    Error::unavailable(SERVICE, source)
 }
 
 fn shape(url: &Url) -> anyhow::Result<Shape> {

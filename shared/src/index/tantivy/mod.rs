@@ -152,9 +152,7 @@ impl Parts {
 /// Sorts what tantivy says. All but a wrong argument is about the folder: no room, no right, broken.
 fn failed(error: TantivyError) -> Error {
     match error {
-        TantivyError::InvalidArgument(_) => {
-            Error::Rejected { service: SERVICE, source: error.into() }
-        }
+        TantivyError::InvalidArgument(_) => Error::rejected(SERVICE, error),
         _ => unavailable(error),
     }
 }
@@ -162,13 +160,13 @@ fn failed(error: TantivyError) -> Error {
 /// A blocking thread panicked over what it was given, or the runtime is about to end.
 fn stopped(error: JoinError) -> Error {
     if error.is_panic() {
-        return Error::Rejected { service: SERVICE, source: error.into() };
+        return Error::rejected(SERVICE, error);
     }
     unavailable(error)
 }
 
 fn unavailable(source: impl Into<Source>) -> Error {
-    Error::Unavailable { service: SERVICE, source: source.into() }
+    Error::unavailable(SERVICE, source)
 }
 
 #[cfg(test)]

@@ -42,15 +42,13 @@ pub(super) fn open(url: &Url) -> anyhow::Result<Queue> {
 /// What Kafka will never take is rejected; with everything else, the next try may go well.
 fn failed(error: KafkaError) -> Error {
     match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
-            Error::Rejected { service: "queue", source: error.into() }
-        }
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => Error::rejected("queue", error),
         _ => unavailable(error),
     }
 }
 
 fn unavailable(source: impl Into<Source>) -> Error {
-    Error::Unavailable { service: "queue", source: source.into() }
+    Error::unavailable("queue", source)
 }
 
 /// Answers when a broker says to this client that it leads the topic: it is there, and can be used.

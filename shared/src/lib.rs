@@ -31,10 +31,10 @@ pub mod limiter;
 pub mod log_entry;
 pub mod process;
 pub mod queue;
-#[cfg(feature = "cluster")]
+#[cfg(feature = "redis")]
 mod redis;
 pub mod search;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod store;
 pub mod telemetry;

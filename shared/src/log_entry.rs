@@ -123,7 +123,7 @@ impl LogEntry {
     }
 
     /// What the entry's texts take.
-    #[cfg(any(feature = "cluster", feature = "embedded"))]
+    #[cfg(any(feature = "memory", feature = "mysql", feature = "sqlite"))]
     pub(crate) fn text_bytes(&self) -> usize {
         let attributes = self.attributes.as_ref().map(Attributes::as_str);
         let trace_id = self.trace_id.as_ref().map(TraceId::as_str);

@@ -69,7 +69,7 @@ impl SearchHits {
 
     /// The page that `query` asks for, of `total` hits in all. `found` are its hits in order, one
     /// more if there are more, each with its size in bytes.
-    #[cfg_attr(not(any(feature = "embedded", feature = "cluster")), expect(dead_code))]
+    #[cfg_attr(not(any(feature = "opensearch", feature = "tantivy")), expect(dead_code))]
     pub(crate) fn page<E>(
         query: &SearchQuery,
         total: u64,

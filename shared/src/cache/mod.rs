@@ -1,9 +1,9 @@
 //! The cache: entries that were fetched of late, in front of the store ("cache-aside").
 //! Adapters: moka (embedded), Redis (cluster).
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "memory")]
 mod moka;
-#[cfg(feature = "cluster")]
+#[cfg(feature = "redis")]
 mod redis;
 
 use std::{sync::Arc, time::Duration};
@@ -45,9 +45,9 @@ pub trait Cache: Ready {
 /// When the scheme is unknown, or the URL is wrong.
 pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
     match url.scheme() {
-        #[cfg(feature = "embedded")]
+        #[cfg(feature = "memory")]
         "memory" => Ok(Arc::new(moka::MokaCache::new(ttl))),
-        #[cfg(feature = "cluster")]
+        #[cfg(feature = "redis")]
         "redis" => {
             let cache = anyhow::Context::context(redis::RedisCache::open(url, ttl), "CACHE_URL")?;
             Ok(Arc::new(cache))

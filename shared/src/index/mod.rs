@@ -1,9 +1,9 @@
 //! The index: entries found by their text, service, level and time.
 //! Adapters: tantivy (embedded), OpenSearch (cluster).
 
-#[cfg(feature = "cluster")]
+#[cfg(feature = "opensearch")]
 mod opensearch;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "tantivy")]
 mod tantivy;
 
 use std::sync::Arc;
@@ -53,9 +53,9 @@ pub trait Index: Ready {
 /// When the scheme is unknown, or the index cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
     match url.scheme() {
-        #[cfg(feature = "embedded")]
+        #[cfg(feature = "tantivy")]
         "tantivy" => Ok(Arc::new(tantivy::TantivyIndex::open(url).await?)),
-        #[cfg(feature = "cluster")]
+        #[cfg(feature = "opensearch")]
         "http" | "https" => Ok(Arc::new(opensearch::OpenSearchIndex::open(url)?)),
         scheme => Err(ConfigError::new("INDEX_URL", format!("no index is called {scheme}")).into()),
     }

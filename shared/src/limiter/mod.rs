@@ -1,9 +1,9 @@
 //! The limiter: a token bucket a client, so that one client cannot take the place of all.
 //! Adapters: governor (embedded), Redis (cluster).
 
-#[cfg(feature = "embedded")]
+#[cfg(feature = "memory")]
 mod governor;
-#[cfg(feature = "cluster")]
+#[cfg(feature = "redis")]
 mod redis;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
@@ -63,9 +63,9 @@ pub trait Limiter: Ready {
 /// When the scheme is unknown, or the URL is wrong.
 pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limiter>> {
     match url.scheme() {
-        #[cfg(feature = "embedded")]
+        #[cfg(feature = "memory")]
         "memory" => Ok(Arc::new(governor::GovernorLimiter::new(bucket))),
-        #[cfg(feature = "cluster")]
+        #[cfg(feature = "redis")]
         "redis" => {
             let limiter = redis::RedisLimiter::open(url, bucket);
             Ok(Arc::new(anyhow::Context::context(limiter, "LIMITER_URL")?))

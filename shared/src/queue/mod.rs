@@ -2,10 +2,10 @@
 //! Adapters: Kafka (cluster), SQLite (embedded).
 
 mod batch;
-#[cfg(feature = "cluster")]
+#[cfg(feature = "kafka")]
 mod kafka;
 mod record;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::sync::Arc;
@@ -122,9 +122,9 @@ pub struct Queue {
 /// When the scheme is unknown, or the queue cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     match url.scheme() {
-        #[cfg(feature = "cluster")]
+        #[cfg(feature = "kafka")]
         "kafka" => anyhow::Context::context(kafka::open(url), "QUEUE_URL"),
-        #[cfg(feature = "embedded")]
+        #[cfg(feature = "sqlite")]
         "sqlite" => anyhow::Context::context(sqlite::open(url).await, "QUEUE_URL"),
         scheme => Err(ConfigError::new("QUEUE_URL", format!("no queue is called {scheme}")).into()),
     }

@@ -1,11 +1,11 @@
 //! The store: every entry, found by its id.
 //! Adapters: SQLite (embedded), MySQL (cluster).
 
-#[cfg(feature = "cluster")]
+#[cfg(feature = "mysql")]
 mod mysql;
-#[cfg(any(feature = "cluster", feature = "embedded"))]
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod rows;
-#[cfg(feature = "embedded")]
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::sync::Arc;
@@ -51,9 +51,9 @@ pub trait Store: Ready {
 /// When the scheme is unknown, or the store cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     match url.scheme() {
-        #[cfg(feature = "embedded")]
+        #[cfg(feature = "sqlite")]
         "sqlite" => anyhow::Context::context(sqlite::open(url).await, "STORE_URL"),
-        #[cfg(feature = "cluster")]
+        #[cfg(feature = "mysql")]
         "mysql" => anyhow::Context::context(mysql::open(url), "STORE_URL"),
         scheme => Err(ConfigError::new("STORE_URL", format!("no store is called {scheme}")).into()),
     }

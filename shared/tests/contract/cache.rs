@@ -27,7 +27,6 @@ fn memory() -> Fresh {
     Fresh { url: "memory:".parse().unwrap() }
 }
 
-#[cfg(feature = "cluster")]
 fn redis() -> Fresh {
     Fresh { url: crate::redis::server() }
 }

@@ -59,7 +59,6 @@ struct Fresh {
 #[expect(dead_code, reason = "it is kept to be dropped")]
 enum Place {
     Directory(TempDir),
-    #[cfg(feature = "cluster")]
     OpenSearch(crate::opensearch::Prefix),
 }
 
@@ -69,7 +68,6 @@ fn tantivy() -> Fresh {
     Fresh { url: url.parse().unwrap(), _place: Place::Directory(directory) }
 }
 
-#[cfg(feature = "cluster")]
 fn opensearch() -> Fresh {
     let prefix = crate::opensearch::Prefix::fresh();
     Fresh { url: prefix.url(), _place: Place::OpenSearch(prefix) }

@@ -17,7 +17,6 @@ macro_rules! contract {
     };
     // On a service of its own, which may not be running.
     (@with $service:ident [$($test:ident,)*]) => {
-        #[cfg(feature = "cluster")]
         mod $service {
             $(
                 #[tokio::test(flavor = "multi_thread")]
@@ -46,16 +45,11 @@ macro_rules! contract {
 mod cache;
 mod entries;
 mod index;
-#[cfg(feature = "cluster")]
 mod kafka;
 mod limiter;
-#[cfg(feature = "cluster")]
 mod mysql;
-#[cfg(feature = "cluster")]
 mod opensearch;
 mod queue;
-#[cfg(feature = "cluster")]
 mod redis;
-#[cfg(feature = "cluster")]
 mod services;
 mod store;

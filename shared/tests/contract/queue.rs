@@ -10,7 +10,6 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::entries::{entries, entry, text};
-#[cfg(feature = "cluster")]
 use crate::kafka::FreshTopic;
 
 contract! {
@@ -51,7 +50,6 @@ struct Fresh {
 #[expect(dead_code, reason = "it is there to be dropped")]
 enum Place {
     Directory(TempDir),
-    #[cfg(feature = "cluster")]
     Topic(FreshTopic),
 }
 
@@ -61,7 +59,6 @@ fn sqlite() -> Fresh {
     Fresh { url: url.parse().unwrap(), _place: Place::Directory(directory) }
 }
 
-#[cfg(feature = "cluster")]
 fn kafka() -> Fresh {
     let topic = FreshTopic::new();
     Fresh { url: topic.url(), _place: Place::Topic(topic) }

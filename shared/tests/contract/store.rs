@@ -31,22 +31,15 @@ contract! {
 struct Fresh {
     url: Url,
     _directory: Option<TempDir>,
-    #[cfg(feature = "cluster")]
     _database: Option<crate::mysql::Database>,
 }
 
 fn sqlite() -> Fresh {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/store.db", directory.path().display());
-    Fresh {
-        url: url.parse().unwrap(),
-        _directory: Some(directory),
-        #[cfg(feature = "cluster")]
-        _database: None,
-    }
+    Fresh { url: url.parse().unwrap(), _directory: Some(directory), _database: None }
 }
 
-#[cfg(feature = "cluster")]
 fn mysql() -> Fresh {
     let database = crate::mysql::Database::create();
     Fresh { url: database.url.clone(), _directory: None, _database: Some(database) }

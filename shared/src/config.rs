@@ -3,6 +3,7 @@
 
 mod service_url;
 mod standalone;
+mod url_options;
 mod value;
 
 use std::{cell::RefCell, io::IsTerminal, net::IpAddr, num::NonZeroU32, time::Duration};
@@ -12,6 +13,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub use service_url::ServiceUrl;
 pub use standalone::StandaloneConfig;
+pub(crate) use url_options::{UrlOptions, unknown_scheme};
 
 use crate::limiter::TokenBucket;
 

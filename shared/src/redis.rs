@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use anyhow::ensure;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::TcpSettings;
 use redis::{Client, ErrorKind, IntoConnectionInfo, RedisError, RedisResult};
@@ -11,6 +10,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::breaker::Breaker;
+use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Error, Result, Source};
 
 /// How long an answer may take: whoever asks can do without it.
@@ -33,20 +33,14 @@ pub(crate) struct Redis {
 
 impl Redis {
     /// The Redis at `redis://host:6379/database?prefix=…`, which may be away, for `service`.
-    pub(crate) fn open(url: &Url, service: &'static str) -> anyhow::Result<Self> {
-        let prefix = prefix(url)?;
-        let mut address = url.clone();
-        address.set_query(None);
-        let tcp = TcpSettings::default().set_nodelay(true);
-        #[cfg(target_os = "linux")]
-        let tcp = tcp.set_user_timeout(DEAD_AFTER);
-        let client = Client::open(address.into_connection_info()?.set_tcp_settings(tcp))?;
-        // The breaker decides when to try again.
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(PATIENCE));
-        let connection = ConnectionManager::new_lazy_with_config(client, config)?;
+    pub(crate) fn open(
+        variable: &'static str,
+        url: &Url,
+        service: &'static str,
+    ) -> std::result::Result<Self, ConfigError> {
+        let options = UrlOptions::parse(variable, url, &["prefix"])?;
+        let prefix = options.text("prefix").unwrap_or("logpulse").to_owned();
+        let connection = connection(url).map_err(|error| options.invalid(error.to_string()))?;
         connect(connection.clone());
         Ok(Self { service, prefix, connection, breaker: Breaker::default() })
     }
@@ -106,11 +100,18 @@ fn is_answer(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
-fn prefix(url: &Url) -> anyhow::Result<String> {
-    let mut prefix = "logpulse".to_owned();
-    for (key, value) in url.query_pairs() {
-        ensure!(key == "prefix", "there is no setting \"{key}\"");
-        prefix = value.into_owned();
-    }
-    Ok(prefix)
+/// A connection that is established with the first command.
+fn connection(url: &Url) -> RedisResult<ConnectionManager> {
+    let mut address = url.clone();
+    address.set_query(None);
+    let tcp = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let tcp = tcp.set_user_timeout(DEAD_AFTER);
+    let client = Client::open(address.into_connection_info()?.set_tcp_settings(tcp))?;
+    // The breaker decides when to try again.
+    let config = ConnectionManagerConfig::new()
+        .set_number_of_retries(0)
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(PATIENCE));
+    ConnectionManager::new_lazy_with_config(client, config)
 }

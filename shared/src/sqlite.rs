@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
@@ -11,6 +11,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection};
 use url::Url;
+
+use crate::config::ConfigError;
 
 /// For a file that is created. Large pages suit large records (a blob's pages are a chain that is
 /// followed one by one), small ones suit small transactions, which write whole pages.
@@ -29,8 +31,12 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Opens the file that the URL names: the connection that writes, and those that read.
 /// A file that does not exist is created.
-pub(crate) async fn open(url: &Url, tables: &Migrator) -> anyhow::Result<(Writer, SqlitePool)> {
-    let options = options(url)?;
+pub(crate) async fn open(
+    variable: &str,
+    url: &Url,
+    tables: &Migrator,
+) -> anyhow::Result<(Writer, SqlitePool)> {
+    let options = options(url).map_err(|problem| ConfigError::new(variable, problem))?;
     let path = options.get_filename();
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
@@ -55,12 +61,13 @@ pub(crate) async fn open(url: &Url, tables: &Migrator) -> anyhow::Result<(Writer
     Ok((writer, readers))
 }
 
-fn options(url: &Url) -> anyhow::Result<SqliteConnectOptions> {
-    ensure!(
-        url.host_str().unwrap_or_default().is_empty() && url.path().starts_with('/'),
-        "a SQLite URL names a file by its absolute path, e.g. sqlite:///var/lib/logpulse/queue.db"
-    );
-    let options: SqliteConnectOptions = format!("sqlite://{}", url.path()).parse()?;
+fn options(url: &Url) -> Result<SqliteConnectOptions, String> {
+    if !url.host_str().unwrap_or_default().is_empty() || !url.path().starts_with('/') {
+        return Err("must name a file by its absolute path, e.g. sqlite:///data/queue.db".into());
+    }
+    let options: SqliteConnectOptions = format!("sqlite://{}", url.path())
+        .parse()
+        .map_err(|error: sqlx::Error| error.to_string())?;
     let checkpoint_pages = CHECKPOINT_BYTES / PAGE_BYTES;
     Ok(options
         .page_size(PAGE_BYTES)
@@ -113,7 +120,7 @@ mod tests {
     async fn open_in(directory: &TempDir) -> Writer {
         let url = format!("sqlite://{}/a/b.db", directory.path().display());
         let no_tables = Migrator::with_migrations(Vec::new());
-        let (writer, _) = open(&url.parse().unwrap(), &no_tables).await.unwrap();
+        let (writer, _) = open("QUEUE_URL", &url.parse().unwrap(), &no_tables).await.unwrap();
         writer
     }
 

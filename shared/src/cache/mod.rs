@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use url::Url;
 
-use crate::config::ConfigError;
+use crate::config::unknown_scheme;
 use crate::error::{Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
@@ -35,6 +35,16 @@ pub trait Cache: Ready {
     async fn put(&self, entry: &LogEntry) -> Result<()>;
 }
 
+/// The variable that holds the cache's URL.
+const VARIABLE: &str = "CACHE_URL";
+
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "memory")]
+    "memory",
+    #[cfg(feature = "redis")]
+    "redis",
+];
+
 /// Opens the cache that the URL names; it forgets an entry after `ttl`.
 ///
 /// * `memory:`: in this process, 32 MiB at most.
@@ -46,12 +56,9 @@ pub trait Cache: Ready {
 pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
     match url.scheme() {
         #[cfg(feature = "memory")]
-        "memory" => Ok(Arc::new(moka::MokaCache::new(ttl))),
+        "memory" => Ok(Arc::new(moka::MokaCache::open(url, ttl)?)),
         #[cfg(feature = "redis")]
-        "redis" => {
-            let cache = anyhow::Context::context(redis::RedisCache::open(url, ttl), "CACHE_URL")?;
-            Ok(Arc::new(cache))
-        }
-        scheme => Err(ConfigError::new("CACHE_URL", format!("no cache is called {scheme}")).into()),
+        "redis" => Ok(Arc::new(redis::RedisCache::open(url, ttl)?)),
+        _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use url::Url;
 
-use super::Cache;
+use super::{Cache, VARIABLE};
+use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
@@ -22,8 +24,13 @@ const MAX_TTL: Duration = Duration::from_hours(1000 * 365 * 24);
 pub(super) struct MokaCache(moka::future::Cache<EntryId, Arc<LogEntry>>);
 
 impl MokaCache {
-    /// A cache that forgets an entry after `ttl`.
-    pub(super) fn new(ttl: Duration) -> Self {
+    /// Opens the cache at `memory:`.
+    pub(super) fn open(url: &Url, ttl: Duration) -> std::result::Result<Self, ConfigError> {
+        UrlOptions::parse(VARIABLE, url, &[])?;
+        Ok(Self::new(ttl))
+    }
+
+    fn new(ttl: Duration) -> Self {
         let cache = moka::future::Cache::builder()
             .max_capacity(MAX_BYTES)
             .weigher(|_, entry: &Arc<LogEntry>| weight_bytes(entry))

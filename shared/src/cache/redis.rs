@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use redis::AsyncCommands;
 use url::Url;
 
-use super::Cache;
+use super::{Cache, VARIABLE};
+use crate::config::ConfigError;
 use crate::error::{Error, Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::redis::Redis;
@@ -18,8 +19,8 @@ pub(super) struct RedisCache {
 
 impl RedisCache {
     /// The cache at `redis://host:6379`; it forgets an entry after `ttl`.
-    pub(super) fn open(url: &Url, ttl: Duration) -> anyhow::Result<Self> {
-        Ok(Self { redis: Redis::open(url, "cache")?, ttl })
+    pub(super) fn open(url: &Url, ttl: Duration) -> std::result::Result<Self, ConfigError> {
+        Ok(Self { redis: Redis::open(VARIABLE, url, "cache")?, ttl })
     }
 
     fn key(&self, id: EntryId) -> String {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::config::ConfigError;
+use crate::config::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};
@@ -42,6 +42,18 @@ pub trait Index: Ready {
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits>;
 }
 
+/// The variable that holds the index's URL.
+const VARIABLE: &str = "INDEX_URL";
+
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "opensearch")]
+    "http",
+    #[cfg(feature = "opensearch")]
+    "https",
+    #[cfg(feature = "tantivy")]
+    "tantivy",
+];
+
 /// Opens the index that the URL names.
 ///
 /// * `tantivy:///path/to/folder`: a folder of this machine. One process at a time may write to it.
@@ -57,6 +69,6 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
         "tantivy" => Ok(Arc::new(tantivy::TantivyIndex::open(url).await?)),
         #[cfg(feature = "opensearch")]
         "http" | "https" => Ok(Arc::new(opensearch::OpenSearchIndex::open(url)?)),
-        scheme => Err(ConfigError::new("INDEX_URL", format!("no index is called {scheme}")).into()),
+        _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
 }

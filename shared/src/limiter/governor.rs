@@ -8,8 +8,10 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use url::Url;
 
-use super::{Decision, Limiter, TokenBucket};
+use super::{Decision, Limiter, TokenBucket, VARIABLE};
+use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Ready, Result};
 
 /// Requests between two sweeps. What stays after a sweep took its place by a request for every
@@ -25,9 +27,10 @@ pub(super) struct GovernorLimiter<C: Clock = DefaultClock> {
 }
 
 impl GovernorLimiter {
-    /// A limiter that gives every client such a bucket.
-    pub(super) fn new(bucket: TokenBucket) -> Self {
-        Self::with_clock(bucket, DefaultClock::default())
+    /// Opens the limiter at `memory:`.
+    pub(super) fn open(url: &Url, bucket: TokenBucket) -> std::result::Result<Self, ConfigError> {
+        UrlOptions::parse(VARIABLE, url, &[])?;
+        Ok(Self::with_clock(bucket, DefaultClock::default()))
     }
 }
 

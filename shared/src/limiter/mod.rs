@@ -11,7 +11,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use url::Url;
 
-use crate::config::ConfigError;
+use crate::config::unknown_scheme;
 use crate::error::{Ready, Result};
 
 /// How large every client's bucket is, and how fast it fills.
@@ -53,6 +53,16 @@ pub trait Limiter: Ready {
     async fn try_acquire(&self, client: &str) -> Result<Decision>;
 }
 
+/// The variable that holds the limiter's URL.
+const VARIABLE: &str = "LIMITER_URL";
+
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "memory")]
+    "memory",
+    #[cfg(feature = "redis")]
+    "redis",
+];
+
 /// Opens the limiter that the URL names.
 ///
 /// * `memory:`: in this process; clients of the last moments only.
@@ -64,14 +74,9 @@ pub trait Limiter: Ready {
 pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limiter>> {
     match url.scheme() {
         #[cfg(feature = "memory")]
-        "memory" => Ok(Arc::new(governor::GovernorLimiter::new(bucket))),
+        "memory" => Ok(Arc::new(governor::GovernorLimiter::open(url, bucket)?)),
         #[cfg(feature = "redis")]
-        "redis" => {
-            let limiter = redis::RedisLimiter::open(url, bucket);
-            Ok(Arc::new(anyhow::Context::context(limiter, "LIMITER_URL")?))
-        }
-        scheme => {
-            Err(ConfigError::new("LIMITER_URL", format!("no limiter is called {scheme}")).into())
-        }
+        "redis" => Ok(Arc::new(redis::RedisLimiter::open(url, bucket)?)),
+        _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
 }

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use redis::Script;
 use url::Url;
 
-use super::{Decision, Limiter, TokenBucket};
+use super::{Decision, Limiter, TokenBucket, VARIABLE};
+use crate::config::ConfigError;
 use crate::error::{Ready, Result};
 use crate::redis::Redis;
 
@@ -19,9 +20,9 @@ pub(super) struct RedisLimiter {
 
 impl RedisLimiter {
     /// The limiter at `redis://host:6379`, which gives every client such a bucket.
-    pub(super) fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Self> {
+    pub(super) fn open(url: &Url, bucket: TokenBucket) -> std::result::Result<Self, ConfigError> {
         let script = Script::new(include_str!("bucket.lua"));
-        Ok(Self { redis: Redis::open(url, "limiter")?, bucket, script })
+        Ok(Self { redis: Redis::open(VARIABLE, url, "limiter")?, bucket, script })
     }
 }
 

@@ -16,7 +16,7 @@ use url::Url;
 pub use batch::{Batch, Position};
 pub use record::{Record, RecordPacker};
 
-use crate::config::ConfigError;
+use crate::config::unknown_scheme;
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
 
@@ -109,6 +109,16 @@ pub struct Queue {
     pub dead_letters: Arc<dyn DeadLetters>,
 }
 
+/// The variable that holds the queue's URL.
+const VARIABLE: &str = "QUEUE_URL";
+
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "kafka")]
+    "kafka",
+    #[cfg(feature = "sqlite")]
+    "sqlite",
+];
+
 /// Opens the queue that the URL names.
 ///
 /// * `kafka://host:port/topic?partitions=3&replication=1&retention_hours=168&group=logpulse`: a topic
@@ -123,9 +133,9 @@ pub struct Queue {
 pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     match url.scheme() {
         #[cfg(feature = "kafka")]
-        "kafka" => anyhow::Context::context(kafka::open(url), "QUEUE_URL"),
+        "kafka" => Ok(kafka::open(url)?),
         #[cfg(feature = "sqlite")]
-        "sqlite" => anyhow::Context::context(sqlite::open(url).await, "QUEUE_URL"),
-        scheme => Err(ConfigError::new("QUEUE_URL", format!("no queue is called {scheme}")).into()),
+        "sqlite" => sqlite::open(url).await,
+        _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
 }

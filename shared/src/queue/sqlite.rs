@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Batch, Consumer, DeadLetter, DeadLetters, Position, Producer, Queue, Record};
-use crate::config::ConfigError;
+use super::{Batch, Consumer, DeadLetter, DeadLetters, Position, Producer, Queue, Record, VARIABLE};
+use crate::config::UrlOptions;
 use crate::error::{Error, Ready, Result, Source};
 use crate::log_entry::Timestamp;
 use crate::sqlite;
@@ -42,8 +42,9 @@ const PARTITION: i32 = 0;
 
 /// Opens the queue at `sqlite:///path/to/file?max_bytes=…`.
 pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
-    let max_bytes = max_bytes(url)?;
-    let (mut file, reader) = sqlite::open(url, &TABLES).await?;
+    let options = UrlOptions::parse(VARIABLE, url, &["max_bytes"])?;
+    let max_bytes = options.number("max_bytes", 0..=u64::MAX)?.unwrap_or(DEFAULT_MAX_BYTES);
+    let (mut file, reader) = sqlite::open(VARIABLE, url, &TABLES).await?;
     let mut connection = file.take().await?;
     let waiting: i64 = sqlx::query_scalar("SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records")
         .fetch_one(&mut connection)
@@ -55,23 +56,6 @@ pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
         polled: Mutex::new(0),
     });
     Ok(Queue { producer: queue.clone(), consumer: queue.clone(), dead_letters: queue })
-}
-
-fn max_bytes(url: &Url) -> std::result::Result<u64, ConfigError> {
-    let mut max_bytes = DEFAULT_MAX_BYTES;
-    for (key, value) in url.query_pairs() {
-        if key != "max_bytes" {
-            return Err(wrong(format!("there is no setting \"{key}\"")));
-        }
-        max_bytes = value
-            .parse()
-            .map_err(|_| wrong(format!("max_bytes must be a number of bytes, not \"{value}\"")))?;
-    }
-    Ok(max_bytes)
-}
-
-fn wrong(problem: String) -> ConfigError {
-    ConfigError::new("QUEUE_URL", problem)
 }
 
 struct SqliteQueue {
@@ -308,7 +292,7 @@ mod tests {
     async fn a_full_disk_refuses_whole_groups_and_is_written_again_when_there_is_room() {
         let directory = tempfile::tempdir().unwrap();
         let url = url(&directory, "");
-        let (mut file, reader) = sqlite::open(&url, &TABLES).await.unwrap();
+        let (mut file, reader) = sqlite::open(VARIABLE, &url, &TABLES).await.unwrap();
         let mut connection = file.take().await.unwrap();
         // The limit is the connection's: it stands for a disk on which there is room later.
         sqlx::raw_sql("PRAGMA max_page_count = 20").execute(&mut connection).await.unwrap();

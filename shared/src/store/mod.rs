@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::config::ConfigError;
+use crate::config::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
@@ -40,6 +40,16 @@ pub trait Store: Ready {
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
 }
 
+/// The variable that holds the store's URL.
+const VARIABLE: &str = "STORE_URL";
+
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "mysql")]
+    "mysql",
+    #[cfg(feature = "sqlite")]
+    "sqlite",
+];
+
 /// Opens the store that the URL names.
 ///
 /// * `sqlite:///path/to/file`: a file of this machine.
@@ -52,9 +62,9 @@ pub trait Store: Ready {
 pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     match url.scheme() {
         #[cfg(feature = "sqlite")]
-        "sqlite" => anyhow::Context::context(sqlite::open(url).await, "STORE_URL"),
+        "sqlite" => sqlite::open(url).await,
         #[cfg(feature = "mysql")]
-        "mysql" => anyhow::Context::context(mysql::open(url), "STORE_URL"),
-        scheme => Err(ConfigError::new("STORE_URL", format!("no store is called {scheme}")).into()),
+        "mysql" => Ok(mysql::open(url)?),
+        _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
 }

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
 use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPoolOptions};
@@ -15,8 +14,9 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use url::Url;
 
-use super::Store;
 use super::rows::{self, Steps};
+use super::{Store, VARIABLE};
+use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::{EntryId, LogEntry};
 
@@ -51,7 +51,7 @@ const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBST
     SESSION wait_timeout = 60";
 
 /// Opens the store at `mysql://user:password@host:3306/database`.
-pub(super) fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
+pub(super) fn open(url: &Url) -> std::result::Result<Arc<dyn Store>, ConfigError> {
     let pool = MySqlPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(CONNECT_TIMEOUT)
@@ -63,18 +63,16 @@ pub(super) fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     Ok(Arc::new(MySqlStore { pool, migrated: OnceCell::new() }))
 }
 
-fn options(url: &Url) -> anyhow::Result<MySqlConnectOptions> {
+fn options(url: &Url) -> std::result::Result<MySqlConnectOptions, ConfigError> {
+    // sqlx reads these itself.
+    let options = UrlOptions::parse(VARIABLE, url, &["ssl-mode", "ssl-ca"])?;
     let database = url.path().trim_start_matches('/');
-    ensure!(
-        url.has_host() && !database.is_empty() && !database.contains('/'),
-        "a MySQL URL names a database, e.g. mysql://user:password@host:3306/logpulse_db"
-    );
-    for (key, _) in url.query_pairs() {
-        if !["ssl-mode", "ssl-ca"].contains(&&*key) {
-            bail!("there is no setting \"{key}\"");
-        }
+    if !url.has_host() || database.is_empty() || database.contains('/') {
+        let problem = "must name a database, e.g. mysql://user:password@host:3306/logpulse_db";
+        return Err(options.invalid(problem));
     }
-    let options = MySqlConnectOptions::from_url(url)?;
+    let options =
+        MySqlConnectOptions::from_url(url).map_err(|error| options.invalid(error.to_string()))?;
     // `SESSION` sets the whole mode.
     Ok(options.pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging())
 }

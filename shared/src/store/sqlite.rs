@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use anyhow::ensure;
 use async_trait::async_trait;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
@@ -11,8 +10,9 @@ use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::Store;
 use super::rows::{self, Steps};
+use super::{Store, VARIABLE};
+use crate::config::UrlOptions;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::sqlite::{self, Writer};
@@ -24,8 +24,8 @@ const ROWS: usize = 100;
 
 /// Opens the store at `sqlite:///path/to/file`.
 pub(super) async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
-    ensure!(url.query().is_none(), "a SQLite store has no settings");
-    let (writer, readers) = sqlite::open(url, &TABLES).await?;
+    UrlOptions::parse(VARIABLE, url, &[])?;
+    let (writer, readers) = sqlite::open(VARIABLE, url, &TABLES).await?;
     Ok(Arc::new(SqliteStore { writer: Mutex::new(writer), readers }))
 }
 
@@ -108,7 +108,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/store.db", directory.path().display());
         let url = url.parse().unwrap();
-        let (mut writer, readers) = sqlite::open(&url, &TABLES).await.unwrap();
+        let (mut writer, readers) = sqlite::open(VARIABLE, &url, &TABLES).await.unwrap();
         let mut connection = writer.take().await.unwrap();
         sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
         writer.put_back(connection);

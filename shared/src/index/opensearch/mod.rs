@@ -9,7 +9,7 @@ mod query;
 
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::Context;
 use async_trait::async_trait;
 use bytes::Bytes;
 use opensearch::cert::CertificateValidation;
@@ -23,7 +23,8 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use self::days::{Days, Shape};
-use super::Index;
+use super::{Index, VARIABLE};
+use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery, Sort};
@@ -53,7 +54,7 @@ pub(super) struct OpenSearchIndex {
 impl OpenSearchIndex {
     /// The index at `http://host:9200?prefix=…&shards=…&replicas=…`.
     pub(super) fn open(url: &Url) -> anyhow::Result<Self> {
-        let shape = shape(url).context("INDEX_URL")?;
+        let shape = shape(url)?;
         let mut address = url.clone();
         address.set_query(None);
         let mut transport = TransportBuilder::new(SingleNodeConnectionPool::new(address))
@@ -213,30 +214,29 @@ fn unavailable(source: impl Into<Source>) -> Error {
     Error::unavailable(SERVICE, source)
 }
 
-fn shape(url: &Url) -> anyhow::Result<Shape> {
-    ensure!(url.has_host(), "must be like http://host:9200");
-    let mut shape = Shape::default();
-    for (key, value) in url.query_pairs() {
-        let wrong = || anyhow!("\"{value}\" is no number of {key}");
-        match key.as_ref() {
-            "prefix" => shape.prefix = prefix(&value)?,
-            "shards" => shape.shards = value.parse().map_err(|_| wrong())?,
-            "replicas" => shape.replicas = value.parse().map_err(|_| wrong())?,
-            _ => bail!("there is no setting \"{key}\""),
-        }
+fn shape(url: &Url) -> std::result::Result<Shape, ConfigError> {
+    let options = UrlOptions::parse(VARIABLE, url, &["prefix", "shards", "replicas"])?;
+    if !url.has_host() {
+        return Err(options.invalid("must name a host, e.g. http://host:9200"));
     }
-    Ok(shape)
+    let default = Shape::default();
+    let prefix = options.text("prefix").map_or(default.prefix, str::to_owned);
+    if !is_index_prefix(&prefix) {
+        return Err(options.invalid(
+            "prefix must be 1 to 200 of a-z, 0-9, \"-\", \"_\" and \".\", beginning with a letter or digit",
+        ));
+    }
+    let shards = options.number("shards", 1..=u32::MAX.into())?.unwrap_or(default.shards);
+    let replicas = options.number("replicas", 0..=u32::MAX.into())?.unwrap_or(default.replicas);
+    Ok(Shape { prefix, shards, replicas })
 }
 
-/// A prefix that makes a valid name of an index, and no wildcard.
-fn prefix(text: &str) -> anyhow::Result<String> {
-    let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    ensure!(
-        starts_well && text.len() <= 200 && text.chars().all(is_fit),
-        "prefix must be 1 to 200 of a-z, 0-9, \"-\", \"_\" and \".\", beginning with a letter or digit"
-    );
-    Ok(text.to_owned())
+/// Whether index names may begin with the text. It contains no wildcard then.
+fn is_index_prefix(text: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= 200
+        && text.chars().all(is_allowed)
 }
 
 #[cfg(test)]

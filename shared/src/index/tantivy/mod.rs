@@ -24,7 +24,8 @@ use url::Url;
 use self::page::Page;
 use self::schema::Fields;
 use self::writer::Writer;
-use super::Index;
+use super::{Index, VARIABLE};
+use crate::config::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};
@@ -56,9 +57,11 @@ struct Parts {
 impl TantivyIndex {
     /// Opens the folder that the URL names, and makes it if it is not there.
     pub(super) async fn open(url: &Url) -> anyhow::Result<Self> {
-        let folder = url
-            .to_file_path()
-            .map_err(|()| anyhow::anyhow!("INDEX_URL: must be like tantivy:///path/to/folder"))?;
+        let options = UrlOptions::parse(VARIABLE, url, &[])?;
+        let folder = url.to_file_path().map_err(|()| {
+            options
+                .invalid("must name a directory by its absolute path, e.g. tantivy:///data/index")
+        })?;
         let parts = spawn_blocking(move || {
             Parts::open(&folder).with_context(|| format!("opening the index {}", folder.display()))
         });

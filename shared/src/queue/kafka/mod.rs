@@ -18,6 +18,7 @@ use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::Queue;
+use crate::config::ConfigError;
 use crate::error::{Error, Result, Source};
 use consumer::KafkaConsumer;
 use dead_letters::KafkaDeadLetters;
@@ -29,7 +30,7 @@ use topics::Topics;
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Makes the queue at `kafka://host:port/topic?…`. No broker is asked yet.
-pub(super) fn open(url: &Url) -> anyhow::Result<Queue> {
+pub(super) fn open(url: &Url) -> std::result::Result<Queue, ConfigError> {
     let settings = Arc::new(Settings::of(url)?);
     let topics = Arc::new(Topics::new(Arc::clone(&settings)));
     Ok(Queue {

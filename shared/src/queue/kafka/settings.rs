@@ -1,9 +1,11 @@
 //! What the URL of a queue on Kafka says, and what every client of it has in common.
 //! `kafka://host[,host]:port/topic?partitions=3&replication=1&retention_hours=168&group=logpulse`
 
-use anyhow::{anyhow, bail};
 use rdkafka::ClientConfig;
 use url::Url;
+
+use crate::config::{ConfigError, UrlOptions};
+use crate::queue::VARIABLE;
 
 /// The largest record: an entry of 1 MiB on top of a record that was almost full fits well.
 pub(super) const MAX_RECORD_BYTES: u32 = 2 * 1024 * 1024;
@@ -15,6 +17,8 @@ const DEFAULT_PORT: u16 = 9092;
 
 /// Kafka's limit for the names of topics, less the end of the dead letters' name.
 const MAX_TOPIC_CHARS: usize = 249 - DEAD_LETTERS.len();
+
+const OPTIONS: [&str; 4] = ["group", "partitions", "replication", "retention_hours"];
 
 const DEAD_LETTERS: &str = ".dead_letters";
 
@@ -35,31 +39,25 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn of(url: &Url) -> anyhow::Result<Self> {
+    pub(super) fn of(url: &Url) -> Result<Self, ConfigError> {
         if !url.username().is_empty() || url.password().is_some() {
-            bail!("a user is not supported");
+            return Err(ConfigError::new(VARIABLE, "a user is not supported"));
         }
         let topic = topic(url.path())?;
-        let mut settings = Self {
+        let options = UrlOptions::parse(VARIABLE, url, &OPTIONS)?;
+        let group = options.text("group").unwrap_or("logpulse");
+        if group.is_empty() {
+            return Err(options.invalid("group must not be empty"));
+        }
+        Ok(Self {
             brokers: brokers(url)?,
             dead_letters: format!("{topic}{DEAD_LETTERS}"),
             topic,
-            group: "logpulse".to_owned(),
-            partitions: 3,
-            replication: 1,
-            retention_hours: 168,
-        };
-        for (key, value) in url.query_pairs() {
-            match &*key {
-                "group" if value.is_empty() => bail!("group must not be empty"),
-                "group" => settings.group = value.into_owned(),
-                "partitions" => settings.partitions = positive(&key, &value)?,
-                "replication" => settings.replication = positive(&key, &value)?,
-                "retention_hours" => settings.retention_hours = positive(&key, &value)?,
-                _ => bail!("there is no setting \"{key}\""),
-            }
-        }
-        Ok(settings)
+            group: group.to_owned(),
+            partitions: options.number("partitions", 1..=u16::MAX.into())?.unwrap_or(3),
+            replication: options.number("replication", 1..=u16::MAX.into())?.unwrap_or(1),
+            retention_hours: options.number("retention_hours", 1..=u32::MAX.into())?.unwrap_or(168),
+        })
     }
 
     /// What every client has in common.
@@ -76,27 +74,24 @@ impl Settings {
     }
 }
 
-fn brokers(url: &Url) -> anyhow::Result<String> {
+fn brokers(url: &Url) -> Result<String, ConfigError> {
     let hosts = url.host_str().filter(|hosts| !hosts.is_empty());
-    let hosts = hosts.ok_or_else(|| anyhow!("names no broker"))?;
+    let hosts = hosts.ok_or_else(|| ConfigError::new(VARIABLE, "names no broker"))?;
     let port = url.port().unwrap_or(DEFAULT_PORT);
     let brokers: Vec<String> = hosts.split(',').map(|host| format!("{host}:{port}")).collect();
     Ok(brokers.join(","))
 }
 
-fn topic(path: &str) -> anyhow::Result<String> {
+fn topic(path: &str) -> Result<String, ConfigError> {
     let topic = path.trim_start_matches('/');
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if topic.is_empty() || topic.len() > MAX_TOPIC_CHARS || !topic.chars().all(legal) {
-        bail!("the topic must be 1 to {MAX_TOPIC_CHARS} of the characters a-z A-Z 0-9 . _ -");
+        return Err(ConfigError::new(
+            VARIABLE,
+            format!("the topic must be 1 to {MAX_TOPIC_CHARS} of the characters a-z A-Z 0-9 . _ -"),
+        ));
     }
     Ok(topic.to_owned())
-}
-
-fn positive<N: TryFrom<u32>>(key: &str, value: &str) -> anyhow::Result<N> {
-    let number = value.parse::<u32>().ok().filter(|number| *number > 0);
-    let number = number.and_then(|number| N::try_from(number).ok());
-    number.ok_or_else(|| anyhow!("{key} must be a number from 1, not \"{value}\""))
 }
 
 #[cfg(test)]

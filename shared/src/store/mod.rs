@@ -1,6 +1,8 @@
-//! The store: every entry, found by its id.
-//! Adapters: SQLite (embedded), MySQL (cluster).
+//! The store: keeps every entry and finds it by id.
+//! Adapters: SQLite (embedded) and MySQL (cluster).
 
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod insert_plan;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
@@ -17,28 +19,32 @@ use crate::config::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
-/// Where entries are kept by id.
+/// Keeps entries by id.
 ///
 /// # Contract
-/// * When `insert` returns, every entry that it did not refuse is durable and found by `get`.
-/// * It is idempotent by id: the first entry with an id stays, whatever comes later.
-/// * An entry that the database will never take is refused alone; the others are stored.
+/// * When `insert` returns, every entry that it did not refuse is durable and visible to `get`.
+/// * Inserts are idempotent by id: the first write wins.
+/// * An entry that the database will never accept is refused on its own; the others are stored.
 #[async_trait]
 pub trait Store: Ready {
-    /// Keeps the entries; answers those that can never be kept.
+    /// Inserts the entries and returns those that can never be stored.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not answer or has no
-    /// room: any part of the entries may be stored, insert them all again.
-    /// [`Error::Failed`](crate::Error::Failed) when that, or one of the entries, is why.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond or is
+    /// full, [`Error::Failed`](crate::Error::Failed) when either the store or an entry may be the
+    /// cause. Any of the entries may be stored by then: insert all of them again.
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
-    /// The entry with this id, if there is one.
+    /// Returns the entry with this id, if there is one.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
 }
+
+/// The name of the port in errors.
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+const SERVICE: &str = "store";
 
 /// The variable that holds the store's URL.
 const VARIABLE: &str = "STORE_URL";
@@ -50,15 +56,15 @@ const SCHEMES: &[&str] = &[
     "sqlite",
 ];
 
-/// Opens the store that the URL names.
+/// Opens the store at this URL.
 ///
-/// * `sqlite:///path/to/file`: a file of this machine.
-/// * `mysql://user:password@host:3306/database`: a database that exists; `ssl-mode` and `ssl-ca` as
-///   the `mysql` client knows them, e.g. `?ssl-mode=VERIFY_CA&ssl-ca=/path/to/ca.pem`. It may be away
-///   when it is opened.
+/// * `sqlite:///path/to/file`: a local file, created if it does not exist.
+/// * `mysql://user:password@host:3306/database`: an existing database. `ssl-mode` and `ssl-ca` mean
+///   what they mean to the `mysql` client, e.g. `?ssl-mode=VERIFY_CA&ssl-ca=/path/to/ca.pem`. MySQL
+///   may be down when the store is opened.
 ///
 /// # Errors
-/// When the scheme is unknown, or the store cannot be opened or created.
+/// When the URL is invalid, or the file cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     match url.scheme() {
         #[cfg(feature = "sqlite")]

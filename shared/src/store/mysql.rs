@@ -14,7 +14,8 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use url::Url;
 
-use super::rows::{self, Steps};
+use super::insert_plan::InsertPlan;
+use super::rows;
 use super::{Store, VARIABLE};
 use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Error, Ready, Refused, Result, Source};
@@ -86,7 +87,7 @@ impl MySqlStore {
     /// A connection to a database that has our table.
     async fn connection(&self) -> Result<Lent> {
         self.migrated.get_or_try_init(|| migrate(self.pool.clone())).await?;
-        let connection = self.pool.acquire().await.map_err(rows::sorted)?;
+        let connection = self.pool.acquire().await.map_err(rows::classify)?;
         Ok(Lent { connection, done: false })
     }
 }
@@ -97,7 +98,7 @@ impl Ready for MySqlStore {
         within(READ_TIMEOUT, async {
             let mut lent = self.connection().await?;
             let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
-            row.fetch_optional(&mut *lent.connection).await.map_err(rows::sorted)?;
+            row.fetch_optional(&mut *lent.connection).await.map_err(rows::classify)?;
             lent.done = true;
             Ok(())
         })
@@ -122,7 +123,7 @@ impl Store for MySqlStore {
         within(READ_TIMEOUT, async {
             let mut lent = self.connection().await?;
             let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
-            let row = select.fetch_optional(&mut *lent.connection).await.map_err(rows::sorted)?;
+            let row = select.fetch_optional(&mut *lent.connection).await.map_err(rows::classify)?;
             lent.done = true;
             row.map(rows::entry).transpose()
         })
@@ -136,17 +137,17 @@ async fn insert_all(
     entries: &[LogEntry],
 ) -> sqlx::Result<Vec<Refused>> {
     let mut transaction = connection.begin().await?;
-    let mut steps = Steps::new(entries, ROWS);
-    while let Some(rows) = steps.next() {
+    let mut plan = InsertPlan::new(entries, ROWS);
+    while let Some(rows) = plan.next() {
         let mut insert = rows::insert::<MySql>(rows, "ON DUPLICATE KEY UPDATE id = id");
         match insert.build().execute(&mut *transaction).await {
-            Ok(_) => steps.inserted(),
-            Err(error) if is_about_a_row(&error) => steps.failed(&error),
+            Ok(_) => plan.succeeded(),
+            Err(error) if is_about_a_row(&error) => plan.failed(&error),
             Err(error) => return Err(error),
         }
     }
     transaction.commit().await?;
-    Ok(steps.into_refused())
+    Ok(plan.into_refused())
 }
 
 /// Whether MySQL will never take the row: a value is missing, out of range, too long, no text of
@@ -181,7 +182,7 @@ fn number(error: &sqlx::Error) -> Option<u16> {
 fn sorted(error: sqlx::Error) -> Error {
     match number(&error) {
         Some(number) if !is_about_the_server(number) => Error::failed("store", error),
-        _ => rows::sorted(error),
+        _ => rows::classify(error),
     }
 }
 

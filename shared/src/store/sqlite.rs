@@ -10,7 +10,8 @@ use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 use url::Url;
 
-use super::rows::{self, Steps};
+use super::insert_plan::InsertPlan;
+use super::rows;
 use super::{Store, VARIABLE};
 use crate::config::UrlOptions;
 use crate::error::{Ready, Refused, Result};
@@ -38,7 +39,7 @@ struct SqliteStore {
 impl Ready for SqliteStore {
     async fn ready(&self) -> Result<()> {
         let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
-        row.fetch_optional(&self.readers).await.map_err(rows::sorted)?;
+        row.fetch_optional(&self.readers).await.map_err(rows::classify)?;
         Ok(())
     }
 }
@@ -47,16 +48,16 @@ impl Ready for SqliteStore {
 impl Store for SqliteStore {
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         let mut writer = self.writer.lock().await;
-        let mut connection = writer.take().await.map_err(rows::sorted)?;
+        let mut connection = writer.take().await.map_err(rows::classify)?;
         let inserted = insert_all(&mut connection, entries).await;
-        let refused = inserted.map_err(rows::sorted)?;
+        let refused = inserted.map_err(rows::classify)?;
         writer.put_back(connection);
         Ok(refused)
     }
 
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
         let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
-        let row = select.fetch_optional(&self.readers).await.map_err(rows::sorted)?;
+        let row = select.fetch_optional(&self.readers).await.map_err(rows::classify)?;
         row.map(rows::entry).transpose()
     }
 }
@@ -66,17 +67,17 @@ async fn insert_all(
     entries: &[LogEntry],
 ) -> sqlx::Result<Vec<Refused>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let mut steps = Steps::new(entries, ROWS);
-    while let Some(rows) = steps.next() {
+    let mut plan = InsertPlan::new(entries, ROWS);
+    while let Some(rows) = plan.next() {
         let mut insert = rows::insert::<Sqlite>(rows, "ON CONFLICT (id) DO NOTHING");
         match insert.build().execute(&mut *transaction).await {
-            Ok(_) => steps.inserted(),
-            Err(error) if is_about_a_row(&error) => steps.failed(&error),
+            Ok(_) => plan.succeeded(),
+            Err(error) if is_about_a_row(&error) => plan.failed(&error),
             Err(error) => return Err(error),
         }
     }
     transaction.commit().await?;
-    Ok(steps.into_refused())
+    Ok(plan.into_refused())
 }
 
 /// Whether SQLite will never take the row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.

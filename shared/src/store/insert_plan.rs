@@ -1,0 +1,132 @@
+//! Splits a batch into `INSERT` statements of 1, 10, 100 or 1,000 rows, so that a connection
+//! prepares at most four statements. After a failure the statements get shorter, until the row
+//! that the database does not accept stands alone; after a success they get longer again.
+
+use crate::error::Refused;
+use crate::log_entry::LogEntry;
+
+/// Limits the text in a statement, far below MySQL's `max_allowed_packet` (64 MiB).
+const MAX_STATEMENT_BYTES: usize = 8 * 1024 * 1024;
+
+/// The progress through a batch.
+pub(super) struct InsertPlan<'e> {
+    entries: &'e [LogEntry],
+    /// Rows that are inserted or refused.
+    done: usize,
+    /// Rows in the current statement.
+    current: usize,
+    /// The most rows of the next statement.
+    limit: usize,
+    max_rows: usize,
+    refused: Vec<Refused>,
+}
+
+impl<'e> InsertPlan<'e> {
+    /// A plan with statements of at most `max_rows`, a power of ten.
+    pub(super) fn new(entries: &'e [LogEntry], max_rows: usize) -> Self {
+        Self { entries, done: 0, current: 0, limit: max_rows, max_rows, refused: Vec::new() }
+    }
+
+    /// The rows of the next statement; `None` at the end.
+    pub(super) fn next(&mut self) -> Option<&'e [LogEntry]> {
+        let rest = &self.entries[self.done..];
+        let mut bytes = 0;
+        let fitting = rest.iter().take(self.limit).take_while(|entry| {
+            bytes += entry.text_bytes();
+            bytes <= MAX_STATEMENT_BYTES
+        });
+        let fitting = fitting.count().max(1);
+        self.current = 10_usize.pow(fitting.ilog10());
+        rest.get(..self.current)
+    }
+
+    /// Records that the current statement succeeded.
+    pub(super) fn succeeded(&mut self) {
+        self.done += self.current;
+        self.limit = (self.current * 10).min(self.max_rows);
+    }
+
+    /// Records that the current statement inserted nothing, because the database will never accept
+    /// one of its rows.
+    pub(super) fn failed(&mut self, error: &sqlx::Error) {
+        if self.current == 1 {
+            self.refused.push(Refused { index: self.done, reason: error.to_string() });
+            self.done += 1;
+        }
+        self.limit = (self.current / 10).max(1);
+    }
+
+    /// The rows that the database will never accept.
+    pub(super) fn into_refused(self) -> Vec<Refused> {
+        self.refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
+
+    fn entries(messages: &[&str]) -> Vec<LogEntry> {
+        let arrival = Arrival::new(Timestamp::now());
+        let entries = (0..).zip(messages).map(|(position, message)| {
+            let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
+            let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
+            new.arrive(&arrival, position).unwrap()
+        });
+        entries.collect()
+    }
+
+    /// Runs the plan on a database that does not accept "bad". Returns the sizes of the statements
+    /// and the positions of the refused rows.
+    fn run(entries: &[LogEntry]) -> (Vec<usize>, Vec<usize>) {
+        let mut plan = InsertPlan::new(entries, 1000);
+        let mut sizes = Vec::new();
+        while let Some(rows) = plan.next() {
+            sizes.push(rows.len());
+            if rows.iter().any(|row| row.message == "bad") {
+                plan.failed(&sqlx::Error::RowNotFound);
+            } else {
+                plan.succeeded();
+            }
+        }
+        let refused = plan.into_refused().iter().map(|refused| refused.index).collect();
+        (sizes, refused)
+    }
+
+    #[test]
+    fn a_batch_is_split_into_statements_of_four_sizes() {
+        let (sizes, refused) = run(&entries(&vec!["good"; 2112]));
+        assert_eq!(sizes, [1000, 1000, 100, 10, 1, 1]);
+        assert!(refused.is_empty());
+    }
+
+    #[test]
+    fn a_bad_row_is_isolated_in_few_statements() {
+        let mut messages = vec!["good"; 5000];
+        messages[4321] = "bad";
+        let (sizes, refused) = run(&entries(&messages));
+        assert_eq!(refused, [4321]);
+        assert!(sizes.len() < 50, "{sizes:?}");
+    }
+
+    #[test]
+    fn a_batch_of_bad_rows_needs_one_statement_per_row() {
+        let (sizes, refused) = run(&entries(&vec!["bad"; 5000]));
+        assert_eq!(refused.len(), 5000);
+        assert!(sizes.len() < 5010, "{}", sizes.len());
+    }
+
+    #[test]
+    fn large_rows_make_short_statements() {
+        let message = "m".repeat(1024 * 1024);
+        let entries = entries(&vec![message.as_str(); 40]);
+        let mut plan = InsertPlan::new(&entries, 1000);
+        while let Some(rows) = plan.next() {
+            let bytes: usize = rows.iter().map(LogEntry::text_bytes).sum();
+            assert!(bytes <= MAX_STATEMENT_BYTES);
+            plan.succeeded();
+        }
+        assert!(plan.into_refused().is_empty());
+    }
+}

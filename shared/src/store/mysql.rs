@@ -85,10 +85,10 @@ struct MySqlStore {
 
 impl MySqlStore {
     /// A connection to a database that has our table.
-    async fn connection(&self) -> Result<Lent> {
+    async fn connection(&self) -> Result<PooledConnection> {
         self.migrated.get_or_try_init(|| migrate(self.pool.clone())).await?;
         let connection = self.pool.acquire().await.map_err(rows::classify)?;
-        Ok(Lent { connection, done: false })
+        Ok(PooledConnection { connection, is_reusable: false })
     }
 }
 
@@ -96,10 +96,10 @@ impl MySqlStore {
 impl Ready for MySqlStore {
     async fn ready(&self) -> Result<()> {
         within(READ_TIMEOUT, async {
-            let mut lent = self.connection().await?;
+            let mut pooled = self.connection().await?;
             let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
-            row.fetch_optional(&mut *lent.connection).await.map_err(rows::classify)?;
-            lent.done = true;
+            row.fetch_optional(&mut *pooled.connection).await.map_err(rows::classify)?;
+            pooled.is_reusable = true;
             Ok(())
         })
         .await
@@ -110,10 +110,10 @@ impl Ready for MySqlStore {
 impl Store for MySqlStore {
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         within(INSERT_TIMEOUT, async {
-            let mut lent = self.connection().await?;
-            let inserted = insert_all(&mut lent.connection, entries).await;
+            let mut pooled = self.connection().await?;
+            let inserted = insert_all(&mut pooled.connection, entries).await;
             let refused = inserted.map_err(sorted)?;
-            lent.done = true;
+            pooled.is_reusable = true;
             Ok(refused)
         })
         .await
@@ -121,10 +121,11 @@ impl Store for MySqlStore {
 
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
         within(READ_TIMEOUT, async {
-            let mut lent = self.connection().await?;
+            let mut pooled = self.connection().await?;
             let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
-            let row = select.fetch_optional(&mut *lent.connection).await.map_err(rows::classify)?;
-            lent.done = true;
+            let row =
+                select.fetch_optional(&mut *pooled.connection).await.map_err(rows::classify)?;
+            pooled.is_reusable = true;
             row.map(rows::entry).transpose()
         })
         .await
@@ -186,16 +187,16 @@ fn sorted(error: sqlx::Error) -> Error {
     }
 }
 
-/// A connection that goes back to the pool when its work is done. Otherwise it is closed: an answer
-/// may be outstanding that never comes, and the pool would wait for it.
-struct Lent {
+/// A connection that returns to the pool once its work is complete. Otherwise it is closed: the
+/// pool would wait for a response that may never arrive.
+struct PooledConnection {
     connection: PoolConnection<MySql>,
-    done: bool,
+    is_reusable: bool,
 }
 
-impl Drop for Lent {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
-        if !self.done {
+        if !self.is_reusable {
             self.connection.close_on_drop();
         }
     }

@@ -1,5 +1,5 @@
-//! The store in MySQL: one table, in which the id's time decides where a row lives.
-//! It is opened without asking: whoever uses it first makes the table, once MySQL is there.
+//! The store in MySQL: one table, partitioned by the time in the id.
+//! Opening it does not connect. The first request connects and creates the table.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,36 +15,35 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::insert_plan::InsertPlan;
-use super::rows;
-use super::{Store, VARIABLE};
+use super::{SERVICE, Store, VARIABLE, rows};
 use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::{EntryId, LogEntry};
 
-/// Rows of the longest `INSERT`: 8000 of the 65,535 placeholders that MySQL takes.
-const ROWS: usize = 1000;
+/// Rows of the longest `INSERT`: 8,000 of the 65,535 placeholders that MySQL allows.
+const MAX_ROWS: usize = 1000;
 
-/// Connections of a replica at most. MySQL takes 151 in all if nobody says otherwise.
-const CONNECTIONS: u32 = 8;
+/// Connections per replica. MySQL allows 151 in total by default.
+const MAX_CONNECTIONS: u32 = 8;
 
-/// How long a connection may take to come.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a read may take in all.
+/// Limits a read, including the wait for a connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the insert of a batch may take in all.
+/// Limits the insert of a whole batch.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long the migrations may take, and the wait for another replica's.
+/// Limits the migrations, including the wait for another replica that runs them.
 const MIGRATE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// After this a connection that nobody uses is closed.
+/// An idle connection is closed after this, before `wait_timeout` closes it on the server.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// What we rely on, whatever the server's own settings are. A value that does not fit is refused and
-/// never bent. Inserts lock their rows only. A replica that vanishes in the middle of a batch keeps
-/// its rows locked for a minute at most, and who inserts them meanwhile is told so in time.
+/// Session settings that the store relies on, whatever the server's defaults are. Values that do
+/// not fit are rejected instead of truncated, and inserts lock only their own rows. If a replica
+/// dies during a batch, MySQL releases its locks after `wait_timeout`; until then other inserts of
+/// the same rows fail after `innodb_lock_wait_timeout`.
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
     SESSION autocommit = 1,
     SESSION transaction_isolation = 'READ-COMMITTED',
@@ -54,18 +53,18 @@ const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBST
 /// Opens the store at `mysql://user:password@host:3306/database`.
 pub(super) fn open(url: &Url) -> std::result::Result<Arc<dyn Store>, ConfigError> {
     let pool = MySqlPoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(MAX_CONNECTIONS)
         .acquire_timeout(CONNECT_TIMEOUT)
         .idle_timeout(IDLE_TIMEOUT)
         .after_connect(|connection, _| {
             Box::pin(async { connection.execute(SESSION).await.map(|_| ()) })
         })
-        .connect_lazy_with(options(url)?);
+        .connect_lazy_with(connect_options(url)?);
     Ok(Arc::new(MySqlStore { pool, migrated: OnceCell::new() }))
 }
 
-fn options(url: &Url) -> std::result::Result<MySqlConnectOptions, ConfigError> {
-    // sqlx reads these itself.
+fn connect_options(url: &Url) -> std::result::Result<MySqlConnectOptions, ConfigError> {
+    // sqlx parses the values.
     let options = UrlOptions::parse(VARIABLE, url, &["ssl-mode", "ssl-ca"])?;
     let database = url.path().trim_start_matches('/');
     if !url.has_host() || database.is_empty() || database.contains('/') {
@@ -74,7 +73,7 @@ fn options(url: &Url) -> std::result::Result<MySqlConnectOptions, ConfigError> {
     }
     let options =
         MySqlConnectOptions::from_url(url).map_err(|error| options.invalid(error.to_string()))?;
-    // `SESSION` sets the whole mode.
+    // `SESSION` sets the whole SQL mode.
     Ok(options.pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging())
 }
 
@@ -84,10 +83,10 @@ struct MySqlStore {
 }
 
 impl MySqlStore {
-    /// A connection to a database that has our table.
+    /// Acquires a connection to a database that has the table.
     async fn connection(&self) -> Result<PooledConnection> {
         self.migrated.get_or_try_init(|| migrate(self.pool.clone())).await?;
-        let connection = self.pool.acquire().await.map_err(rows::classify)?;
+        let connection = self.pool.acquire().await.map_err(classify)?;
         Ok(PooledConnection { connection, is_reusable: false })
     }
 }
@@ -98,7 +97,7 @@ impl Ready for MySqlStore {
         within(READ_TIMEOUT, async {
             let mut pooled = self.connection().await?;
             let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
-            row.fetch_optional(&mut *pooled.connection).await.map_err(rows::classify)?;
+            row.fetch_optional(&mut *pooled.connection).await.map_err(classify)?;
             pooled.is_reusable = true;
             Ok(())
         })
@@ -112,7 +111,7 @@ impl Store for MySqlStore {
         within(INSERT_TIMEOUT, async {
             let mut pooled = self.connection().await?;
             let inserted = insert_all(&mut pooled.connection, entries).await;
-            let refused = inserted.map_err(sorted)?;
+            let refused = inserted.map_err(classify)?;
             pooled.is_reusable = true;
             Ok(refused)
         })
@@ -123,8 +122,7 @@ impl Store for MySqlStore {
         within(READ_TIMEOUT, async {
             let mut pooled = self.connection().await?;
             let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
-            let row =
-                select.fetch_optional(&mut *pooled.connection).await.map_err(rows::classify)?;
+            let row = select.fetch_optional(&mut *pooled.connection).await.map_err(classify)?;
             pooled.is_reusable = true;
             row.map(rows::entry).transpose()
         })
@@ -132,59 +130,23 @@ impl Store for MySqlStore {
     }
 }
 
-/// Inserts in one transaction, so that the batch waits for the disk once.
+/// Inserts in one transaction, so that a batch costs one flush to disk.
 async fn insert_all(
     connection: &mut MySqlConnection,
     entries: &[LogEntry],
 ) -> sqlx::Result<Vec<Refused>> {
     let mut transaction = connection.begin().await?;
-    let mut plan = InsertPlan::new(entries, ROWS);
+    let mut plan = InsertPlan::new(entries, MAX_ROWS);
     while let Some(rows) = plan.next() {
         let mut insert = rows::insert::<MySql>(rows, "ON DUPLICATE KEY UPDATE id = id");
         match insert.build().execute(&mut *transaction).await {
             Ok(_) => plan.succeeded(),
-            Err(error) if is_about_a_row(&error) => plan.failed(&error),
+            Err(error) if is_row_error(&error) => plan.failed(&error),
             Err(error) => return Err(error),
         }
     }
     transaction.commit().await?;
     Ok(plan.into_refused())
-}
-
-/// Whether MySQL will never take the row: a value is missing, out of range, too long, no text of
-/// its character set, or a trigger or constraint refuses it.
-/// Source: <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
-fn is_about_a_row(error: &sqlx::Error) -> bool {
-    matches!(
-        number(error),
-        Some(1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1644 | 3140 | 3819 | 3988)
-    )
-}
-
-/// Whether MySQL itself cannot insert now: it stops, is out of memory, room, connections or locks,
-/// knows no such user, table, column or partition, may not be written, or was interrupted.
-fn is_about_the_server(number: u16) -> bool {
-    let is_full = [1021, 1030, 1037, 1038, 1041, 1114, 1180].contains(&number);
-    let is_out_of_reach = [1040, 1053, 1129, 1130, 1158, 1159, 1160, 1161, 1203, 1226, 4031];
-    let is_missing = [1044, 1045, 1049, 1054, 1142, 1143, 1146, 1526];
-    let is_locked = [1205, 1206, 1213, 1290, 1317, 1792, 1836, 1927, 3024, 3572, 3989];
-    is_full
-        || is_out_of_reach.contains(&number)
-        || is_missing.contains(&number)
-        || is_locked.contains(&number)
-}
-
-fn number(error: &sqlx::Error) -> Option<u16> {
-    let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
-    Some(error.number())
-}
-
-/// Sorts an error of an insert that is not surely about a row.
-fn sorted(error: sqlx::Error) -> Error {
-    match number(&error) {
-        Some(number) if !is_about_the_server(number) => Error::failed("store", error),
-        _ => rows::classify(error),
-    }
 }
 
 /// A connection that returns to the pool once its work is complete. Otherwise it is closed: the
@@ -203,40 +165,77 @@ impl Drop for PooledConnection {
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(limit, work).await.unwrap_or_else(|late| Err(unavailable(late)))
+    timeout(limit, work).await.unwrap_or_else(|elapsed| Err(unavailable(elapsed)))
 }
 
-/// Makes the table, or waits until another replica has made it. A caller that gives up does not
-/// stop it half-way.
+/// Creates the table, or waits until another replica has created it. It runs in a task, so that a
+/// caller that times out does not interrupt it.
 async fn migrate(pool: MySqlPool) -> Result<()> {
     let migrations = tokio::spawn(timeout(MIGRATE_TIMEOUT, run_migrations(pool)));
     let migrated = migrations.await.map_err(unavailable)?.map_err(unavailable)?;
     migrated.map_err(unavailable)
 }
 
-/// sqlx takes a named lock of MySQL first, one for each database. (`run` does not compile in a task;
-/// `run_direct` is what it calls.)
+/// Runs the migrations under sqlx's named lock, one for each database. (`Migrator::run` does not
+/// compile in a task; `run_direct` is what it calls.)
 async fn run_migrations(pool: MySqlPool) -> std::result::Result<(), MigrateError> {
-    let tables = tables();
-    // It does not go back to the pool: what it has locked ends with it, whatever happens.
+    let migrator = migrator();
+    // Detached from the pool: closing the connection releases its locks in every case.
     let mut connection = pool.acquire().await?.detach();
-    let mut migrated = tables.run_direct(None, &mut connection, false).await;
+    let mut migrated = migrator.run_direct(None, &mut connection, false).await;
     if let Err(MigrateError::Dirty(_)) = migrated {
-        // Whoever ran it was stopped; we have the lock now, and every migration can be repeated.
+        // The replica that ran it was interrupted. This one holds the lock now, and every migration
+        // is repeatable.
         connection.execute("DELETE FROM _sqlx_migrations WHERE success = FALSE").await?;
-        migrated = tables.run_direct(None, &mut connection, false).await;
+        migrated = migrator.run_direct(None, &mut connection, false).await;
     }
     connection.close().await?;
     migrated
 }
 
-fn tables() -> Migrator {
-    let mut tables = sqlx::migrate!("migrations/mysql");
-    // During an upgrade, a replica of the version before may start anew.
-    tables.set_ignore_missing(true);
-    tables
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!("migrations/mysql");
+    // During a rolling upgrade, replicas of the previous version may restart.
+    migrator.set_ignore_missing(true);
+    migrator
 }
 
 fn unavailable(source: impl Into<Source>) -> Error {
-    Error::unavailable("store", source)
+    Error::unavailable(SERVICE, source)
+}
+
+/// Classifies an error that does not refuse a row: a column that does not decode is rejected, a
+/// server error that is not known to be temporary is failed, everything else is unavailable.
+fn classify(error: sqlx::Error) -> Error {
+    match (&error, error_number(&error)) {
+        (sqlx::Error::ColumnDecode { .. }, _) => Error::rejected(SERVICE, error),
+        (_, Some(number)) if !is_server_condition(number) => Error::failed(SERVICE, error),
+        _ => unavailable(error),
+    }
+}
+
+/// Whether MySQL will never accept the row: a value is missing, out of range, too long or not valid
+/// in the character set, or a trigger or constraint refuses it.
+/// Source: <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
+fn is_row_error(error: &sqlx::Error) -> bool {
+    matches!(
+        error_number(error),
+        Some(1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1644 | 3140 | 3819 | 3988)
+    )
+}
+
+/// Whether the server cannot insert at the moment: it is shutting down, out of memory, disk space,
+/// connections or locks, read-only or interrupted, or the user, table, column or partition is
+/// missing.
+fn is_server_condition(number: u16) -> bool {
+    let full = [1021, 1030, 1037, 1038, 1041, 1114, 1180];
+    let unreachable = [1040, 1053, 1129, 1130, 1158, 1159, 1160, 1161, 1203, 1226, 4031];
+    let missing = [1044, 1045, 1049, 1054, 1142, 1143, 1146, 1526];
+    let locked = [1205, 1206, 1213, 1290, 1317, 1792, 1836, 1927, 3024, 3572, 3989];
+    [&full[..], &unreachable, &missing, &locked].iter().any(|group| group.contains(&number))
+}
+
+fn error_number(error: &sqlx::Error) -> Option<u16> {
+    let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
+    Some(error.number())
 }

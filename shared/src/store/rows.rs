@@ -63,11 +63,3 @@ fn parse(row: Row) -> std::result::Result<LogEntry, Source> {
         span_id: span_id.map(TraceId::try_from).transpose()?,
     })
 }
-
-/// Classifies an error that is not about a row.
-pub(super) fn classify(error: sqlx::Error) -> Error {
-    match error {
-        sqlx::Error::ColumnDecode { .. } => Error::rejected(SERVICE, error),
-        error => Error::unavailable(SERVICE, error),
-    }
-}

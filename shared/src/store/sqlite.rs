@@ -1,5 +1,5 @@
-//! The store in a SQLite file of this machine: a table that a person may look at with `sqlite3`.
-//! One connection writes; who reads never waits for it.
+//! The store in a local SQLite file, readable with the `sqlite3` command line tool.
+//! One connection writes; reads use separate connections and never wait for it.
 
 use std::sync::Arc;
 
@@ -11,17 +11,16 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::insert_plan::InsertPlan;
-use super::rows;
-use super::{Store, VARIABLE};
+use super::{SERVICE, Store, VARIABLE, rows};
 use crate::config::UrlOptions;
-use crate::error::{Ready, Refused, Result};
+use crate::error::{Error, Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::sqlite::{self, Writer};
 
 static TABLES: Migrator = sqlx::migrate!("migrations/sqlite/store");
 
-/// Rows an `INSERT`: enough that SQLite's own work counts, few enough that large entries fit.
-const ROWS: usize = 100;
+/// Rows of the longest `INSERT`: enough to amortise the cost of a statement.
+const MAX_ROWS: usize = 100;
 
 /// Opens the store at `sqlite:///path/to/file`.
 pub(super) async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
@@ -39,7 +38,7 @@ struct SqliteStore {
 impl Ready for SqliteStore {
     async fn ready(&self) -> Result<()> {
         let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
-        row.fetch_optional(&self.readers).await.map_err(rows::classify)?;
+        row.fetch_optional(&self.readers).await.map_err(classify)?;
         Ok(())
     }
 }
@@ -48,16 +47,15 @@ impl Ready for SqliteStore {
 impl Store for SqliteStore {
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         let mut writer = self.writer.lock().await;
-        let mut connection = writer.take().await.map_err(rows::classify)?;
-        let inserted = insert_all(&mut connection, entries).await;
-        let refused = inserted.map_err(rows::classify)?;
+        let mut connection = writer.take().await.map_err(classify)?;
+        let refused = insert_all(&mut connection, entries).await.map_err(classify)?;
         writer.put_back(connection);
         Ok(refused)
     }
 
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
         let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
-        let row = select.fetch_optional(&self.readers).await.map_err(rows::classify)?;
+        let row = select.fetch_optional(&self.readers).await.map_err(classify)?;
         row.map(rows::entry).transpose()
     }
 }
@@ -67,12 +65,12 @@ async fn insert_all(
     entries: &[LogEntry],
 ) -> sqlx::Result<Vec<Refused>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let mut plan = InsertPlan::new(entries, ROWS);
+    let mut plan = InsertPlan::new(entries, MAX_ROWS);
     while let Some(rows) = plan.next() {
         let mut insert = rows::insert::<Sqlite>(rows, "ON CONFLICT (id) DO NOTHING");
         match insert.build().execute(&mut *transaction).await {
             Ok(_) => plan.succeeded(),
-            Err(error) if is_about_a_row(&error) => plan.failed(&error),
+            Err(error) if is_row_error(&error) => plan.failed(&error),
             Err(error) => return Err(error),
         }
     }
@@ -80,9 +78,19 @@ async fn insert_all(
     Ok(plan.into_refused())
 }
 
-/// Whether SQLite will never take the row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`, `SQLITE_MISMATCH`.
+/// Classifies an error that does not refuse a row: a column that does not decode is rejected,
+/// everything else (a full disk, a missing file) is unavailable.
+fn classify(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::ColumnDecode { .. } => Error::rejected(SERVICE, error),
+        _ => Error::unavailable(SERVICE, error),
+    }
+}
+
+/// Whether SQLite will never accept the row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`,
+/// `SQLITE_MISMATCH`.
 /// Source: <https://www.sqlite.org/rescode.html>; the low byte is the primary code.
-fn is_about_a_row(error: &sqlx::Error) -> bool {
+fn is_row_error(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(DatabaseError::code);
     let code = code.and_then(|code| code.parse::<i32>().ok());
     code.is_some_and(|code| matches!(code & 0xff, 18..=20))
@@ -91,7 +99,6 @@ fn is_about_a_row(error: &sqlx::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
     use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
 
     fn entries(messages: &[&str]) -> Vec<LogEntry> {
@@ -104,8 +111,8 @@ mod tests {
         entries.collect()
     }
 
-    /// A store in which this SQL was run.
-    async fn store_after(sql: &'static str) -> (SqliteStore, tempfile::TempDir) {
+    /// Opens a store and runs this SQL in it.
+    async fn store_with(sql: &'static str) -> (SqliteStore, tempfile::TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/store.db", directory.path().display());
         let url = url.parse().unwrap();
@@ -118,10 +125,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_row_that_sqlite_does_not_take_is_refused_alone() {
+    async fn a_row_that_sqlite_rejects_is_refused_on_its_own() {
         let sql = "CREATE TRIGGER refuse BEFORE INSERT ON log_entries WHEN NEW.message = 'bad'
-                   BEGIN SELECT RAISE(ABORT, 'it is bad'); END";
-        let (store, _directory) = store_after(sql).await;
+                   BEGIN SELECT RAISE(ABORT, 'bad message'); END";
+        let (store, _directory) = store_with(sql).await;
         let mut messages = vec!["good"; 250];
         messages[7] = "bad";
         messages[203] = "bad";
@@ -129,7 +136,7 @@ mod tests {
         let refused = store.insert(&entries).await.unwrap();
         let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
         assert_eq!(indexes, [7, 203]);
-        assert!(refused[0].reason.contains("it is bad"), "{refused:?}");
+        assert!(refused[0].reason.contains("bad message"), "{refused:?}");
         for (index, entry) in entries.iter().enumerate() {
             let found = store.get(entry.id).await.unwrap().is_some();
             assert_eq!(found, !indexes.contains(&index), "{index}");
@@ -137,8 +144,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_refuses_nothing_and_is_written_again_when_there_is_room() {
-        let (store, _directory) = store_after("PRAGMA max_page_count = 20").await;
+    async fn inserts_succeed_again_after_a_full_disk_has_space() {
+        let (store, _directory) = store_with("PRAGMA max_page_count = 20").await;
         let entries = entries(&vec!["m"; 5000]);
         let error = store.insert(&entries).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { service: "store", .. }));
@@ -148,8 +155,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_row_that_is_no_entry_is_rejected() {
-        let (store, _directory) = store_after("SELECT 1").await;
+    async fn reading_a_row_that_is_not_an_entry_is_rejected() {
+        let (store, _directory) = store_with("SELECT 1").await;
         let entry = entries(&["m"]).remove(0);
         store.insert(std::slice::from_ref(&entry)).await.unwrap();
         let mut connection = store.writer.lock().await.take().await.unwrap();

@@ -1,64 +1,64 @@
-//! The one error behind every port, sorted by what the caller should do.
-//! "Not found" is not an error: ports answer it with `Option`.
+//! The one error behind every port, classified by what the caller should do.
+//! "Not found" is not an error: ports return `Option` for it.
 
 use async_trait::async_trait;
 
-/// Why a port did not do what it was asked.
+/// Why a port failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The service does not answer, is full or is overloaded: try again later (503).
+    /// The service does not respond, is full or is overloaded: retry later (503).
     #[error("the {service} is unavailable: {source}")]
     Unavailable {
-        /// The part that failed, e.g. `queue`.
+        /// The service that failed, e.g. `queue`.
         service: &'static str,
-        /// What its driver said.
+        /// The driver's error.
         source: Source,
     },
-    /// The service answered with an error that may be about this or about itself: try again, and
-    /// ask whether it takes anything else (503, in the end a dead letter).
+    /// The service returned an error that may be about the request or about the service itself:
+    /// retry, and find out whether other requests succeed (503, eventually a dead letter).
     #[error("the {service} failed: {source}")]
     Failed {
-        /// The part that failed, e.g. `index`.
+        /// The service that failed, e.g. `index`.
         service: &'static str,
-        /// What its driver said.
+        /// The driver's error.
         source: Source,
     },
-    /// The service answered that it will never take this: do not try again (500, dead letter).
+    /// The service will never accept the request: do not retry (500, or a dead letter).
     #[error("the {service} rejected the request: {source}")]
     Rejected {
-        /// The part that refused, e.g. `store`.
+        /// The service that rejected it, e.g. `store`.
         service: &'static str,
-        /// What its driver said.
+        /// The driver's error.
         source: Source,
     },
 }
 
-/// What a driver said, kept whole for the log.
+/// A driver's error, kept whole for the log.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// The answer of a port.
+/// The result of a port.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// The service does not respond; a retry may succeed.
+    /// The service does not respond, is full or is overloaded.
     #[must_use]
     pub fn unavailable(service: &'static str, source: impl Into<Source>) -> Self {
         Self::Unavailable { service, source: source.into() }
     }
 
-    /// The service returned an error that may be about this request or about the service itself.
+    /// The service returned an error that may be about the request or about the service itself.
     #[must_use]
     pub fn failed(service: &'static str, source: impl Into<Source>) -> Self {
         Self::Failed { service, source: source.into() }
     }
 
-    /// The service will never accept this request.
+    /// The service will never accept the request.
     #[must_use]
     pub fn rejected(service: &'static str, source: impl Into<Source>) -> Self {
         Self::Rejected { service, source: source.into() }
     }
 
-    /// The part that failed, e.g. `queue`.
+    /// The service that failed, e.g. `queue`.
     #[must_use]
     pub fn service(&self) -> &'static str {
         match self {
@@ -69,27 +69,27 @@ impl Error {
     }
 }
 
-/// An entry of a batch that a sink will never take, while it took the others.
+/// An entry of a batch that a sink will never accept, although it accepted the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// The entry's position in the slice that was given, from 0.
+    /// The position of the entry in the slice that was passed in, from 0.
     pub index: usize,
-    /// Why, in the sink's words.
+    /// The sink's reason.
     pub reason: String,
 }
 
 impl Refused {
-    /// The same entry, in a slice that has `before` other ones before this one's first.
+    /// The same entry in a larger slice, with `offset` more entries in front.
     #[must_use]
-    pub fn behind(self, before: usize) -> Self {
-        Self { index: before + self.index, ..self }
+    pub fn shifted_by(self, offset: usize) -> Self {
+        Self { index: offset + self.index, ..self }
     }
 }
 
-/// Anything that readiness can ask "can you do your work now?".
+/// A part whose readiness can be checked.
 #[async_trait]
 pub trait Ready: Send + Sync {
-    /// Answers when the service behind the port does.
+    /// Checks that the service behind the port responds.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it does not.

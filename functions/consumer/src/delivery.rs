@@ -78,7 +78,7 @@ impl Delivery {
             let error = match until_answered(sink, shutdown, write).await? {
                 Ok(not_taken) => {
                     self.remember_one_of(&entries[range.clone()], &not_taken);
-                    refused.extend(not_taken.into_iter().map(|one| one.behind(range.start)));
+                    refused.extend(not_taken.into_iter().map(|one| one.shifted_by(range.start)));
                     pauses = backoff();
                     continue;
                 }

@@ -1,10 +1,12 @@
-//! The index: entries found by their text, service, level and time.
-//! Adapters: tantivy (embedded), OpenSearch (cluster).
+//! The index: finds entries by text, service, level and time.
+//! Adapters: tantivy (embedded) and OpenSearch (cluster).
 
 #[cfg(feature = "opensearch")]
 mod opensearch;
 #[cfg(feature = "tantivy")]
 mod tantivy;
+#[cfg(any(feature = "opensearch", feature = "tantivy"))]
+mod words;
 
 use std::sync::Arc;
 
@@ -16,31 +18,36 @@ use crate::error::{Ready, Refused, Result};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};
 
-/// Where entries are found by what they say.
+/// Makes entries searchable.
 ///
 /// # Contract
-/// * When `add` returns, every entry that it did not refuse is durable, and is found by `search`
+/// * When `add` returns, every entry that it did not refuse is durable, and visible to `search`
 ///   within a second.
-/// * It is idempotent by id: the first entry with an id stays, whatever comes later.
-/// * An entry that the index will never take is refused alone; the others are added. What only one
-///   value cannot hold (a word beyond the term limit) is left out of the index, not the entry.
+/// * Adding is idempotent by id: the first write wins.
+/// * An entry that the index will never accept is refused on its own; the others are added. A value
+///   that cannot be indexed (a word beyond the term limit) is left out, and its entry is added.
 #[async_trait]
 pub trait Index: Ready {
-    /// Adds the entries; answers those that can never be added.
+    /// Adds the entries and returns those that can never be added.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not answer or has no
-    /// room: any part of the entries may be added, add them all again.
-    /// [`Error::Failed`](crate::Error::Failed) when that, or one of the entries, is why.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond or is
+    /// full, [`Error::Failed`](crate::Error::Failed) when either the index or an entry may be the
+    /// cause. Any of the entries may be added by then: add all of them again.
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
-    /// Answers a page of hits, whole entries as they were added: as many as the query asks for and
-    /// [`SearchHits::MAX_BYTES`] has room for, at least one.
+    /// Returns a page of hits: whole entries, at most as many as the query asks for and as fit in
+    /// [`SearchHits::MAX_BYTES`], at least one.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond,
+    /// [`Error::Rejected`](crate::Error::Rejected) when the query can never succeed.
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits>;
 }
+
+/// The name of the port in errors.
+#[cfg(any(feature = "opensearch", feature = "tantivy"))]
+const SERVICE: &str = "index";
 
 /// The variable that holds the index's URL.
 const VARIABLE: &str = "INDEX_URL";
@@ -54,15 +61,16 @@ const SCHEMES: &[&str] = &[
     "tantivy",
 ];
 
-/// Opens the index that the URL names.
+/// Opens the index at this URL.
 ///
-/// * `tantivy:///path/to/folder`: a folder of this machine. One process at a time may write to it.
-/// * `http://host:9200` or `https://user:password@host:9200`: OpenSearch, with one index a day of
-///   arrival. `prefix` (default `logs-`) begins the names of the indexes, `shards` (1) and
-///   `replicas` (0) are theirs from the next day on. It need not be there yet.
+/// * `tantivy:///path/to/directory`: a local directory, created if it does not exist. One process
+///   at a time may write to it.
+/// * `http://host:9200` or `https://user:password@host:9200`: OpenSearch, with one index per day of
+///   arrival. Index names start with `prefix` (default `logs-`); `shards` (1) and `replicas` (0)
+///   apply to indexes created from then on. OpenSearch may be down when the index is opened.
 ///
 /// # Errors
-/// When the scheme is unknown, or the index cannot be opened or created.
+/// When the URL is invalid, or the directory cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
     match url.scheme() {
         #[cfg(feature = "tantivy")]

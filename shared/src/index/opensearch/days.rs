@@ -1,8 +1,7 @@
-//! One index a day of arrival, so that an entry that comes again meets its first copy.
-//! Each is made before it is used, from a template, by whichever process is first.
+//! One index per day of arrival, so that an entry that is added again meets its first copy.
+//! Each index is created from a template before its first use, by whichever process comes first.
 
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 
 use opensearch::OpenSearch;
@@ -11,30 +10,18 @@ use opensearch::indices::{IndicesCreateParts, IndicesPutIndexTemplateParts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ADD_TIMEOUT, Failure, answer, document};
+use super::response::{Failure, successful_body};
+use super::settings::IndexSettings;
+use super::{ADD_TIMEOUT, document};
 use crate::log_entry::{EntryId, LogEntry, Timestamp};
 
-/// How many days are remembered as made. Entries arrive on one, around midnight on two.
-const MAX_REMEMBERED: usize = 100;
+/// The number of days whose index is known to exist. Usually one is in use, around midnight two.
+const MAX_KNOWN_DAYS: usize = 100;
 
-/// Above whatever templates a distribution brings.
+/// Takes precedence over the templates that distributions install.
 const TEMPLATE_PRIORITY: u32 = 500;
 
-/// What an index is called and made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub(super) prefix: String,
-    pub(super) shards: NonZeroU32,
-    pub(super) replicas: u32,
-}
-
-impl Default for Shape {
-    fn default() -> Self {
-        Self { prefix: "logs-".to_owned(), shards: NonZeroU32::MIN, replicas: 0 }
-    }
-}
-
-/// A day of arrival: days since 1970.
+/// A day of arrival, in days since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Day(i64);
 
@@ -44,68 +31,68 @@ impl Day {
     }
 }
 
-/// The indexes, and which of them are known to be there.
-pub(super) struct Days {
-    shape: Shape,
-    made: Mutex<BTreeSet<Day>>,
+/// The indexes, and which of them are known to exist.
+pub(super) struct DailyIndexes {
+    settings: IndexSettings,
+    known: Mutex<BTreeSet<Day>>,
 }
 
-impl Days {
-    pub(super) fn new(shape: Shape) -> Self {
-        Self { shape, made: Mutex::default() }
+impl DailyIndexes {
+    pub(super) fn new(settings: IndexSettings) -> Self {
+        Self { settings, known: Mutex::default() }
     }
 
-    /// The index of a day, e.g. `logs-2026.11.23`.
+    /// The name of a day's index, e.g. `logs-2026.11.23`.
     pub(super) fn name(&self, day: Day) -> String {
         let midnight = Timestamp::from_micros(day.0 * Timestamp::MICROS_A_DAY);
         let midnight = midnight.unwrap_or(Timestamp::MAX);
         let date: String = midnight.to_string().chars().take(10).collect();
-        format!("{}{}", self.shape.prefix, date.replace('-', "."))
+        format!("{}{}", self.settings.prefix, date.replace('-', "."))
     }
 
-    /// What every index's name matches.
+    /// A pattern that matches the names of all indexes.
     pub(super) fn pattern(&self) -> String {
-        format!("{}*", self.shape.prefix)
+        format!("{}*", self.settings.prefix)
     }
 
-    /// Makes the indexes that the entries belong to, where they are not known to be there.
-    pub(super) async fn make(
+    /// Creates the indexes that the entries belong to, unless they are known to exist.
+    pub(super) async fn create_missing(
         &self,
         client: &OpenSearch,
         entries: &[LogEntry],
     ) -> Result<(), Failure> {
-        for day in self.unknown(entries) {
-            // Each time, so that a new day gets the mappings of the newest release.
+        for day in self.unknown_days(entries) {
+            // Put each time, so that a new day uses the mappings of the newest release.
             self.put_template(client).await?;
-            create(client, &self.name(day)).await?;
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            if made.len() >= MAX_REMEMBERED {
-                made.clear();
+            create_index(client, &self.name(day)).await?;
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= MAX_KNOWN_DAYS {
+                known.clear();
             }
-            made.insert(day);
+            known.insert(day);
         }
         Ok(())
     }
 
-    /// Takes no index for granted any more.
-    pub(super) fn forget(&self) {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Assumes that any index may have been deleted.
+    pub(super) fn clear_known(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    fn unknown(&self, entries: &[LogEntry]) -> BTreeSet<Day> {
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+    fn unknown_days(&self, entries: &[LogEntry]) -> BTreeSet<Day> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let days = entries.iter().map(|entry| Day::of(entry.id));
-        days.filter(|day| !made.contains(day)).collect()
+        days.filter(|day| !known.contains(day)).collect()
     }
 
     async fn put_template(&self, client: &OpenSearch) -> Result<(), Failure> {
-        let name = self.shape.prefix.trim_end_matches(['-', '_', '.']);
+        let name = self.settings.prefix.trim_end_matches(['-', '_', '.']);
         let indices = client.indices();
         let put = indices
             .put_index_template(IndicesPutIndexTemplateParts::Name(name))
             .request_timeout(ADD_TIMEOUT)
             .body(self.template());
-        answer(put.send().await).await?;
+        successful_body(put.send().await).await?;
         Ok(())
     }
 
@@ -116,13 +103,13 @@ impl Days {
             "template": {
                 "settings": {
                     "index": {
-                        "number_of_shards": self.shape.shards,
-                        "number_of_replicas": self.shape.replicas,
-                        // Said, it holds for an index that nobody searches, too.
+                        "number_of_shards": self.settings.shards,
+                        "number_of_replicas": self.settings.replicas,
+                        // The default stops refreshing an index that is not searched.
                         "refresh_interval": "1s",
                         "translog.durability": "request",
                         "query.default_field": document::TEXT,
-                        // The newest are wanted most: found first, they end a search.
+                        // Searches usually ask for the newest hits, and can stop early.
                         "sort.field": document::TIMESTAMP_MICROS,
                         "sort.order": "desc",
                     },
@@ -134,10 +121,10 @@ impl Days {
     }
 }
 
-/// Creates an index. That another process created it is as good.
-async fn create(client: &OpenSearch, name: &str) -> Result<(), Failure> {
+/// Creates an index, unless another process has created it.
+async fn create_index(client: &OpenSearch, name: &str) -> Result<(), Failure> {
     #[derive(Deserialize)]
-    struct Answer {
+    struct Response {
         error: Cause,
     }
     #[derive(Deserialize)]
@@ -146,10 +133,12 @@ async fn create(client: &OpenSearch, name: &str) -> Result<(), Failure> {
     }
     let indices = client.indices();
     let create = indices.create(IndicesCreateParts::Index(name)).request_timeout(ADD_TIMEOUT);
-    match answer(create.send().await).await {
+    match successful_body(create.send().await).await {
         Err(Failure::Status { status: StatusCode::BAD_REQUEST, body }) => {
-            match serde_json::from_str::<Answer>(&body) {
-                Ok(answer) if answer.error.r#type == "resource_already_exists_exception" => Ok(()),
+            match serde_json::from_str::<Response>(&body) {
+                Ok(response) if response.error.r#type == "resource_already_exists_exception" => {
+                    Ok(())
+                }
                 _ => Err(Failure::Status { status: StatusCode::BAD_REQUEST, body }),
             }
         }

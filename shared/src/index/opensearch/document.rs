@@ -1,5 +1,6 @@
-//! How an entry lies in OpenSearch: its fields, its words in one field, its attributes twice.
-//! The mappings and the analysis are of an index: a change of them holds from the next day on.
+//! Entries as OpenSearch documents: their fields, the words of all texts in one field, and the
+//! attributes both as JSON and as an indexed object. An index keeps its mappings and analyzers, so
+//! a change to them applies from the next day's index on.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -14,24 +15,26 @@ pub(super) const TEXT: &str = "text";
 pub(super) const SERVICE_NAME: &str = "service_name";
 /// The exact level.
 pub(super) const LEVEL: &str = "level";
-/// Microseconds since 1970: OpenSearch's dates end at the millisecond.
+/// Microseconds since 1970. OpenSearch's own dates have milliseconds only.
 pub(super) const TIMESTAMP_MICROS: &str = "timestamp_micros";
-/// The id as a text, whose order is the order of arrival.
+/// The id as text, which sorts by arrival.
 pub(super) const ID: &str = "id";
 
-/// What is not asked of a hit, for the entry has it in another form.
-pub(super) const NOT_READ: [&str; 2] = ["attributes", TIMESTAMP_MICROS];
+/// Fields that hits do not need, because other fields hold the same data.
+pub(super) const OMITTED_FROM_HITS: [&str; 2] = ["attributes", TIMESTAMP_MICROS];
 
-/// The longest word that is indexed, in UTF-16 units. Longer ones are data, not words.
+/// The longest word that is indexed, in UTF-16 units. Longer ones are usually encoded data.
 const MAX_WORD_UNITS: usize = 1024;
 
-/// The most that is indexed of a value of the attributes. OpenSearch's terms are path and value,
-/// and may have 32,766 bytes: enough for 16 keys above a value.
+/// Attribute values are indexed up to this length. OpenSearch's terms consist of path and value and
+/// are limited to 32,766 bytes, which leaves room for a path of 16 keys.
 const MAX_VALUE_BYTES: usize = 8 * 1024;
+
+/// Attributes with longer keys are not indexed.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// How many values of an entry's attributes are indexed: each costs OpenSearch memory many times
-/// its own size.
+/// The number of attribute values that are indexed per entry. Each one takes many times its own
+/// size of OpenSearch's memory.
 const MAX_VALUES: usize = 1000;
 
 /// An entry as a document.
@@ -43,10 +46,10 @@ struct Document<'a> {
     level: &'a Level,
     service_name: &'a ServiceName,
     message: &'a str,
-    /// What the index can hold of the attributes.
+    /// The attributes within the limits of the index.
     #[serde(skip_serializing_if = "Option::is_none")]
     attributes: Option<Value>,
-    /// The attributes as they came: OpenSearch refuses an object that has a key twice.
+    /// The unaltered attributes. OpenSearch refuses an object with duplicate keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     attributes_json: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +58,7 @@ struct Document<'a> {
     span_id: Option<&'a TraceId>,
 }
 
-/// Appends the entry as a document.
+/// Appends the entry as a JSON document.
 pub(super) fn write(entry: &LogEntry, body: &mut Vec<u8>) {
     let document = Document {
         id: entry.id,
@@ -64,52 +67,56 @@ pub(super) fn write(entry: &LogEntry, body: &mut Vec<u8>) {
         level: &entry.level,
         service_name: &entry.service_name,
         message: &entry.message,
-        attributes: entry.attributes.as_ref().and_then(trimmed),
+        attributes: entry.attributes.as_ref().and_then(indexable),
         attributes_json: entry.attributes.as_ref().map(Attributes::as_str),
         trace_id: entry.trace_id.as_ref(),
         span_id: entry.span_id.as_ref(),
     };
     let written = serde_json::to_writer(body, &document);
-    debug_assert!(written.is_ok(), "a document always has a JSON form");
+    debug_assert!(written.is_ok(), "serializing a document never fails");
 }
 
-/// Reads an entry back from its document.
-pub(super) fn read(document: &RawValue) -> Result<LogEntry, Source> {
+/// Parses a document back into its entry.
+///
+/// # Errors
+/// When the document is not an entry.
+pub(super) fn parse(document: &RawValue) -> Result<LogEntry, Source> {
     #[derive(Deserialize)]
-    struct AsTheyCame {
+    struct Original {
         attributes_json: Option<String>,
     }
     let mut entry = LogEntry::from_json(document.get().as_bytes())?;
-    let AsTheyCame { attributes_json } = serde_json::from_str(document.get())?;
+    let Original { attributes_json } = serde_json::from_str(document.get())?;
     entry.attributes = attributes_json.map(Attributes::parse).transpose()?;
     Ok(entry)
 }
 
-/// The attributes as the index takes them: each key once, nothing beyond its limits.
-fn trimmed(attributes: &Attributes) -> Option<Value> {
+/// The attributes without duplicate keys and within the limits of the index.
+fn indexable(attributes: &Attributes) -> Option<Value> {
     let mut value = serde_json::from_str(attributes.as_str()).ok()?;
     trim(&mut value, &mut { MAX_VALUES });
     Some(value)
 }
 
-/// Trims a value; false if there is no room for it at all.
-fn trim(value: &mut Value, room: &mut usize) -> bool {
-    let Some(rest) = room.checked_sub(1) else {
+/// Trims a value to the limits. Returns false when no more values may be indexed.
+fn trim(value: &mut Value, remaining_values: &mut usize) -> bool {
+    let Some(rest) = remaining_values.checked_sub(1) else {
         return false;
     };
-    *room = rest;
+    *remaining_values = rest;
     match value {
         Value::String(text) => text.truncate(text.floor_char_boundary(MAX_VALUE_BYTES)),
-        Value::Array(values) => values.retain_mut(|value| trim(value, room)),
+        Value::Array(values) => values.retain_mut(|value| trim(value, remaining_values)),
         Value::Object(members) => {
-            members.retain(|key, value| key.len() <= MAX_KEY_BYTES && trim(value, room));
+            members
+                .retain(|key, value| key.len() <= MAX_KEY_BYTES && trim(value, remaining_values));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
     true
 }
 
-/// The mappings of an index. What they do not name is kept and not indexed.
+/// The mappings of an index. Fields that they do not list are stored but not indexed.
 pub(super) fn mappings() -> Value {
     json!({
         "dynamic": false,
@@ -129,8 +136,8 @@ pub(super) fn mappings() -> Value {
     })
 }
 
-/// What cuts texts into words. That of queries drops none: a word too long to be indexed finds
-/// nothing.
+/// The analyzers that split text into words. The one for queries keeps words that are too long to
+/// be indexed, so that they match nothing.
 pub(super) fn analysis() -> Value {
     json!({
         "tokenizer": {"words": {"type": "simple_pattern", "pattern": word_pattern()}},
@@ -142,8 +149,8 @@ pub(super) fn analysis() -> Value {
     })
 }
 
-/// Letters and digits side by side, as ranges: what a word is here and in a query must be the same
-/// to the last character, and OpenSearch's own classes are not Rust's.
+/// Runs of letters and digits, as character ranges. Documents and queries must be split the same
+/// way, and OpenSearch's character classes differ from Rust's.
 fn word_pattern() -> String {
     let mut pattern = String::from("[");
     let mut range: Option<(char, char)> = None;
@@ -166,34 +173,34 @@ fn word_pattern() -> String {
 mod tests {
     use super::*;
 
-    fn trimmed_text(json: &str) -> String {
-        trimmed(&Attributes::parse(json.to_owned()).unwrap()).unwrap().to_string()
+    fn indexable_text(json: &str) -> String {
+        indexable(&Attributes::parse(json.to_owned()).unwrap()).unwrap().to_string()
     }
 
     #[test]
-    fn a_value_is_cut_between_characters_and_a_long_key_left_out() {
+    fn long_values_are_cut_and_long_keys_omitted() {
         let long = "é".repeat(MAX_VALUE_BYTES);
         let json = format!(r#"{{"a":"{long}","{long}":1,"b":[{{"c":"{long}"}}]}}"#);
         let cut = "é".repeat(MAX_VALUE_BYTES / 2);
         let expected = format!(r#"{{"a":"{cut}","b":[{{"c":"{cut}"}}]}}"#);
-        assert_eq!(trimmed_text(&json), expected);
+        assert_eq!(indexable_text(&json), expected);
     }
 
     #[test]
-    fn the_first_values_are_indexed_and_not_those_beyond() {
+    fn values_beyond_the_limit_are_not_indexed() {
         let numbers = vec!["7"; 100_000].join(",");
-        let text = trimmed_text(&format!(r#"{{"a":[{numbers}],"b":1}}"#));
+        let text = indexable_text(&format!(r#"{{"a":[{numbers}],"b":1}}"#));
         assert_eq!(text.matches('7').count(), MAX_VALUES - 2);
         assert!(!text.contains('b'));
     }
 
     #[test]
-    fn a_key_that_is_there_twice_is_indexed_once() {
-        assert_eq!(trimmed_text(r#"{"a":1,"a":2}"#), r#"{"a":2}"#);
+    fn a_duplicate_key_is_indexed_once() {
+        assert_eq!(indexable_text(r#"{"a":1,"a":2}"#), r#"{"a":2}"#);
     }
 
     #[test]
-    fn the_ranges_of_words_hold_letters_and_digits_only() {
+    fn the_word_pattern_contains_only_letters_and_digits() {
         let pattern = word_pattern();
         assert!(pattern.starts_with("[0-9A-Za-z"), "{pattern}");
         assert!(pattern.chars().all(|c| c.is_alphanumeric() || "[]-+".contains(c)));

@@ -1,4 +1,4 @@
-//! From OpenSearch's answer to a page of hits.
+//! Parses a search response into a page of hits.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,7 +8,7 @@ use crate::error::Source;
 use crate::search::{SearchHits, SearchQuery};
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct Response<'a> {
     #[serde(borrow)]
     hits: Hits<'a>,
 }
@@ -31,11 +31,11 @@ struct Hit<'a> {
     source: &'a RawValue,
 }
 
-/// The page that `query` asks for, by an answer that holds one hit more if there is one.
-pub(super) fn page(answer: &[u8], query: &SearchQuery) -> Result<SearchHits, Source> {
-    let Answer { hits: Hits { total, hits } } = serde_json::from_slice(answer)?;
+/// The page that `query` asks for. The response holds one more hit if there is one.
+pub(super) fn page(response: &[u8], query: &SearchQuery) -> Result<SearchHits, Source> {
+    let Response { hits: Hits { total, hits } } = serde_json::from_slice(response)?;
     let found = hits.iter().map(|hit| {
-        let entry = document::read(hit.source)?;
+        let entry = document::parse(hit.source)?;
         Ok((entry, hit.source.get().len()))
     });
     SearchHits::page(query, total.value, found)

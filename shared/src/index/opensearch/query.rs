@@ -1,34 +1,28 @@
-//! From a question to OpenSearch's query.
-//! Every word of the text is required; what it was cut into is a phrase.
+//! Translates a search query into an OpenSearch request.
+//! Every word of the text is required. A word with punctuation is a phrase of its parts.
 
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::document::{ID, LEVEL, NOT_READ, SERVICE_NAME, TEXT, TIMESTAMP_MICROS};
-use crate::error::Source;
+use super::document::{ID, LEVEL, OMITTED_FROM_HITS, SERVICE_NAME, TEXT, TIMESTAMP_MICROS};
+use crate::index::words::{MAX_FUZZY_PARTS, check_count, max_edits};
 use crate::search::{SearchHits, SearchQuery, Sort};
 
-/// The most different words of a query: as many as 1,024 characters hold.
-const MAX_WORDS: usize = 512;
-
-/// How many parts of a query are matched fuzzily; each costs a walk through the dictionary.
-const MAX_FUZZY_PARTS: usize = 16;
-
-/// The longest part that is matched fuzzily: its automaton grows with every character.
-const MAX_FUZZY_CHARS: usize = 32;
-
-/// A word of the query: the letters and digits side by side that it consists of.
+/// A word of the query: its runs of letters and digits.
 type Word<'a> = Vec<&'a str>;
 
-/// The body of the request that asks OpenSearch what `query` asks: a page and one hit more.
-pub(super) fn body(query: &SearchQuery) -> Result<Value, Source> {
+/// The body of the search request, which asks for a page and one more hit.
+///
+/// # Errors
+/// When the text has too many words.
+pub(super) fn body(query: &SearchQuery) -> Result<Value, String> {
     let mut body = json!({
         "query": clauses(query)?,
         "sort": sort(query.sort),
         "size": query.limit + 1,
         "track_total_hits": SearchHits::MAX_TOTAL + 1,
-        "_source": {"excludes": NOT_READ},
+        "_source": {"excludes": OMITTED_FROM_HITS},
     });
     if let Some(cursor) = query.cursor {
         body["search_after"] = json!([cursor.timestamp.as_micros(), cursor.id]);
@@ -48,7 +42,7 @@ fn sort(sort: Sort) -> Value {
     }
 }
 
-/// What must hold for a hit, and which of it says how well the hit matches.
+/// The clauses of a boolean query: filters do not contribute to the score.
 #[derive(Default)]
 struct Clauses {
     filter: Vec<Value>,
@@ -56,7 +50,7 @@ struct Clauses {
     should: Vec<Value>,
 }
 
-fn clauses(query: &SearchQuery) -> Result<Value, Source> {
+fn clauses(query: &SearchQuery) -> Result<Value, String> {
     let mut clauses = Clauses::default();
     if let Some(text) = &query.text {
         clauses.require_text(text, query.fuzzy)?;
@@ -81,44 +75,42 @@ fn clauses(query: &SearchQuery) -> Result<Value, Source> {
 }
 
 impl Clauses {
-    fn require_text(&mut self, text: &str, fuzzy: bool) -> Result<(), Source> {
-        let words = words(text);
+    fn require_text(&mut self, text: &str, fuzzy: bool) -> Result<(), String> {
+        let words = distinct_words(text);
         if words.is_empty() {
             self.filter.push(json!({"match_none": {}}));
         }
-        if words.len() > MAX_WORDS {
-            return Err(format!("a text of more than {MAX_WORDS} words").into());
-        }
+        check_count(words.len())?;
         let mut fuzzy_parts = if fuzzy { MAX_FUZZY_PARTS } else { 0 };
         for word in words {
             if fuzzy {
-                self.require_fuzzily(&word, &mut fuzzy_parts);
+                self.require_fuzzy_word(&word, &mut fuzzy_parts);
             } else {
-                self.must.push(exactly(&word));
+                self.must.push(exact(&word));
             }
         }
         Ok(())
     }
 
-    /// Requires the parts of a word anywhere, and prefers the word itself: only exact hits have a
-    /// score, so they come first by relevance.
-    fn require_fuzzily(&mut self, word: &Word<'_>, fuzzy_parts: &mut usize) {
+    /// Requires the parts of a word in any place, and prefers the exact word: only exact matches
+    /// contribute to the score, so they come first by relevance.
+    fn require_fuzzy_word(&mut self, word: &Word<'_>, fuzzy_parts: &mut usize) {
         let mut is_exact = word.len() == 1;
         for part in word {
-            let edits = edits(part).filter(|_| *fuzzy_parts > 0);
+            let edits = max_edits(part).filter(|_| *fuzzy_parts > 0);
             *fuzzy_parts -= usize::from(edits.is_some());
             is_exact &= edits.is_none();
             self.filter.push(match edits {
-                Some(edits) => nearly(part, edits),
-                None => exactly(&vec![*part]),
+                Some(edits) => fuzzy(part, edits),
+                None => exact(&vec![*part]),
             });
         }
         if is_exact {
-            // OpenSearch counts clauses: what must hold exactly is said once.
+            // OpenSearch limits the number of clauses, so an exact word is required only once.
             self.filter.pop();
-            self.must.push(exactly(word));
+            self.must.push(exact(word));
         } else {
-            self.should.push(exactly(word));
+            self.should.push(exact(word));
         }
     }
 
@@ -136,38 +128,30 @@ impl Clauses {
     }
 }
 
-/// The different words of the text, without those that are punctuation only.
-fn words(text: &str) -> Vec<Word<'_>> {
-    let is_no_word = |c: char| !c.is_alphanumeric();
+/// The distinct words of the text, without those that are only punctuation.
+fn distinct_words(text: &str) -> Vec<Word<'_>> {
+    let is_separator = |c: char| !c.is_alphanumeric();
     let mut seen = HashSet::new();
     text.split_whitespace()
-        .map(|word| word.split(is_no_word).filter(|part| !part.is_empty()).collect::<Word<'_>>())
+        .map(|word| word.split(is_separator).filter(|part| !part.is_empty()).collect::<Word<'_>>())
         .filter(|word| !word.is_empty() && seen.insert(word.join(" ").to_lowercase()))
         .collect()
 }
 
-fn exactly(word: &Word<'_>) -> Value {
+fn exact(word: &Word<'_>) -> Value {
     json!({"match_phrase": {TEXT: word.join(" ")}})
 }
 
-/// A part with so many edits. Rewritten so, it counts as one clause and finds all that fit, not
-/// the first fifty.
-fn nearly(part: &str, edits: u8) -> Value {
+/// Matches a part with at most `edits` edits. The `constant_score` rewrite counts as one clause and
+/// finds every matching term instead of the best fifty.
+fn fuzzy(part: &str, edits: u8) -> Value {
     json!({"match": {TEXT: {"query": part, "fuzziness": edits, "fuzzy_rewrite": "constant_score"}}})
-}
-
-/// How many edits a part may differ by.
-fn edits(part: &str) -> Option<u8> {
-    match part.chars().count() {
-        3..=5 => Some(1),
-        6..=MAX_FUZZY_CHARS => Some(2),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::words::MAX_FUZZY_CHARS;
 
     fn query(text: &str, fuzzy: bool) -> String {
         let query = SearchQuery { text: Some(text.to_owned()), fuzzy, ..SearchQuery::default() };
@@ -175,12 +159,12 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_said_twice_is_looked_for_once() {
+    fn a_repeated_word_is_searched_once() {
         assert_eq!(query("a-b c a.B C", false), query("a-b c", false));
     }
 
     #[test]
-    fn only_the_first_parts_and_no_long_ones_are_matched_fuzzily() {
+    fn only_the_first_parts_and_short_ones_match_fuzzily() {
         let many: Vec<String> = (100..200).map(|n| n.to_string()).collect();
         let fuzzy = query(&many.join(" "), true);
         assert_eq!(fuzzy.matches("fuzziness").count(), MAX_FUZZY_PARTS);
@@ -188,9 +172,9 @@ mod tests {
     }
 
     #[test]
-    fn too_many_words_are_refused() {
-        let many: Vec<String> = (0..=MAX_WORDS).map(|n| n.to_string()).collect();
+    fn too_many_words_are_rejected() {
+        let many: Vec<String> = (0..=512).map(|n| n.to_string()).collect();
         let query = SearchQuery { text: Some(many.join(" ")), ..SearchQuery::default() };
-        assert!(body(&query).unwrap_err().to_string().contains("512"));
+        assert!(body(&query).unwrap_err().contains("512"));
     }
 }

@@ -15,42 +15,16 @@ fn entry() -> LogEntry {
     new.arrive(&Arrival::new(Timestamp::now()), 0).unwrap()
 }
 
-/// An address at which connections are taken, and never answered.
-async fn hung() -> (TcpListener, String) {
+/// A server that accepts connections and never responds.
+async fn unresponsive() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (listener, url)
 }
 
-#[test]
-fn the_settings_of_the_url_are_read() {
-    let url = "http://os:9200/?prefix=audit-&shards=3&replicas=1".parse().unwrap();
-    let expected =
-        Shape { prefix: "audit-".to_owned(), shards: 3.try_into().unwrap(), replicas: 1 };
-    assert_eq!(shape(&url).unwrap(), expected);
-    assert_eq!(shape(&"http://os:9200".parse().unwrap()).unwrap(), Shape::default());
-}
-
-#[test]
-fn a_wrong_setting_is_named() {
-    for (setting, what) in [
-        ("prefix=", "prefix"),
-        ("prefix=*", "prefix"),
-        ("prefix=Logs", "prefix"),
-        ("prefix=-a", "prefix"),
-        ("shards=0", "shards"),
-        ("replicas=-1", "replicas"),
-        ("password=secret", "password"),
-    ] {
-        let error = open(&format!("http://os:9200?{setting}")).err().unwrap();
-        let error = format!("{error:#}");
-        assert!(error.contains("INDEX_URL") && error.contains(what), "{setting}: {error}");
-    }
-}
-
 #[tokio::test]
-async fn opensearch_away_is_told_at_once() {
-    let (listener, url) = hung().await;
+async fn search_add_and_ready_fail_immediately_without_opensearch() {
+    let (listener, url) = unresponsive().await;
     drop(listener);
     let index = open(&url).unwrap();
     let begin = Instant::now();
@@ -64,23 +38,23 @@ async fn opensearch_away_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn opensearch_hung_is_not_waited_for() {
-    let (_listener, url) = hung().await;
+async fn search_add_and_ready_time_out_when_opensearch_hangs() {
+    let (_listener, url) = unresponsive().await;
     let index = open(&url).unwrap();
     tokio::time::pause();
     let begin = tokio::time::Instant::now();
     assert!(index.ready().await.is_err());
     assert!(index.search(&SearchQuery::default()).await.is_err());
     assert!(index.add(&[entry()]).await.is_err());
-    let limits = READY_TIMEOUT + SEARCH_TIMEOUT + ADD_TIMEOUT;
+    let limits = READINESS_TIMEOUT + SEARCH_TIMEOUT + ADD_TIMEOUT;
     assert!(begin.elapsed() <= limits + Duration::from_secs(1), "{:?}", begin.elapsed());
 }
 
 #[tokio::test]
-async fn user_and_password_are_sent_and_not_told() {
-    let (listener, url) = hung().await;
+async fn credentials_are_sent_and_not_part_of_errors() {
+    let (listener, url) = unresponsive().await;
     let index = open(&url.replace("http://", "http://us%40er:pass%3Aword@")).unwrap();
-    let asked = tokio::spawn(async move { index.ready().await });
+    let ready = tokio::spawn(async move { index.ready().await });
     let (mut connection, _) = listener.accept().await.unwrap();
     let mut request = [0; 4096];
     let length = connection.read(&mut request).await.unwrap();
@@ -89,41 +63,43 @@ async fn user_and_password_are_sent_and_not_told() {
     assert!(request.contains("authorization: Basic dXNAZXI6cGFzczp3b3Jk"), "{request}");
     drop(connection.shutdown().await);
     drop((connection, listener));
-    let error = format!("{:?}", asked.await.unwrap().unwrap_err());
+    let error = format!("{:?}", ready.await.unwrap().unwrap_err());
     assert!(!error.contains("pass"), "{error}");
 }
 
-/// Answers each request of one connection with the next of the statuses, the last one for ever.
-async fn answering(statuses: &'static [u16], body: &'static str) -> OpenSearchIndex {
-    let (listener, url) = hung().await;
+/// An index on a server that responds to successive requests with these statuses, repeating the
+/// last one.
+async fn responding(statuses: &'static [u16], body: &'static str) -> OpenSearchIndex {
+    let (listener, url) = unresponsive().await;
     tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.unwrap();
         let mut statuses = statuses.iter().chain(std::iter::repeat(statuses.last().unwrap()));
         while connection.read(&mut [0; 4096]).await.is_ok_and(|length| length > 0) {
             let (status, length) = (statuses.next().unwrap(), body.len());
-            let answer = format!("HTTP/1.1 {status} Why\r\ncontent-length: {length}\r\n\r\n{body}");
-            connection.write_all(answer.as_bytes()).await.unwrap();
+            let response =
+                format!("HTTP/1.1 {status} Reason\r\ncontent-length: {length}\r\n\r\n{body}");
+            connection.write_all(response.as_bytes()).await.unwrap();
         }
     });
     open(&url).unwrap()
 }
 
 #[tokio::test]
-async fn a_query_that_opensearch_refuses_is_rejected_and_all_else_is_unavailable() {
+async fn a_search_is_rejected_on_400_and_otherwise_unavailable() {
     for (status, is_rejected) in
         [(&[400], true), (&[403], false), (&[429], false), (&[503], false), (&[200], false)]
     {
-        let index = answering(status, "reason").await;
+        let index = responding(status, "reason").await;
         let error = index.search(&SearchQuery::default()).await.unwrap_err();
         assert_eq!(matches!(error, Error::Rejected { .. }), is_rejected, "{error:?}");
-        let tells = status == &[200] || format!("{error:?}").contains("reason");
-        assert!(tells, "{error:?}");
+        let has_reason = status == &[200] || format!("{error:?}").contains("reason");
+        assert!(has_reason, "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn a_search_waits_for_a_new_index_to_be_opened() {
-    let index = answering(&[503, 503, 200], r#"{"hits":{"total":{"value":0},"hits":[]}}"#).await;
+async fn a_search_is_retried_while_a_new_index_opens() {
+    let index = responding(&[503, 503, 200], r#"{"hits":{"total":{"value":0},"hits":[]}}"#).await;
     let hits = index.search(&SearchQuery::default()).await.unwrap();
     assert_eq!((hits.total, hits.total_is_exact), (0, true));
 }

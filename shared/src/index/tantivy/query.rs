@@ -1,5 +1,5 @@
-//! From a question to tantivy's query.
-//! Every word of the text is required; what it was cut into is a phrase.
+//! Translates a search query into a tantivy query.
+//! Every word of the text is required. A word with punctuation is a phrase of its parts.
 
 use std::collections::HashSet;
 use std::ops::Bound;
@@ -12,57 +12,52 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{TantivyError, Term};
 
 use super::schema::{Fields, micros, query_analyzer};
+use crate::index::words::{MAX_FUZZY_PARTS, check_count, max_edits};
 use crate::search::{SearchQuery, Sort};
 
-/// The most different words of a query: as many as 1,024 characters hold.
-const MAX_WORDS: usize = 512;
-
-/// How many parts of a query are matched fuzzily; each costs a walk through the dictionary.
-const MAX_FUZZY_PARTS: usize = 16;
-
-/// The longest part that is matched fuzzily: its automaton takes about 70 kB a character.
-const MAX_FUZZY_CHARS: usize = 32;
-
-/// More than words alone can score, so that exact hits come first.
+/// A higher score than words alone can reach, so that exact matches come first.
 const EXACT_SCORE: f32 = 1000.0;
 
-type Part = Box<dyn Query>;
+type Clause = Box<dyn Query>;
 
-/// A word of the query: the terms that it was cut into, and their positions.
+/// A word of the query: the terms of its parts, with their positions.
 type Word = Vec<(usize, Term)>;
 
-/// The query that asks tantivy what `query` asks.
-pub(super) fn build(fields: &Fields, query: &SearchQuery) -> tantivy::Result<Part> {
-    let mut parts: Vec<Part> = Vec::new();
+/// Translates the query.
+///
+/// # Errors
+/// [`TantivyError::InvalidArgument`] when the text has too many words.
+pub(super) fn build(fields: &Fields, query: &SearchQuery) -> tantivy::Result<Clause> {
+    let mut clauses: Vec<Clause> = Vec::new();
     if let Some(text) = &query.text {
-        parts.push(text_query(fields.text, text, query)?);
+        clauses.push(text_query(fields.text, text, query)?);
     }
     if let Some(name) = &query.service_name {
-        parts.push(exactly(fields.service_name, name.as_str()));
+        clauses.push(exact_filter(fields.service_name, name.as_str()));
     }
     if let Some(level) = &query.level {
-        parts.push(exactly(fields.level, level.as_str()));
+        clauses.push(exact_filter(fields.level, level.as_str()));
     }
     if query.from.is_some() || query.to.is_some() {
-        parts.push(time_range(fields.timestamp, query));
+        clauses.push(time_range(fields.timestamp, query));
     }
-    match parts.pop() {
+    match clauses.pop() {
         None => Ok(Box::new(AllQuery)),
-        Some(part) if parts.is_empty() => Ok(part),
-        Some(part) => {
-            parts.push(part);
-            Ok(Box::new(BooleanQuery::intersection(parts)))
+        Some(clause) if clauses.is_empty() => Ok(clause),
+        Some(clause) => {
+            clauses.push(clause);
+            Ok(Box::new(BooleanQuery::intersection(clauses)))
         }
     }
 }
 
-fn exactly(field: Field, value: &str) -> Part {
+fn exact_filter(field: Field, value: &str) -> Clause {
     let term = TermQuery::new(Term::from_field_text(field, value), IndexRecordOption::Basic);
-    // A filter says nothing about how well a hit matches.
+    // A filter does not contribute to the score.
     Box::new(ConstScoreQuery::new(Box::new(term), 0.0))
 }
 
-fn time_range(field: Field, query: &SearchQuery) -> Part {
+fn time_range(field: Field, query: &SearchQuery) -> Clause {
     if query.from.zip(query.to).is_some_and(|(from, to)| from >= to) {
         return Box::new(EmptyQuery);
     }
@@ -72,41 +67,38 @@ fn time_range(field: Field, query: &SearchQuery) -> Part {
     Box::new(RangeQuery::new(from, to))
 }
 
-fn text_query(field: Field, text: &str, query: &SearchQuery) -> tantivy::Result<Part> {
-    let words = words(field, text);
+fn text_query(field: Field, text: &str, query: &SearchQuery) -> tantivy::Result<Clause> {
+    let words = distinct_words(field, text);
     if words.is_empty() {
         return Ok(Box::new(EmptyQuery));
     }
-    if words.len() > MAX_WORDS {
-        let reason = format!("a text of more than {MAX_WORDS} words");
-        return Err(TantivyError::InvalidArgument(reason));
-    }
+    check_count(words.len()).map_err(TantivyError::InvalidArgument)?;
     if !query.fuzzy {
         let exact = words.into_iter().map(exact_query).collect();
         return Ok(Box::new(BooleanQuery::intersection(exact)));
     }
     let mut fuzzy_parts = MAX_FUZZY_PARTS;
-    let mut clauses: Vec<(Occur, Part)> = Vec::new();
+    let mut clauses: Vec<(Occur, Clause)> = Vec::new();
     for word in words {
         for (_, term) in &word {
-            let edits = edits(term).filter(|_| fuzzy_parts > 0);
+            let edits = term.value().as_str().and_then(max_edits).filter(|_| fuzzy_parts > 0);
             fuzzy_parts -= usize::from(edits.is_some());
             clauses.push((Occur::Must, part_query(term.clone(), edits)));
         }
         if query.sort == Sort::Relevance {
             let exact = exact_query(word);
-            let first = ConstScoreQuery::new(exact.box_clone(), EXACT_SCORE);
-            clauses.push((Occur::Should, Box::new(first)));
+            let boost = ConstScoreQuery::new(exact.box_clone(), EXACT_SCORE);
+            clauses.push((Occur::Should, Box::new(boost)));
             clauses.push((Occur::Should, exact));
         }
     }
     Ok(Box::new(BooleanQuery::new(clauses)))
 }
 
-/// The different words of the text, without those that are punctuation only.
-fn words(field: Field, text: &str) -> Vec<Word> {
+/// The distinct words of the text, without those that are only punctuation.
+fn distinct_words(field: Field, text: &str) -> Vec<Word> {
     let mut analyzer = query_analyzer();
-    let mut cut = |word: &str| {
+    let mut tokenize = |word: &str| {
         let mut terms = Word::new();
         analyzer.token_stream(word).process(&mut |token| {
             terms.push((token.position, Term::from_field_text(field, &token.text)));
@@ -115,12 +107,12 @@ fn words(field: Field, text: &str) -> Vec<Word> {
     };
     let mut seen = HashSet::new();
     text.split_whitespace()
-        .map(&mut cut)
+        .map(&mut tokenize)
         .filter(|word| !word.is_empty() && seen.insert(word.clone()))
         .collect()
 }
 
-fn exact_query(mut word: Word) -> Part {
+fn exact_query(mut word: Word) -> Clause {
     if word.len() > 1 {
         return Box::new(PhraseQuery::new_with_offset(word));
     }
@@ -130,26 +122,17 @@ fn exact_query(mut word: Word) -> Part {
     }
 }
 
-fn part_query(term: Term, edits: Option<u8>) -> Part {
+fn part_query(term: Term, edits: Option<u8>) -> Clause {
     match edits {
         Some(edits) => Box::new(FuzzyTermQuery::new(term, edits, true)),
         None => Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)),
     }
 }
 
-/// How many edits a part may differ by.
-fn edits(term: &Term) -> Option<u8> {
-    let chars = term.value().as_str()?.chars().count();
-    match chars {
-        3..=5 => Some(1),
-        6..=MAX_FUZZY_CHARS => Some(2),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::words::MAX_FUZZY_CHARS;
 
     fn query(text: &str, fuzzy: bool) -> String {
         let (_, fields) = Fields::with_schema();
@@ -158,12 +141,12 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_said_twice_is_looked_for_once() {
+    fn a_repeated_word_is_searched_once() {
         assert_eq!(query("a-b c A.B C", false), query("a-b c", false));
     }
 
     #[test]
-    fn only_the_first_parts_and_no_long_ones_are_matched_fuzzily() {
+    fn only_the_first_parts_and_short_ones_match_fuzzily() {
         let many: Vec<String> = (100..200).map(|n| n.to_string()).collect();
         let fuzzy = query(&many.join(" "), true);
         assert_eq!(fuzzy.matches("FuzzyTermQuery").count(), MAX_FUZZY_PARTS);
@@ -171,8 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn too_many_words_are_refused() {
-        let many: Vec<String> = (0..=MAX_WORDS).map(|n| n.to_string()).collect();
+    fn too_many_words_are_an_invalid_argument() {
+        let many: Vec<String> = (0..=512).map(|n| n.to_string()).collect();
         assert!(query(&many.join(" "), false).contains("InvalidArgument"));
     }
 }

@@ -1,5 +1,5 @@
-//! How an entry lies in the index: its JSON stored whole, its words, and columns to sort by.
-//! The schema is written into the folder: a change of it needs a new folder.
+//! The schema: an entry's JSON, its words, and columns to sort by.
+//! tantivy stores the schema in the directory. A change to it requires a new directory.
 
 use tantivy::SegmentReader;
 use tantivy::TantivyDocument;
@@ -13,10 +13,10 @@ use tantivy::tokenizer::{
 
 use crate::log_entry::{EntryId, LogEntry, Timestamp};
 
-/// The name of our tokenizer in the schema.
+/// The name of the tokenizer in the schema.
 const WORDS: &str = "words";
 
-/// The longest word that is indexed, in bytes. Longer ones are data, not words.
+/// The longest word that is indexed, in bytes. Longer ones are usually encoded data.
 const MAX_WORD_BYTES: usize = 1024;
 
 const TIMESTAMP: &str = "timestamp";
@@ -36,14 +36,14 @@ pub(super) struct Fields {
     pub(super) level: Field,
     /// Microseconds since 1970, a column.
     pub(super) timestamp: Field,
-    /// The first half of the id, a column; as a term it leads to the entries of one arrival.
+    /// The first half of the id, a column. As a term it finds the entries of one request.
     pub(super) id_high: Field,
     /// The second half of the id, a column.
     pub(super) id_low: Field,
 }
 
 impl Fields {
-    /// The schema and its fields.
+    /// Builds the schema.
     pub(super) fn with_schema() -> (Schema, Self) {
         let mut schema = Schema::builder();
         let words = text(WORDS, IndexRecordOption::WithFreqsAndPositions, true);
@@ -60,12 +60,12 @@ impl Fields {
         (schema.build(), fields)
     }
 
-    /// The entry as the index takes it.
+    /// Converts an entry into a document.
     pub(super) fn document(&self, entry: &LogEntry) -> TantivyDocument {
-        let (id_high, id_low) = halves(entry.id);
+        let (id_high, id_low) = id_halves(entry.id);
         let mut document = TantivyDocument::new();
         document.add_bytes(self.entry, &entry.to_json());
-        // Three values, not one: no phrase spans two of them.
+        // Separate values, so that no phrase spans two of them.
         document.add_text(self.text, &entry.message);
         document.add_text(self.text, entry.service_name.as_str());
         document.add_text(self.text, entry.level.as_str());
@@ -86,7 +86,7 @@ fn text(tokenizer: &str, record: IndexRecordOption, fieldnorms: bool) -> TextOpt
     TextOptions::default().set_indexing_options(indexing)
 }
 
-/// What cuts the texts of entries into words.
+/// The tokenizers that split the text of entries into words.
 pub(super) fn tokenizers() -> TokenizerManager {
     let tokenizers = TokenizerManager::default();
     let analyzer = TextAnalyzer::builder(SimpleTokenizer::default())
@@ -97,25 +97,26 @@ pub(super) fn tokenizers() -> TokenizerManager {
     tokenizers
 }
 
-/// What cuts the words of a query. It drops none: a word too long to be indexed finds nothing.
+/// Splits the words of a query. It keeps words that are too long to be indexed, so that they match
+/// nothing.
 pub(super) fn query_analyzer() -> TextAnalyzer {
     TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).build()
 }
 
-/// The timestamp as the index holds it.
+/// The timestamp as it is indexed.
 pub(super) fn micros(timestamp: Timestamp) -> u64 {
-    // A timestamp lies in the years 1970 to 9999.
+    // Timestamps are in the years 1970 to 9999, so never negative.
     timestamp.as_micros().cast_unsigned()
 }
 
-/// The id as the index holds it: two numbers whose order is the order of arrival.
-pub(super) fn halves(id: EntryId) -> (u64, u64) {
+/// The id as it is indexed: two numbers that sort by arrival.
+pub(super) fn id_halves(id: EntryId) -> (u64, u64) {
     let (high, low) = id.as_bytes().split_at(8);
     let number = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
     (number(high), number(low))
 }
 
-/// The columns of a segment that hits are sorted by. Every entry has every value.
+/// The columns of a segment that hits are sorted by. Every entry has a value in each.
 pub(super) struct Columns {
     timestamp: Column,
     id_high: Column,
@@ -125,7 +126,7 @@ pub(super) struct Columns {
 type Column = std::sync::Arc<dyn ColumnValues<u64>>;
 
 impl Columns {
-    pub(super) fn of(segment: &SegmentReader) -> tantivy::Result<Self> {
+    pub(super) fn open(segment: &SegmentReader) -> tantivy::Result<Self> {
         let column = |name| -> tantivy::Result<Column> {
             Ok(segment.fast_fields().u64(name)?.first_or_default_col(0))
         };
@@ -149,8 +150,8 @@ impl Columns {
         (self.timestamp.min_value(), self.timestamp.max_value())
     }
 
-    /// Whether an id that begins like this may be in the segment.
-    pub(super) fn may_hold(&self, id_high: u64) -> bool {
+    /// Whether the segment may contain an id with this first half.
+    pub(super) fn may_contain(&self, id_high: u64) -> bool {
         (self.id_high.min_value()..=self.id_high.max_value()).contains(&id_high)
     }
 }

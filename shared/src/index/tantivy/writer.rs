@@ -1,5 +1,5 @@
-//! Adds entries to the folder: each batch is one durable commit.
-//! An entry whose id is there already is left out, so that whatever comes twice is kept once.
+//! Adds entries to the directory. Each batch is one durable commit.
+//! Entries whose id is already indexed are skipped, which makes adding idempotent.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,42 +10,42 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{Directory, Index};
 use tantivy::{DocSet, IndexReader, IndexWriter, Searcher, SegmentReader, TERMINATED, Term};
 
-use super::schema::{Columns, Fields, halves};
+use super::schema::{Columns, Fields, id_halves};
 use crate::log_entry::{EntryId, LogEntry};
 
-/// What one batch may take in memory before it is written as more than one segment.
+/// Memory for a batch. A larger batch is written as several segments.
 const MEMORY_BUDGET_BYTES: usize = 30_000_000;
 
-/// Segments above are not merged again: that bounds how long a merge takes.
+/// Larger segments are not merged again, which bounds the duration of a merge.
 const MAX_ENTRIES_BEFORE_MERGE: usize = 500_000;
 
-/// Segments whose sizes differ by less than four times (in bits) are merged with each other.
+/// Segments are merged with each other when their sizes differ by less than a factor of four.
 const MERGE_LEVEL_BITS: f64 = 2.0;
 
-/// The one writer of the folder.
+/// The only writer of the directory.
 pub(super) struct Writer {
     index: Index,
     reader: IndexReader,
     fields: Fields,
-    /// Empty before the first batch and after a failure. Whoever adds takes it and puts it back.
+    /// Empty before the first batch and after a failure.
     slot: Mutex<Option<IndexWriter>>,
     has_failed: AtomicBool,
 }
 
 impl Writer {
-    /// A writer that opens the folder for writing with the first batch.
+    /// A writer that opens the directory for writing on the first batch.
     pub(super) fn new(index: Index, reader: IndexReader, fields: Fields) -> Self {
         Self { index, reader, fields, slot: Mutex::new(None), has_failed: AtomicBool::new(false) }
     }
 
-    /// Whether the last batch could not be added.
+    /// Whether the last batch failed.
     pub(super) fn has_failed(&self) -> bool {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Adds the entries that are new. They are durable, and `reader` sees them, on return.
+    /// Adds the entries that are new. On return they are durable and visible to `reader`.
     pub(super) fn add(&self, entries: &[LogEntry]) -> tantivy::Result<()> {
-        // A panic left the slot empty, which is a good state.
+        // A panic leaves the slot empty, which is a valid state.
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let result = self.add_with(&mut slot, entries);
         self.has_failed.store(result.is_err(), Ordering::Relaxed);
@@ -64,10 +64,10 @@ impl Writer {
         match self.write(&mut writer, entries) {
             Ok(()) => *slot = Some(writer),
             Err(error) => {
-                // A writer that failed is never used again. Its merges end first: they write the
-                // list of segments, and the next writer must be the only one to do so.
+                // A failed writer is not reused. Wait for its merges: they write the list of
+                // segments, which only one writer at a time may do.
                 if let Err(merge) = writer.wait_merging_threads() {
-                    tracing::debug!(error = %merge, "a merge ended with the writer that failed");
+                    tracing::debug!(error = %merge, "merge of the failed index writer failed");
                 }
                 return Err(error);
             }
@@ -86,24 +86,24 @@ impl Writer {
         policy.set_max_docs_before_merge(MAX_ENTRIES_BEFORE_MERGE);
         policy.set_level_log_size(MERGE_LEVEL_BITS);
         writer.set_merge_policy(Box::new(policy));
-        // A commit that failed half way may be in the folder, unseen as yet.
+        // A commit that failed halfway may be in the directory but not yet in the reader.
         self.reader.reload()?;
         Ok(writer)
     }
 
     fn write(&self, writer: &mut IndexWriter, entries: &[LogEntry]) -> tantivy::Result<()> {
-        let fresh = new_entries(&self.reader.searcher(), &self.fields, entries)?;
-        if fresh.is_empty() {
+        let new = new_entries(&self.reader.searcher(), &self.fields, entries)?;
+        if new.is_empty() {
             return Ok(());
         }
-        let sent = fresh
+        let sent = new
             .into_iter()
             .try_for_each(|entry| writer.add_document(self.fields.document(entry)).map(drop));
-        // If the worker died, this says why; `sent` only says that it is gone.
+        // If the worker died, this error has the cause; that of `sent` only reports the death.
         let prepared = writer.prepare_commit()?;
         sent?;
         prepared.commit()?;
-        // tantivy renames the list of segments into place and leaves the rename to the system.
+        // tantivy renames the list of segments into place but does not sync the directory.
         self.index.directory().sync_directory()?;
         self.reader.reload()
     }
@@ -116,32 +116,32 @@ fn new_entries<'a>(
     entries: &'a [LogEntry],
 ) -> tantivy::Result<Vec<&'a LogEntry>> {
     let mut seen = HashSet::with_capacity(entries.len());
-    let mut fresh: Vec<&LogEntry> = entries.iter().filter(|entry| seen.insert(entry.id)).collect();
+    let mut new: Vec<&LogEntry> = entries.iter().filter(|entry| seen.insert(entry.id)).collect();
     for segment in searcher.segment_readers() {
-        let columns = Columns::of(segment)?;
+        let columns = Columns::open(segment)?;
         let mut known = HashSet::new();
-        for entry in &fresh {
-            if holds(segment, &columns, fields, entry.id)? {
+        for entry in &new {
+            if contains(segment, &columns, fields, entry.id)? {
                 known.insert(entry.id);
             }
         }
         if !known.is_empty() {
-            fresh.retain(|entry| !known.contains(&entry.id));
+            new.retain(|entry| !known.contains(&entry.id));
         }
     }
-    Ok(fresh)
+    Ok(new)
 }
 
-/// Whether the segment holds the id. New ids are greater than all before them, so that for nearly
-/// every segment its bounds answer.
-fn holds(
+/// Whether the segment contains the id. New ids are greater than all earlier ones, so that the
+/// segment's bounds rule out nearly every one.
+fn contains(
     segment: &SegmentReader,
     columns: &Columns,
     fields: &Fields,
     id: EntryId,
 ) -> tantivy::Result<bool> {
-    let (high, low) = halves(id);
-    if !columns.may_hold(high) {
+    let (high, low) = id_halves(id);
+    if !columns.may_contain(high) {
         return Ok(false);
     }
     let term = Term::from_field_u64(fields.id_high, high);

@@ -1,0 +1,42 @@
+//! Responses of OpenSearch, and what went wrong when there is none.
+
+use bytes::Bytes;
+use opensearch::http::StatusCode;
+use opensearch::http::response::Response;
+
+/// A request that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// OpenSearch returned an error.
+    #[error("OpenSearch returned {status}: {body}")]
+    Status { status: StatusCode, body: String },
+    /// There is no response, or it could not be read.
+    #[error(transparent)]
+    NoResponse(#[from] opensearch::Error),
+}
+
+impl Failure {
+    /// The status, if there is a response.
+    pub(super) fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::NoResponse(_) => None,
+        }
+    }
+}
+
+/// Reads the body of a successful response.
+///
+/// # Errors
+/// When there is no response, or its status is not a success.
+pub(super) async fn successful_body(
+    response: Result<Response, opensearch::Error>,
+) -> Result<Bytes, Failure> {
+    let response = response?;
+    let status = response.status_code();
+    let body = response.bytes().await?;
+    if status.is_success() {
+        return Ok(body);
+    }
+    Err(Failure::Status { status, body: String::from_utf8_lossy(&body).into_owned() })
+}

@@ -1,5 +1,5 @@
-//! A connection to Redis that never makes anybody wait for long.
-//! The adapters of the cache and of the limiter each have one.
+//! A Redis connection with a short timeout and a circuit breaker, for callers that can do without
+//! Redis. The adapters of the cache and the limiter have one each.
 
 use std::time::Duration;
 
@@ -13,17 +13,16 @@ use crate::breaker::Breaker;
 use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Error, Result, Source};
 
-/// How long an answer may take: whoever asks can do without it.
-const PATIENCE: Duration = Duration::from_millis(100);
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long a connection may take to come.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long what was sent may stay without acknowledgement until the connection is given up: a
-/// host that vanished does not close it.
-const DEAD_AFTER: Duration = Duration::from_secs(3);
+/// Closes a connection whose data is not acknowledged in this time: a host that disappears does not
+/// close it.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Redis, behind a breaker.
+/// Redis, behind a circuit breaker.
 pub(crate) struct Redis {
     service: &'static str,
     prefix: String,
@@ -32,7 +31,8 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// The Redis at `redis://host:6379/database?prefix=…`, which may be away, for `service`.
+    /// Opens the Redis at `redis://host:6379/database?prefix=…`, the value of `variable`, for the
+    /// port `service`. Redis may be down.
     pub(crate) fn open(
         variable: &'static str,
         url: &Url,
@@ -40,48 +40,49 @@ impl Redis {
     ) -> std::result::Result<Self, ConfigError> {
         let options = UrlOptions::parse(variable, url, &["prefix"])?;
         let prefix = options.text("prefix").unwrap_or("logpulse").to_owned();
-        let connection = connection(url).map_err(|error| options.invalid(error.to_string()))?;
-        connect(connection.clone());
+        let connection =
+            lazy_connection(url).map_err(|error| options.invalid(error.to_string()))?;
+        connect_in_background(connection.clone());
         Ok(Self { service, prefix, connection, breaker: Breaker::default() })
     }
 
-    /// The name of a key.
+    /// The key of an object, e.g. `logpulse:entry:<id>`.
     pub(crate) fn key(&self, kind: &str, name: impl std::fmt::Display) -> String {
         format!("{}:{kind}:{name}", self.prefix)
     }
 
-    /// Does `work` on the connection.
+    /// Runs `command` on the connection.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] after 100 ms, and at once while the breaker is open.
-    pub(crate) async fn ask<T>(
+    /// [`Error::Unavailable`] after 100 ms, and immediately while the breaker is open.
+    pub(crate) async fn run<T>(
         &self,
-        work: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
+        command: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
     ) -> Result<T> {
         if self.breaker.is_open() {
-            return Err(self.unavailable("it did not answer a moment ago"));
+            return Err(self.unavailable("the circuit breaker is open"));
         }
-        match timeout(PATIENCE, work(&mut self.connection.clone())).await {
-            Ok(Ok(answer)) => Ok(answer),
+        match timeout(RESPONSE_TIMEOUT, command(&mut self.connection.clone())).await {
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
-                if !is_answer(&error) {
+                if !is_response(&error) {
                     self.breaker.open();
                 }
                 Err(self.unavailable(error))
             }
-            Err(late) => {
+            Err(elapsed) => {
                 self.breaker.open();
-                Err(self.unavailable(late))
+                Err(self.unavailable(elapsed))
             }
         }
     }
 
-    /// Answers when Redis does.
+    /// Checks that Redis responds.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it does not.
     pub(crate) async fn ping(&self) -> Result<()> {
-        self.ask(async |connection| redis::cmd("PING").exec_async(connection).await).await
+        self.run(async |connection| redis::cmd("PING").exec_async(connection).await).await
     }
 
     fn unavailable(&self, source: impl Into<Source>) -> Error {
@@ -89,29 +90,28 @@ impl Redis {
     }
 }
 
-/// Connects before anybody asks. A lazy connection comes only as long as somebody waits for it, and
-/// who asks does not wait for long.
-fn connect(mut connection: ConnectionManager) {
-    tokio::spawn(async move { redis::cmd("PING").exec_async(&mut connection).await });
-}
-
-/// Whether Redis itself said it: then it is there.
-fn is_answer(error: &RedisError) -> bool {
-    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
-}
-
 /// A connection that is established with the first command.
-fn connection(url: &Url) -> RedisResult<ConnectionManager> {
+fn lazy_connection(url: &Url) -> RedisResult<ConnectionManager> {
     let mut address = url.clone();
     address.set_query(None);
     let tcp = TcpSettings::default().set_nodelay(true);
     #[cfg(target_os = "linux")]
-    let tcp = tcp.set_user_timeout(DEAD_AFTER);
+    let tcp = tcp.set_user_timeout(UNACKNOWLEDGED_TIMEOUT);
     let client = Client::open(address.into_connection_info()?.set_tcp_settings(tcp))?;
-    // The breaker decides when to try again.
+    // The breaker decides when to retry.
     let config = ConnectionManagerConfig::new()
         .set_number_of_retries(0)
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(PATIENCE));
+        .set_response_timeout(Some(RESPONSE_TIMEOUT));
     ConnectionManager::new_lazy_with_config(client, config)
+}
+
+/// Connects ahead of the first request, whose timeout is shorter than connecting may take.
+fn connect_in_background(mut connection: ConnectionManager) {
+    tokio::spawn(async move { redis::cmd("PING").exec_async(&mut connection).await });
+}
+
+/// Whether the error is a response of Redis, which means that it is up.
+fn is_response(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }

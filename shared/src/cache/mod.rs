@@ -1,12 +1,13 @@
-//! The cache: entries that were fetched of late, in front of the store ("cache-aside").
-//! Adapters: moka (embedded), Redis (cluster).
+//! The cache: finds entries by id faster than the store, for a limited time.
+//! Adapters: moka, in memory (embedded), and Redis (cluster).
 
 #[cfg(feature = "memory")]
 mod moka;
 #[cfg(feature = "redis")]
 mod redis;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use url::Url;
@@ -15,23 +16,23 @@ use crate::config::unknown_scheme;
 use crate::error::{Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
-/// Where entries are found fast for a while.
+/// Caches entries by id.
 ///
 /// # Contract
-/// * What was put is found until its time is over or room is needed; absence means nothing.
-/// * An error is never a reason to refuse a request: ask the store.
+/// * An entry is found until it expires or is evicted. A miss says nothing about the store.
+/// * An error never fails a request: fall back to the store.
 #[async_trait]
 pub trait Cache: Ready {
-    /// The entry with this id, if it is cached.
+    /// Returns the entry with this id, if it is cached.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the cache does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the cache does not respond.
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
 
-    /// Keeps the entry for a while.
+    /// Caches the entry.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the cache does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the cache does not respond.
     async fn put(&self, entry: &LogEntry) -> Result<()>;
 }
 
@@ -45,14 +46,14 @@ const SCHEMES: &[&str] = &[
     "redis",
 ];
 
-/// Opens the cache that the URL names; it forgets an entry after `ttl`.
+/// Opens the cache at this URL. Entries expire after `ttl`.
 ///
-/// * `memory:`: in this process, 32 MiB at most.
-/// * `redis://host:6379/0`: a database of Redis, which may be away; the keys begin with `logpulse:`,
-///   or as `?prefix=name` says.
+/// * `memory:`: in this process, at most 32 MiB.
+/// * `redis://host:6379/0`: a Redis database, which may be down. Keys start with `logpulse:`, or with
+///   the `prefix` option: `?prefix=name`.
 ///
 /// # Errors
-/// When the scheme is unknown, or the URL is wrong.
+/// When the URL is invalid.
 pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
     match url.scheme() {
         #[cfg(feature = "memory")]

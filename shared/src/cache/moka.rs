@@ -1,5 +1,4 @@
-//! The cache in this process.
-//! Bounded by bytes, because entries are of very different sizes.
+//! The cache in memory, limited by bytes because entries differ widely in size.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +11,13 @@ use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
-/// What the cached entries may take, in bytes.
+/// The capacity of the cache.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// What an entry takes beside its texts: its fields, and its place in the cache.
-const FIXED_BYTES: usize = size_of::<LogEntry>() + 128;
+/// The size of an entry besides its text: its fields, and about 128 bytes of bookkeeping.
+const OVERHEAD_BYTES: usize = size_of::<LogEntry>() + 128;
 
-/// moka takes no longer one: about 1000 years.
+/// moka panics above about 1,000 years.
 const MAX_TTL: Duration = Duration::from_hours(1000 * 365 * 24);
 
 pub(super) struct MokaCache(moka::future::Cache<EntryId, Arc<LogEntry>>);
@@ -41,7 +40,7 @@ impl MokaCache {
 }
 
 fn weight_bytes(entry: &LogEntry) -> u32 {
-    u32::try_from(FIXED_BYTES + entry.text_bytes()).unwrap_or(u32::MAX)
+    u32::try_from(OVERHEAD_BYTES + entry.text_bytes()).unwrap_or(u32::MAX)
 }
 
 #[async_trait]
@@ -70,7 +69,7 @@ mod tests {
     use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
 
     #[tokio::test]
-    async fn the_cache_does_not_outgrow_its_bytes() {
+    async fn the_cache_stays_within_its_capacity() {
         let cache = MokaCache::new(Duration::from_mins(1));
         let arrival = Arrival::new(Timestamp::now());
         let json = format!(r#"{{"service":"a","message":"{}"}}"#, "m".repeat(1024 * 1024));
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn any_time_to_live_is_taken() {
+    async fn every_time_to_live_is_accepted() {
         MokaCache::new(Duration::MAX).ready().await.unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! The cache in Redis, which all replicas share: `logpulse:entry:<id>` is the entry's JSON.
+//! The cache in Redis, shared by all replicas. The key `logpulse:entry:<id>` holds an entry's JSON.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub(super) struct RedisCache {
 }
 
 impl RedisCache {
-    /// The cache at `redis://host:6379`; it forgets an entry after `ttl`.
+    /// Opens the cache at `redis://host:6379`. Entries expire after `ttl`.
     pub(super) fn open(url: &Url, ttl: Duration) -> std::result::Result<Self, ConfigError> {
         Ok(Self { redis: Redis::open(VARIABLE, url, "cache")?, ttl })
     }
@@ -40,7 +40,7 @@ impl Cache for RedisCache {
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
         let key = self.key(id);
         let json: Option<Vec<u8>> =
-            self.redis.ask(async |connection| connection.get(key).await).await?;
+            self.redis.run(async |connection| connection.get(key).await).await?;
         let entry = json.as_deref().map(LogEntry::from_json).transpose();
         entry.map_err(|error| Error::rejected("cache", error))
     }
@@ -48,6 +48,6 @@ impl Cache for RedisCache {
     async fn put(&self, entry: &LogEntry) -> Result<()> {
         let (key, json) = (self.key(entry.id), entry.to_json());
         let ttl = self.ttl.as_secs().max(1);
-        self.redis.ask(async |connection| connection.set_ex(key, json, ttl).await).await
+        self.redis.run(async |connection| connection.set_ex(key, json, ttl).await).await
     }
 }

@@ -1,12 +1,12 @@
--- Takes a token from the bucket KEYS[1], which holds ARGV[1] tokens and gains ARGV[2] a second.
--- Answers {1, tokens that are left} or {0, microseconds until the next token}.
--- Counts in millionths of a token: a bucket gains ARGV[2] of them a microsecond. All numbers stay
--- below 2^53, where Lua's are exact, so nothing is ever rounded in favour of the client.
+-- Takes a token from the bucket KEYS[1], with a capacity of ARGV[1] tokens and ARGV[2] new tokens
+-- per second. Returns {1, remaining tokens} or {0, microseconds until the next token}.
+-- Counts in millionths of a token, of which a bucket gains ARGV[2] per microsecond. All numbers are
+-- below 2^53, where Lua's numbers are exact, so rounding never favours the client.
 local TOKEN = 1000000
 local capacity = tonumber(ARGV[1]) * TOKEN
 local rate = tonumber(ARGV[2])
 
--- Redis's clock: the replicas' need not agree.
+-- Use the clock of Redis: those of the replicas may differ.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
@@ -18,7 +18,7 @@ tokens = math.min(capacity, tokens + elapsed * rate)
 local allowed = tokens >= TOKEN
 if allowed then tokens = tokens - TOKEN end
 redis.call('HSET', KEYS[1], 'tokens', string.format('%.0f', tokens), 'time', string.format('%.0f', now))
--- A bucket that is full again is as good as a new one.
+-- A bucket that is full again needs no key.
 redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - tokens) / rate / 1000))
 
 if allowed then return {1, math.floor(tokens / TOKEN)} end

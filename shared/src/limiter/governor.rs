@@ -1,5 +1,4 @@
-//! The limiter in this process.
-//! Clients whose bucket is full again are forgotten: a new bucket is as good.
+//! The limiter in memory. Buckets that are full again are removed, since a new bucket is full too.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,10 +13,9 @@ use super::{Decision, Limiter, TokenBucket, VARIABLE};
 use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Ready, Result};
 
-/// Requests between two sweeps. What stays after a sweep took its place by a request for every
-/// token that is missing, so the clients that are held are at most this many, and as many as there
-/// are requests in the time in which two tokens come.
-const SWEEP_EVERY: u32 = 10_000;
+/// Requests between two sweeps, which bounds memory: a bucket that survives a sweep lacks a token
+/// that a recent request took.
+const SWEEP_INTERVAL_REQUESTS: u32 = 10_000;
 
 type Buckets<C> = RateLimiter<String, DashMapStateStore<String>, C, StateInformationMiddleware>;
 
@@ -43,9 +41,9 @@ impl<C: Clock> GovernorLimiter<C> {
         }
     }
 
-    fn sweep_now_and_then(&self) {
+    fn sweep_if_due(&self) {
         let requests = self.requests.fetch_add(1, Ordering::Relaxed);
-        if requests % SWEEP_EVERY == SWEEP_EVERY - 1 {
+        if requests % SWEEP_INTERVAL_REQUESTS == SWEEP_INTERVAL_REQUESTS - 1 {
             self.buckets.retain_recent();
             self.buckets.shrink_to_fit();
         }
@@ -62,7 +60,7 @@ impl<C: Clock + Send + Sync> Ready for GovernorLimiter<C> {
 #[async_trait]
 impl<C: Clock + Send + Sync> Limiter for GovernorLimiter<C> {
     async fn try_acquire(&self, client: &str) -> Result<Decision> {
-        self.sweep_now_and_then();
+        self.sweep_if_due();
         Ok(match self.buckets.check_key(&client.to_owned()) {
             Ok(bucket) => Decision::Allowed { remaining: bucket.remaining_burst_capacity() },
             Err(refused) => Decision::Refused {
@@ -94,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bucket_gives_its_capacity_at_once_and_then_its_rate() {
+    async fn a_bucket_allows_a_burst_and_then_refills_at_its_rate() {
         let (limiter, clock) = limiter(3, 2);
         for remaining in [2, 1, 0] {
             let decision = limiter.try_acquire("a").await.unwrap();
@@ -110,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bucket_does_not_hold_more_than_its_capacity() {
+    async fn a_bucket_holds_at_most_its_capacity() {
         let (limiter, clock) = limiter(3, 2);
         limiter.try_acquire("a").await.unwrap();
         clock.advance(Duration::from_hours(1));
@@ -119,22 +117,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn clients_whose_bucket_is_full_again_are_forgotten() {
+    async fn buckets_that_are_full_again_are_removed() {
         let (limiter, clock) = limiter(3, 2);
-        for client in 0..10 * SWEEP_EVERY {
+        for client in 0..10 * SWEEP_INTERVAL_REQUESTS {
             limiter.try_acquire(&client.to_string()).await.unwrap();
             clock.advance(Duration::from_millis(1));
         }
-        assert!(limiter.buckets.len() <= 2 * SWEEP_EVERY as usize);
+        assert!(limiter.buckets.len() <= 2 * SWEEP_INTERVAL_REQUESTS as usize);
     }
 
     #[tokio::test]
-    async fn a_client_that_lacks_tokens_is_not_forgotten() {
+    async fn a_bucket_that_lacks_tokens_survives_a_sweep() {
         let (limiter, clock) = limiter(3, 1);
         for _ in 0..3 {
             limiter.try_acquire("a").await.unwrap();
         }
-        for client in 0..SWEEP_EVERY {
+        for client in 0..SWEEP_INTERVAL_REQUESTS {
             limiter.try_acquire(&client.to_string()).await.unwrap();
         }
         clock.advance(Duration::from_millis(1500));

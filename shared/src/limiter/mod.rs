@@ -1,12 +1,14 @@
-//! The limiter: a token bucket a client, so that one client cannot take the place of all.
-//! Adapters: governor (embedded), Redis (cluster).
+//! The limiter: one token bucket per client, so that a single client cannot use all the capacity.
+//! Adapters: governor, in memory (embedded), and Redis (cluster).
 
 #[cfg(feature = "memory")]
 mod governor;
 #[cfg(feature = "redis")]
 mod redis;
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use url::Url;
@@ -14,42 +16,42 @@ use url::Url;
 use crate::config::unknown_scheme;
 use crate::error::{Ready, Result};
 
-/// How large every client's bucket is, and how fast it fills.
+/// The size of every client's bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenBucket {
-    /// The most tokens that a bucket holds: the burst that is allowed.
+    /// The tokens in a full bucket, which is the largest burst.
     pub capacity: NonZeroU32,
-    /// Tokens that a bucket gains a second.
+    /// The tokens that are added per second.
     pub rate: NonZeroU32,
 }
 
-/// What became of a request for a token.
+/// The result of taking a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// A token was taken; `remaining` are left.
+    /// A token was taken.
     Allowed {
-        /// Tokens left in the bucket.
+        /// The tokens left in the bucket.
         remaining: u32,
     },
-    /// The bucket is empty; the next token comes after `retry_after`.
+    /// The bucket is empty.
     Refused {
-        /// The time until a token can be taken.
+        /// The time until the next token.
         retry_after: Duration,
     },
 }
 
-/// Gives tokens to clients.
+/// Limits the request rate of each client.
 ///
 /// # Contract
-/// * A client that asks faster than `rate` gets `capacity` tokens at once and `rate` a second after.
-/// * Clients do not share buckets.
-/// * An error is never a reason to refuse a request: let it pass.
+/// * A client gets bursts of up to `capacity` tokens, and `rate` tokens per second on average.
+/// * Every client has its own bucket.
+/// * An error never fails a request: let it pass.
 #[async_trait]
 pub trait Limiter: Ready {
     /// Takes a token from the bucket of `client`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the limiter does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the limiter does not respond.
     async fn try_acquire(&self, client: &str) -> Result<Decision>;
 }
 
@@ -63,14 +65,14 @@ const SCHEMES: &[&str] = &[
     "redis",
 ];
 
-/// Opens the limiter that the URL names.
+/// Opens the limiter at this URL.
 ///
-/// * `memory:`: in this process; clients of the last moments only.
-/// * `redis://host:6379/0`: a database of Redis, which may be away; the keys begin with `logpulse:`,
-///   or as `?prefix=name` says.
+/// * `memory:`: in this process. Only clients that are short of tokens take memory.
+/// * `redis://host:6379/0`: a Redis database, which may be down. Keys start with `logpulse:`, or with
+///   the `prefix` option: `?prefix=name`.
 ///
 /// # Errors
-/// When the scheme is unknown, or the URL is wrong.
+/// When the URL is invalid.
 pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limiter>> {
     match url.scheme() {
         #[cfg(feature = "memory")]

@@ -1,5 +1,5 @@
-//! The limiter in Redis: all replicas take tokens from the same buckets, `logpulse:bucket:<client>`.
-//! One script is one round trip, and nobody comes between its reading and its writing.
+//! The limiter in Redis. All replicas take tokens from the same buckets, `logpulse:bucket:<client>`,
+//! by a script that runs atomically in one round trip.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) struct RedisLimiter {
 }
 
 impl RedisLimiter {
-    /// The limiter at `redis://host:6379`, which gives every client such a bucket.
+    /// Opens the limiter at `redis://host:6379`.
     pub(super) fn open(url: &Url, bucket: TokenBucket) -> std::result::Result<Self, ConfigError> {
         let script = Script::new(include_str!("bucket.lua"));
         Ok(Self { redis: Redis::open(VARIABLE, url, "limiter")?, bucket, script })
@@ -39,7 +39,7 @@ impl Limiter for RedisLimiter {
         let mut call = self.script.key(self.redis.key("bucket", client));
         call.arg(self.bucket.capacity.get()).arg(self.bucket.rate.get());
         let (allowed, number): (bool, u64) =
-            self.redis.ask(async |connection| call.invoke_async(connection).await).await?;
+            self.redis.run(async |connection| call.invoke_async(connection).await).await?;
         Ok(if allowed {
             Decision::Allowed { remaining: u32::try_from(number).unwrap_or(u32::MAX) }
         } else {

@@ -13,7 +13,9 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Batch, Consumer, DeadLetter, DeadLetters, Position, Producer, Queue, Record, VARIABLE};
+use super::{
+    Batch, Consumer, DeadLetter, DeadLetters, Position, Producer, Queue, Record, VARIABLE,
+};
 use crate::config::UrlOptions;
 use crate::error::{Error, Ready, Result, Source};
 use crate::log_entry::Timestamp;
@@ -215,7 +217,7 @@ mod tests {
 
     /// The numbers of bytes that wait in the file.
     async fn waiting(url: &Url) -> Vec<i64> {
-        let (mut file, _) = sqlite::open(url, &TABLES).await.unwrap();
+        let (mut file, _) = sqlite::open(VARIABLE, url, &TABLES).await.unwrap();
         let mut connection = file.take().await.unwrap();
         let lengths = sqlx::query_scalar("SELECT LENGTH(value) FROM records ORDER BY offset");
         lengths.fetch_all(&mut connection).await.unwrap()

@@ -16,7 +16,7 @@ use crate::services::{address, fresh_name, http, required, say_left_out};
 pub(crate) struct Prefix(String);
 
 impl Prefix {
-    pub(crate) fn fresh() -> Self {
+    pub(crate) fn unique() -> Self {
         Self(format!("{}-", fresh_name()))
     }
 
@@ -95,7 +95,7 @@ async fn several_processes_that_start_at_once_make_each_index_once() {
     if !required() {
         return;
     }
-    let prefix = Prefix::fresh();
+    let prefix = Prefix::unique();
     let added = (0..8).map(|_| async {
         let index = open(&prefix).await;
         index.add(&entries(["one", "two"])).await
@@ -113,7 +113,7 @@ async fn an_entry_that_the_mappings_refuse_is_refused_alone() {
     if !required() {
         return;
     }
-    let prefix = Prefix::fresh();
+    let prefix = Prefix::unique();
     let mut entries = entries(["1", "two", "3"]);
     let mappings = json!({"mappings": {"properties": {"id": {"type": "keyword"}, "message": {"type": "long"}}}});
     prefix.ask("PUT", &prefix.day(&entries[0]), &mappings.to_string());
@@ -132,7 +132,7 @@ async fn a_blocked_or_closed_index_refuses_nothing_and_takes_all_when_it_is_open
     if !required() {
         return;
     }
-    let prefix = Prefix::fresh();
+    let prefix = Prefix::unique();
     let index = open(&prefix).await;
     index.add(&[entry("first")]).await.unwrap();
     let later = entries(["second", "third"]);
@@ -161,7 +161,7 @@ async fn an_index_that_was_deleted_is_made_again_with_its_mappings() {
     if !required() {
         return;
     }
-    let prefix = Prefix::fresh();
+    let prefix = Prefix::unique();
     let index = open(&prefix).await;
     index.add(&[entry("first")]).await.unwrap();
     prefix.ask("DELETE", "/{}*", "");

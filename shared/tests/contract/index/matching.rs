@@ -1,0 +1,165 @@
+//! Which entries a query matches.
+
+use serde_json::json;
+use shared::search::SearchQuery;
+use shared::{Arrival, Level, Timestamp};
+
+use super::{Fixture, add, at, by_relevance, fuzzy, messages, opensearch, tantivy, text};
+use crate::entries::{arrived, entry, from_json, series};
+
+contract! {
+    adapters: [tantivy,],
+    services: [opensearch,],
+    tests: [
+        entries_match_words_of_message_service_and_level,
+        every_word_is_required,
+        a_query_may_have_512_distinct_words,
+        a_word_with_punctuation_matches_as_a_phrase,
+        matching_ignores_case,
+        a_text_without_words_matches_nothing,
+        service_and_level_filters_match_exactly,
+        from_is_inclusive_and_to_is_exclusive,
+    ]
+}
+
+async fn entries_match_words_of_message_service_and_level(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    let json = json!({"service": "payment-service", "level": "error", "message": "card declined"});
+    add(index, &[from_json(&json), entry("all is well")]).await;
+    for words in ["declined", "card declined", "payment", "payment-service", "ERROR", "error card"]
+    {
+        assert_eq!(messages(index, &text(words)).await, ["card declined"], "{words}");
+    }
+}
+
+async fn every_word_is_required(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    add(index, &[entry("alpha beta"), entry("alpha gamma")]).await;
+    assert_eq!(messages(index, &text("beta alpha")).await, ["alpha beta"]);
+    assert_eq!(messages(index, &text(" alpha\t-  gamma\n")).await, ["alpha gamma"]);
+    assert!(messages(index, &text("beta gamma")).await.is_empty());
+    assert!(messages(index, &text("alp")).await.is_empty());
+}
+
+async fn a_query_may_have_512_distinct_words(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    let of = |words: &mut dyn Iterator<Item = char>, between: &str| {
+        words.map(String::from).collect::<Vec<_>>().join(between)
+    };
+    let letters = || ('\u{4e00}'..).take(512);
+    let all = of(&mut letters(), " ");
+    let side_by_side = of(&mut letters(), ".");
+    let pairs = all.replacen(' ', "-", usize::MAX).chars().collect::<Vec<_>>();
+    let pairs: String = pairs.chunks(4).flat_map(|pair| pair[..3].iter().chain(&[' '])).collect();
+    add(index, &[entry(&all), entry("one")]).await;
+    for words in [&all, &side_by_side, &pairs] {
+        for query in
+            [text(words), fuzzy(words), by_relevance(text(words)), by_relevance(fuzzy(words))]
+        {
+            let query = SearchQuery {
+                service_name: Some("contract".to_owned().try_into().unwrap()),
+                level: Some(Level::default()),
+                from: Timestamp::from_micros(0),
+                to: Some(Timestamp::MAX),
+                ..query
+            };
+            assert_eq!(messages(index, &query).await.len(), 1, "{query:?}");
+        }
+    }
+    let too_many = format!("{all} one");
+    let refused = index.search(&text(&too_many)).await;
+    assert!(matches!(refused, Err(shared::Error::Rejected { .. })), "{refused:?}");
+}
+
+async fn a_word_with_punctuation_matches_as_a_phrase(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    let addressed = "from 10.251.73.220:50010 to 10.0.0.1, blk_38865049064139660";
+    let json = json!({"service": "side", "level": "by", "message": "side ends with payment"});
+    add(index, &[entry(addressed), entry("10 251 and 73 220"), from_json(&json)]).await;
+    for word in ["10.251.73.220:50010", "blk_38865049064139660", "251.73", "(10.0.0.1)"] {
+        assert_eq!(messages(index, &text(word)).await, [addressed], "{word}");
+    }
+    assert!(messages(index, &text("220.251")).await.is_empty());
+    // Parts of two fields are not side by side.
+    for word in ["payment-side", "side-by"] {
+        assert!(messages(index, &text(word)).await.is_empty(), "{word}");
+    }
+}
+
+async fn matching_ignores_case(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    add(index, &[entry("Überlauf in PacketResponder")]).await;
+    for words in ["packetresponder", "PACKETRESPONDER", "überlauf", "ÜBERLAUF"] {
+        assert_eq!(messages(index, &text(words)).await.len(), 1, "{words}");
+    }
+}
+
+async fn a_text_without_words_matches_nothing(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    add(index, &[entry("- ! ... one")]).await;
+    for words in ["", " ", "-", "... !"] {
+        assert!(messages(index, &text(words)).await.is_empty(), "{words:?}");
+        assert!(messages(index, &fuzzy(words)).await.is_empty(), "{words:?}");
+    }
+}
+
+async fn service_and_level_filters_match_exactly(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    let arrival = Arrival::new(Timestamp::now());
+    let of = |position: u32, service: &str, level: &str, message: &str| {
+        let json = json!({"service": service, "level": level, "message": message});
+        arrived(&json, &arrival, position)
+    };
+    let long = "é".repeat(255);
+    let entries = [
+        of(0, "pay", "INFO", "one"),
+        of(1, "pay", "audit trail", "two"),
+        of(2, "Pay", "INFO", "three"),
+        of(3, &long, &"x".repeat(32), "four"),
+    ];
+    add(index, &entries).await;
+    let filter = |service: &str, level: Option<&str>| SearchQuery {
+        service_name: Some(service.to_owned().try_into().unwrap()),
+        level: level.map(Level::parse),
+        text: None,
+        ..text("")
+    };
+    assert_eq!(messages(index, &filter("pay", None)).await, ["one", "two"]);
+    assert_eq!(messages(index, &filter("pay", Some("AUDIT TRAIL"))).await, ["two"]);
+    assert!(messages(index, &filter("pay", Some("AUDIT"))).await.is_empty());
+    let longest = filter(&long, Some(&"X".repeat(32)));
+    assert_eq!(messages(index, &longest).await, ["four"]);
+    let both = SearchQuery { text: Some("one".to_owned()), ..filter("pay", Some("INFO")) };
+    assert_eq!(messages(index, &both).await, ["one"]);
+}
+
+async fn from_is_inclusive_and_to_is_exclusive(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    let first = at("2024-06-14T12:00:00.000001Z");
+    add(index, &series(3, first)).await;
+    let between = |from: Option<&str>, to: Option<&str>| SearchQuery {
+        text: None,
+        from: from.map(at),
+        to: to.map(at),
+        ..text("")
+    };
+    let (one, two) = ("2024-06-14T12:00:00.000001Z", "2024-06-14T12:00:00.000002Z");
+    for (query, expected) in [
+        (between(Some(two), None), &["number 1", "number 2"][..]),
+        (between(None, Some(two)), &["number 0"]),
+        (between(Some(one), Some(two)), &["number 0"]),
+        (between(Some(two), Some(two)), &[]),
+        (between(Some(two), Some(one)), &[]),
+        (between(Some("9999-12-31T23:59:59.999999Z"), None), &[]),
+    ] {
+        assert_eq!(messages(index, &query).await, expected, "{query:?}");
+    }
+}

@@ -1,0 +1,98 @@
+//! The contract of the index, one topic per file.
+
+mod adding;
+mod fuzzy;
+mod matching;
+mod paging;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::index::{self, Index};
+use shared::search::{SearchHits, SearchQuery, Sort};
+use shared::{LogEntry, Timestamp};
+use tempfile::TempDir;
+use url::Url;
+
+/// Entries are visible within a second by the contract; a busy machine may take longer.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A new, empty index.
+struct Fixture {
+    url: Url,
+    /// Deletes the index after the test.
+    _cleanup: Cleanup,
+}
+
+#[expect(dead_code, reason = "dropping the value cleans up")]
+enum Cleanup {
+    Directory(TempDir),
+    OpenSearch(crate::opensearch::Prefix),
+}
+
+fn tantivy() -> Fixture {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("tantivy://{}/index", directory.path().display());
+    Fixture { url: url.parse().unwrap(), _cleanup: Cleanup::Directory(directory) }
+}
+
+fn opensearch() -> Fixture {
+    let prefix = crate::opensearch::Prefix::unique();
+    Fixture { url: prefix.url(), _cleanup: Cleanup::OpenSearch(prefix) }
+}
+
+impl Fixture {
+    async fn open(&self) -> Arc<dyn Index> {
+        index::open(&self.url).await.unwrap()
+    }
+}
+
+/// Adds entries that are all new, and waits until they are visible.
+async fn add(index: &dyn Index, entries: &[LogEntry]) {
+    let before = total(index).await;
+    assert_eq!(index.add(entries).await.unwrap(), []);
+    // Totals above the maximum count as one more than the maximum.
+    wait_for_total(index, (before + entries.len() as u64).min(SearchHits::MAX_TOTAL + 1)).await;
+}
+
+/// Waits until at least `count` entries are visible.
+async fn wait_for_total(index: &dyn Index, count: u64) {
+    let deadline = Instant::now() + VISIBILITY_TIMEOUT;
+    while total(index).await < count {
+        assert!(Instant::now() < deadline, "{count} entries are visible within a second");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn total(index: &dyn Index) -> u64 {
+    let everything = SearchQuery { limit: 1, ..SearchQuery::default() };
+    let hits = index.search(&everything).await.unwrap();
+    hits.total + u64::from(!hits.total_is_exact)
+}
+
+async fn messages(index: &dyn Index, query: &SearchQuery) -> Vec<String> {
+    let hits = index.search(query).await.unwrap();
+    hits.entries.into_iter().map(|hit| hit.message).collect()
+}
+
+/// A query for a text, with the oldest hits first.
+fn text(text: &str) -> SearchQuery {
+    SearchQuery {
+        text: Some(text.to_owned()),
+        sort: Sort::Oldest,
+        limit: 100,
+        ..SearchQuery::default()
+    }
+}
+
+fn fuzzy(words: &str) -> SearchQuery {
+    SearchQuery { fuzzy: true, ..text(words) }
+}
+
+fn by_relevance(query: SearchQuery) -> SearchQuery {
+    SearchQuery { sort: Sort::Relevance, ..query }
+}
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}

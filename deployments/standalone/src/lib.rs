@@ -35,9 +35,9 @@ impl Parts {
         let lock = lock(config)?;
         let parts = Self {
             queue: open_queue(config).await?,
-            store: store::open(&*config.store_url()?).await.context("opening the store")?,
-            index: index::open(&*config.index_url()?).await.context("opening the index")?,
-            cache: cache::open(&*config.cache_url()?, config.cache_ttl).await?,
+            store: store::open(config.store_url()?.expose()).await.context("opening the store")?,
+            index: index::open(config.index_url()?.expose()).await.context("opening the index")?,
+            cache: cache::open(config.cache_url()?.expose(), config.cache_ttl).await?,
             _lock: lock,
         };
         keep_names(&config.data_dir).context("syncing DATA_DIR")?;
@@ -72,7 +72,7 @@ impl Parts {
 /// # Errors
 /// When it cannot be opened.
 pub async fn open_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
-    queue::open(&*config.queue_url()?).await.context("opening the queue")
+    queue::open(config.queue_url()?.expose()).await.context("opening the queue")
 }
 
 /// Opens the limiter; without a URL it is in memory.

@@ -17,12 +17,12 @@ fn main() -> ExitCode {
 async fn run(shutdown: CancellationToken) -> anyhow::Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let command = dead_letters::Command::parse(&words)?;
-    let queue = queue::open(&load::<QueueConfig>()?.queue_url).await?;
+    let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
     if let Some(command) = command {
         return dead_letters::run(command, &queue, &mut std::io::stdout()).await;
     }
-    let store = store::open(&load::<StoreConfig>()?.store_url).await?;
-    let index = index::open(&load::<IndexConfig>()?.index_url).await?;
+    let store = store::open(load::<StoreConfig>()?.store_url.expose()).await?;
+    let index = index::open(load::<IndexConfig>()?.index_url.expose()).await?;
     let consumer = Consumer::new(&queue, store, index, load()?);
     let function = consumer.function();
     let config = load::<HttpConfig>()?;

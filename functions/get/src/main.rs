@@ -13,8 +13,8 @@ fn main() -> ExitCode {
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let cache = load::<CacheConfig>()?;
-    let cache = cache::open(&cache.cache_url, cache.ttl).await?;
-    let store = store::open(&load::<StoreConfig>()?.store_url).await?;
+    let cache = cache::open(cache.cache_url.expose(), cache.ttl).await?;
+    let store = store::open(load::<StoreConfig>()?.store_url.expose()).await?;
     let rate_limit = RateLimit::open(&load()?).await?;
     http::serve(vec![get::function(cache, store)], &load()?, rate_limit, shutdown).await
 }

@@ -13,7 +13,7 @@ fn main() -> ExitCode {
 }
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let queue = queue::open(&load::<QueueConfig>()?.queue_url).await?;
+    let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
     let limits = Limits::from(load::<LimitsConfig>()?);
     let function = ingest::function(queue.producer, limits);
     let rate_limit = RateLimit::open(&load()?).await?;

@@ -1,18 +1,17 @@
-//! Where a service is: a URL that may carry a password.
-//! Printing it never shows the password.
+//! The URL of a service, which may contain a password.
 
-use std::{fmt, ops::Deref, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use url::Url;
 
-/// The URL of a queue, store, index, cache or limiter. It prints without its password.
+/// The URL of a queue, store, index, cache or limiter. Printing it does not show its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServiceUrl(Url);
 
-impl Deref for ServiceUrl {
-    type Target = Url;
-
-    fn deref(&self) -> &Url {
+impl ServiceUrl {
+    /// Returns the URL with its password, for the adapter that connects to the service.
+    #[must_use]
+    pub fn expose(&self) -> &Url {
         &self.0
     }
 }
@@ -21,9 +20,9 @@ impl FromStr for ServiceUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong =
+        let invalid =
             |error| format!("must be a URL such as memory: or sqlite:///data/store.db: {error}");
-        Url::parse(text).map(Self).map_err(wrong)
+        Url::parse(text).map(Self).map_err(invalid)
     }
 }
 
@@ -32,10 +31,10 @@ impl fmt::Display for ServiceUrl {
         if self.0.password().is_none() {
             return self.0.fmt(f);
         }
-        let mut hidden = self.0.clone();
-        // It has a password, so it can have another one.
-        let _ = hidden.set_password(Some("***"));
-        hidden.fmt(f)
+        let mut redacted = self.0.clone();
+        // A URL that has a password accepts another one.
+        let _ = redacted.set_password(Some("***"));
+        redacted.fmt(f)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The settings of the standalone process: where its data is.
-//! A part that has a URL of its own is not kept there.
+//! Settings of the standalone process: its data directory, and services that replace embedded
+//! adapters.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,34 +7,38 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, ServiceUrl, value};
+use super::{ConfigError, ServiceUrl, ports::DEFAULT_CACHE_TTL, value};
+
+/// The file of the embedded queue in `DATA_DIR`.
+const QUEUE_FILE: &str = "queue.db";
 
 /// Where the standalone process keeps its data.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct StandaloneConfig {
-    /// The folder of queue, store and index. `DATA_DIR`, default `./data`.
+    /// The directory of the embedded queue, store and index. `DATA_DIR`, default `./data`.
     #[serde(deserialize_with = "value::parsed")]
     pub data_dir: PathBuf,
-    /// The most that waits in the embedded queue. `QUEUE_MAX_BYTES`, default 10 GiB; full: 503.
+    /// The capacity of the embedded queue; a full queue rejects requests with 503.
+    /// `QUEUE_MAX_BYTES`, default 10 GiB.
     #[serde(deserialize_with = "value::number::<1_048_576, 1_099_511_627_776, _, _>")]
     pub queue_max_bytes: u64,
-    /// Another queue. `QUEUE_URL`, default a file of `DATA_DIR`.
+    /// The URL of the queue. `QUEUE_URL`, default a file in `DATA_DIR`.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub queue_url: Option<ServiceUrl>,
-    /// Another store. `STORE_URL`, default a file of `DATA_DIR`.
+    /// The URL of the store. `STORE_URL`, default a file in `DATA_DIR`.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub store_url: Option<ServiceUrl>,
-    /// Another index. `INDEX_URL`, default a folder of `DATA_DIR`.
+    /// The URL of the index. `INDEX_URL`, default a directory in `DATA_DIR`.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub index_url: Option<ServiceUrl>,
-    /// Another cache. `CACHE_URL`, default memory.
+    /// The URL of the cache. `CACHE_URL`, default memory.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub cache_url: Option<ServiceUrl>,
-    /// How long an entry stays in the cache. `CACHE_TTL_SECONDS`, default 3600.
+    /// The time to live of a cached entry. `CACHE_TTL_SECONDS`, default 3600.
     #[serde(rename = "cache_ttl_seconds", deserialize_with = "value::seconds::<1, 2_592_000, _>")]
     pub cache_ttl: Duration,
-    /// Another limiter. `LIMITER_URL`, default `CACHE_URL`, else memory.
+    /// The URL of the rate limiter. `LIMITER_URL`, default `CACHE_URL`, or else memory.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub limiter_url: Option<ServiceUrl>,
 }
@@ -48,53 +52,70 @@ impl Default for StandaloneConfig {
             store_url: None,
             index_url: None,
             cache_url: None,
-            cache_ttl: super::cache_ttl(),
+            cache_ttl: DEFAULT_CACHE_TTL,
             limiter_url: None,
         }
     }
 }
 
 impl StandaloneConfig {
-    /// The queue: `sqlite:///…/queue.db?max_bytes=…`, unless `QUEUE_URL` names another.
+    /// Returns `QUEUE_URL`, or else `sqlite:///…/queue.db?max_bytes=…`.
     ///
     /// # Errors
     /// When `DATA_DIR` cannot be part of a URL.
     pub fn queue_url(&self) -> Result<ServiceUrl, ConfigError> {
         let query = format!("?max_bytes={}", self.queue_max_bytes);
-        or_else(self.queue_url.as_ref(), || self.embedded("sqlite", "queue.db", &query))
+        or_embedded(self.queue_url.as_ref(), || self.embedded("sqlite", QUEUE_FILE, &query))
     }
 
-    /// The store: `sqlite:///…/store.db`, unless `STORE_URL` names another.
+    /// Returns `STORE_URL`, or else `sqlite:///…/store.db`.
     ///
     /// # Errors
     /// When `DATA_DIR` cannot be part of a URL.
     pub fn store_url(&self) -> Result<ServiceUrl, ConfigError> {
-        or_else(self.store_url.as_ref(), || self.embedded("sqlite", "store.db", ""))
+        or_embedded(self.store_url.as_ref(), || self.embedded("sqlite", "store.db", ""))
     }
 
-    /// The index: `tantivy:///…/index`, unless `INDEX_URL` names another.
+    /// Returns `INDEX_URL`, or else `tantivy:///…/index`.
     ///
     /// # Errors
     /// When `DATA_DIR` cannot be part of a URL.
     pub fn index_url(&self) -> Result<ServiceUrl, ConfigError> {
-        or_else(self.index_url.as_ref(), || self.embedded("tantivy", "index", ""))
+        or_embedded(self.index_url.as_ref(), || self.embedded("tantivy", "index", ""))
     }
 
-    /// The cache: `memory:`, unless `CACHE_URL` names another.
+    /// Returns `CACHE_URL`, or else `memory:`.
     ///
     /// # Errors
-    /// Never: the default is a URL.
+    /// Never: the default is a valid URL.
     pub fn cache_url(&self) -> Result<ServiceUrl, ConfigError> {
-        or_else(self.cache_url.as_ref(), || "memory:".parse())
+        or_embedded(self.cache_url.as_ref(), || "memory:".parse())
     }
 
-    /// The limiter: what `LIMITER_URL` names, else the cache.
+    /// Returns `LIMITER_URL`, or else the URL of the cache.
     ///
     /// # Errors
-    /// Never: the default is a URL.
+    /// Never: the default is a valid URL.
     pub fn limiter_url(&self) -> Result<ServiceUrl, ConfigError> {
         let url = self.limiter_url.as_ref().or(self.cache_url.as_ref());
-        or_else(url, || "memory:".parse())
+        or_embedded(url, || "memory:".parse())
+    }
+
+    /// Checks that the embedded queue exists, for commands that must not create it.
+    ///
+    /// # Errors
+    /// When `DATA_DIR` does not exist or has no queue.
+    pub fn require_queue(&self) -> Result<(), ConfigError> {
+        if self.queue_url.is_some() || self.data_dir.join(QUEUE_FILE).exists() {
+            return Ok(());
+        }
+        let data_dir = self.data_dir.display();
+        let problem = if self.data_dir.exists() {
+            format!("{data_dir} is not a data directory of LogPulse: it has no {QUEUE_FILE}")
+        } else {
+            format!("{data_dir} does not exist; set it to the data directory of a LogPulse server")
+        };
+        Err(ConfigError::new("DATA_DIR", problem))
     }
 
     fn embedded(&self, scheme: &str, name: &str, query: &str) -> Result<ServiceUrl, String> {
@@ -103,22 +124,20 @@ impl StandaloneConfig {
     }
 }
 
-/// The URL that was set, else the embedded one.
-fn or_else(
-    set: Option<&ServiceUrl>,
+/// Returns the configured URL, or else the one of the embedded adapter.
+fn or_embedded(
+    configured: Option<&ServiceUrl>,
     embedded: impl Fn() -> Result<ServiceUrl, String>,
 ) -> Result<ServiceUrl, ConfigError> {
-    match set {
+    match configured {
         Some(url) => Ok(url.clone()),
-        None => {
-            embedded().map_err(|problem| ConfigError { variable: "DATA_DIR".to_owned(), problem })
-        }
+        None => embedded().map_err(|problem| ConfigError::new("DATA_DIR", problem)),
     }
 }
 
-/// The absolute path as a URL has it.
+/// Returns the absolute path as the path of a URL.
 fn percent_encoded(path: &Path) -> Result<String, String> {
     let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
-    let url = Url::from_file_path(absolute).map_err(|()| "must be the path of a folder")?;
+    let url = Url::from_file_path(absolute).map_err(|()| "must be the path of a directory")?;
     Ok(url.path().to_owned())
 }

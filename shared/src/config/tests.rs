@@ -1,134 +1,152 @@
-//! What the settings are held to: defaults, bounds, names, and silence about secrets.
+//! Defaults, ranges and names of the settings, and that errors do not print secrets.
 
+use std::time::Duration;
+
+use ipnet::IpNet;
 use url::Url;
 
 use super::*;
 
-fn with<T: DeserializeOwned>(variables: &[(&str, &str)]) -> Result<T, ConfigError> {
+fn load_with<T: DeserializeOwned>(variables: &[(&str, &str)]) -> Result<T, ConfigError> {
     let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     load_from(variables.iter().map(owned).collect::<Vec<_>>())
 }
 
-fn problem<T: DeserializeOwned>(variables: &[(&str, &str)]) -> String {
-    match with::<T>(variables) {
-        Ok(_) => "none".to_owned(),
-        Err(error) => error.to_string(),
-    }
+fn error_with<T: DeserializeOwned>(variables: &[(&str, &str)]) -> String {
+    load_with::<T>(variables).err().map(|error| error.to_string()).unwrap_or_default()
 }
 
 #[test]
-fn without_variables_the_defaults_hold() {
-    let http: HttpConfig = with(&[]).unwrap();
+fn absent_variables_have_defaults() {
+    let http: HttpConfig = load_with(&[]).unwrap();
     assert_eq!((http.host.as_str(), http.port), ("127.0.0.1", 8080));
     assert_eq!(http.shutdown_timeout, Duration::from_secs(30));
     assert!(http.trusted_proxies.is_empty());
-    let rate_limit: RateLimitConfig = with(&[]).unwrap();
+    let rate_limit: RateLimitConfig = load_with(&[]).unwrap();
     assert!(rate_limit.enabled);
     assert_eq!((rate_limit.capacity.get(), rate_limit.rate.get()), (100, 50));
-    let limits: LimitsConfig = with(&[]).unwrap();
+    let limits: LimitsConfig = load_with(&[]).unwrap();
     assert_eq!((limits.max_body_bytes, limits.max_entry_bytes), (10 << 20, 1 << 20));
-    let batch: BatchConfig = with(&[]).unwrap();
+    let batch: BatchConfig = load_with(&[]).unwrap();
     assert_eq!((batch.max_entries, batch.max_wait.as_millis()), (5000, 200));
-    assert_eq!(with::<TelemetryConfig>(&[]).unwrap().rust_log, "info");
+    assert_eq!(load_with::<TelemetryConfig>(&[]).unwrap().rust_log, "info");
 }
 
 #[test]
-fn a_value_is_taken_without_the_spaces_around_it_and_an_empty_one_is_absent() {
-    let http: HttpConfig = with(&[("PORT", " 9000 "), ("HOST", " ")]).unwrap();
+fn values_are_trimmed_and_empty_values_count_as_absent() {
+    let http: HttpConfig = load_with(&[("PORT", " 9000 "), ("HOST", " ")]).unwrap();
     assert_eq!((http.host.as_str(), http.port), ("127.0.0.1", 9000));
 }
 
 #[test]
-fn a_required_url_that_is_missing_is_named() {
-    assert_eq!(problem::<QueueConfig>(&[]), "QUEUE_URL: is missing");
-    assert_eq!(problem::<StoreConfig>(&[("STORE_URL", "")]), "STORE_URL: is missing");
-    let none: RateLimitConfig = with(&[]).unwrap();
+fn errors_name_a_missing_required_url() {
+    assert_eq!(error_with::<QueueConfig>(&[]), "QUEUE_URL: is missing");
+    assert_eq!(error_with::<StoreConfig>(&[("STORE_URL", "")]), "STORE_URL: is missing");
+    let none: RateLimitConfig = load_with(&[]).unwrap();
     assert!(none.url().unwrap_err().to_string().starts_with("LIMITER_URL: is missing"));
 }
 
 #[test]
-fn a_value_out_of_bounds_or_of_another_kind_is_named_with_its_bounds() {
+fn errors_name_the_variable_and_its_valid_values() {
     for value in ["65536", "-1", "http", "1e3", "99999999999999999999"] {
-        let told = problem::<HttpConfig>(&[("HOST", "::1"), ("PORT", value)]);
-        assert_eq!(told, "PORT: must be a whole number from 0 to 65535", "{value}");
+        let error = error_with::<HttpConfig>(&[("HOST", "::1"), ("PORT", value)]);
+        assert_eq!(error, "PORT: must be a whole number from 0 to 65535", "{value}");
     }
-    let told = problem::<RateLimitConfig>(&[("RATE_LIMIT_RATE", "0")]);
-    assert!(told.starts_with("RATE_LIMIT_RATE: must be"), "{told}");
-    let told = problem::<RateLimitConfig>(&[("RATE_LIMIT_ENABLED", "yes")]);
-    assert_eq!(told, "RATE_LIMIT_ENABLED: must be true or false");
-    let told = problem::<TelemetryConfig>(&[("LOG_FORMAT", "xml"), ("RUST_LOG", "info")]);
-    assert_eq!(told, "LOG_FORMAT: must be text or json");
-    let told = problem::<HttpConfig>(&[("TRUSTED_PROXIES", "10.0.0.0/8,proxy")]);
-    assert!(told.starts_with("TRUSTED_PROXIES: must be addresses or CIDRs"), "{told}");
+    let error = error_with::<RateLimitConfig>(&[("RATE_LIMIT_RATE", "0")]);
+    assert!(error.starts_with("RATE_LIMIT_RATE: must be"), "{error}");
+    let error = error_with::<RateLimitConfig>(&[("RATE_LIMIT_ENABLED", "yes")]);
+    assert_eq!(error, "RATE_LIMIT_ENABLED: must be true or false");
+    let error = error_with::<TelemetryConfig>(&[("LOG_FORMAT", "xml"), ("RUST_LOG", "info")]);
+    assert_eq!(error, "LOG_FORMAT: must be text or json");
+    let error = error_with::<HttpConfig>(&[("TRUSTED_PROXIES", "10.0.0.0/8,proxy")]);
+    assert!(error.starts_with("TRUSTED_PROXIES: must be IP addresses or CIDRs"), "{error}");
 }
 
 #[test]
-fn a_value_that_is_not_utf8_is_a_problem_of_its_variable_and_of_no_other() {
+fn a_value_that_is_not_utf8_fails_only_the_setting_that_reads_it() {
     let broken = String::from_utf8_lossy(b"\xff").into_owned();
-    assert_eq!(problem::<HttpConfig>(&[("HOST", &broken)]), "HOST: is not UTF-8");
-    assert_eq!(problem::<HttpConfig>(&[("OTHER", &broken)]), "none");
+    assert_eq!(error_with::<HttpConfig>(&[("HOST", &broken)]), "HOST: is not valid UTF-8");
+    assert_eq!(error_with::<HttpConfig>(&[("OTHER", &broken)]), "");
 }
 
 #[test]
 fn booleans_are_true_false_1_and_0() {
     for (value, enabled) in [("true", true), ("1", true), ("FALSE", false), ("0", false)] {
-        let config: RateLimitConfig = with(&[("RATE_LIMIT_ENABLED", value)]).unwrap();
+        let config: RateLimitConfig = load_with(&[("RATE_LIMIT_ENABLED", value)]).unwrap();
         assert_eq!(config.enabled, enabled, "{value}");
     }
 }
 
 #[test]
-fn proxies_are_addresses_and_networks() {
-    let http: HttpConfig = with(&[("TRUSTED_PROXIES", "10.1.2.3, fd00::/8,")]).unwrap();
+fn proxies_are_addresses_or_networks() {
+    let http: HttpConfig = load_with(&[("TRUSTED_PROXIES", "10.1.2.3, fd00::/8,")]).unwrap();
     let expected: Vec<IpNet> = vec!["10.1.2.3/32".parse().unwrap(), "fd00::/8".parse().unwrap()];
     assert_eq!(http.trusted_proxies, expected);
 }
 
 #[test]
-fn a_password_is_never_printed() {
+fn passwords_are_never_printed() {
     let url = "mysql://user:hunter2@mysql:3306/logpulse_db";
-    let config: StoreConfig = with(&[("STORE_URL", url)]).unwrap();
-    assert_eq!(config.store_url.as_str(), url);
+    let config: StoreConfig = load_with(&[("STORE_URL", url)]).unwrap();
+    assert_eq!(config.store_url.expose().as_str(), url);
     let printed = format!("{config:?} {}", config.store_url);
     assert!(!printed.contains("hunter2") && printed.contains("user:***@mysql"), "{printed}");
-    let told = problem::<StoreConfig>(&[("STORE_URL", "user:hunter2@ mysql")]);
-    assert!(!told.contains("hunter2"), "{told}");
+    let error = error_with::<StoreConfig>(&[("STORE_URL", "user:hunter2@ mysql")]);
+    assert!(!error.contains("hunter2"), "{error}");
 }
 
 #[test]
-fn the_limiter_is_where_the_cache_is_unless_it_has_a_url_of_its_own() {
+fn the_limiter_defaults_to_the_cache() {
     let both = [("CACHE_URL", "redis://a"), ("LIMITER_URL", "redis://b")];
-    let config: RateLimitConfig = with(&both[..1]).unwrap();
-    assert_eq!(config.url().unwrap().as_str(), "redis://a");
-    let config: RateLimitConfig = with(&both).unwrap();
-    assert_eq!(config.url().unwrap().as_str(), "redis://b");
+    let config: RateLimitConfig = load_with(&both[..1]).unwrap();
+    assert_eq!(config.url().unwrap().expose().as_str(), "redis://a");
+    let config: RateLimitConfig = load_with(&both).unwrap();
+    assert_eq!(config.url().unwrap().expose().as_str(), "redis://b");
 }
 
 #[test]
-fn standalone_keeps_what_has_no_url_of_its_own_under_its_folder() {
+fn standalone_defaults_to_files_in_its_data_directory() {
     let variables = [("DATA_DIR", "/var/lib/log pulse"), ("STORE_URL", "mysql://m/d")];
-    let config: StandaloneConfig = with(&variables).unwrap();
+    let config: StandaloneConfig = load_with(&variables).unwrap();
     let queue = "sqlite:///var/lib/log%20pulse/queue.db?max_bytes=10737418240";
-    assert_eq!(config.queue_url().unwrap().as_str(), queue);
-    assert_eq!(config.store_url().unwrap().as_str(), "mysql://m/d");
+    assert_eq!(config.queue_url().unwrap().expose().as_str(), queue);
+    assert_eq!(config.store_url().unwrap().expose().as_str(), "mysql://m/d");
     let index = "tantivy:///var/lib/log%20pulse/index";
-    assert_eq!(config.index_url().unwrap().as_str(), index);
-    assert_eq!(config.cache_url().unwrap().as_str(), "memory:");
-    assert_eq!(config.limiter_url().unwrap().as_str(), "memory:");
+    assert_eq!(config.index_url().unwrap().expose().as_str(), index);
+    assert_eq!(config.cache_url().unwrap().expose().as_str(), "memory:");
+    assert_eq!(config.limiter_url().unwrap().expose().as_str(), "memory:");
 }
 
 #[test]
-fn a_relative_folder_becomes_absolute() {
-    let config: StandaloneConfig = with(&[]).unwrap();
+fn commands_require_an_existing_queue_unless_it_has_a_url() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let missing = format!("{path}/missing");
+    let with_data_dir =
+        |data_dir| load_with::<StandaloneConfig>(&[("DATA_DIR", data_dir)]).unwrap();
+
+    let error = with_data_dir(&missing).require_queue().unwrap_err().to_string();
+    assert!(error.starts_with(&format!("DATA_DIR: {missing} does not exist")), "{error}");
+    let error = with_data_dir(path).require_queue().unwrap_err().to_string();
+    assert!(error.starts_with(&format!("DATA_DIR: {path} is not a data directory")), "{error}");
+    std::fs::write(folder.path().join("queue.db"), "").unwrap();
+    with_data_dir(path).require_queue().unwrap();
+    let variables = [("DATA_DIR", missing.as_str()), ("QUEUE_URL", "kafka://kafka/logs")];
+    load_with::<StandaloneConfig>(&variables).unwrap().require_queue().unwrap();
+}
+
+#[test]
+fn a_relative_data_directory_becomes_absolute() {
+    let config: StandaloneConfig = load_with(&[]).unwrap();
     let here = std::env::current_dir().unwrap();
     let expected = Url::from_file_path(here.join("data/store.db")).unwrap();
-    assert_eq!(config.store_url().unwrap().path(), expected.path());
+    assert_eq!(config.store_url().unwrap().expose().path(), expected.path());
 }
 
-/// Asks a type for the names of its fields, and fails: there is nothing to read.
-struct Names<'a>(&'a mut Vec<String>);
+/// A deserializer that collects the field names of a struct and then fails.
+struct FieldNames<'a>(&'a mut Vec<String>);
 
-impl<'de> serde::Deserializer<'de> for Names<'_> {
+impl<'de> serde::Deserializer<'de> for FieldNames<'_> {
     type Error = envy::Error;
 
     fn deserialize_struct<V: serde::de::Visitor<'de>>(
@@ -138,11 +156,11 @@ impl<'de> serde::Deserializer<'de> for Names<'_> {
         _: V,
     ) -> Result<V::Value, Self::Error> {
         self.0.extend(fields.iter().map(|field| field.to_uppercase()));
-        Err(serde::de::Error::custom("only names are asked"))
+        Err(serde::de::Error::custom("field names only"))
     }
 
     fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-        Err(serde::de::Error::custom("settings are a struct"))
+        Err(serde::de::Error::custom("not a struct"))
     }
 
     serde::forward_to_deserialize_any! {
@@ -151,35 +169,35 @@ impl<'de> serde::Deserializer<'de> for Names<'_> {
     }
 }
 
-fn names<T: DeserializeOwned>(names: &mut Vec<String>) {
-    assert!(T::deserialize(Names(names)).is_err());
+fn collect_names<T: DeserializeOwned>(names: &mut Vec<String>) {
+    assert!(T::deserialize(FieldNames(names)).is_err());
 }
 
-fn names_of_all_settings() -> Vec<String> {
+fn all_setting_names() -> Vec<String> {
     let mut all = Vec::new();
-    names::<HttpConfig>(&mut all);
-    names::<RateLimitConfig>(&mut all);
-    names::<LimitsConfig>(&mut all);
-    names::<QueueConfig>(&mut all);
-    names::<StoreConfig>(&mut all);
-    names::<IndexConfig>(&mut all);
-    names::<CacheConfig>(&mut all);
-    names::<BatchConfig>(&mut all);
-    names::<TelemetryConfig>(&mut all);
-    names::<StandaloneConfig>(&mut all);
+    collect_names::<HttpConfig>(&mut all);
+    collect_names::<RateLimitConfig>(&mut all);
+    collect_names::<LimitsConfig>(&mut all);
+    collect_names::<QueueConfig>(&mut all);
+    collect_names::<StoreConfig>(&mut all);
+    collect_names::<IndexConfig>(&mut all);
+    collect_names::<CacheConfig>(&mut all);
+    collect_names::<BatchConfig>(&mut all);
+    collect_names::<TelemetryConfig>(&mut all);
+    collect_names::<StandaloneConfig>(&mut all);
     all.sort_unstable();
     all.dedup();
     all
 }
 
-fn variables_of_the_env_file() -> Vec<(String, String)> {
+fn env_file_variables() -> Vec<(String, String)> {
     let lines = include_str!("../../../.env").lines();
     let pairs = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// What the file says to `deployments/compose.yaml` and to no function.
-const OF_COMPOSE: [&str; 17] = [
+/// Variables of `.env` that only `deployments/compose.yaml` reads.
+const COMPOSE_VARIABLES: [&str; 17] = [
     "DASHBOARDS_PORT",
     "GRAFANA_PASSWORD",
     "GRAFANA_PORT",
@@ -200,18 +218,38 @@ const OF_COMPOSE: [&str; 17] = [
 ];
 
 #[test]
-fn the_env_file_and_the_settings_have_the_same_names() {
-    let file = variables_of_the_env_file();
+fn the_env_file_lists_every_setting() {
+    let file = env_file_variables();
     let mut file: Vec<String> = file.into_iter().map(|(name, _)| name).collect();
     file.sort_unstable();
-    let mut settings = names_of_all_settings();
-    settings.extend(OF_COMPOSE.map(str::to_owned));
+    let mut settings = all_setting_names();
+    settings.extend(COMPOSE_VARIABLES.map(str::to_owned));
     settings.sort_unstable();
     assert_eq!(file, settings);
 }
 
-/// `${NAME:-default}` of the compose file, whichever way they are nested.
-fn variables_of_the_compose_file() -> Vec<(String, String)> {
+#[test]
+fn the_help_describes_known_settings_with_their_defaults() {
+    let file = env_file_variables();
+    let described = [
+        help::DATA_DIR,
+        help::QUEUE_URL,
+        help::STORE_URL,
+        help::INDEX_URL,
+        help::CACHE_URL,
+        help::LIMITER_URL,
+        help::RATE_LIMIT_ENABLED,
+    ];
+    // Terminals and libraries read NO_COLOR; LogPulse has no setting of that name.
+    let common = help::COMMON.into_iter().filter(|variable| variable.name != "NO_COLOR");
+    for help::Variable { name, meaning } in described.into_iter().chain(common) {
+        let (_, value) = file.iter().find(|(variable, _)| variable == name).unwrap();
+        assert!(meaning.contains(value.as_str()), "{name}: {meaning}");
+    }
+}
+
+/// Returns each `${NAME:-default}` of the compose file, nested ones included.
+fn compose_file_variables() -> Vec<(String, String)> {
     let file = include_str!("../../../deployments/compose.yaml");
     let uses = file.split("${").skip(1).filter_map(|used| used.split_once(":-"));
     let default = |text: &str| text.split(['}', '$']).next().unwrap_or_default().to_owned();
@@ -219,29 +257,29 @@ fn variables_of_the_compose_file() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_compose_file_takes_settings_of_the_env_file_and_has_the_same_defaults() {
-    let file = variables_of_the_env_file();
-    let used = variables_of_the_compose_file();
+fn the_compose_file_has_the_defaults_of_the_env_file() {
+    let file = env_file_variables();
+    let used = compose_file_variables();
     for (name, default) in &used {
         let (_, value) = file.iter().find(|(variable, _)| variable == name).unwrap();
-        assert!(value.is_empty() || value == default, "{name}: {value} is not {default}");
+        assert!(value.is_empty() || value == default, "{name}: {value} differs from {default}");
     }
-    for name in OF_COMPOSE {
-        assert!(used.iter().any(|(used, _)| used == name), "{name} has no effect");
+    for name in COMPOSE_VARIABLES {
+        assert!(used.iter().any(|(used, _)| used == name), "{name} is unused");
     }
 }
 
 #[test]
-fn every_value_of_the_env_file_is_the_default() {
-    fn same<T: DeserializeOwned + std::fmt::Debug>() {
-        let file: T = load_from(variables_of_the_env_file()).unwrap();
-        let default: T = with(&[]).unwrap();
+fn the_env_file_has_the_default_values() {
+    fn assert_defaults<T: DeserializeOwned + std::fmt::Debug>() {
+        let file: T = load_from(env_file_variables()).unwrap();
+        let default: T = load_with(&[]).unwrap();
         assert_eq!(format!("{file:?}"), format!("{default:?}"));
     }
-    same::<HttpConfig>();
-    same::<RateLimitConfig>();
-    same::<LimitsConfig>();
-    same::<BatchConfig>();
-    same::<TelemetryConfig>();
-    same::<StandaloneConfig>();
+    assert_defaults::<HttpConfig>();
+    assert_defaults::<RateLimitConfig>();
+    assert_defaults::<LimitsConfig>();
+    assert_defaults::<BatchConfig>();
+    assert_defaults::<TelemetryConfig>();
+    assert_defaults::<StandaloneConfig>();
 }

@@ -1,21 +1,21 @@
-//! The value of a variable: text that becomes a number, a duration, an address or a URL.
-//! What is said of a wrong value never repeats it: it may be a secret.
+//! Parsers for the values of variables: numbers, durations, networks, URLs.
+//! Their errors never repeat the value, which may be a secret.
 
 use std::{fmt::Display, net::IpAddr, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// The value as it is, without spaces around it.
+/// Returns the trimmed value.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.contains(char::REPLACEMENT_CHARACTER) {
-        return Err(D::Error::custom("is not UTF-8"));
+        return Err(D::Error::custom("is not valid UTF-8"));
     }
     Ok(text.trim().to_owned())
 }
 
-/// A value that has a type of its own.
+/// Parses a value by its [`FromStr`].
 pub(super) fn parsed<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: Display>,
@@ -24,7 +24,7 @@ where
     text(deserializer)?.parse().map_err(D::Error::custom)
 }
 
-/// A value that has a type of its own and may be absent.
+/// Parses an optional value by its [`FromStr`].
 pub(super) fn parsed_or_none<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err: Display>,
@@ -33,7 +33,7 @@ where
     parsed(deserializer).map(Some)
 }
 
-/// A whole number from `MIN` to `MAX`.
+/// Parses a whole number from `MIN` to `MAX`.
 pub(super) fn number<'de, const MIN: u64, const MAX: u64, T, D>(
     deserializer: D,
 ) -> Result<T, D::Error>
@@ -42,28 +42,28 @@ where
     D: Deserializer<'de>,
 {
     let text = text(deserializer)?;
-    let in_bounds = text.parse::<u64>().is_ok_and(|number| (MIN..=MAX).contains(&number));
+    let in_range = text.parse::<u64>().is_ok_and(|number| (MIN..=MAX).contains(&number));
     match text.parse() {
-        Ok(number) if in_bounds => Ok(number),
+        Ok(number) if in_range => Ok(number),
         _ => Err(D::Error::custom(format!("must be a whole number from {MIN} to {MAX}"))),
     }
 }
 
-/// Whole seconds, from `MIN` to `MAX`.
+/// Parses a duration of `MIN` to `MAX` whole seconds.
 pub(super) fn seconds<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
     number::<MIN, MAX, _, _>(deserializer).map(Duration::from_secs)
 }
 
-/// Whole milliseconds, from `MIN` to `MAX`.
+/// Parses a duration of `MIN` to `MAX` whole milliseconds.
 pub(super) fn milliseconds<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
     number::<MIN, MAX, _, _>(deserializer).map(Duration::from_millis)
 }
 
-/// `true` or `false`, `1` or `0`.
+/// Parses `true` or `1`, `false` or `0`.
 pub(super) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     match text(deserializer)?.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true),
@@ -72,12 +72,11 @@ pub(super) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool
     }
 }
 
-/// Addresses and CIDRs with commas between.
+/// Parses a comma-separated list of IP addresses and CIDRs.
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let text = text(deserializer)?;
-    let parts = text.split(',').map(str::trim);
-    let given = parts.filter(|part| !part.is_empty());
-    let networks: Result<Vec<IpNet>, &str> = given.map(network).collect();
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let networks: Result<Vec<IpNet>, &str> = parts.map(network).collect();
     networks.map_err(D::Error::custom)
 }
 
@@ -85,5 +84,5 @@ fn network(text: &str) -> Result<IpNet, &'static str> {
     let address = text.parse::<IpAddr>().map(IpNet::from);
     address
         .or_else(|_| text.parse::<IpNet>())
-        .map_err(|_| "must be addresses or CIDRs such as 172.16.0.0/12, with commas between")
+        .map_err(|_| "must be IP addresses or CIDRs such as 172.16.0.0/12, separated by commas")
 }

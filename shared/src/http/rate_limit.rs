@@ -71,9 +71,9 @@ impl RateLimit {
         if !config.enabled {
             return Ok(None);
         }
-        let limiter =
-            limiter::open(config.url()?, config.bucket()).await.context("opening the limiter")?;
-        Ok(Some(Self::new(limiter, config.bucket())))
+        let bucket = TokenBucket::from(config);
+        let limiter = limiter::open(config.url()?.expose(), bucket).await;
+        Ok(Some(Self::new(limiter.context("opening the limiter")?, bucket)))
     }
 
     /// Takes a token for the client. Asks the limiter at most once, and not if the answer is known.
@@ -207,7 +207,7 @@ mod tests {
 
     fn limited_by(answer: Answer) -> (RateLimit, Arc<Always>) {
         let limiter = Arc::new(Always { answer, asked: AtomicUsize::new(0) });
-        let bucket = RateLimitConfig::default().bucket();
+        let bucket = TokenBucket::from(&RateLimitConfig::default());
         (RateLimit::new(Arc::clone(&limiter) as _, bucket), limiter)
     }
 

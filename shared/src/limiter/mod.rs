@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::config::unknown_scheme;
+use crate::config::{RateLimitConfig, unknown_scheme};
 use crate::error::{Ready, Result};
 
 /// The size of every client's bucket.
@@ -23,6 +23,12 @@ pub struct TokenBucket {
     pub capacity: NonZeroU32,
     /// The tokens that are added per second.
     pub rate: NonZeroU32,
+}
+
+impl From<&RateLimitConfig> for TokenBucket {
+    fn from(config: &RateLimitConfig) -> Self {
+        Self { capacity: config.capacity, rate: config.rate }
+    }
 }
 
 /// The result of taking a token.

@@ -1,0 +1,28 @@
+//! Settings of the consumer.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::value;
+
+/// The size of the batches that the consumer writes to store and index.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default)]
+pub struct BatchConfig {
+    /// The number of entries from which a batch is written. `BATCH_MAX_ENTRIES`, default 5000.
+    #[serde(rename = "batch_max_entries", deserialize_with = "value::number::<1, 100_000, _, _>")]
+    pub max_entries: usize,
+    /// How long a batch waits for more entries. `BATCH_MAX_WAIT_MS`, default 200.
+    #[serde(
+        rename = "batch_max_wait_ms",
+        deserialize_with = "value::milliseconds::<1, 60_000, _>"
+    )]
+    pub max_wait: Duration,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self { max_entries: 5000, max_wait: Duration::from_millis(200) }
+    }
+}

@@ -1,0 +1,45 @@
+//! The settings that the command line's `--help` describes. `.env` lists every one.
+
+/// An environment variable as `--help` describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// The name of the variable.
+    pub name: &'static str,
+    /// Its meaning, and its default in brackets.
+    pub meaning: &'static str,
+}
+
+const fn variable(name: &'static str, meaning: &'static str) -> Variable {
+    Variable { name, meaning }
+}
+
+/// The settings of every program.
+pub const COMMON: [Variable; 5] = [
+    variable("HOST", "Address to listen on [default: 127.0.0.1]"),
+    variable("PORT", "Port to listen on [default: 8080]"),
+    variable("RUST_LOG", "Log level, or a filter such as warn,shared=debug [default: info]"),
+    variable("LOG_FORMAT", "text or json [default: text on a terminal, otherwise json]"),
+    variable("NO_COLOR", "Log without colour if set"),
+];
+
+/// Where embedded data is kept.
+pub const DATA_DIR: Variable =
+    variable("DATA_DIR", "Directory of the queue, store and index [default: ./data]");
+/// The queue of a cluster.
+pub const QUEUE_URL: Variable =
+    variable("QUEUE_URL", "Queue, e.g. kafka://kafka:9092/logs_topic [required]");
+/// The store of a cluster.
+pub const STORE_URL: Variable =
+    variable("STORE_URL", "Store, e.g. mysql://user:password@mysql:3306/logpulse_db [required]");
+/// The index of a cluster.
+pub const INDEX_URL: Variable =
+    variable("INDEX_URL", "Index, e.g. http://opensearch:9200 [required]");
+/// The cache of a cluster.
+pub const CACHE_URL: Variable =
+    variable("CACHE_URL", "Cache and rate limiter, e.g. redis://redis:6379 [required]");
+/// The rate limiter of a cluster.
+pub const LIMITER_URL: Variable =
+    variable("LIMITER_URL", "Rate limiter, e.g. redis://redis:6379 [default: CACHE_URL]");
+/// Whether clients are limited.
+pub const RATE_LIMIT_ENABLED: Variable =
+    variable("RATE_LIMIT_ENABLED", "Limit the request rate of each client [default: true]");

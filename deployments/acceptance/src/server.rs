@@ -1,7 +1,7 @@
 //! A process of LogPulse, for tests: started on a free port, and killed when the test ends.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write, copy, sink};
+use std::io::{BufRead, BufReader, Write, copy, stderr};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -17,13 +17,14 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a command that in the end runs standalone LogPulse, which prints its address.
+    /// Starts a command that runs standalone LogPulse, whose banner has its address.
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.env("PORT", "0").stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let address = address_after("http://", &mut lines, &mut sink());
-        // Whatever else it prints must find a reader.
-        thread::spawn(move || copy(&mut lines, &mut sink()));
+        command.env("PORT", "0").env("LOG_FORMAT", "text").stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
+        let address = address_after("ready on http://", &mut lines, &mut stderr());
+        // The server must not block on a full pipe.
+        thread::spawn(move || copy(&mut lines, &mut stderr()));
         Self { url: format!("http://{address}"), child }
     }
 

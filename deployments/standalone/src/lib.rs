@@ -1,4 +1,4 @@
-//! All functions in one process, on embedded parts: the same code as in the cluster.
+//! Standalone LogPulse: every function in one process, on embedded adapters.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -15,22 +15,22 @@ use shared::index::{self, Index};
 use shared::queue::{self, Queue};
 use shared::store::{self, Store};
 
-/// The open parts of a standalone LogPulse.
+/// The open adapters of a standalone LogPulse.
 pub struct Parts {
-    /// What came in and is not yet stored.
+    /// The entries that are accepted and not yet stored.
     pub queue: Queue,
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
     cache: Arc<dyn Cache>,
-    /// Held as long as the parts are: two processes must not share a folder.
+    /// Keeps other processes from using the same directory.
     _lock: File,
 }
 
 impl Parts {
-    /// Opens the parts that the settings name; by default they are made in `DATA_DIR`.
+    /// Opens the adapters that the settings name; by default it creates them in `DATA_DIR`.
     ///
     /// # Errors
-    /// When a part cannot be opened, or another process uses the folder.
+    /// When an adapter cannot be opened, or another process uses the directory.
     pub async fn open(config: &StandaloneConfig) -> anyhow::Result<Self> {
         let lock = lock(config)?;
         let parts = Self {
@@ -40,14 +40,14 @@ impl Parts {
             cache: cache::open(config.cache_url()?.expose(), config.cache_ttl).await?,
             _lock: lock,
         };
-        keep_names(&config.data_dir).context("syncing DATA_DIR")?;
+        sync_directory(&config.data_dir).context("syncing DATA_DIR")?;
         Ok(parts)
     }
 
-    /// Every function, ready to be served.
+    /// Returns every function, ready to serve.
     ///
     /// # Errors
-    /// When a setting is wrong.
+    /// When a setting is invalid.
     pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
         let limits = Limits::from(load::<LimitsConfig>()?);
         Ok(vec![
@@ -58,39 +58,45 @@ impl Parts {
         ])
     }
 
-    /// The consumer between the queue and the sinks.
+    /// Returns the consumer that moves entries from the queue to store and index.
     ///
     /// # Errors
-    /// When a setting is wrong.
+    /// When a setting is invalid.
     pub fn consumer(&self) -> anyhow::Result<Consumer> {
         Ok(Consumer::new(&self.queue, self.store.clone(), self.index.clone(), load()?))
     }
 }
 
-/// Opens the queue alone.
+/// Opens the queue alone. In contrast to [`Parts::open`], it never creates one.
 ///
 /// # Errors
-/// When it cannot be opened.
-pub async fn open_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
+/// When `DATA_DIR` has no queue, or the queue cannot be opened.
+pub async fn open_existing_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
+    config.require_queue()?;
+    open_queue(config).await
+}
+
+async fn open_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
     queue::open(config.queue_url()?.expose()).await.context("opening the queue")
 }
 
-/// Opens the limiter; without a URL it is in memory.
+/// Opens the rate limiter, by default in memory.
 ///
 /// # Errors
-/// When a setting is wrong.
+/// When a setting is invalid.
 pub async fn open_rate_limit(config: &StandaloneConfig) -> anyhow::Result<Option<RateLimit>> {
     let limiter_url = Some(config.limiter_url()?);
     RateLimit::open(&RateLimitConfig { limiter_url, ..load()? }).await
 }
 
-/// Puts the names of new files and folders on the disk: what is in them is of no use without.
-fn keep_names(folder: &Path) -> io::Result<()> {
-    let folder = std::path::absolute(folder)?;
-    for named in folder.ancestors().take(2) {
-        match File::open(named) {
+/// Syncs the directory and its parent: a synced file survives a power cut only if its directory
+/// entry does, too.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    for directory in path.ancestors().take(2) {
+        match File::open(directory) {
             Ok(directory) => directory.sync_all()?,
-            // A folder that was made for us, in one that we may not read, is there already.
+            // A parent that this user may not read was created, and synced, by another user.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
             Err(error) => return Err(error),
         }
@@ -99,13 +105,13 @@ fn keep_names(folder: &Path) -> io::Result<()> {
 }
 
 fn lock(config: &StandaloneConfig) -> anyhow::Result<File> {
-    let folder = &config.data_dir;
-    let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
-    let lock = opened.with_context(|| format!("using {} (DATA_DIR)", folder.display()))?;
+    let data_dir = &config.data_dir;
+    let opened = fs::create_dir_all(data_dir).and_then(|()| File::create(data_dir.join("lock")));
+    let lock = opened.with_context(|| format!("using {} (DATA_DIR)", data_dir.display()))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
-            bail!("another process uses {} (DATA_DIR)", folder.display())
+            bail!("another process uses {} (DATA_DIR)", data_dir.display())
         }
         Err(TryLockError::Error(error)) => Err(error).context("locking DATA_DIR"),
     }

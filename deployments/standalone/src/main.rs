@@ -1,30 +1,36 @@
-//! `logpulse`: all functions in one process, and the consumer beside them.
-//! `logpulse dead-letters list|replay` looks at what could not be stored, or puts it back.
+//! `logpulse`: every function and the consumer in one process.
+//! `logpulse dead-letters list|replay` manages the entries that could not be stored or indexed.
 
-use std::io::Write;
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use consumer::dead_letters;
-use shared::config::{HttpConfig, StandaloneConfig, load};
-use shared::{http, process};
-use standalone::{Parts, open_queue, open_rate_limit};
-use tokio::net::TcpListener;
+use shared::config::{HttpConfig, LogFormat, StandaloneConfig, TelemetryConfig, help, load};
+use shared::http;
+use shared::process::{self, Command, Program};
+use standalone::{Parts, open_existing_queue, open_rate_limit};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+const PROGRAM: Program = Program {
+    name: "logpulse",
+    about: "LogPulse, a log server: ingests, stores and searches log entries over HTTP",
+    settings: &[help::DATA_DIR, help::RATE_LIMIT_ENABLED],
+};
+
 fn main() -> ExitCode {
-    process::run(run)
+    process::run(&PROGRAM, run)
 }
 
-async fn run(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+async fn run(command: Command, shutdown: CancellationToken) -> anyhow::Result<()> {
     let config = load::<StandaloneConfig>()?;
-    match dead_letters::Command::parse(&words)? {
-        None => serve(&config, shutdown).await,
-        Some(command) => {
-            let queue = open_queue(&config).await?;
-            dead_letters::run(command, &queue, &mut std::io::stdout()).await
+    match command {
+        Command::Serve => serve(&config, shutdown).await,
+        Command::DeadLetters(command) => {
+            let queue = open_existing_queue(&config).await?;
+            dead_letters::run(command, &queue, &mut io::stdout()).await
         }
     }
 }
@@ -36,9 +42,12 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     let endpoint = http::endpoint(parts.functions()?, &http_config, rate_limit, &shutdown)?;
     let listener = http::bind(&http_config).await?;
     let consumer = parts.consumer()?;
-    greet(&listener)?;
+    if load::<TelemetryConfig>()?.log_format == LogFormat::Text {
+        print_banner(listener.local_addr()?).context("writing to standard error")?;
+    }
 
-    // One half of the time is for requests in flight, the other for the batch that is held then.
+    // Half of the time is for requests in flight, the other half for the batches that the consumer
+    // still writes after them.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());
@@ -48,15 +57,13 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     finished.context("finishing the last batch")?.context("consuming")
 }
 
-/// Says where to go.
-fn greet(listener: &TcpListener) -> anyhow::Result<()> {
-    let address = listener.local_addr()?;
+/// Prints where the server listens and how to call it. The structured log has the address, too.
+fn print_banner(address: SocketAddr) -> io::Result<()> {
     writeln!(
-        std::io::stdout(),
+        io::stderr(),
         "LogPulse is ready on http://{address}\n\
          documentation  http://{address}/docs\n\
          try it         curl -i http://{address}/logs -H 'Content-Type: application/json' \
          -d '{{\"service_name\": \"payment\", \"message\": \"card declined\"}}'"
     )
-    .context("writing to standard output")
 }

@@ -3,43 +3,23 @@
 
 use std::io::Write;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use shared::Timestamp;
+use shared::process::DeadLettersCommand;
 use shared::queue::{DeadLetter, Queue, Record};
 
 /// Letters that are read at a time.
 const PAGE: usize = 16;
 
-/// What to do with the dead letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Command {
-    /// Write each as a line of JSON: `reason`, `source`, `time` and the `line` itself.
-    List,
-    /// Put each back on the queue, and delete it there.
-    Replay,
-}
-
-impl Command {
-    /// Reads the words of a command line: none, or `dead-letters list|replay`.
-    ///
-    /// # Errors
-    /// When they are something else.
-    pub fn parse(words: &[String]) -> anyhow::Result<Option<Self>> {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        match words.as_slice() {
-            [] => Ok(None),
-            ["dead-letters", "list"] => Ok(Some(Self::List)),
-            ["dead-letters", "replay"] => Ok(Some(Self::Replay)),
-            _ => bail!("usage: dead-letters list|replay, or nothing to serve"),
-        }
-    }
-}
-
 /// Carries out a command; what it finds goes to `out`.
 ///
 /// # Errors
 /// When the queue or `out` fails. What was replayed before stays replayed.
-pub async fn run(command: Command, queue: &Queue, out: &mut impl Write) -> anyhow::Result<()> {
+pub async fn run(
+    command: DeadLettersCommand,
+    queue: &Queue,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let started = Timestamp::now();
     let mut count = 0;
     let mut after = 0;
@@ -52,11 +32,11 @@ pub async fn run(command: Command, queue: &Queue, out: &mut impl Write) -> anyho
         let Some((last, _)) = page.last() else { break };
         (after, count) = (*last, count + page.len());
         match command {
-            Command::List => list(&page, out)?,
-            Command::Replay => replay(page, after, queue).await?,
+            DeadLettersCommand::List => list(&page, out)?,
+            DeadLettersCommand::Replay => replay(page, after, queue).await?,
         }
     }
-    if command == Command::Replay {
+    if command == DeadLettersCommand::Replay {
         writeln!(out, "{count} dead letters are back on the queue")?;
     }
     Ok(())

@@ -1,24 +1,28 @@
-//! The function `consumer` as a process of its own: it consumes, and answers probes.
-//! `consumer dead-letters list|replay` looks at what could not be stored, or puts it back.
+//! Runs the consumer as a separate process, or lists and replays dead letters.
 
 use std::process::ExitCode;
 
 use anyhow::Context;
 use consumer::{Consumer, dead_letters};
-use shared::config::{HttpConfig, IndexConfig, QueueConfig, StoreConfig, load};
-use shared::{http, index, process, queue, store};
+use shared::config::{HttpConfig, IndexConfig, QueueConfig, StoreConfig, help, load};
+use shared::process::{self, Command, Program};
+use shared::{http, index, queue, store};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+const PROGRAM: Program = Program {
+    name: "consumer",
+    about: "LogPulse consumer: stores and indexes the log entries on the queue",
+    settings: &[help::QUEUE_URL, help::STORE_URL, help::INDEX_URL],
+};
+
 fn main() -> ExitCode {
-    process::run(run)
+    process::run(&PROGRAM, run)
 }
 
-async fn run(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let command = dead_letters::Command::parse(&words)?;
+async fn run(command: Command, shutdown: CancellationToken) -> anyhow::Result<()> {
     let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
-    if let Some(command) = command {
+    if let Command::DeadLetters(command) = command {
         return dead_letters::run(command, &queue, &mut std::io::stdout()).await;
     }
     let store = store::open(load::<StoreConfig>()?.store_url.expose()).await?;

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use consumer::Consumer;
-use consumer::dead_letters::{self, Command};
+use consumer::dead_letters;
 use shared::config::BatchConfig;
 use shared::error::{Error, Ready, Refused, Result};
 use shared::index::{self, Index};
+use shared::process::DeadLettersCommand;
 use shared::queue::{self, Batch, DeadLetter, Position, Queue, Record};
 use shared::search::{SearchHits, SearchQuery};
 use shared::store::{self, Store};
@@ -441,7 +442,7 @@ async fn a_replay_purges_only_what_it_put_back() {
     parts.queue.dead_letters.write(&dead_letters).await.unwrap();
 
     let mut told = Vec::new();
-    dead_letters::run(Command::Replay, &parts.queue, &mut told).await.unwrap();
+    dead_letters::run(DeadLettersCommand::Replay, &parts.queue, &mut told).await.unwrap();
 
     let left = parts.queue.dead_letters.list(0, 10).await.unwrap();
     let left: Vec<&[u8]> =
@@ -461,9 +462,9 @@ async fn a_dead_letter_that_is_replayed_is_stored() {
     run(consumer, dead).await;
 
     let mut listed = Vec::new();
-    dead_letters::run(Command::List, &parts.queue, &mut listed).await.unwrap();
+    dead_letters::run(DeadLettersCommand::List, &parts.queue, &mut listed).await.unwrap();
     let mut told = Vec::new();
-    dead_letters::run(Command::Replay, &parts.queue, &mut told).await.unwrap();
+    dead_letters::run(DeadLettersCommand::Replay, &parts.queue, &mut told).await.unwrap();
 
     let listed = String::from_utf8(listed).unwrap();
     assert!(listed.contains(r#""reason":"index: odd""#), "{listed}");

@@ -1,20 +1,23 @@
-//! The process of the `docs` function.
-//! Settings, function, serve.
+//! Serves the `docs` function as a separate process.
 
 use std::process::ExitCode;
 
-use shared::{
-    config,
-    http::{self, RateLimit},
-    process,
-};
+use shared::config::{help, load};
+use shared::http::{self, RateLimit};
+use shared::process::{self, Program};
 use tokio_util::sync::CancellationToken;
 
+const PROGRAM: Program = Program {
+    name: "docs",
+    about: "LogPulse docs: serves the OpenAPI document and Swagger UI",
+    settings: &[help::RATE_LIMIT_ENABLED, help::LIMITER_URL],
+};
+
 fn main() -> ExitCode {
-    process::run(serve)
+    process::serve(&PROGRAM, serve)
 }
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let rate_limit = RateLimit::open(&config::load()?).await?;
-    http::serve(vec![docs::function()], &config::load()?, rate_limit, shutdown).await
+    let rate_limit = RateLimit::open(&load()?).await?;
+    http::serve(vec![docs::function()], &load()?, rate_limit, shutdown).await
 }

@@ -40,6 +40,7 @@ fn a_wrong_setting_exits_78_and_is_named() {
         ("PORT", "http"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "shared=loud"),
+        ("RUST_LOG", "inof"),
         ("RATE_LIMIT_RATE", "0"),
         ("TRUSTED_PROXIES", "nginx"),
     ] {

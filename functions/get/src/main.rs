@@ -1,14 +1,21 @@
-//! The function `get` as a process of its own.
+//! Serves the `get` function as a separate process.
 
 use std::process::ExitCode;
 
-use shared::config::{CacheConfig, StoreConfig, load};
+use shared::config::{CacheConfig, StoreConfig, help, load};
 use shared::http::{self, RateLimit};
-use shared::{cache, process, store};
+use shared::process::{self, Program};
+use shared::{cache, store};
 use tokio_util::sync::CancellationToken;
 
+const PROGRAM: Program = Program {
+    name: "get",
+    about: "LogPulse get: returns log entries by id",
+    settings: &[help::STORE_URL, help::CACHE_URL, help::RATE_LIMIT_ENABLED],
+};
+
 fn main() -> ExitCode {
-    process::run(serve)
+    process::serve(&PROGRAM, serve)
 }
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {

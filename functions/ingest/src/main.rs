@@ -1,15 +1,22 @@
-//! The function `ingest` as a process of its own.
+//! Serves the `ingest` function as a separate process.
 
 use std::process::ExitCode;
 
 use ingest::Limits;
-use shared::config::{LimitsConfig, QueueConfig, load};
+use shared::config::{LimitsConfig, QueueConfig, help, load};
 use shared::http::{self, RateLimit};
-use shared::{process, queue};
+use shared::process::{self, Program};
+use shared::queue;
 use tokio_util::sync::CancellationToken;
 
+const PROGRAM: Program = Program {
+    name: "ingest",
+    about: "LogPulse ingest: accepts log entries and publishes them to the queue",
+    settings: &[help::QUEUE_URL, help::RATE_LIMIT_ENABLED, help::LIMITER_URL],
+};
+
 fn main() -> ExitCode {
-    process::run(serve)
+    process::serve(&PROGRAM, serve)
 }
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -1,14 +1,21 @@
-//! The function `search` as a process of its own.
+//! Serves the `search` function as a separate process.
 
 use std::process::ExitCode;
 
-use shared::config::{IndexConfig, load};
+use shared::config::{IndexConfig, help, load};
 use shared::http::{self, RateLimit};
-use shared::{index, process};
+use shared::index;
+use shared::process::{self, Program};
 use tokio_util::sync::CancellationToken;
 
+const PROGRAM: Program = Program {
+    name: "search",
+    about: "LogPulse search: finds log entries by words, service, level and time",
+    settings: &[help::INDEX_URL, help::RATE_LIMIT_ENABLED, help::LIMITER_URL],
+};
+
 fn main() -> ExitCode {
-    process::run(serve)
+    process::serve(&PROGRAM, serve)
 }
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {

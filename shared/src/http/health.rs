@@ -147,7 +147,7 @@ impl Health {
     /// through the proxy.
     #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
     async fn metrics(&self) -> Metrics {
-        Metrics::Text(PlainText(telemetry::metrics_handle().render()))
+        Metrics::Text(PlainText(telemetry::render_metrics()))
     }
 }
 

@@ -84,7 +84,7 @@ pub fn endpoint(
     rate_limit: Option<RateLimit>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<impl Endpoint<Output = Response> + use<>> {
-    telemetry::metrics_handle();
+    telemetry::record_metrics();
     functions.push(health::function(&functions, shutdown.clone()));
     let (operations, routes) = routes::join(functions)?;
     Ok(runtime::Runtime {

@@ -1,5 +1,5 @@
-//! `<function> --health`: a process asks the one that serves beside it whether it can do its work.
-//! It is the health check of containers that hold neither a shell nor curl.
+//! `--health`: checks the readiness of the server that runs beside this process.
+//! Containers without a shell or curl use it as their health check.
 
 use std::{
     io::{self, Read, Write},
@@ -10,36 +10,36 @@ use std::{
 
 use crate::config::{self, EX_CONFIG, HttpConfig};
 
-/// How long the answer may take: longer than the ports that are asked on its behalf.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long the server may take to respond: longer than it waits for its own ports.
+const READINESS_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Exits 0 if `/readyz` on `HOST` and `PORT` answers 200, else 1, and writes why.
+/// Exits 0 if `/readyz` on `HOST` and `PORT` responds with 200, else 1 with the reason on stderr.
 pub(super) fn check() -> ExitCode {
     let config = match config::load::<HttpConfig>() {
         Ok(config) => config,
         Err(error) => return fail(EX_CONFIG, &error.to_string()),
     };
-    match ask(&config.host, config.port) {
-        Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => ExitCode::SUCCESS,
-        Ok(answer) => fail(1, answer.rsplit("\r\n").next().unwrap_or_default()),
-        Err(error) => fail(1, &format!("/readyz does not answer: {error}")),
+    match request_readiness(&config.host, config.port) {
+        Ok(response) if response.starts_with("HTTP/1.1 200 ") => ExitCode::SUCCESS,
+        Ok(response) => fail(1, response.rsplit("\r\n").next().unwrap_or_default()),
+        Err(error) => fail(1, &format!("/readyz does not respond: {error}")),
     }
 }
 
-/// The whole answer of `/readyz`. A process that listens on every address is met on the loopback
-/// one, which is where a connection to 0.0.0.0 or :: leads.
-fn ask(host: &str, port: u16) -> io::Result<String> {
+/// Returns the whole response of `/readyz`. A server on every address (0.0.0.0 or ::) is reached
+/// on the loopback address.
+fn request_readiness(host: &str, port: u16) -> io::Result<String> {
     let address = (host, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, READINESS_TIMEOUT)?;
+    stream.set_read_timeout(Some(READINESS_TIMEOUT))?;
     stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response)?;
+    Ok(response)
 }
 
-fn fail(code: u8, why: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "{why}");
+fn fail(code: u8, reason: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "{reason}");
     ExitCode::from(code)
 }
 
@@ -49,31 +49,32 @@ mod tests {
 
     use super::*;
 
-    /// What is asked of a listener on every address, and what `ask` makes of its answer.
-    fn asked(answer: &'static str) -> (String, String) {
+    /// Serves one request on every address and returns it with what `request_readiness` returns.
+    fn exchange(response: &'static str) -> (String, String) {
         let listener = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let served = std::thread::spawn(move || {
+        let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 1024];
             let length = stream.read(&mut request).unwrap();
-            stream.write_all(answer.as_bytes()).unwrap();
+            stream.write_all(response.as_bytes()).unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
-        let answer = ask("0.0.0.0", port).unwrap();
-        (served.join().unwrap(), answer)
+        let received = request_readiness("0.0.0.0", port).unwrap();
+        (server.join().unwrap(), received)
     }
 
     #[test]
-    fn a_process_on_every_address_is_asked_whether_it_is_ready() {
-        let (request, answer) = asked("HTTP/1.1 200 OK\r\n\r\n{}");
+    fn a_server_on_every_address_is_checked_on_loopback() {
+        let (request, response) = exchange("HTTP/1.1 200 OK\r\n\r\n{}");
         assert!(request.starts_with("GET /readyz HTTP/1.1\r\n"), "{request}");
-        assert_eq!(answer, "HTTP/1.1 200 OK\r\n\r\n{}");
+        assert_eq!(response, "HTTP/1.1 200 OK\r\n\r\n{}");
     }
 
     #[test]
-    fn a_process_that_is_not_there_does_not_answer() {
+    fn a_server_that_is_down_refuses_the_connection() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        assert_eq!(ask("127.0.0.1", port).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        let error = request_readiness("127.0.0.1", port).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 }

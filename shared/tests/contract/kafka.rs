@@ -268,7 +268,7 @@ async fn the_lag_of_the_group_and_the_age_of_the_oldest_entry_are_told() {
     if !services::required() {
         return;
     }
-    let metrics = telemetry::metrics_handle();
+    telemetry::record_metrics();
     let topic = FreshTopic::new();
     let queue = topic.open().await;
     for _ in 0..50 {
@@ -276,7 +276,7 @@ async fn the_lag_of_the_group_and_the_age_of_the_oldest_entry_are_told() {
     }
     let polled = timeout(PATIENCE, queue.consumer.poll()).await.unwrap().unwrap();
     let told = |name: &str| -> f64 {
-        let text = metrics.render();
+        let text = telemetry::render_metrics();
         let lines = text.lines().filter(|line| line.starts_with(name));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     };
@@ -286,8 +286,8 @@ async fn the_lag_of_the_group_and_the_age_of_the_oldest_entry_are_told() {
     {
         sleep(Duration::from_millis(100)).await;
     }
-    assert!((told("queue_lag{") - 1000.0).abs() < 0.5, "{}", metrics.render());
-    assert!(told("queue_oldest_age_seconds ") > 1.0, "{}", metrics.render());
+    assert!((told("queue_lag{") - 1000.0).abs() < 0.5, "{}", telemetry::render_metrics());
+    assert!(told("queue_oldest_age_seconds ") > 1.0, "{}", telemetry::render_metrics());
     queue.consumer.commit(polled).await.unwrap();
 }
 

@@ -19,7 +19,7 @@ async fn swallow(body: Vec<u8>) -> (StatusCode, String) {
 pub(crate) async fn serve() {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a free port");
     let address = acceptor.local_addr()[0].to_string();
-    println!("listening on http://{}", address.trim_start_matches("socket://"));
+    eprintln!("ready on http://{}", address.trim_start_matches("socket://"));
     let routes = Route::new().at("/logs/batch", post(swallow));
     Server::new_with_acceptor(acceptor).run(routes).await.expect("the floor serves");
 }

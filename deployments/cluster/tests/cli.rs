@@ -1,0 +1,82 @@
+//! The command line of each function. It needs no service.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::process::Output;
+
+use cluster::function_alone;
+
+/// Each function with a setting that its help describes.
+const FUNCTIONS: [(&str, &str); 5] = [
+    ("ingest", "QUEUE_URL"),
+    ("get", "STORE_URL"),
+    ("search", "INDEX_URL"),
+    ("docs", "LIMITER_URL"),
+    ("consumer", "QUEUE_URL"),
+];
+
+/// Runs a function; returns its exit code, its standard output and its standard error.
+fn run(function: &str, arguments: &[&str], settings: &[(&str, &str)]) -> (i32, String, String) {
+    let mut command = function_alone(function);
+    command.args(arguments).envs(settings.iter().copied());
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn help_describes_each_function_even_with_invalid_settings() {
+    for (function, setting) in FUNCTIONS {
+        let invalid = [("PORT", "http"), ("RUST_LOG", "inof"), (setting, "::")];
+        let (code, help, errors) = run(function, &["--help"], &invalid);
+        assert_eq!((code, errors.as_str()), (0, ""), "{function}");
+        let usage = format!("Usage: {function} [OPTIONS]");
+        for expected in [&format!("LogPulse {function}: "), &usage, setting, "serve", "/docs"] {
+            assert!(help.contains(expected), "{expected} is missing: {help}");
+        }
+        assert_eq!(help.contains("dead-letters"), function == "consumer", "{help}");
+    }
+}
+
+#[test]
+fn version_is_the_version_of_logpulse() {
+    for (function, _) in FUNCTIONS {
+        let (code, version, _) = run(function, &["--version"], &[]);
+        assert_eq!((code, version), (0, format!("{function} {}\n", shared::VERSION)));
+    }
+}
+
+#[test]
+fn an_invalid_command_line_exits_2() {
+    for (function, _) in FUNCTIONS {
+        for arguments in [&["--halp"][..], &["server"], &["serve", "now"], &["--health", "serve"]] {
+            let (code, output, errors) = run(function, arguments, &[]);
+            assert_eq!((code, output.as_str()), (2, ""), "{function} {arguments:?}");
+            assert!(errors.starts_with("error: "), "{errors}");
+        }
+    }
+    assert_eq!(run("ingest", &["dead-letters", "list"], &[]).0, 2);
+    assert_eq!(run("consumer", &["dead-letters"], &[]).0, 2);
+}
+
+#[test]
+fn an_invalid_setting_exits_78() {
+    for (function, setting) in FUNCTIONS {
+        for arguments in [&[][..], &["serve"]] {
+            let (code, _, errors) = run(function, arguments, &[(setting, "::")]);
+            assert_eq!(code, 78, "{function}: {errors}");
+            assert!(errors.contains(&format!("{setting}: must be a URL")), "{errors}");
+        }
+        let (code, _, errors) = run(function, &[], &[("RUST_LOG", "inof")]);
+        assert_eq!(code, 78, "{function}: {errors}");
+        assert!(errors.starts_with("RUST_LOG: invalid directive \"inof\""), "{errors}");
+    }
+}
+
+#[test]
+fn a_health_check_of_a_server_that_is_down_exits_1() {
+    for (function, _) in FUNCTIONS {
+        let (code, _, errors) = run(function, &["--health"], &[("PORT", "1")]);
+        assert_eq!(code, 1, "{function}");
+        assert!(errors.starts_with("/readyz does not respond: "), "{errors}");
+    }
+}

@@ -1,0 +1,94 @@
+//! The command line of every program: `serve` (the default), `--health`, `--help`, `--version`,
+//! and `dead-letters` where the program runs the consumer.
+
+use std::ffi::OsString;
+use std::fmt::Write;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::help::{COMMON, Variable};
+
+/// A program as `--help` describes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Program {
+    /// The name of the binary.
+    pub name: &'static str,
+    /// What the program does, in one sentence without a full stop.
+    pub about: &'static str,
+    /// The settings that operators of this program usually change, besides [`COMMON`].
+    pub settings: &'static [Variable],
+}
+
+/// The commands of a program that only serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Subcommand)]
+pub enum ServeCommand {
+    /// Serve until SIGTERM or SIGINT (the default command).
+    #[default]
+    Serve,
+}
+
+/// The commands of a program that runs the consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Subcommand)]
+pub enum Command {
+    /// Serve until SIGTERM or SIGINT (the default command).
+    #[default]
+    Serve,
+    /// List or replay dead letters: entries that could not be stored or indexed.
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+}
+
+/// The commands for dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum DeadLettersCommand {
+    /// Print each dead letter as a line of JSON with `reason`, `source`, `time` and `line`.
+    List,
+    /// Publish every dead letter to the queue again and remove it from the dead letters.
+    Replay,
+}
+
+/// A parsed command line.
+#[derive(Debug, Parser)]
+#[command(version = crate::VERSION, args_conflicts_with_subcommands = true)]
+pub(super) struct CommandLine<C: Subcommand> {
+    #[command(subcommand)]
+    pub(super) command: Option<C>,
+    /// Exit 0 if the server on HOST and PORT is ready (a health check for containers).
+    #[arg(long)]
+    pub(super) health: bool,
+}
+
+impl<C: Subcommand> CommandLine<C> {
+    /// Parses the arguments, the first of which is the path of the binary.
+    ///
+    /// # Errors
+    /// With what clap prints: the help, the version, or what is wrong with the arguments.
+    pub(super) fn parse(
+        program: &Program,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command()
+            .name(program.name)
+            .bin_name(program.name)
+            .about(program.about)
+            .after_help(after_help(program.settings));
+        let mut matches = command.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches_mut(&mut matches)
+    }
+}
+
+/// The part of `--help` below the options.
+fn after_help(settings: &[Variable]) -> String {
+    let mut help = "Environment:\n".to_owned();
+    for Variable { name, meaning } in settings.iter().chain(&COMMON) {
+        let _ = writeln!(help, "  {name:<18}  {meaning}");
+    }
+    help.push_str(
+        "\nExit codes:\n  \
+         0 success   1 failure   2 invalid command line   78 invalid setting\n\n\
+         Documentation:\n  \
+         README.md introduces LogPulse, .env lists every setting, and a running server\n  \
+         documents its API on /docs.",
+    );
+    help
+}

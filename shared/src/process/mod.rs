@@ -1,0 +1,107 @@
+//! The frame around every `main`: command line, logs, runtime, signals and exit codes.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | success, or stopped by SIGTERM or SIGINT after requests in flight have finished |
+//! | 1 | failure |
+//! | 2 | invalid command line |
+//! | 78 | invalid setting |
+//! | 130 | stopped immediately by a second signal |
+
+mod command_line;
+mod health;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+pub use command_line::{Command, DeadLettersCommand, Program, ServeCommand};
+
+use crate::config::{self, ConfigError, EX_CONFIG};
+use crate::telemetry;
+use command_line::CommandLine;
+
+/// How long blocking tasks may continue after `main` has returned.
+const BLOCKING_GRACE_PERIOD: Duration = Duration::from_secs(1);
+
+/// The exit code after a second signal.
+const EX_INTERRUPTED: i32 = 130;
+
+/// Runs a program that only serves. The first SIGTERM or SIGINT cancels the token; the second one
+/// ends the process immediately.
+pub fn serve<F>(program: &Program, serve: impl FnOnce(CancellationToken) -> F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    start(program, |ServeCommand::Serve, shutdown| serve(shutdown))
+}
+
+/// Runs a program that serves or manages dead letters. Signals are handled as in [`serve`].
+pub fn run<F>(program: &Program, run: impl FnOnce(Command, CancellationToken) -> F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    start(program, run)
+}
+
+/// Parses the command line before it reads any setting, so that `--help` always works.
+fn start<C, F>(program: &Program, main: impl FnOnce(C, CancellationToken) -> F) -> ExitCode
+where
+    C: clap::Subcommand + Default,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let command = match CommandLine::parse(program, std::env::args_os()) {
+        Ok(CommandLine { health: true, .. }) => return health::check(),
+        Ok(CommandLine { command, .. }) => command.unwrap_or_default(),
+        Err(help_or_error) => {
+            let _ = help_or_error.print();
+            return ExitCode::from(u8::try_from(help_or_error.exit_code()).unwrap_or(1));
+        }
+    };
+    if let Err(error) = config::load().and_then(|config| telemetry::init(&config)) {
+        // Logging is not set up yet.
+        let _ = writeln!(io::stderr(), "{error}");
+        return ExitCode::from(EX_CONFIG);
+    }
+    match block_on(|shutdown| main(command, shutdown)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!("{error:#}");
+            let invalid_setting = error.chain().any(<dyn std::error::Error>::is::<ConfigError>);
+            ExitCode::from(if invalid_setting { EX_CONFIG } else { 1 })
+        }
+    }
+}
+
+fn block_on<F>(main: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async { main(shutdown_signal()?).await });
+    runtime.shutdown_timeout(BLOCKING_GRACE_PERIOD);
+    result
+}
+
+/// Returns a token that the first SIGTERM or SIGINT cancels; the second one exits the process.
+fn shutdown_signal() -> io::Result<CancellationToken> {
+    let shutdown = CancellationToken::new();
+    let first = shutdown.clone();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        info!("shutting down; a second signal stops the process immediately");
+        first.cancel();
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        warn!("second signal received; requests in flight are aborted");
+        std::process::exit(EX_INTERRUPTED);
+    });
+    Ok(shutdown)
+}

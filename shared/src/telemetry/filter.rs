@@ -1,0 +1,62 @@
+//! `RUST_LOG`: which events are logged.
+//! A directive is a level, or a target with a level. tracing also accepts a bare target, but then
+//! a misspelt level would log nothing; a bare word that is not a level is therefore refused.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{Directive, LevelFilter};
+
+use crate::config::ConfigError;
+
+/// Parses the value of `RUST_LOG`.
+///
+/// # Errors
+/// When a directive is neither a level nor a target with a level.
+pub(super) fn parse(value: &str) -> Result<EnvFilter, ConfigError> {
+    let directives: Vec<&str> =
+        value.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    for directive in &directives {
+        if !is_valid(directive) {
+            let problem = format!(
+                "invalid directive \"{directive}\": use a level (off, error, warn, info, debug, \
+                 trace) or a target with a level, such as shared::http=debug"
+            );
+            return Err(ConfigError::new("RUST_LOG", problem));
+        }
+    }
+    let filter = EnvFilter::builder().parse(directives.join(","));
+    filter.map_err(|error| ConfigError::new("RUST_LOG", error.to_string()))
+}
+
+fn is_valid(directive: &str) -> bool {
+    let names_a_target = directive.contains(['=', '[']);
+    let is_level = directive.parse::<LevelFilter>().is_ok();
+    (names_a_target || is_level) && directive.parse::<Directive>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_and_targets_with_a_level_are_accepted() {
+        for value in ["info", "OFF", "warn,shared=debug", " info , shared::http = trace", "info,"] {
+            assert!(parse(value).is_ok(), "{value}");
+        }
+        assert!(parse("[request{method=GET}]=debug").is_ok());
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_name_of_the_variable() {
+        for (value, directive) in [
+            ("inof", "inof"),
+            ("shared", "shared"),
+            ("shared=loud", "shared=loud"),
+            ("info, shard=debgu", "shard=debgu"),
+            ("info;shared=debug", "info;shared=debug"),
+        ] {
+            let error = parse(value).unwrap_err().to_string();
+            let expected = format!("RUST_LOG: invalid directive \"{directive}\"");
+            assert!(error.starts_with(&expected), "{value}: {error}");
+        }
+    }
+}

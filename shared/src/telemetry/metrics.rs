@@ -1,0 +1,170 @@
+//! Every metric of LogPulse, with the text that `/metrics` shows as its HELP.
+//! `process_*` (CPU, memory, file descriptors, threads) come from the `metrics-process` crate.
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
+
+/// A metric as Prometheus knows it.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// A counter without labels.
+    Counter,
+    /// A counter with one label, and the values of the label.
+    CounterBy(&'static str, &'static [&'static str]),
+    /// A counter with labels whose values are not known in advance.
+    CounterByAny,
+    Gauge,
+    Histogram,
+}
+
+use Kind::{Counter, CounterBy, CounterByAny, Gauge, Histogram};
+
+/// The metrics of the process.
+const PROCESS: [Metric; 1] =
+    [metric("build_info", Gauge, "Version of LogPulse, as a label of the value 1")];
+
+/// The metrics of the HTTP server.
+const HTTP: [Metric; 3] = [
+    metric("http_requests_total", CounterByAny, "HTTP requests by method, route and status"),
+    metric(
+        "http_request_duration_seconds",
+        Histogram,
+        "Time from the arrival of an HTTP request to its response, in seconds",
+    ),
+    metric("http_connections", Gauge, "Open HTTP connections"),
+];
+
+/// The metrics of the rate limit.
+pub const RATE_LIMIT: [Metric; 2] = [
+    metric(
+        "rate_limit_decisions_total",
+        CounterBy("decision", &["allowed", "refused", "unknown"]),
+        "Requests by decision of the rate limit; unknown requests pass because the limiter is down",
+    ),
+    metric("rate_limit_failures_total", Counter, "Failed calls of the rate limiter"),
+];
+
+/// The metrics of every function that accepts log entries.
+pub const INGEST: [Metric; 2] = [
+    metric("ingest_entries_accepted_total", Counter, "Log entries published to the queue"),
+    metric(
+        "ingest_entries_refused_total",
+        CounterBy(
+            "reason",
+            &["failed", "invalid", "too_large", "too_slow", "unavailable", "unsupported"],
+        ),
+        "Log entries refused by reason; a request body that could not be read counts as one",
+    ),
+];
+
+/// The metrics of the queue.
+const QUEUE: [Metric; 2] = [
+    metric("queue_lag", Gauge, "Records on the queue that are not committed, by partition"),
+    metric(
+        "queue_oldest_age_seconds",
+        Gauge,
+        "Age of the oldest record that is not committed, in seconds",
+    ),
+];
+
+/// The metrics of the consumer.
+pub const CONSUMER: [Metric; 5] = [
+    metric(
+        "consumer_entries_total",
+        Counter,
+        "Log entries that are stored and indexed, or written to the dead letters",
+    ),
+    metric("consumer_batch_entries", Histogram, "Log entries per batch"),
+    metric(
+        "consumer_delivery_seconds",
+        Histogram,
+        "Time to write a batch to a sink (store or index) including retries, in seconds",
+    ),
+    metric(
+        "consumer_retries_total",
+        CounterBy("what", &["bury", "commit", "index", "poll", "store"]),
+        "Failed operations that the consumer repeats, by operation",
+    ),
+    metric("consumer_dead_letters_total", Counter, "Log entries written to the dead letters"),
+];
+
+/// The metrics of the cache.
+pub const CACHE: [Metric; 1] = [metric(
+    "cache_lookups_total",
+    CounterBy("result", &["failure", "hit", "miss"]),
+    "Lookups of log entries in the cache by result",
+)];
+
+const ALL: [&[Metric]; 7] = [&PROCESS, &HTTP, &RATE_LIMIT, &INGEST, &QUEUE, &CONSUMER, &CACHE];
+
+const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
+    Metric { name, kind, help }
+}
+
+/// Describes every metric to the recorder.
+pub(super) fn describe() {
+    for Metric { name, kind, help } in ALL.into_iter().flatten().copied() {
+        match kind {
+            Counter | CounterBy(..) | CounterByAny => describe_counter!(name, help),
+            Gauge => describe_gauge!(name, help),
+            Histogram => describe_histogram!(name, help),
+        }
+    }
+}
+
+/// Starts the counters among these metrics at zero, so that Prometheus sees their first increase.
+pub fn start_counters(metrics: &[Metric]) {
+    for Metric { name, kind, .. } in metrics {
+        match *kind {
+            Counter => counter!(*name).increment(0),
+            CounterBy(label, values) => {
+                for value in values {
+                    counter!(*name, label => *value).increment(0);
+                }
+            }
+            CounterByAny | Gauge | Histogram => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// Returns the source files below a directory.
+    fn sources(directory: &Path) -> Vec<PathBuf> {
+        let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let nested = paths.map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+        let mut files: Vec<PathBuf> = nested.flatten().collect();
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+        files
+    }
+
+    /// Returns the names of the metrics that a source file records.
+    fn recorded_names(source: &str) -> Vec<String> {
+        let macros = ["counter!(", "gauge!(", "histogram!("];
+        let calls = macros.iter().flat_map(|name| source.split(name).skip(1));
+        let names = calls.filter_map(|call| call.trim_start().strip_prefix('"')?.split('"').next());
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_list_has_exactly_the_metrics_that_the_code_records() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let files = [sources(&root.join("shared/src")), sources(&root.join("functions"))].concat();
+        let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+        let recorded: BTreeSet<String> = texts.flat_map(|text| recorded_names(&text)).collect();
+        let listed = ALL.into_iter().flatten().map(|metric| metric.name.to_owned());
+        assert_eq!(recorded, listed.collect());
+    }
+}

@@ -1,0 +1,61 @@
+//! The recorder of the metrics, and their text in the format of Prometheus.
+
+use std::{sync::LazyLock, time::Duration};
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
+
+use super::metrics::describe;
+
+/// The upper bounds of the buckets of every histogram of seconds.
+const SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// The upper bounds of the buckets of every histogram of entries.
+const ENTRIES: [f64; 8] = [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0];
+
+/// How often the samples of histograms are moved into their buckets. Until then they use memory.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
+
+static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(install);
+
+/// Starts to record metrics. Later calls have no effect.
+pub fn record_metrics() {
+    LazyLock::force(&RECORDER);
+}
+
+/// Returns the metrics of this process in the text format of Prometheus.
+#[must_use]
+pub fn render_metrics() -> String {
+    Collector::default().collect();
+    RECORDER.render()
+}
+
+fn install() -> PrometheusHandle {
+    let seconds = Matcher::Suffix("_seconds".to_owned());
+    let entries = Matcher::Suffix("_entries".to_owned());
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(seconds, &SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(entries, &ENTRIES))
+        // Only an empty list of buckets is an error.
+        .unwrap_or_default()
+        .build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_err() {
+        tracing::warn!("another metrics recorder is already installed");
+    }
+    describe();
+    Collector::default().describe();
+    keep_up(handle.clone());
+    handle
+}
+
+/// Moves samples into their buckets periodically for the lifetime of the process.
+fn keep_up(handle: PrometheusHandle) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(UPKEEP_INTERVAL);
+            handle.run_upkeep();
+        }
+    });
+}

@@ -3,7 +3,7 @@
 
 use std::process::Output;
 
-use cluster::function_alone;
+use cluster::bare_function;
 
 /// Each function with a setting that its help describes.
 const FUNCTIONS: [(&str, &str); 5] = [
@@ -16,7 +16,7 @@ const FUNCTIONS: [(&str, &str); 5] = [
 
 /// Runs a function; returns its exit code, its standard output and its standard error.
 fn run(function: &str, arguments: &[&str], settings: &[(&str, &str)]) -> (i32, String, String) {
-    let mut command = function_alone(function);
+    let mut command = bare_function(function);
     command.args(arguments).envs(settings.iter().copied());
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

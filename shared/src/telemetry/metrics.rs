@@ -88,7 +88,7 @@ pub const CONSUMER: [Metric; 5] = [
     ),
     metric(
         "consumer_retries_total",
-        CounterBy("what", &["bury", "commit", "index", "poll", "store"]),
+        CounterBy("what", &["commit", "dead_letters", "index", "poll", "store"]),
         "Failed operations that the consumer repeats, by operation",
     ),
     metric("consumer_dead_letters_total", Counter, "Log entries written to the dead letters"),

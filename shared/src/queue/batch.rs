@@ -1,5 +1,5 @@
-//! What was polled: entries to store, lines that are none, and what to commit.
-//! Its offsets are private, so that only what was polled can be committed.
+//! A batch of polled records: its entries, its unreadable lines, and the offsets to commit.
+//! The offsets are private, so that only polled records can be committed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use super::DeadLetter;
 use crate::log_entry::{LogEntry, Timestamp};
 use crate::trace::TraceParent;
 
-/// Where a record lies on the queue.
+/// The position of a record on the queue. Displayed as `partition/offset`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// The partition, from 0.
@@ -23,82 +23,83 @@ impl fmt::Display for Position {
     }
 }
 
-/// Entries that were polled and are not yet committed.
+/// Entries that were polled but not yet committed.
 #[derive(Debug, Default)]
 pub struct Batch {
     entries: Vec<LogEntry>,
-    records: Vec<Polled>,
+    records: Vec<RecordSpan>,
     unreadable: Vec<DeadLetter>,
-    /// For each partition: the offset of the last record.
+    /// The last polled offset of each partition.
     offsets: BTreeMap<i32, i64>,
     bytes: usize,
 }
 
-/// A record, which may hold no entry.
+/// The entries of the batch that one record holds, possibly none: those from the end of the record
+/// before it to `end`.
 #[derive(Debug)]
-struct Polled {
-    /// The number of entries of the batch up to its end.
+struct RecordSpan {
     end: usize,
-    source: Position,
+    position: Position,
     trace: Option<TraceParent>,
 }
 
 impl Batch {
-    /// The entries, in the order of the queue.
+    /// The entries, in queue order.
     #[must_use]
     pub fn entries(&self) -> &[LogEntry] {
         &self.entries
     }
 
-    /// The lines that are no log entries.
+    /// The lines that are not log entries.
     #[must_use]
     pub fn unreadable(&self) -> &[DeadLetter] {
         &self.unreadable
     }
 
-    /// How much of the queue the batch covers, in bytes.
+    /// The size of the polled records, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Nothing was polled.
+    /// Whether no record was polled.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.offsets.is_empty()
     }
 
-    /// The traces of its records, where they have one.
+    /// The trace contexts of the records that carry one.
     pub fn traces(&self) -> impl Iterator<Item = TraceParent> {
         self.records.iter().filter_map(|record| record.trace)
     }
 
-    /// The dead letter of an entry that a sink refused.
+    /// Creates the dead letter for an entry that a sink refused.
     ///
     /// # Panics
-    /// If the batch has no entry `index`.
+    /// If `index` is out of range.
     #[must_use]
     pub fn dead_letter(&self, index: usize, reason: String, time: Timestamp) -> DeadLetter {
         let record = self.records.partition_point(|record| record.end <= index);
-        let source = self.records[record].source;
+        let source = self.records[record].position;
         DeadLetter { line: self.entries[index].to_json(), reason, source, time }
     }
 
-    /// Adds what was polled later.
+    /// Appends a batch that was polled later.
     pub fn append(&mut self, later: Self) {
         let before = self.entries.len();
         let records = later.records.into_iter();
-        self.records.extend(records.map(|record| Polled { end: before + record.end, ..record }));
+        self.records
+            .extend(records.map(|record| RecordSpan { end: before + record.end, ..record }));
         self.entries.extend(later.entries);
         self.unreadable.extend(later.unreadable);
         self.offsets.extend(later.offsets);
         self.bytes += later.bytes;
     }
 
-    /// Adds a record as it lies on the queue. `time` is when its bad lines were given up.
+    /// Parses a record and appends it. Lines that are not log entries become dead letters of `time`.
     pub(super) fn push_record(
         &mut self,
-        source: Position,
+        position: Position,
         record: &[u8],
         trace: Option<TraceParent>,
         time: Timestamp,
@@ -109,17 +110,17 @@ impl Batch {
                 Err(error) => self.unreadable.push(DeadLetter {
                     line: line.to_vec(),
                     reason: format!("not a log entry: {error}"),
-                    source,
+                    source: position,
                     time,
                 }),
             }
         }
-        self.records.push(Polled { end: self.entries.len(), source, trace });
-        self.offsets.insert(source.partition, source.offset);
+        self.records.push(RecordSpan { end: self.entries.len(), position, trace });
+        self.offsets.insert(position.partition, position.offset);
         self.bytes += record.len();
     }
 
-    /// For each partition: the offset of the last record polled.
+    /// The last polled offset of each partition.
     pub(super) fn offsets(&self) -> &BTreeMap<i32, i64> {
         &self.offsets
     }
@@ -139,17 +140,13 @@ mod tests {
 
     fn batch(partition: i32, offset: i64, record: &str) -> Batch {
         let mut batch = Batch::default();
-        batch.push_record(
-            Position { partition, offset },
-            record.as_bytes(),
-            None,
-            Timestamp::now(),
-        );
+        let position = Position { partition, offset };
+        batch.push_record(position, record.as_bytes(), None, Timestamp::now());
         batch
     }
 
     #[test]
-    fn one_bad_line_leaves_its_neighbours_whole() {
+    fn a_bad_line_does_not_affect_its_neighbours() {
         let batch = batch(0, 5, &format!("{}\nnot json\n{}", line("a"), line("b")));
         assert_eq!(batch.entries().len(), 2);
         assert_eq!(batch.unreadable()[0].line, b"not json");
@@ -157,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_tells_the_record_it_came_from() {
+    fn a_dead_letter_names_its_source_record() {
         let mut all = batch(0, 1, &format!("{}\n{}", line("a"), line("b")));
         all.append(batch(1, 9, "not json"));
         all.append(batch(2, 7, &line("c")));
@@ -166,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_record_is_committed_all_the_same() {
+    fn an_empty_record_is_committed() {
         let batch = batch(0, 3, "");
         assert!(batch.entries().is_empty() && !batch.is_empty());
         assert_eq!(batch.offsets()[&0], 3);

@@ -1,9 +1,11 @@
-//! The queue: takes bursts at once, keeps them safe, and hands them on at the consumer's pace.
+//! The queue absorbs bursts of log entries durably and feeds them to the consumer at its own pace.
 //! Adapters: Kafka (cluster), SQLite (embedded).
 
 mod batch;
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(any(feature = "kafka", feature = "sqlite"))]
+mod metrics;
 mod record;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -17,84 +19,88 @@ pub use batch::{Batch, Position};
 pub use record::{Record, RecordPacker};
 
 use crate::config::unknown_scheme;
+#[cfg(any(feature = "kafka", feature = "sqlite"))]
+use crate::error::{Error, Source};
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
 
 /// The writing end of the queue.
 ///
 /// # Contract
-/// * When `publish` returns, every record survives the crash of any process and a power cut.
-/// * When it fails, each record may be on the queue or not; publishing it again is safe because
-///   everything behind the queue is idempotent by the entries' ids.
-/// * Records have no order among each other.
+/// * When `publish` returns `Ok`, every record survives a crash of any process and a power failure.
+/// * When it fails, each record may or may not be on the queue. Publishing again is safe, because
+///   everything behind the queue is idempotent by entry id.
+/// * The order of records is not guaranteed.
 #[async_trait]
 pub trait Producer: Ready {
-    /// Puts the records on the queue.
+    /// Appends the records to the queue.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue is full or does not answer
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue is full or does not respond
     /// within two seconds.
     async fn publish(&self, records: Vec<Record>) -> Result<()>;
 }
 
-/// The reading end of the queue: one member of the group that stores and indexes.
+/// The reading end of the queue: a member of the consumer group that stores and indexes entries.
 ///
 /// # Contract
-/// * At least once: what was not committed is polled again, by whoever starts next.
-/// * `poll` may be cancelled at any point; nothing is lost.
-/// * Only what was polled can be committed, and only once: `commit` takes the batch.
+/// * At-least-once: records that were not committed are polled again, by this or another member.
+/// * `poll` is cancel-safe: cancelling it loses no record.
+/// * Only polled records can be committed, and only once: `commit` consumes the batch.
 #[async_trait]
 pub trait Consumer: Ready {
-    /// Waits for records; answers at least one, and little at a time: several polls make a batch.
+    /// Waits for records and returns at least one. A poll returns about 1 MiB, so a full batch
+    /// takes several.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond.
     async fn poll(&self) -> Result<Batch>;
 
-    /// Says that everything in the batch is done: it will not be polled again.
+    /// Marks every record of the batch as processed, so that it is not polled again.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer: the batch
-    /// may be polled again.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond; the batch
+    /// may then be polled again.
     async fn commit(&self, batch: Batch) -> Result<()>;
 }
 
-/// What could not be stored, kept with its reason for a person to look at.
+/// Lines that could not be stored, kept with the reason for an operator to inspect.
 ///
 /// # Contract
-/// * When `write` returns, the dead letters are as safe as published records.
-/// * `list` answers them in the order in which they were written.
+/// * When `write` returns `Ok`, the dead letters are as durable as published records.
+/// * Dead letters are numbered in the order in which they were written, and listed in that order.
 #[async_trait]
 pub trait DeadLetters: Ready {
-    /// Keeps the dead letters.
+    /// Appends the dead letters.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond.
     async fn write(&self, dead_letters: &[DeadLetter]) -> Result<()>;
 
-    /// At most `limit` dead letters behind the place `after` (0: from the first), each with its place.
+    /// Returns at most `limit` dead letters with a sequence number above `after` (0: from the
+    /// start), each with its sequence number.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond.
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>>;
 
-    /// Deletes every dead letter up to and with this place.
+    /// Deletes every dead letter with a sequence number of at most `up_to`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the queue does not answer.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond.
     async fn purge(&self, up_to: i64) -> Result<()>;
 }
 
-/// A line that could not be stored, and why.
+/// A line that could not be stored, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The line as it was on the queue; the whole record only if it cannot be split.
+    /// The line as it was on the queue.
     pub line: Vec<u8>,
     /// Why it could not be stored.
     pub reason: String,
-    /// Where it was on the queue.
+    /// The position of its record on the queue.
     pub source: Position,
-    /// When it was given up.
+    /// When it became a dead letter.
     pub time: Timestamp,
 }
 
@@ -103,9 +109,9 @@ pub struct DeadLetter {
 pub struct Queue {
     /// The writing end.
     pub producer: Arc<dyn Producer>,
-    /// The reading end. It joins its group with the first `poll`.
+    /// The reading end. It joins the consumer group on the first `poll`.
     pub consumer: Arc<dyn Consumer>,
-    /// What could not be stored.
+    /// The dead letters.
     pub dead_letters: Arc<dyn DeadLetters>,
 }
 
@@ -119,17 +125,17 @@ const SCHEMES: &[&str] = &[
     "sqlite",
 ];
 
-/// Opens the queue that the URL names.
+/// Opens the queue at `url`.
 ///
-/// * `kafka://host:port/topic?partitions=3&replication=1&retention_hours=168&group=logpulse`: a topic
-///   of Kafka, and `<topic>.dead_letters`; several brokers with one port are `host,host:port`.
-///   Whoever comes first makes the topics, with what the query says (here its defaults); `group` is
-///   the consumers'. Starts without a broker.
-/// * `sqlite:///path/to/file?max_bytes=…`: a file of this machine; `max_bytes` (default 10 GiB)
-///   bounds what waits in it.
+/// * `kafka://host:port/topic?partitions=3&replication=1&retention_hours=168&group=logpulse`: a Kafka
+///   topic, and `<topic>.dead_letters`. Several brokers that share a port are `host,host:port`. The
+///   first client to connect creates the topics with the options of the query (defaults shown);
+///   `group` is the consumer group. Opening succeeds without a broker.
+/// * `sqlite:///path/to/file?max_bytes=…`: a local file. `max_bytes` (default 10 GiB) bounds the
+///   records that it holds.
 ///
 /// # Errors
-/// When the scheme is unknown, or the queue cannot be opened or created.
+/// If the scheme is unknown, or the queue cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     match url.scheme() {
         #[cfg(feature = "kafka")]
@@ -138,4 +144,10 @@ pub async fn open(url: &Url) -> anyhow::Result<Queue> {
         "sqlite" => sqlite::open(url).await,
         _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
+}
+
+/// The queue cannot be reached or used at the moment; a retry may succeed.
+#[cfg(any(feature = "kafka", feature = "sqlite"))]
+fn unavailable(source: impl Into<Source>) -> Error {
+    Error::unavailable("queue", source)
 }

@@ -1,17 +1,17 @@
-//! A record of the queue: one or many log entries as NDJSON, one a line.
-//! Many entries a record are what makes the queue fast.
+//! A record of the queue: one or more log entries as NDJSON.
+//! Packing many entries into a record is what makes the queue fast.
 
 use bytes::Bytes;
 
 use crate::log_entry::LogEntry;
 use crate::trace::TraceParent;
 
-/// The size from which a record takes no further entry. With the largest entry (1 MiB) on top, a
-/// record stays below the 2 MiB that producer and topic take.
-const FULL_BYTES: usize = 512 * 1024;
+/// A record of at least this size is closed. The largest entry (1 MiB) on top of an almost full
+/// record remains below the 2 MiB limit of producer and topic.
+const TARGET_BYTES: usize = 512 * 1024;
 
-/// One or many log entries as NDJSON, without a line break at the end, and the trace of the request
-/// that brought them.
+/// One or more log entries as NDJSON without a trailing line break, and the trace context of the
+/// request that they arrived in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     bytes: Bytes,
@@ -19,38 +19,38 @@ pub struct Record {
 }
 
 impl Record {
-    /// A record as it lies on the queue, whatever it holds.
+    /// Creates a record from its raw bytes, without parsing them.
     #[must_use]
     pub fn from_bytes(bytes: Bytes) -> Self {
         Self { bytes, trace: None }
     }
 
-    /// The record of a single entry.
+    /// Creates the record of a single entry.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Self {
         Self::from_bytes(entry.to_json().into())
     }
 
-    /// The record as it lies on the queue.
+    /// The raw bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The same record, as a part of a trace.
+    /// Adds a trace context to the record.
     #[must_use]
     pub fn traced(self, trace: TraceParent) -> Self {
         Self { trace: Some(trace), ..self }
     }
 
-    /// The trace that it is a part of.
+    /// The trace context, if the record carries one.
     #[must_use]
     pub fn trace(&self) -> Option<TraceParent> {
         self.trace
     }
 }
 
-/// Packs entries into few records.
+/// Packs entries into as few records as possible.
 #[derive(Debug, Default)]
 pub struct RecordPacker {
     full: Vec<Record>,
@@ -58,10 +58,10 @@ pub struct RecordPacker {
 }
 
 impl RecordPacker {
-    /// Adds an entry, unless its JSON has more than `max_bytes`: then it says how many.
+    /// Adds an entry whose JSON is at most `max_bytes` long.
     ///
     /// # Errors
-    /// The size of the entry's JSON, in bytes.
+    /// The size of the entry's JSON in bytes, if it is larger. The entry is then not added.
     pub fn push(&mut self, entry: &LogEntry, max_bytes: usize) -> Result<(), usize> {
         let before = self.open.len();
         if before > 0 {
@@ -74,13 +74,13 @@ impl RecordPacker {
             self.open.truncate(before);
             return Err(size);
         }
-        if self.open.len() >= FULL_BYTES {
+        if self.open.len() >= TARGET_BYTES {
             self.close();
         }
         Ok(())
     }
 
-    /// The records.
+    /// Returns the packed records.
     #[must_use]
     pub fn finish(mut self) -> Vec<Record> {
         self.close();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn no_record_grows_beyond_its_size_and_one_entry() {
+    fn a_record_exceeds_its_target_size_by_at_most_one_entry() {
         let mut packer = RecordPacker::default();
         let large = entry(&"m".repeat(300 * 1024));
         for _ in 0..5 {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_too_large_leaves_the_others_whole() {
+    fn an_oversized_entry_does_not_affect_the_others() {
         let mut packer = RecordPacker::default();
         packer.push(&entry("a"), 200).unwrap();
         assert!(packer.push(&entry(&"m".repeat(200)), 200).is_err());

@@ -1,4 +1,4 @@
-//! The reading end on Kafka: takes what the group's member has polled, and commits what is done.
+//! The reading end on Kafka: returns the batches of the group poller, and commits them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,65 +12,69 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::member::{Member, Membership};
+use super::classify;
+use super::group_context::GroupContext;
+use super::group_poller::GroupPoller;
 use super::reconnecting_client::drop_in_background;
 use super::settings::Settings;
 use super::topics::Topics;
-use super::{failed, unavailable};
 use crate::error::{Ready, Result};
-use crate::queue::{Batch, Consumer};
+use crate::queue::{Batch, Consumer, unavailable};
 
-/// Batches that wait to be polled: while one is taken, the next is read.
-const READ_AHEAD: usize = 2;
+/// The number of batches that are polled ahead.
+const BATCHES_AHEAD: usize = 2;
 
-/// How long a commit may take. Its batch is done anyway, and the next commit covers it.
+/// How long a commit may take. A failed commit does no harm: the next one covers its batch.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// `poll` and `commit` on Kafka.
+/// The [`Consumer`] of a Kafka topic.
 pub(super) struct KafkaConsumer {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
-    /// From the first poll on.
-    joined: Mutex<Option<Arc<Joined>>>,
+    /// Set by the first poll.
+    subscription: Mutex<Option<Arc<Subscription>>>,
 }
 
-struct Joined {
-    client: Arc<BaseConsumer<Membership>>,
+/// A membership of the consumer group: its client, and the batches that the poller has read.
+struct Subscription {
+    client: Arc<BaseConsumer<GroupContext>>,
     batches: Mutex<mpsc::Receiver<Batch>>,
 }
 
 impl KafkaConsumer {
     pub(super) fn new(settings: &Arc<Settings>, topics: &Arc<Topics>) -> Self {
         let (settings, topics) = (Arc::clone(settings), Arc::clone(topics));
-        Self { settings, topics, joined: Mutex::default() }
+        Self { settings, topics, subscription: Mutex::default() }
     }
 
-    /// The member of the group. Joins it if there is none.
-    async fn member(&self) -> Result<Arc<Joined>> {
-        let mut joined = self.joined.lock().await;
-        if let Some(joined) = &*joined {
-            return Ok(Arc::clone(joined));
+    /// Returns the current subscription, or subscribes.
+    async fn subscription(&self) -> Result<Arc<Subscription>> {
+        let mut current = self.subscription.lock().await;
+        if let Some(subscription) = &*current {
+            return Ok(Arc::clone(subscription));
         }
-        let new = Arc::new(self.join().await?);
-        *joined = Some(Arc::clone(&new));
-        Ok(new)
+        let subscription = Arc::new(self.subscribe().await?);
+        *current = Some(Arc::clone(&subscription));
+        Ok(subscription)
     }
 
-    /// Another member joins with the next poll: this one has lost every broker.
-    async fn give_up(&self, lost: Arc<Joined>) {
-        let mut joined = self.joined.lock().await;
-        drop_in_background((joined.take_if(|joined| Arc::ptr_eq(joined, &lost)), lost));
-    }
-
-    async fn join(&self) -> Result<Joined> {
+    async fn subscribe(&self) -> Result<Subscription> {
         self.topics.ensure().await?;
-        let (sender, batches) = mpsc::channel(READ_AHEAD);
-        let member =
-            Member::join(&self.settings, Arc::clone(&self.topics), sender).map_err(failed)?;
-        let client = member.client();
-        // The runtime waits for it, up to its deadline: the group is left before the process ends.
-        spawn_blocking(move || member.poll());
-        Ok(Joined { client, batches: Mutex::new(batches) })
+        let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
+        let poller = GroupPoller::subscribe(&self.settings, Arc::clone(&self.topics), sender);
+        let poller = poller.map_err(classify)?;
+        let client = poller.client();
+        // On shutdown the runtime waits for blocking tasks, so the poller leaves the group before
+        // the process exits.
+        spawn_blocking(move || poller.run());
+        Ok(Subscription { client, batches: Mutex::new(batches) })
+    }
+
+    /// Drops a subscription that has lost every broker. The next poll subscribes again.
+    async fn discard(&self, lost: Arc<Subscription>) {
+        let mut current = self.subscription.lock().await;
+        let current = current.take_if(|subscription| Arc::ptr_eq(subscription, &lost));
+        drop_in_background((current, lost));
     }
 }
 
@@ -84,44 +88,45 @@ impl Ready for KafkaConsumer {
 #[async_trait]
 impl Consumer for KafkaConsumer {
     async fn poll(&self) -> Result<Batch> {
-        let joined = self.member().await?;
-        let polled = joined.batches.lock().await.recv().await;
+        let subscription = self.subscription().await?;
+        let polled = subscription.batches.lock().await.recv().await;
         if polled.is_none() {
-            self.give_up(joined).await;
+            self.discard(subscription).await;
         }
-        polled.ok_or_else(|| unavailable("the group's member has lost every broker"))
+        polled.ok_or_else(|| unavailable("the consumer has lost every broker"))
     }
 
     async fn commit(&self, batch: Batch) -> Result<()> {
-        let joined = self.joined.lock().await.clone();
-        let joined = joined.ok_or_else(|| unavailable("there is no member of the group"))?;
-        joined.client.context().done(batch.offsets());
-        let (client, settings) = (Arc::clone(&joined.client), Arc::clone(&self.settings));
+        let subscription = self.subscription.lock().await.clone();
+        let subscription =
+            subscription.ok_or_else(|| unavailable("the consumer is not subscribed"))?;
+        subscription.client.context().uncommitted.remove_up_to(batch.offsets());
+        let (client, settings) = (Arc::clone(&subscription.client), Arc::clone(&self.settings));
         let offsets = batch.offsets().clone();
         let committed = spawn_blocking(move || commit(&client, &settings.topic, &offsets));
         let committed = timeout(COMMIT_TIMEOUT, committed).await.map_err(unavailable)?;
-        committed.map_err(unavailable)?.map_err(failed)
+        committed.map_err(unavailable)?.map_err(classify)
     }
 }
 
-/// Commits the partitions that are still this member's: who has got another reads the batch again,
-/// and must not have its offset turned back.
+/// Commits the partitions that are still assigned to this member. The new owner of a revoked
+/// partition reads the batch again, and its offset must not be reset.
 fn commit(
-    client: &BaseConsumer<Membership>,
+    client: &BaseConsumer<GroupContext>,
     topic: &str,
     offsets: &BTreeMap<i32, i64>,
 ) -> KafkaResult<()> {
     let assigned = client.assignment()?;
-    let mut done = TopicPartitionList::new();
+    let mut next_offsets = TopicPartitionList::new();
     for (&partition, last) in offsets {
         if assigned.find_partition(topic, partition).is_some() {
-            done.add_partition_offset(topic, partition, Offset::Offset(last + 1))?;
+            next_offsets.add_partition_offset(topic, partition, Offset::Offset(last + 1))?;
         } else {
-            tracing::debug!(partition, "not committed: the partition has gone elsewhere");
+            tracing::debug!(partition, "not committed: the partition was revoked");
         }
     }
-    if done.count() == 0 {
+    if next_offsets.count() == 0 {
         return Ok(());
     }
-    client.commit(&done, CommitMode::Sync)
+    client.commit(&next_offsets, CommitMode::Sync)
 }

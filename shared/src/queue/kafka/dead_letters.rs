@@ -1,6 +1,5 @@
-//! Dead letters on Kafka: a topic of one partition, in which the sequence number of a dead letter is
-//! its offset plus one.
-//! The value is the line; the headers say why, where from and when.
+//! Dead letters on Kafka: a topic of a single partition. A dead letter's sequence number is its
+//! offset plus one. The value is the line; headers hold the reason, the source and the time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,35 +14,35 @@ use rdkafka::producer::FutureRecord;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 
-use super::producer::Sender;
-use super::reconnecting_client::BrokerHealth;
+use super::broker_health::BrokerHealth;
+use super::message_sender::MessageSender;
 use super::settings::Settings;
 use super::topics::{DEAD_LETTERS_PARTITION, Topics};
-use super::{ANSWER, failed, unavailable};
+use super::{REQUEST_TIMEOUT, classify};
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
-use crate::queue::{DeadLetter, DeadLetters, Position};
+use crate::queue::{DeadLetter, DeadLetters, Position, unavailable};
 
 const REASON: &str = "reason";
 const SOURCE: &str = "source";
 const TIME: &str = "time";
 
-/// The longest reason that is kept: it must fit beside the largest record.
+/// Longer reasons are truncated, so that they fit beside the largest record.
 const MAX_REASON_BYTES: usize = 8 * 1024;
 
-/// How long a page of dead letters may take to read.
+/// How long reading a page may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `write`, `list` and `purge` on Kafka.
+/// The [`DeadLetters`] of a Kafka topic.
 pub(super) struct KafkaDeadLetters {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
-    sender: Sender,
+    sender: MessageSender,
 }
 
 impl KafkaDeadLetters {
     pub(super) fn new(settings: &Arc<Settings>, topics: &Arc<Topics>) -> Self {
-        let sender = Sender::in_order(settings);
+        let sender = MessageSender::in_order(settings);
         Self { settings: Arc::clone(settings), topics: Arc::clone(topics), sender }
     }
 }
@@ -61,19 +60,19 @@ impl DeadLetters for KafkaDeadLetters {
         self.topics.ensure().await?;
         let topic = &self.settings.dead_letters;
         let messages = dead_letters.iter().map(|dead_letter| {
-            let message = FutureRecord::to(topic)
+            FutureRecord::to(topic)
                 .partition(DEAD_LETTERS_PARTITION)
-                .payload(&dead_letter.line[..]);
-            message.headers(headers(dead_letter))
+                .payload(&dead_letter.line[..])
+                .headers(headers(dead_letter))
         });
-        self.sender.deliver(messages).await
+        self.sender.send(messages).await
     }
 
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>> {
         self.topics.ensure().await?;
         let settings = Arc::clone(&self.settings);
         let listed = spawn_blocking(move || read(&settings, after, limit));
-        listed.await.map_err(unavailable)?.map_err(failed)
+        listed.await.map_err(unavailable)?.map_err(classify)
     }
 
     async fn purge(&self, up_to: i64) -> Result<()> {
@@ -90,40 +89,40 @@ fn headers(dead_letter: &DeadLetter) -> OwnedHeaders {
         .insert(Header { key: TIME, value: Some(&time) })
 }
 
-/// Reads at most `limit` dead letters behind the place `after`. Blocks.
+/// Reads at most `limit` dead letters with a sequence number above `after`. Blocks.
 fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, DeadLetter)>> {
     let reader: BaseConsumer<BrokerHealth> =
-        reader(settings).create_with_context(BrokerHealth::default())?;
+        reader_config(settings).create_with_context(BrokerHealth::default())?;
     let topic = &settings.dead_letters;
-    let (low, high) = reader.fetch_watermarks(topic, DEAD_LETTERS_PARTITION, ANSWER)?;
+    let (low, high) = reader.fetch_watermarks(topic, DEAD_LETTERS_PARTITION, REQUEST_TIMEOUT)?;
     let mut dead_letters = Vec::new();
-    // The place behind which to read is the offset from which to read.
+    // A sequence number is the offset plus one, so `after` is the first offset to read.
     let mut next = after.max(low);
     let mut start = TopicPartitionList::new();
     start.add_partition_offset(topic, DEAD_LETTERS_PARTITION, Offset::Offset(next))?;
     reader.assign(&start)?;
     let deadline = Instant::now() + READ_TIMEOUT;
     while next < high && dead_letters.len() < limit {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
             return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
         }
-        match reader.poll(left) {
+        match reader.poll(remaining) {
             Some(Ok(message)) => {
                 next = message.offset() + 1;
-                dead_letters.push((next, dead_letter(&message)));
+                dead_letters.push((next, parse_dead_letter(&message)));
             }
-            // The last offsets before the end may hold nothing.
+            // The last offsets of a partition may hold no message.
             Some(Err(KafkaError::PartitionEOF(_))) => break,
-            Some(Err(error)) => tracing::debug!(%error, "reading dead letters"),
+            Some(Err(error)) => tracing::debug!(%error, "reading dead letters failed"),
             None => {}
         }
     }
     Ok(dead_letters)
 }
 
-/// A reader that joins no group, though it must name one.
-fn reader(settings: &Settings) -> ClientConfig {
+/// The configuration of a reader. It must name a group, but never joins it.
+fn reader_config(settings: &Settings) -> ClientConfig {
     let mut config = settings.client();
     config
         .set("group.id", format!("{}.dead_letters", settings.group))
@@ -135,28 +134,28 @@ fn reader(settings: &Settings) -> ClientConfig {
     config
 }
 
-/// The dead letter that a message holds. What a person may have put there has no headers.
-fn dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
+/// Parses a message. One that an operator has produced by hand may have no headers.
+fn parse_dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
     let header = |key| {
         let mut headers = message.headers()?.iter();
         let value = headers.find(|header| header.key == key)?.value?;
         Some(String::from_utf8_lossy(value).into_owned())
     };
-    let here = Position { partition: message.partition(), offset: message.offset() };
+    let own_position = Position { partition: message.partition(), offset: message.offset() };
     let time = header(TIME).and_then(|time| Timestamp::parse(&time).ok());
     let published = message.timestamp().to_millis().and_then(|millis| millis.checked_mul(1000));
     let published = published.and_then(Timestamp::from_micros);
     DeadLetter {
         line: message.payload().unwrap_or_default().to_vec(),
         reason: header(REASON).unwrap_or_default(),
-        source: header(SOURCE).and_then(|source| parse(&source)).unwrap_or(here),
+        source: header(SOURCE).and_then(|text| parse_position(&text)).unwrap_or(own_position),
         time: time.or(published).unwrap_or_else(Timestamp::now),
     }
 }
 
-/// Reads `partition/offset`.
-fn parse(source: &str) -> Option<Position> {
-    let (partition, offset) = source.split_once('/')?;
+/// Parses `partition/offset`.
+fn parse_position(text: &str) -> Option<Position> {
+    let (partition, offset) = text.split_once('/')?;
     Some(Position { partition: partition.parse().ok()?, offset: offset.parse().ok()? })
 }
 
@@ -165,14 +164,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_is_read_as_it_was_written() {
-        let source = Position { partition: 2, offset: 1_234_567_890_123 };
-        assert_eq!(parse(&source.to_string()), Some(source));
-        assert_eq!(parse("2"), None);
+    fn a_position_round_trips_through_its_text() {
+        let position = Position { partition: 2, offset: 1_234_567_890_123 };
+        assert_eq!(parse_position(&position.to_string()), Some(position));
+        assert_eq!(parse_position("2"), None);
     }
 
     #[test]
-    fn a_long_reason_is_cut_between_characters() {
+    fn a_long_reason_is_truncated_between_characters() {
         let dead_letter = DeadLetter {
             line: Vec::new(),
             reason: "🦀".repeat(MAX_REASON_BYTES),

@@ -1,9 +1,13 @@
-//! The queue on Kafka: a topic of records, and one of dead letters.
-//! Nothing is asked of a broker before it is needed, so that a function starts without one.
+//! The queue on Kafka: a topic of records and a topic of dead letters.
+//! Clients connect on first use, so that a function starts without a broker.
 
+mod broker_health;
 mod consumer;
 mod dead_letters;
-mod member;
+mod group_context;
+mod group_poller;
+mod lag;
+mod message_sender;
 mod producer;
 mod reconnecting_client;
 mod settings;
@@ -17,21 +21,21 @@ use rdkafka::metadata::{Metadata, MetadataTopic};
 use tokio::task::spawn_blocking;
 use url::Url;
 
-use super::Queue;
+use super::{Queue, unavailable};
 use crate::config::ConfigError;
-use crate::error::{Error, Result, Source};
+use crate::error::{Error, Result};
 use consumer::KafkaConsumer;
 use dead_letters::KafkaDeadLetters;
 use producer::KafkaProducer;
 use settings::Settings;
 use topics::Topics;
 
-/// A broker that has not answered in this time is away; the proxy tries elsewhere then.
-const ANSWER: Duration = Duration::from_secs(2);
+/// How long a broker may take to respond. It leaves the proxy time to retry on another replica.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Makes the queue at `kafka://host:port/topic?…`. No broker is asked yet.
+/// Opens the queue at `kafka://host:port/topic?…` without connecting to a broker.
 pub(super) fn open(url: &Url) -> std::result::Result<Queue, ConfigError> {
-    let settings = Arc::new(Settings::of(url)?);
+    let settings = Arc::new(Settings::from_url(url)?);
     let topics = Arc::new(Topics::new(Arc::clone(&settings)));
     Ok(Queue {
         producer: Arc::new(KafkaProducer::new(&settings, &topics)),
@@ -40,31 +44,27 @@ pub(super) fn open(url: &Url) -> std::result::Result<Queue, ConfigError> {
     })
 }
 
-/// What Kafka will never take is rejected; with everything else, the next try may go well.
-fn failed(error: KafkaError) -> Error {
+/// Kafka permanently rejects only messages that are too large. Any other error may be transient.
+fn classify(error: KafkaError) -> Error {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => Error::rejected("queue", error),
         _ => unavailable(error),
     }
 }
 
-fn unavailable(source: impl Into<Source>) -> Error {
-    Error::unavailable("queue", source)
-}
-
-/// Answers when a broker says to this client that it leads the topic: it is there, and can be used.
-async fn led(
+/// Checks that a partition of the topic has a leader, according to the metadata of a client.
+async fn check_leader(
     topic: &str,
-    ask: impl FnOnce(&str) -> KafkaResult<Metadata> + Send + 'static,
+    fetch_metadata: impl FnOnce(&str) -> KafkaResult<Metadata> + Send + 'static,
 ) -> Result<()> {
     let name = topic.to_owned();
-    let asked = spawn_blocking(move || ask(&name));
-    let metadata = asked.await.map_err(unavailable)?.map_err(unavailable)?;
+    let fetched = spawn_blocking(move || fetch_metadata(&name));
+    let metadata = fetched.await.map_err(unavailable)?.map_err(classify)?;
     let mut partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
     if partitions.any(|partition| partition.leader() >= 0) {
         return Ok(());
     }
-    Err(unavailable(format!("the topic {topic} has no broker that leads it")))
+    Err(unavailable(format!("topic {topic} has no leader")))
 }
 
 #[cfg(test)]
@@ -75,19 +75,19 @@ mod tests {
     use crate::Timestamp;
     use crate::queue::{self, DeadLetter, Record};
 
-    /// Nobody listens there.
-    const NOBODY: &str = "kafka://127.0.0.1:1/logs";
+    /// No broker listens on this port.
+    const NO_BROKER: &str = "kafka://127.0.0.1:1/logs";
 
-    async fn opened(url: &str) -> anyhow::Result<Queue> {
+    async fn open_url(url: &str) -> anyhow::Result<Queue> {
         queue::open(&url.parse().unwrap()).await
     }
 
-    async fn is_unavailable<T>(what: &str, asked: impl Future<Output = crate::error::Result<T>>) {
+    async fn assert_unavailable<T>(what: &str, operation: impl Future<Output = Result<T>>) {
         let started = Instant::now();
-        let Err(error) = asked.await else { panic!("{what} was answered") };
-        let taken = started.elapsed();
+        let Err(error) = operation.await else { panic!("{what} succeeded") };
+        let elapsed = started.elapsed();
         assert!(matches!(error, Error::Unavailable { service: "queue", .. }), "{what}: {error:?}");
-        assert!(taken < Duration::from_secs(3), "{what}: {taken:?}");
+        assert!(elapsed < Duration::from_secs(3), "{what}: {elapsed:?}");
     }
 
     fn dead_letter() -> DeadLetter {
@@ -100,32 +100,33 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_broker_that_is_away_hinders_no_start_and_every_answer_says_so_in_time() {
-        let queue = opened(NOBODY).await.unwrap();
+    async fn without_a_broker_opening_succeeds_and_operations_fail_in_time() {
+        let queue = open_url(NO_BROKER).await.unwrap();
         let record = Record::from_bytes(b"record"[..].into());
-        is_unavailable("publish", queue.producer.publish(vec![record])).await;
-        is_unavailable("poll", queue.consumer.poll()).await;
-        is_unavailable("write", queue.dead_letters.write(&[dead_letter()])).await;
-        is_unavailable("list", queue.dead_letters.list(0, 10)).await;
-        is_unavailable("purge", queue.dead_letters.purge(1)).await;
-        is_unavailable("ready", queue.producer.ready()).await;
-        is_unavailable("ready", queue.consumer.ready()).await;
-        is_unavailable("ready", queue.dead_letters.ready()).await;
+        assert_unavailable("publish", queue.producer.publish(vec![record])).await;
+        assert_unavailable("poll", queue.consumer.poll()).await;
+        assert_unavailable("write", queue.dead_letters.write(&[dead_letter()])).await;
+        assert_unavailable("list", queue.dead_letters.list(0, 10)).await;
+        assert_unavailable("purge", queue.dead_letters.purge(1)).await;
+        assert_unavailable("ready", queue.producer.ready()).await;
+        assert_unavailable("ready", queue.consumer.ready()).await;
+        assert_unavailable("ready", queue.dead_letters.ready()).await;
         let started = Instant::now();
         drop(queue);
         assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn many_publishers_without_a_broker_are_all_told_in_time() {
-        let queue = opened(NOBODY).await.unwrap();
+    async fn without_a_broker_many_concurrent_publishes_fail_in_time() {
+        let queue = open_url(NO_BROKER).await.unwrap();
         let record = Record::from_bytes(b"record"[..].into());
-        let publish = || is_unavailable("publish", queue.producer.publish(vec![record.clone()]));
+        let publish =
+            || assert_unavailable("publish", queue.producer.publish(vec![record.clone()]));
         futures_util::future::join_all((0..50).map(|_| publish())).await;
     }
 
     #[tokio::test]
-    async fn a_wrong_url_is_named() {
+    async fn an_invalid_url_error_names_the_problem() {
         for (url, what) in [
             ("kafka://localhost", "topic"),
             ("kafka://localhost/a/b", "topic"),
@@ -137,7 +138,7 @@ mod tests {
             ("kafka://localhost/logs?retention_hours=-1", "retention_hours"),
             ("kafka://localhost/logs?group=", "group"),
         ] {
-            let Err(error) = opened(url).await else { panic!("{url} was taken") };
+            let Err(error) = open_url(url).await else { panic!("{url} was accepted") };
             let error = format!("{error:#}");
             assert!(error.contains("QUEUE_URL") && error.contains(what), "{url}: {error}");
             assert!(!error.contains("secret"), "{error}");

@@ -1,4 +1,4 @@
-//! What the URL of a queue on Kafka says, and what every client of it has in common.
+//! The settings in the URL of a Kafka queue, and the configuration that all its clients share.
 //! `kafka://host[,host]:port/topic?partitions=3&replication=1&retention_hours=168&group=logpulse`
 
 use rdkafka::ClientConfig;
@@ -7,31 +7,32 @@ use url::Url;
 use crate::config::{ConfigError, UrlOptions};
 use crate::queue::VARIABLE;
 
-/// The largest record: an entry of 1 MiB on top of a record that was almost full fits well.
+/// The maximum record size. It leaves ample room for a 1 MiB entry on top of an almost full record.
 pub(super) const MAX_RECORD_BYTES: u32 = 2 * 1024 * 1024;
 
-/// The largest dead letter: the largest record, and why it is one.
+/// The maximum size of a dead letter: the largest record, and the reason in a header.
 pub(super) const MAX_DEAD_LETTER_BYTES: u32 = MAX_RECORD_BYTES + 64 * 1024;
 
 const DEFAULT_PORT: u16 = 9092;
 
-/// Kafka's limit for the names of topics, less the end of the dead letters' name.
-const MAX_TOPIC_CHARS: usize = 249 - DEAD_LETTERS.len();
+/// The suffix of the topic of dead letters.
+const DEAD_LETTERS_SUFFIX: &str = ".dead_letters";
+
+/// The maximum length of the topic's name: Kafka's limit less the suffix.
+const MAX_TOPIC_CHARS: usize = 249 - DEAD_LETTERS_SUFFIX.len();
 
 const OPTIONS: [&str; 4] = ["group", "partitions", "replication", "retention_hours"];
 
-const DEAD_LETTERS: &str = ".dead_letters";
-
-/// Where the queue is, and how its topics are made.
+/// The address of the queue, and how its topics are created.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Settings {
-    /// `host:port`, separated by commas.
+    /// A comma-separated list of `host:port`.
     pub(super) brokers: String,
     /// The topic of records.
     pub(super) topic: String,
     /// The topic of dead letters.
     pub(super) dead_letters: String,
-    /// The group that shares the partitions.
+    /// The consumer group.
     pub(super) group: String,
     pub(super) partitions: u16,
     pub(super) replication: u16,
@@ -39,9 +40,9 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn of(url: &Url) -> Result<Self, ConfigError> {
+    pub(super) fn from_url(url: &Url) -> Result<Self, ConfigError> {
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(ConfigError::new(VARIABLE, "a user is not supported"));
+            return Err(ConfigError::new(VARIABLE, "user and password are not supported"));
         }
         let topic = topic(url.path())?;
         let options = UrlOptions::parse(VARIABLE, url, &OPTIONS)?;
@@ -51,7 +52,7 @@ impl Settings {
         }
         Ok(Self {
             brokers: brokers(url)?,
-            dead_letters: format!("{topic}{DEAD_LETTERS}"),
+            dead_letters: format!("{topic}{DEAD_LETTERS_SUFFIX}"),
             topic,
             group: group.to_owned(),
             partitions: options.number("partitions", 1..=u16::MAX.into())?.unwrap_or(3),
@@ -60,14 +61,14 @@ impl Settings {
         })
     }
 
-    /// What every client has in common.
+    /// The configuration that all clients share.
     pub(super) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", "logpulse")
             .set("socket.keepalive.enable", "true")
-            // A broker that hangs or comes back is found out about within seconds.
+            // Notice a hanging or recovered broker within seconds.
             .set("socket.connection.setup.timeout.ms", "3000")
             .set("reconnect.backoff.max.ms", "1000");
         config
@@ -75,8 +76,10 @@ impl Settings {
 }
 
 fn brokers(url: &Url) -> Result<String, ConfigError> {
-    let hosts = url.host_str().filter(|hosts| !hosts.is_empty());
-    let hosts = hosts.ok_or_else(|| ConfigError::new(VARIABLE, "names no broker"))?;
+    let Some(hosts) = url.host_str().filter(|hosts| !hosts.is_empty()) else {
+        let problem = "the broker is missing; use kafka://host:port/topic";
+        return Err(ConfigError::new(VARIABLE, problem));
+    };
     let port = url.port().unwrap_or(DEFAULT_PORT);
     let brokers: Vec<String> = hosts.split(',').map(|host| format!("{host}:{port}")).collect();
     Ok(brokers.join(","))
@@ -84,12 +87,11 @@ fn brokers(url: &Url) -> Result<String, ConfigError> {
 
 fn topic(path: &str) -> Result<String, ConfigError> {
     let topic = path.trim_start_matches('/');
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if topic.is_empty() || topic.len() > MAX_TOPIC_CHARS || !topic.chars().all(legal) {
-        return Err(ConfigError::new(
-            VARIABLE,
-            format!("the topic must be 1 to {MAX_TOPIC_CHARS} of the characters a-z A-Z 0-9 . _ -"),
-        ));
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if topic.is_empty() || topic.len() > MAX_TOPIC_CHARS || !topic.chars().all(is_legal) {
+        let problem =
+            format!("the topic must be 1 to {MAX_TOPIC_CHARS} of the characters a-z A-Z 0-9 . _ -");
+        return Err(ConfigError::new(VARIABLE, problem));
     }
     Ok(topic.to_owned())
 }
@@ -99,11 +101,11 @@ mod tests {
     use super::*;
 
     fn of(url: &str) -> Settings {
-        Settings::of(&url.parse().unwrap()).unwrap()
+        Settings::from_url(&url.parse().unwrap()).unwrap()
     }
 
     #[test]
-    fn what_the_url_does_not_say_has_a_default() {
+    fn missing_options_have_defaults() {
         let defaults = "?partitions=3&replication=1&retention_hours=168&group=logpulse";
         let url = "kafka://broker/logs_topic";
         assert_eq!(of(url), of(&format!("kafka://broker:9092/logs_topic{defaults}")));
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn several_brokers_share_the_port() {
+    fn brokers_share_the_port() {
         assert_eq!(of("kafka://a,b,c.example:9094/logs").brokers, "a:9094,b:9094,c.example:9094");
         assert_eq!(of("kafka://[::1]:9094/logs").brokers, "[::1]:9094");
     }

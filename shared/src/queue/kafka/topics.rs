@@ -1,5 +1,5 @@
-//! The two topics: made by whoever needs them first, and asked whether they are there.
-//! That somebody else has made one meanwhile is as good.
+//! The topics of records and dead letters. The first client to need them creates them; a topic that
+//! another client has created in the meantime is not an error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,118 +10,116 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::reconnecting_client::{BrokerHealth, ReconnectingClient};
+use super::broker_health::BrokerHealth;
+use super::reconnecting_client::ReconnectingClient;
 use super::settings::{MAX_DEAD_LETTER_BYTES, MAX_RECORD_BYTES, Settings};
-use super::{ANSWER, led, unavailable};
+use super::{REQUEST_TIMEOUT, check_leader, classify};
 use crate::error::Result;
+use crate::queue::unavailable;
 
-/// The one partition of the dead letters: their order is that of their offsets.
+/// The only partition of the dead letters. With a single one, their offsets are their order.
 pub(super) const DEAD_LETTERS_PARTITION: i32 = 0;
 
-/// Bounds are asked for on the way: they must not hold up who asks.
-const BOUNDS_ANSWER: Duration = Duration::from_millis(500);
+/// How long a request for watermarks may take. It blocks the consumer's poll loop.
+const WATERMARKS_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What is done with topics as a whole.
+/// The topics, and the admin client that manages them.
 pub(super) struct Topics {
     settings: Arc<Settings>,
     admin: ReconnectingClient<AdminClient<BrokerHealth>>,
-    made: OnceCell<()>,
+    created: OnceCell<()>,
 }
 
 impl Topics {
     pub(super) fn new(settings: Arc<Settings>) -> Self {
         let config = settings.client();
         let admin = ReconnectingClient::new(move |health| config.create_with_context(health));
-        Self { settings, admin, made: OnceCell::new() }
+        Self { settings, admin, created: OnceCell::new() }
     }
 
     #[cfg(test)]
-    pub(super) fn already_made(settings: Arc<Settings>) -> Self {
-        Self { made: OnceCell::new_with(Some(())), ..Self::new(settings) }
+    pub(super) fn already_created(settings: Arc<Settings>) -> Self {
+        Self { created: OnceCell::new_with(Some(())), ..Self::new(settings) }
     }
 
-    /// Answers when both topics are there. Asks the brokers until they have once said so.
+    /// Creates the topics that do not exist. After the first success, this is a no-op.
     pub(super) async fn ensure(&self) -> Result<()> {
-        self.made.get_or_try_init(|| self.make()).await.copied()
+        self.created.get_or_try_init(|| self.create()).await.copied()
     }
 
-    async fn make(&self) -> Result<()> {
+    async fn create(&self) -> Result<()> {
         let settings = &self.settings;
-        let retention = (u64::from(settings.retention_hours) * 3_600_000).to_string();
-        let (max_record, max_dead_letter) =
-            (MAX_RECORD_BYTES.to_string(), MAX_DEAD_LETTER_BYTES.to_string());
-        let replication = i32::from(settings.replication);
-        // One broker may be away without hindering who writes; what is written is on the others.
-        let in_sync = (settings.replication - 1).max(1).to_string();
-        let records = NewTopic::new(
-            &settings.topic,
-            settings.partitions.into(),
-            TopicReplication::Fixed(replication),
-        )
-        .set("retention.ms", &retention)
-        .set("max.message.bytes", &max_record)
-        .set("min.insync.replicas", &in_sync);
-        // They wait for a person, however long that takes.
-        let dead_letters =
-            NewTopic::new(&settings.dead_letters, 1, TopicReplication::Fixed(replication))
-                .set("retention.ms", "-1")
-                .set("retention.bytes", "-1")
-                .set("max.message.bytes", &max_dead_letter)
-                .set("min.insync.replicas", &in_sync);
-        let admin = self.admin.client().map_err(unavailable)?;
-        let made = admin.create_topics([&records, &dead_letters], &options());
-        for topic in made.await.map_err(unavailable)? {
+        let retention_ms = (u64::from(settings.retention_hours) * 3_600_000).to_string();
+        let max_record_bytes = MAX_RECORD_BYTES.to_string();
+        let max_dead_letter_bytes = MAX_DEAD_LETTER_BYTES.to_string();
+        let replication = || TopicReplication::Fixed(settings.replication.into());
+        // Writes succeed with one broker down, and the others have every acknowledged record.
+        let min_in_sync = (settings.replication - 1).max(1).to_string();
+        let records = NewTopic::new(&settings.topic, settings.partitions.into(), replication())
+            .set("retention.ms", &retention_ms)
+            .set("max.message.bytes", &max_record_bytes)
+            .set("min.insync.replicas", &min_in_sync);
+        // Dead letters are kept until an operator deals with them.
+        let dead_letters = NewTopic::new(&settings.dead_letters, 1, replication())
+            .set("retention.ms", "-1")
+            .set("retention.bytes", "-1")
+            .set("max.message.bytes", &max_dead_letter_bytes)
+            .set("min.insync.replicas", &min_in_sync);
+        let admin = self.admin.client().map_err(classify)?;
+        let created = admin.create_topics([&records, &dead_letters], &options()).await;
+        for topic in created.map_err(classify)? {
             match topic {
-                Ok(topic) => tracing::info!(topic, "made a topic"),
+                Ok(topic) => tracing::info!(topic, "created a topic"),
                 Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
                 Err((topic, code)) => {
-                    return Err(unavailable(format!("making the topic {topic}: {code}")));
+                    return Err(unavailable(format!("creating topic {topic}: {code}")));
                 }
             }
         }
         Ok(())
     }
 
-    /// Answers when a broker says that the topic is there and can be written to.
+    /// Checks that the topic exists and can be written to.
     pub(super) async fn ready(&self, topic: &str) -> Result<()> {
-        let asked = async {
+        let check = async {
             self.ensure().await?;
-            let admin = self.admin.client().map_err(unavailable)?;
-            led(topic, move |topic| admin.inner().fetch_metadata(Some(topic), ANSWER)).await
+            let admin = self.admin.client().map_err(classify)?;
+            let fetch =
+                move |topic: &str| admin.inner().fetch_metadata(Some(topic), REQUEST_TIMEOUT);
+            check_leader(topic, fetch).await
         };
-        timeout(ANSWER, asked).await.map_err(unavailable)?
+        timeout(REQUEST_TIMEOUT, check).await.map_err(unavailable)?
     }
 
-    /// The first offset that a partition of the records holds, and the one after its last. Blocks.
-    /// The consumer's own connection would hold the question back until a fetch is answered.
-    pub(super) fn bounds(&self, partition: i32) -> KafkaResult<(i64, i64)> {
-        self.admin.client()?.inner().fetch_watermarks(
-            &self.settings.topic,
-            partition,
-            BOUNDS_ANSWER,
-        )
+    /// Returns the first offset of a partition of the records, and the one after its last. Blocks.
+    ///
+    /// This uses the admin client, because on the consumer's connection the request would wait for
+    /// a pending fetch.
+    pub(super) fn watermarks(&self, partition: i32) -> KafkaResult<(i64, i64)> {
+        let admin = self.admin.client()?;
+        admin.inner().fetch_watermarks(&self.settings.topic, partition, WATERMARKS_TIMEOUT)
     }
 
-    /// Deletes the dead letters up to and with this place.
-    pub(super) async fn purge_dead_letters(&self, place: i64) -> Result<()> {
+    /// Deletes the dead letters with a sequence number of at most `up_to`.
+    pub(super) async fn purge_dead_letters(&self, up_to: i64) -> Result<()> {
         self.ensure().await?;
-        let mut first_kept = TopicPartitionList::new();
-        first_kept
-            .add_partition_offset(
-                &self.settings.dead_letters,
-                DEAD_LETTERS_PARTITION,
-                Offset::Offset(place),
-            )
-            .map_err(unavailable)?;
-        let admin = self.admin.client().map_err(unavailable)?;
-        let deleted = admin.delete_records(&first_kept, &options()).await;
-        for partition in deleted.map_err(unavailable)?.elements() {
-            partition.error().map_err(unavailable)?;
+        // A sequence number is the offset plus one, so `up_to` is the first offset to keep.
+        let first_kept = Offset::Offset(up_to);
+        let mut before = TopicPartitionList::new();
+        before
+            .add_partition_offset(&self.settings.dead_letters, DEAD_LETTERS_PARTITION, first_kept)
+            .map_err(classify)?;
+        let admin = self.admin.client().map_err(classify)?;
+        let deleted = admin.delete_records(&before, &options()).await;
+        for partition in deleted.map_err(classify)?.elements() {
+            partition.error().map_err(classify)?;
         }
         Ok(())
     }
 }
 
 fn options() -> AdminOptions {
-    AdminOptions::new().request_timeout(Some(ANSWER)).operation_timeout(Some(ANSWER))
+    AdminOptions::new()
+        .request_timeout(Some(REQUEST_TIMEOUT))
+        .operation_timeout(Some(REQUEST_TIMEOUT))
 }

@@ -1,0 +1,188 @@
+//! Polls Kafka as a member of the consumer group, on a blocking thread.
+//! It never stops polling, so that the member keeps its place in the group however long a batch
+//! takes to process. Its partitions are paused while the consumer is that busy.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
+use rdkafka::message::{BorrowedMessage, Headers as _};
+use tokio::sync::mpsc;
+
+use super::group_context::GroupContext;
+use super::lag;
+use super::settings::{MAX_RECORD_BYTES, Settings};
+use super::topics::Topics;
+use crate::log_entry::Timestamp;
+use crate::queue::{Batch, Position, metrics};
+use crate::trace::{TRACEPARENT, TraceParent};
+
+/// The approximate size of a polled batch, which has at least one record.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// The maximum number of records in a polled batch, since records may be empty.
+const BATCH_RECORDS: usize = 4096;
+
+/// How much is fetched ahead, in KiB.
+const FETCH_AHEAD_KBYTES: &str = "16384";
+
+/// The maximum size of a fetch response.
+const FETCH_MAX_BYTES: &str = "8388608";
+
+/// The broker responds to a fetch when this much is available or the wait is over. Without a
+/// minimum, each new record would cost a response of its own and keep the broker busy.
+const FETCH_MIN_BYTES: &str = "65536";
+const FETCH_MAX_WAIT_MS: &str = "50";
+
+/// How long a dead member keeps its partitions before they are reassigned.
+const SESSION_TIMEOUT_MS: &str = "10000";
+
+/// How long a poll waits for the first record.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How often the poller checks a full channel for capacity.
+const CAPACITY_CHECK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long the channel may be full before the partitions are paused.
+const PAUSE_AFTER: Duration = Duration::from_secs(3);
+
+/// Polls Kafka into a channel of batches until the receiver is dropped or every broker is lost.
+pub(super) struct GroupPoller {
+    topics: Arc<Topics>,
+    client: Arc<BaseConsumer<GroupContext>>,
+    batches: mpsc::Sender<Batch>,
+    last_measured: Instant,
+}
+
+impl GroupPoller {
+    /// Subscribes to the topic. The client joins the group once it is polled.
+    pub(super) fn subscribe(
+        settings: &Settings,
+        topics: Arc<Topics>,
+        batches: mpsc::Sender<Batch>,
+    ) -> KafkaResult<Self> {
+        let client: BaseConsumer<_> =
+            client_config(settings).create_with_context(GroupContext::default())?;
+        client.subscribe(&[&settings.topic])?;
+        Ok(Self { topics, client: Arc::new(client), batches, last_measured: Instant::now() })
+    }
+
+    pub(super) fn client(&self) -> Arc<BaseConsumer<GroupContext>> {
+        Arc::clone(&self.client)
+    }
+
+    /// Polls until the receiver is dropped, then leaves the group. Also returns if every broker is
+    /// lost; a new client must then take over. Blocks.
+    pub(super) fn run(mut self) {
+        let mut polled = Batch::default();
+        let mut full_since = None;
+        let mut is_paused = false;
+        while !self.batches.is_closed() {
+            self.measure_backlog();
+            if let Ok(permit) = self.batches.try_reserve() {
+                // Checked only here: a new client is of no use to a consumer that is still busy.
+                if self.client.context().health.is_lost() {
+                    return;
+                }
+                full_since = None;
+                if is_paused {
+                    is_paused = false;
+                    self.resume();
+                }
+                self.poll_into(&mut polled);
+                if !polled.is_empty() {
+                    permit.send(std::mem::take(&mut polled));
+                }
+            } else if full_since.get_or_insert_with(Instant::now).elapsed() < PAUSE_AFTER {
+                thread::sleep(CAPACITY_CHECK_INTERVAL);
+            } else {
+                // Pauses on every iteration, since newly assigned partitions are not paused.
+                is_paused = true;
+                self.pause();
+                self.poll_into(&mut polled);
+            }
+        }
+    }
+
+    /// Waits for a record, then adds those that are available without waiting. Each poll also
+    /// serves the group protocol.
+    fn poll_into(&self, polled: &mut Batch) {
+        let now = Timestamp::now();
+        let mut poll_timeout = POLL_TIMEOUT;
+        for _ in 0..BATCH_RECORDS {
+            match self.client.poll(poll_timeout) {
+                Some(Ok(record)) => self.push(&record, polled, now),
+                // librdkafka resumes when a broker recovers.
+                Some(Err(error)) => tracing::warn!(%error, "polling Kafka failed"),
+                None => return,
+            }
+            if polled.bytes() >= BATCH_BYTES {
+                return;
+            }
+            poll_timeout = Duration::ZERO;
+        }
+    }
+
+    fn push(&self, record: &BorrowedMessage<'_>, polled: &mut Batch, now: Timestamp) {
+        let position = Position { partition: record.partition(), offset: record.offset() };
+        polled.push_record(position, record.payload().unwrap_or_default(), trace_of(record), now);
+        let context = self.client.context();
+        context.health.record_contact();
+        if let Some(published_millis) = record.timestamp().to_millis() {
+            context.uncommitted.insert(position, published_millis);
+        }
+    }
+
+    fn pause(&self) {
+        let paused = self.client.assignment().and_then(|all| self.client.pause(&all));
+        paused.unwrap_or_else(|error| tracing::warn!(%error, "pausing partitions failed"));
+    }
+
+    fn resume(&self) {
+        let resumed = self.client.assignment().and_then(|all| self.client.resume(&all));
+        resumed.unwrap_or_else(|error| tracing::warn!(%error, "resuming partitions failed"));
+    }
+
+    /// Reports the backlog of the assigned partitions, at most once per interval.
+    fn measure_backlog(&mut self) {
+        if self.last_measured.elapsed() < metrics::INTERVAL {
+            return;
+        }
+        self.client.context().uncommitted.report_oldest_age();
+        if let Err(error) = lag::report(&self.client, &self.topics) {
+            tracing::debug!(%error, "measuring the lag failed");
+        }
+        self.last_measured = Instant::now();
+    }
+}
+
+fn client_config(settings: &Settings) -> ClientConfig {
+    let mut config = settings.client();
+    config
+        .set("group.id", &settings.group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "earliest")
+        // When a member joins or leaves, only the partitions that move stop being consumed.
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("session.timeout.ms", SESSION_TIMEOUT_MS)
+        .set("topic.metadata.refresh.interval.ms", "10000")
+        .set("queued.max.messages.kbytes", FETCH_AHEAD_KBYTES)
+        .set("fetch.queue.backoff.ms", "50")
+        .set("fetch.min.bytes", FETCH_MIN_BYTES)
+        .set("fetch.wait.max.ms", FETCH_MAX_WAIT_MS)
+        .set("fetch.max.bytes", FETCH_MAX_BYTES)
+        .set("max.partition.fetch.bytes", MAX_RECORD_BYTES.to_string())
+        .set("message.max.bytes", MAX_RECORD_BYTES.to_string());
+    config
+}
+
+fn trace_of(record: &BorrowedMessage<'_>) -> Option<TraceParent> {
+    let mut headers = record.headers()?.iter();
+    let header = headers.find(|header| header.key == TRACEPARENT)?;
+    str::from_utf8(header.value?).ok()?.parse().ok()
+}

@@ -1,276 +1,148 @@
-//! The task that writes the queue's file, in groups: whatever waits is written in one transaction
-//! and made durable by one sync, and while that goes on the next group gathers.
+//! The task that writes to the file. It writes all pending changes in one transaction and syncs
+//! them together, while the next group accumulates.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::Connection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::super::{DeadLetter, Record};
-use super::unavailable;
+use super::capacity::Capacity;
+use super::group::{Change, Group, total_bytes};
 use crate::error::Result;
+use crate::queue::unavailable;
 use crate::sqlite::Writer;
 
-/// How much of what is to be written is held in memory, in bytes; as much again is being written.
-const GATHER_BYTES: u32 = 16 * 1024 * 1024;
+/// The maximum size of pending changes in memory. The group being written may be as large again.
+const BUFFER_BYTES: u32 = 16 * 1024 * 1024;
 
-/// The most changes that share a transaction.
-const GROUP_CHANGES: usize = 10_000;
+/// The maximum number of changes in a group.
+const MAX_GROUP_CHANGES: usize = 10_000;
 
-/// Rows an `INSERT`.
-const ROWS: usize = 100;
-
-/// What may happen to the file.
-pub(super) enum Change {
-    /// Records come to the end of the queue.
-    Publish(Vec<Record>),
-    /// Records up to and with this offset are done.
-    Commit { last: i64 },
-    /// Dead letters come to the others.
-    WriteDeadLetters(Vec<DeadLetter>),
-    /// Dead letters up to and with this place are deleted.
-    PurgeDeadLetters { up_to: i64 },
-}
-
-impl Change {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Publish(records) => bytes_of(records),
-            Self::WriteDeadLetters(dead_letters) => {
-                dead_letters.iter().map(|dead_letter| dead_letter.line.len()).sum()
-            }
-            Self::Commit { .. } | Self::PurgeDeadLetters { .. } => 0,
-        }
-    }
-}
-
-fn bytes_of(records: &[Record]) -> usize {
-    let lengths = records.iter().map(|record| record.as_bytes().len());
-    lengths.sum()
-}
-
-/// What became of a group; all its members share it.
+/// The result of writing a group, shared by all its changes.
 type Outcome = std::result::Result<(), Arc<sqlx::Error>>;
 
 struct Request {
     change: Change,
-    /// Its share of [`GATHER_BYTES`], free again when its group is being written.
-    _room: OwnedSemaphorePermit,
-    answer: oneshot::Sender<Outcome>,
+    /// Its share of [`BUFFER_BYTES`], released when its group is written.
+    _buffered: OwnedSemaphorePermit,
+    reply: oneshot::Sender<Outcome>,
 }
 
-/// Hands changes to the writing task. The task ends after the last of these is dropped.
+/// Sends changes to the writing task, which ends after the writer is dropped.
 pub(super) struct GroupWriter {
     requests: mpsc::UnboundedSender<Request>,
-    room: Arc<Semaphore>,
-    backlog: Arc<Backlog>,
+    buffer: Arc<Semaphore>,
+    capacity: Arc<Capacity>,
     published: Arc<Notify>,
 }
 
 impl GroupWriter {
-    /// Starts the task on a queue that holds `waiting` bytes of at most `max_bytes`.
-    pub(super) fn start(file: Writer, max_bytes: u64, waiting: u64) -> Self {
-        let (requests, gathered) = mpsc::unbounded_channel();
+    /// Starts the task on a queue that holds `used_bytes` of at most `max_bytes`.
+    pub(super) fn start(file: Writer, max_bytes: u64, used_bytes: u64) -> Self {
+        let (requests, pending) = mpsc::unbounded_channel();
         let writer = Self {
             requests,
-            room: Arc::new(Semaphore::new(GATHER_BYTES as usize)),
-            backlog: Arc::new(Backlog { bytes: AtomicU64::new(waiting), max_bytes }),
+            buffer: Arc::new(Semaphore::new(BUFFER_BYTES as usize)),
+            capacity: Arc::new(Capacity::new(used_bytes, max_bytes)),
             published: Arc::default(),
         };
-        let task = Task {
+        let task = WriteTask {
             file,
-            backlog: Arc::clone(&writer.backlog),
+            capacity: Arc::clone(&writer.capacity),
             published: Arc::clone(&writer.published),
         };
-        tokio::spawn(task.run(gathered));
+        tokio::spawn(task.run(pending));
         writer
     }
 
-    /// Answers when the change is durable. It may become so although this is cancelled.
+    /// Returns when the change is durable. If cancelled, the change may still be written.
     pub(super) async fn write(&self, change: Change) -> Result<()> {
-        let room = u32::try_from(change.bytes()).map_or(GATHER_BYTES, |n| n.clamp(1, GATHER_BYTES));
-        let room = Arc::clone(&self.room).acquire_many_owned(room);
-        let room = room.await.map_err(unavailable)?;
+        let bytes = u32::try_from(change.bytes())
+            .map_or(BUFFER_BYTES, |bytes| bytes.clamp(1, BUFFER_BYTES));
+        let buffered = Arc::clone(&self.buffer).acquire_many_owned(bytes).await;
+        let buffered = buffered.map_err(unavailable)?;
         if let Change::Publish(records) = &change
-            && !self.backlog.admit(bytes_of(records))
+            && !self.capacity.try_reserve(total_bytes(records))
         {
             return Err(unavailable("the queue is full"));
         }
-        let (answer, outcome) = oneshot::channel();
-        let request = Request { change, _room: room, answer };
+        let (reply, outcome) = oneshot::channel();
+        let request = Request { change, _buffered: buffered, reply };
         let sent = self.requests.send(request);
         sent.map_err(|_| unavailable("the writer has stopped"))?;
         outcome.await.map_err(unavailable)?.map_err(unavailable)
     }
 
-    /// Answers after records were published, also if that was since this was last asked.
+    /// Waits until records are published. Returns immediately if some were since the last call.
     pub(super) async fn published(&self) {
         self.published.notified().await;
     }
 
-    pub(super) fn is_alive(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         !self.requests.is_closed()
     }
 }
 
-/// How much waits on the queue, in bytes of its records.
-struct Backlog {
-    bytes: AtomicU64,
-    max_bytes: u64,
-}
-
-impl Backlog {
-    /// Counts what is about to be published, unless the queue is full.
-    fn admit(&self, bytes: usize) -> bool {
-        let add = |waiting: u64| {
-            let sum = waiting.saturating_add(bytes as u64);
-            (sum <= self.max_bytes).then_some(sum)
-        };
-        let added = self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
-        added.is_ok()
-    }
-
-    /// Counts what was committed, or was not published after all.
-    fn release(&self, bytes: u64) {
-        // Another process may have published what is committed here.
-        let subtract = |waiting: u64| Some(waiting.saturating_sub(bytes));
-        let _ = self.bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, subtract);
-    }
-}
-
-struct Task {
+struct WriteTask {
     file: Writer,
-    backlog: Arc<Backlog>,
+    capacity: Arc<Capacity>,
     published: Arc<Notify>,
 }
 
-impl Task {
-    async fn run(mut self, mut gathered: mpsc::UnboundedReceiver<Request>) {
+impl WriteTask {
+    async fn run(mut self, mut pending: mpsc::UnboundedReceiver<Request>) {
         let mut requests = Vec::new();
-        while gathered.recv_many(&mut requests, GROUP_CHANGES).await > 0 {
+        while pending.recv_many(&mut requests, MAX_GROUP_CHANGES).await > 0 {
             let mut group = Group::default();
+            let mut replies = Vec::with_capacity(requests.len());
             for request in requests.drain(..) {
-                group.add(request);
+                group.add(request.change);
+                replies.push(request.reply);
             }
-            self.finish(group).await;
+            let outcome = self.process(&group).await.map_err(Arc::new);
+            for reply in replies {
+                // The receiver is dropped if its request was cancelled.
+                let _ = reply.send(outcome.clone());
+            }
         }
         if let Err(error) = self.file.close().await {
-            tracing::warn!(error = %error, "the queue's file was not closed cleanly");
+            tracing::warn!(%error, "closing the queue file failed");
         }
     }
 
-    async fn finish(&mut self, group: Group) {
-        let outcome = self.write(&group).await;
-        if let Ok(freed_bytes) = &outcome {
-            self.backlog.release(*freed_bytes);
-            if !group.records.is_empty() {
-                self.published.notify_one();
+    /// Writes the group, and accounts for its records.
+    async fn process(&mut self, group: &Group) -> sqlx::Result<()> {
+        match self.write(group).await {
+            Ok(freed_bytes) => {
+                self.capacity.release(freed_bytes);
+                if !group.records.is_empty() {
+                    self.published.notify_one();
+                }
+                Ok(())
             }
-        } else {
-            self.backlog.release(bytes_of(&group.records) as u64);
-            self.make_room(&group).await;
-        }
-        let outcome = outcome.map(drop).map_err(Arc::new);
-        for answer in group.answers {
-            // Who was cancelled does not want to know.
-            let _ = answer.send(outcome.clone());
+            Err(error) => {
+                self.capacity.release(total_bytes(&group.records) as u64);
+                self.free_space(group).await;
+                Err(error)
+            }
         }
     }
 
-    /// Deletes what a group that failed had done with: where the disk is full, that is room.
-    async fn make_room(&mut self, failed: &Group) {
-        let Group { commit, purge, .. } = *failed;
-        if commit.is_none() && purge.is_none() {
-            return;
-        }
-        if let Ok(freed_bytes) = self.write(&Group { commit, purge, ..Group::default() }).await {
-            self.backlog.release(freed_bytes);
+    /// Applies only the deletions of a group that failed. On a full disk, they free space.
+    async fn free_space(&mut self, failed: &Group) {
+        let Some(deletions) = failed.deletions() else { return };
+        if let Ok(freed_bytes) = self.write(&deletions).await {
+            self.capacity.release(freed_bytes);
         }
     }
 
-    /// Writes all of the group or nothing; answers how many bytes of records are done.
+    /// Writes the whole group or nothing, and returns the size of the deleted records in bytes.
     async fn write(&mut self, group: &Group) -> sqlx::Result<u64> {
         let mut connection = self.file.take().await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        insert_records(&mut transaction, &group.records).await?;
-        insert_dead_letters(&mut transaction, &group.dead_letters).await?;
-        let mut freed_bytes = 0;
-        if let Some(last) = group.commit {
-            freed_bytes = delete_records(&mut transaction, last).await?;
-        }
-        if let Some(up_to) = group.purge {
-            let delete = sqlx::query("DELETE FROM dead_letters WHERE place <= ?").bind(up_to);
-            delete.execute(&mut *transaction).await?;
-        }
+        let freed_bytes = group.apply(&mut transaction).await?;
         transaction.commit().await?;
         self.file.put_back(connection);
         Ok(freed_bytes)
     }
-}
-
-/// Changes that share a transaction. Their order means nothing: what is committed or forgotten was
-/// there before they were asked for.
-#[derive(Default)]
-struct Group {
-    records: Vec<Record>,
-    dead_letters: Vec<DeadLetter>,
-    commit: Option<i64>,
-    purge: Option<i64>,
-    answers: Vec<oneshot::Sender<Outcome>>,
-}
-
-impl Group {
-    fn add(&mut self, request: Request) {
-        match request.change {
-            Change::Publish(records) => self.records.extend(records),
-            Change::WriteDeadLetters(dead_letters) => self.dead_letters.extend(dead_letters),
-            Change::Commit { last } => self.commit = self.commit.max(Some(last)),
-            Change::PurgeDeadLetters { up_to } => self.purge = self.purge.max(Some(up_to)),
-        }
-        self.answers.push(request.answer);
-    }
-}
-
-async fn insert_records(connection: &mut SqliteConnection, records: &[Record]) -> sqlx::Result<()> {
-    for rows in records.chunks(ROWS) {
-        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO records (value, traceparent) ");
-        insert.push_values(rows, |mut row, record| {
-            row.push_bind(record.as_bytes());
-            row.push_bind(record.trace().map(|trace| trace.to_string()));
-        });
-        insert.build().persistent(false).execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
-async fn insert_dead_letters(
-    connection: &mut SqliteConnection,
-    dead_letters: &[DeadLetter],
-) -> sqlx::Result<()> {
-    for dead_letter in dead_letters {
-        let insert = sqlx::query(
-            "INSERT INTO dead_letters (line, reason, source_partition, source_offset, time_micros)
-             VALUES (?, ?, ?, ?, ?)",
-        );
-        insert
-            .bind(&dead_letter.line[..])
-            .bind(&dead_letter.reason)
-            .bind(dead_letter.source.partition)
-            .bind(dead_letter.source.offset)
-            .bind(dead_letter.time.as_micros())
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Deletes the records up to and with `last`; answers how many bytes they had.
-async fn delete_records(connection: &mut SqliteConnection, last: i64) -> sqlx::Result<u64> {
-    let lengths = "SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records WHERE offset <= ?";
-    let lengths = sqlx::query_scalar(lengths).bind(last);
-    let freed_bytes: i64 = lengths.fetch_one(&mut *connection).await?;
-    let delete = sqlx::query("DELETE FROM records WHERE offset <= ?").bind(last);
-    delete.execute(connection).await?;
-    Ok(freed_bytes.unsigned_abs())
 }

@@ -1,123 +1,79 @@
-//! The queue in a SQLite file of this machine: a table of records, and one of dead letters.
-//! One task writes, in groups; who reads never waits for it.
+//! The queue in a SQLite file: a table of records, and a table of dead letters.
+//! A single task writes, in groups. Readers never wait for it.
 
+mod backlog;
+mod capacity;
+mod group;
+mod reader;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
-use sqlx::{Row, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tokio_util::sync::DropGuard;
 use url::Url;
 
 use super::{
-    Batch, Consumer, DeadLetter, DeadLetters, Position, Producer, Queue, Record, VARIABLE,
+    Batch, Consumer, DeadLetter, DeadLetters, Producer, Queue, Record, VARIABLE, metrics,
+    unavailable,
 };
 use crate::config::UrlOptions;
-use crate::error::{Error, Ready, Result, Source};
-use crate::log_entry::Timestamp;
+use crate::error::{Ready, Result};
 use crate::sqlite;
-use writer::{Change, GroupWriter};
+use group::Change;
+use reader::PARTITION;
+use writer::GroupWriter;
 
-static TABLES: Migrator = sqlx::migrate!("migrations/sqlite/queue");
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite/queue");
 
-/// How much may wait on the queue if the URL does not say: 10 GiB.
+/// The default of `max_bytes`: 10 GiB.
 const DEFAULT_MAX_BYTES: u64 = 10 * 1024 * 1024 * 1024;
 
-/// `publish` gives up in time for the proxy to try elsewhere.
+/// How long a publish may take. It leaves the client time to retry.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A poll answers about this much, and at least one record.
-const POLL_BYTES: i64 = 1024 * 1024;
-
-/// The most records that a poll looks at.
-const POLL_RECORDS: i64 = 4096;
-
-/// How often an idle poll looks by itself: another process may have written.
-const RECHECK: Duration = Duration::from_millis(500);
-
-/// The table is the one partition.
-const PARTITION: i32 = 0;
+/// How often an idle poll reads the file, since another process may have written to it.
+const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Opens the queue at `sqlite:///path/to/file?max_bytes=…`.
 pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
     let options = UrlOptions::parse(VARIABLE, url, &["max_bytes"])?;
     let max_bytes = options.number("max_bytes", 0..=u64::MAX)?.unwrap_or(DEFAULT_MAX_BYTES);
-    let (mut file, reader) = sqlite::open(VARIABLE, url, &TABLES).await?;
+    let (mut file, reader) = sqlite::open(VARIABLE, url, &MIGRATIONS).await?;
     let mut connection = file.take().await?;
-    let waiting: i64 = sqlx::query_scalar("SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records")
+    let used_bytes: i64 = sqlx::query_scalar("SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records")
         .fetch_one(&mut connection)
         .await?;
     file.put_back(connection);
-    let queue = Arc::new(SqliteQueue {
-        writer: GroupWriter::start(file, max_bytes, waiting.unsigned_abs()),
-        reader,
-        polled: Mutex::new(0),
-    });
+    let writer = GroupWriter::start(file, max_bytes, used_bytes.unsigned_abs());
+    let queue = Arc::new(SqliteQueue::new(writer, reader));
     Ok(Queue { producer: queue.clone(), consumer: queue.clone(), dead_letters: queue })
 }
 
 struct SqliteQueue {
     writer: GroupWriter,
     reader: SqlitePool,
-    /// The offset of the last record that was polled.
+    /// The offset of the last polled record.
     polled: Mutex<i64>,
+    /// Reports the backlog from the first poll until the queue is dropped.
+    backlog_reporter: OnceLock<DropGuard>,
 }
 
 impl SqliteQueue {
-    async fn read_after(&self, offset: i64) -> sqlx::Result<Batch> {
-        let mut connection = self.reader.acquire().await?;
-        let mut batch = Batch::default();
-        let Some(last) = last_of_poll(&mut connection, offset).await? else {
-            return Ok(batch);
-        };
-        let records = sqlx::query(
-            "SELECT offset, value, traceparent FROM records
-             WHERE offset > ? AND offset <= ? ORDER BY offset",
-        )
-        .bind(offset)
-        .bind(last)
-        .fetch_all(&mut *connection)
-        .await?;
-        let now = Timestamp::now();
-        for record in records {
-            let source = Position { partition: PARTITION, offset: record.try_get(0)? };
-            let trace: Option<&str> = record.try_get(2)?;
-            let trace = trace.and_then(|trace| trace.parse().ok());
-            batch.push_record(source, record.try_get(1)?, trace, now);
-        }
-        Ok(batch)
+    fn new(writer: GroupWriter, reader: SqlitePool) -> Self {
+        Self { writer, reader, polled: Mutex::new(0), backlog_reporter: OnceLock::new() }
     }
-}
-
-/// The offset up to which a poll reads. Asks for lengths first, so that no record is read in vain.
-async fn last_of_poll(connection: &mut SqliteConnection, after: i64) -> sqlx::Result<Option<i64>> {
-    let lengths: Vec<(i64, i64)> = sqlx::query_as(
-        "SELECT offset, LENGTH(value) FROM records WHERE offset > ? ORDER BY offset LIMIT ?",
-    )
-    .bind(after)
-    .bind(POLL_RECORDS)
-    .fetch_all(connection)
-    .await?;
-    let mut last = None;
-    let mut bytes = 0;
-    for (offset, length) in lengths {
-        bytes += length;
-        if last.is_some() && bytes > POLL_BYTES {
-            break;
-        }
-        last = Some(offset);
-    }
-    Ok(last)
 }
 
 #[async_trait]
 impl Ready for SqliteQueue {
     async fn ready(&self) -> Result<()> {
-        if !self.writer.is_alive() {
+        if !self.writer.is_running() {
             return Err(unavailable("the writer has stopped"));
         }
         let row = sqlx::query("SELECT 1 FROM records LIMIT 1");
@@ -137,15 +93,17 @@ impl Producer for SqliteQueue {
 #[async_trait]
 impl Consumer for SqliteQueue {
     async fn poll(&self) -> Result<Batch> {
+        self.backlog_reporter
+            .get_or_init(|| backlog::start_reporter(self.reader.clone(), metrics::INTERVAL));
         let mut polled = self.polled.lock().await;
         loop {
-            let batch = self.read_after(*polled).await.map_err(unavailable)?;
+            let batch = reader::read_after(&self.reader, *polled).await.map_err(unavailable)?;
             if let Some(last) = batch.offsets().get(&PARTITION) {
                 *polled = *last;
                 return Ok(batch);
             }
-            // Either way it is time to look again.
-            let _ = timeout(RECHECK, self.writer.published()).await;
+            // Read again on either outcome.
+            let _ = timeout(IDLE_POLL_INTERVAL, self.writer.published()).await;
         }
     }
 
@@ -164,36 +122,12 @@ impl DeadLetters for SqliteQueue {
     }
 
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>> {
-        let dead_letters: Vec<(i64, Vec<u8>, String, i32, i64, i64)> = sqlx::query_as(
-            "SELECT place, line, reason, source_partition, source_offset, time_micros
-             FROM dead_letters WHERE place > ? ORDER BY place LIMIT ?",
-        )
-        .bind(after)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&self.reader)
-        .await
-        .map_err(unavailable)?;
-        let dead_letters =
-            dead_letters.into_iter().map(|(place, line, reason, partition, offset, micros)| {
-                let dead_letter = DeadLetter {
-                    line,
-                    reason,
-                    source: Position { partition, offset },
-                    time: Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX),
-                };
-                (place, dead_letter)
-            });
-        Ok(dead_letters.collect())
+        reader::list_dead_letters(&self.reader, after, limit).await.map_err(unavailable)
     }
 
     async fn purge(&self, up_to: i64) -> Result<()> {
         self.writer.write(Change::PurgeDeadLetters { up_to }).await
     }
-}
-
-/// Whatever SQLite says, the next try may go well: there is room again, or the disk is back.
-fn unavailable(source: impl Into<Source>) -> Error {
-    Error::unavailable("queue", source)
 }
 
 #[cfg(test)]
@@ -204,7 +138,7 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::queue;
+    use crate::{Error, queue};
 
     fn url(directory: &TempDir, query: &str) -> Url {
         let path = directory.path().join("queue.db");
@@ -215,16 +149,16 @@ mod tests {
         Record::from_bytes(vec![b'x'; bytes].into())
     }
 
-    /// The numbers of bytes that wait in the file.
-    async fn waiting(url: &Url) -> Vec<i64> {
-        let (mut file, _) = sqlite::open(VARIABLE, url, &TABLES).await.unwrap();
+    /// The sizes of the records in the file, in bytes.
+    async fn record_sizes(url: &Url) -> Vec<i64> {
+        let (mut file, _) = sqlite::open(VARIABLE, url, &MIGRATIONS).await.unwrap();
         let mut connection = file.take().await.unwrap();
         let lengths = sqlx::query_scalar("SELECT LENGTH(value) FROM records ORDER BY offset");
         lengths.fetch_all(&mut connection).await.unwrap()
     }
 
-    async fn closed(directory: &TempDir) {
-        // SQLite removes its log when the last connection is closed.
+    async fn wait_until_closed(directory: &TempDir) {
+        // SQLite removes its write-ahead log when the last connection closes.
         let log = directory.path().join("queue.db-wal");
         for _ in 0..2000 {
             if !log.exists() {
@@ -236,11 +170,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_setting_is_named() {
+    async fn an_invalid_option_is_named() {
         let directory = tempfile::tempdir().unwrap();
         for (query, what) in [("?max_bytes=1GB", "max_bytes"), ("?size=1", "\"size\"")] {
             let Err(error) = queue::open(&url(&directory, query)).await else {
-                panic!("{query} was taken");
+                panic!("{query} was accepted");
             };
             let error = format!("{error:#}");
             assert!(error.contains("QUEUE_URL") && error.contains(what), "{error}");
@@ -248,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_refuses_and_takes_again_after_a_commit() {
+    async fn a_full_queue_rejects_publishes_until_a_commit() {
         let directory = tempfile::tempdir().unwrap();
         let queue = open(&url(&directory, "?max_bytes=1000")).await.unwrap();
         queue.producer.publish(vec![record(600)]).await.unwrap();
@@ -261,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_was_full_is_full_when_it_is_opened_again() {
+    async fn reopening_a_queue_keeps_its_fill_level() {
         let directory = tempfile::tempdir().unwrap();
         let url = url(&directory, "?max_bytes=1000");
         let queue = open(&url).await.unwrap();
@@ -273,48 +207,44 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_acknowledged_record_is_in_the_files_whenever_the_process_dies() {
+    async fn an_acknowledged_record_survives_a_crash() {
         let directory = tempfile::tempdir().unwrap();
         let queue = open(&url(&directory, "")).await.unwrap();
         for bytes in 1..=50 {
             queue.producer.publish(vec![record(bytes)]).await.unwrap();
         }
-        let after_the_crash = tempfile::tempdir().unwrap();
+        let crashed = tempfile::tempdir().unwrap();
         let copy = |name: &str| {
             let from: &Path = directory.path();
-            std::fs::copy(from.join(name), after_the_crash.path().join(name)).unwrap();
+            std::fs::copy(from.join(name), crashed.path().join(name)).unwrap();
         };
         copy("queue.db");
         copy("queue.db-wal");
         let lengths: Vec<i64> = (1..=50).collect();
-        assert_eq!(waiting(&url(&after_the_crash, "")).await, lengths);
+        assert_eq!(record_sizes(&url(&crashed, "")).await, lengths);
     }
 
     #[tokio::test]
-    async fn a_full_disk_refuses_whole_groups_and_is_written_again_when_there_is_room() {
+    async fn a_full_disk_fails_whole_groups_until_space_is_available() {
         let directory = tempfile::tempdir().unwrap();
         let url = url(&directory, "");
-        let (mut file, reader) = sqlite::open(VARIABLE, &url, &TABLES).await.unwrap();
+        let (mut file, reader) = sqlite::open(VARIABLE, &url, &MIGRATIONS).await.unwrap();
         let mut connection = file.take().await.unwrap();
-        // The limit is the connection's: it stands for a disk on which there is room later.
+        // The limit simulates a full disk. It ends with the connection, which the failure closes.
         sqlx::raw_sql("PRAGMA max_page_count = 20").execute(&mut connection).await.unwrap();
         file.put_back(connection);
-        let queue = SqliteQueue {
-            writer: GroupWriter::start(file, 3_000_000, 0),
-            reader,
-            polled: Mutex::new(0),
-        };
+        let queue = SqliteQueue::new(GroupWriter::start(file, 3_000_000, 0), reader);
         let two = vec![record(100), record(1_000_000)];
         let error = queue.publish(two).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { service: "queue", .. }));
-        // Had the refused bytes stayed counted, this would be too much.
+        // This fits only if the failed publish released its share of `max_bytes`.
         let two = vec![record(200), record(2_500_000)];
         queue.publish(two).await.unwrap();
-        assert_eq!(waiting(&url).await, [200, 2_500_000]);
+        assert_eq!(record_sizes(&url).await, [200, 2_500_000]);
     }
 
     #[tokio::test]
-    async fn what_was_handed_over_is_written_after_everybody_left() {
+    async fn cancelled_publishes_are_written_after_the_queue_is_dropped() {
         let directory = tempfile::tempdir().unwrap();
         let url = url(&directory, "");
         let queue = open(&url).await.unwrap();
@@ -323,7 +253,7 @@ mod tests {
             let _ = timeout(Duration::ZERO, publish).await;
         }
         drop(queue);
-        closed(&directory).await;
-        assert_eq!(waiting(&url).await, (1..=100).collect::<Vec<i64>>());
+        wait_until_closed(&directory).await;
+        assert_eq!(record_sizes(&url).await, (1..=100).collect::<Vec<i64>>());
     }
 }

@@ -1,0 +1,120 @@
+//! Changes to the file, and the groups that share a transaction.
+
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+
+use super::super::{DeadLetter, Record};
+
+/// The number of rows in an `INSERT`.
+const ROWS_PER_INSERT: usize = 100;
+
+/// A change to the file.
+pub(super) enum Change {
+    /// Appends records.
+    Publish(Vec<Record>),
+    /// Deletes the records up to and including the offset `last`.
+    Commit { last: i64 },
+    /// Appends dead letters.
+    WriteDeadLetters(Vec<DeadLetter>),
+    /// Deletes the dead letters with a sequence number of at most `up_to`.
+    PurgeDeadLetters { up_to: i64 },
+}
+
+impl Change {
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Publish(records) => total_bytes(records),
+            Self::WriteDeadLetters(dead_letters) => {
+                dead_letters.iter().map(|dead_letter| dead_letter.line.len()).sum()
+            }
+            Self::Commit { .. } | Self::PurgeDeadLetters { .. } => 0,
+        }
+    }
+}
+
+pub(super) fn total_bytes(records: &[Record]) -> usize {
+    records.iter().map(|record| record.as_bytes().len()).sum()
+}
+
+/// Changes that share a transaction. Their order is irrelevant: a commit or a purge refers to what
+/// was in the file before it was requested.
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) records: Vec<Record>,
+    dead_letters: Vec<DeadLetter>,
+    commit: Option<i64>,
+    purge: Option<i64>,
+}
+
+impl Group {
+    pub(super) fn add(&mut self, change: Change) {
+        match change {
+            Change::Publish(records) => self.records.extend(records),
+            Change::WriteDeadLetters(dead_letters) => self.dead_letters.extend(dead_letters),
+            Change::Commit { last } => self.commit = self.commit.max(Some(last)),
+            Change::PurgeDeadLetters { up_to } => self.purge = self.purge.max(Some(up_to)),
+        }
+    }
+
+    /// The part of the group that only deletes, if there is one.
+    pub(super) fn deletions(&self) -> Option<Self> {
+        let (commit, purge) = (self.commit, self.purge);
+        (commit.is_some() || purge.is_some()).then(|| Self { commit, purge, ..Self::default() })
+    }
+
+    /// Applies every change, and returns the size of the deleted records in bytes.
+    pub(super) async fn apply(&self, connection: &mut SqliteConnection) -> sqlx::Result<u64> {
+        insert_records(connection, &self.records).await?;
+        insert_dead_letters(connection, &self.dead_letters).await?;
+        let mut freed_bytes = 0;
+        if let Some(last) = self.commit {
+            freed_bytes = delete_records(connection, last).await?;
+        }
+        if let Some(up_to) = self.purge {
+            let delete = sqlx::query("DELETE FROM dead_letters WHERE place <= ?").bind(up_to);
+            delete.execute(connection).await?;
+        }
+        Ok(freed_bytes)
+    }
+}
+
+async fn insert_records(connection: &mut SqliteConnection, records: &[Record]) -> sqlx::Result<()> {
+    for rows in records.chunks(ROWS_PER_INSERT) {
+        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO records (value, traceparent) ");
+        insert.push_values(rows, |mut row, record| {
+            row.push_bind(record.as_bytes());
+            row.push_bind(record.trace().map(|trace| trace.to_string()));
+        });
+        insert.build().persistent(false).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn insert_dead_letters(
+    connection: &mut SqliteConnection,
+    dead_letters: &[DeadLetter],
+) -> sqlx::Result<()> {
+    for dead_letter in dead_letters {
+        let insert = sqlx::query(
+            "INSERT INTO dead_letters (line, reason, source_partition, source_offset, time_micros)
+             VALUES (?, ?, ?, ?, ?)",
+        );
+        insert
+            .bind(&dead_letter.line[..])
+            .bind(&dead_letter.reason)
+            .bind(dead_letter.source.partition)
+            .bind(dead_letter.source.offset)
+            .bind(dead_letter.time.as_micros())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Deletes the records up to and including `last`, and returns their size in bytes.
+async fn delete_records(connection: &mut SqliteConnection, last: i64) -> sqlx::Result<u64> {
+    let size = "SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records WHERE offset <= ?";
+    let freed_bytes: i64 = sqlx::query_scalar(size).bind(last).fetch_one(&mut *connection).await?;
+    let delete = sqlx::query("DELETE FROM records WHERE offset <= ?").bind(last);
+    delete.execute(connection).await?;
+    Ok(freed_bytes.unsigned_abs())
+}

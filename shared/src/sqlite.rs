@@ -1,10 +1,11 @@
-//! A SQLite file of this machine, opened so that what was committed survives a power cut.
-//! The adapters of the queue and of the store each have a file of their own.
+//! Opens SQLite files so that a committed transaction survives a power failure.
+//! The queue and the store each have a separate file.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
-use sqlx::migrate::Migrator;
+use anyhow::{Context, anyhow};
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -14,27 +15,27 @@ use url::Url;
 
 use crate::config::ConfigError;
 
-/// For a file that is created. Large pages suit large records (a blob's pages are a chain that is
-/// followed one by one), small ones suit small transactions, which write whole pages.
+/// The page size of new files. Large pages suit large records, whose overflow pages are read one by
+/// one. Small pages suit small transactions, which write whole pages.
 const PAGE_BYTES: u32 = 8 * 1024;
 
-/// The write-ahead log goes into the file when it is this large. Whoever commits then waits for
-/// it; but a queue's record that is committed before has left its pages to later ones, and is
-/// written once only.
+/// The write-ahead log is copied into the file when it reaches this size. The transaction that
+/// triggers a checkpoint waits for it. A large log pays off for the queue: the pages of records
+/// that were deleted in the meantime are reused, and never written to the file.
 const CHECKPOINT_BYTES: u32 = 16 * 1024 * 1024;
 
-/// How many may read at once, beside the one who writes.
+/// The number of connections that read, beside the one that writes.
 const READERS: u32 = 2;
 
-/// How long a reader waits for its turn.
+/// How long a read may wait for a connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Opens the file that the URL names: the connection that writes, and those that read.
-/// A file that does not exist is created.
+/// Opens the file at `url`, the value of `variable`. Creates the file if necessary, and migrates it. Returns the connection that
+/// writes and those that read.
 pub(crate) async fn open(
     variable: &str,
     url: &Url,
-    tables: &Migrator,
+    migrations: &Migrator,
 ) -> anyhow::Result<(Writer, SqlitePool)> {
     let options = options(url).map_err(|problem| ConfigError::new(variable, problem))?;
     let path = options.get_filename();
@@ -45,9 +46,9 @@ pub(crate) async fn open(
     let opening = || format!("opening {}", path.display());
     let create = options.clone().create_if_missing(true);
     let mut connection = create.connect().await.with_context(opening)?;
-    let migrated = tables.run(&mut connection).await;
-    migrated.with_context(opening)?;
-    // What a killed process committed counts as stored from now on: let it be on the disk.
+    migrate(&mut connection, migrations, path).await?;
+    // A killed process may have committed transactions that were never synced. Sync them now,
+    // because from here on they count as durable.
     let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection);
     checkpoint.await.with_context(opening)?;
     let readers = SqlitePoolOptions::new()
@@ -59,6 +60,22 @@ pub(crate) async fn open(
         .connect_lazy_with(options.clone());
     let writer = Writer { options, idle: Some(connection) };
     Ok((writer, readers))
+}
+
+async fn migrate(
+    connection: &mut SqliteConnection,
+    migrations: &Migrator,
+    path: &Path,
+) -> anyhow::Result<()> {
+    let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+    migrations.run(connection).await.map_err(|error| match error {
+        MigrateError::VersionMissing(version) if version > newest => anyhow!(
+            "{} was written by a newer version of LogPulse; \
+             upgrade LogPulse or use another DATA_DIR",
+            path.display()
+        ),
+        error => anyhow!(error).context(format!("opening {}", path.display())),
+    })
 }
 
 fn options(url: &Url) -> Result<SqliteConnectOptions, String> {
@@ -73,24 +90,24 @@ fn options(url: &Url) -> Result<SqliteConnectOptions, String> {
         .page_size(PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        // macOS leaves data in the disk's cache on a plain fsync.
+        // On macOS, a plain fsync leaves data in the cache of the disk.
         .pragma("fullfsync", "ON")
         .pragma("wal_autocheckpoint", checkpoint_pages.to_string())
         .pragma("journal_size_limit", CHECKPOINT_BYTES.to_string())
         .disable_statement_logging())
 }
 
-/// The one connection that writes.
+/// The only connection that writes.
 ///
-/// It is taken for a transaction and put back after it. When the transaction fails or is cancelled
-/// it is dropped instead, which closes it and so rolls back whatever state it was in.
+/// It is taken for a transaction and put back afterwards. If the transaction fails or is cancelled,
+/// the connection is dropped instead, which closes it and rolls back.
 pub(crate) struct Writer {
     options: SqliteConnectOptions,
     idle: Option<SqliteConnection>,
 }
 
 impl Writer {
-    /// The connection, or a new one if the last one was not put back.
+    /// Takes the connection, or opens a new one if the last was not put back.
     pub(crate) async fn take(&mut self) -> sqlx::Result<SqliteConnection> {
         match self.idle.take() {
             Some(connection) => Ok(connection),
@@ -98,7 +115,7 @@ impl Writer {
         }
     }
 
-    /// Keeps a connection that has no open transaction.
+    /// Puts back a connection, which must have no open transaction.
     pub(crate) fn put_back(&mut self, connection: SqliteConnection) {
         self.idle = Some(connection);
     }
@@ -119,13 +136,13 @@ mod tests {
 
     async fn open_in(directory: &TempDir) -> Writer {
         let url = format!("sqlite://{}/a/b.db", directory.path().display());
-        let no_tables = Migrator::with_migrations(Vec::new());
-        let (writer, _) = open("QUEUE_URL", &url.parse().unwrap(), &no_tables).await.unwrap();
+        let no_migrations = Migrator::with_migrations(Vec::new());
+        let (writer, _) = open("QUEUE_URL", &url.parse().unwrap(), &no_migrations).await.unwrap();
         writer
     }
 
     #[tokio::test]
-    async fn a_commit_is_on_the_disk_before_it_is_answered() {
+    async fn a_commit_is_synced_before_it_returns() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = open_in(&directory).await;
         let mut connection = writer.take().await.unwrap();
@@ -137,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_that_was_given_up_leaves_nothing() {
+    async fn a_dropped_transaction_is_rolled_back() {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = open_in(&directory).await;
         let mut connection = writer.take().await.unwrap();
@@ -153,9 +170,59 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_url_without_an_absolute_path_is_refused() {
+    async fn a_url_without_an_absolute_path_is_rejected() {
         for url in ["sqlite:queue.db", "sqlite://queue.db", "sqlite::memory:"] {
             assert!(options(&url.parse().unwrap()).is_err(), "{url}");
         }
+    }
+
+    /// Adds the record of a migration that this version does not know.
+    async fn migrate_beyond_this_version(path: &Path) {
+        let options: SqliteConnectOptions = format!("sqlite://{}", path.display()).parse().unwrap();
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (1000, 'later', TRUE, x'00', 0)",
+        )
+        .execute(&mut connection)
+        .await
+        .unwrap();
+        connection.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_of_a_newer_version_is_rejected() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["queue", "store"] {
+            let path = directory.path().join(name);
+            let url: Url = format!("sqlite://{}", path.display()).parse().unwrap();
+            let open = async || match name {
+                "queue" => crate::queue::open(&url).await.map(drop),
+                _ => crate::store::open(&url).await.map(drop),
+            };
+            open().await.unwrap();
+            migrate_beyond_this_version(&path).await;
+            let error = format!("{:#}", open().await.unwrap_err());
+            let expected = format!(
+                "{} was written by a newer version of LogPulse; \
+                 upgrade LogPulse or use another DATA_DIR",
+                path.display()
+            );
+            assert!(error.ends_with(&expected), "{error}");
+        }
+    }
+
+    /// Existing files hold the checksums of their migrations, and sqlx rejects any difference, even
+    /// in a comment.
+    #[test]
+    fn released_migrations_are_unchanged() {
+        let queue = sqlx::migrate!("migrations/sqlite/queue");
+        let store = sqlx::migrate!("migrations/sqlite/store");
+        let checksums: Vec<String> = queue
+            .iter()
+            .chain(store.iter())
+            .map(|migration| migration.checksum[..8].iter().map(|b| format!("{b:02x}")).collect())
+            .collect();
+        assert_eq!(checksums, ["078b3749bc5dcfaa", "da415c95862d31b0", "1128b3c419678cf9"]);
     }
 }

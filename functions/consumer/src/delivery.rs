@@ -1,5 +1,5 @@
-//! Gives entries to a sink until it has taken each of them, or will never take it.
-//! A sink that is away is waited for; one bad entry costs its batch some time, and nothing else.
+//! Delivers entries to a sink until it has accepted or permanently refused each of them.
+//! An unavailable sink is retried. A bad entry delays its batch, but blocks nothing for good.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,25 +13,26 @@ use shared::store::Store;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::retry::{self, backoff, until_answered};
+use crate::retry::{self, backoff, retry_while_unavailable};
 
-/// So often may an entry fail for a reason that may be its own or the sink's.
+/// How often an entry may fail with an error that either the entry or the sink may have caused.
 const MAX_FAILURES: u32 = 10;
 
-/// Where entries go.
+/// A destination of entries.
 pub(crate) enum Sink {
     Store(Arc<dyn Store>),
     Index(Arc<dyn Index>),
 }
 
-/// What goes to a sink.
+/// The delivery to one sink.
 pub(crate) struct Delivery {
     sink: Sink,
-    /// An entry that the sink has taken: it takes it again, unless it is out of order itself.
-    witness: Mutex<Option<LogEntry>>,
+    /// The last accepted entry. A sink that accepts it again is healthy, so an entry that keeps
+    /// failing is itself the cause.
+    last_accepted: Mutex<Option<LogEntry>>,
 }
 
-/// Entries that are given together, and how often they failed.
+/// Entries that are written together, and how often they have failed.
 struct Part {
     range: Range<usize>,
     failures: u32,
@@ -55,11 +56,15 @@ impl Sink {
 
 impl Delivery {
     pub(crate) fn to(sink: Sink) -> Self {
-        Self { sink, witness: Mutex::default() }
+        Self { sink, last_accepted: Mutex::default() }
     }
 
-    /// Gives the entries to the sink; answers which it will never take. `None`: it is away, and
-    /// shutdown has come.
+    /// Delivers the entries, and returns those that the sink permanently refuses. `None` if
+    /// shutdown comes while the sink is failing.
+    ///
+    /// A batch that fails as a whole is halved until the bad entry is found: immediately if the
+    /// sink rejects it, else after [`MAX_FAILURES`] attempts. A single entry that keeps failing is
+    /// refused only if the sink accepts other entries of its day.
     pub(crate) async fn deliver(
         &self,
         entries: &[LogEntry],
@@ -75,23 +80,23 @@ impl Delivery {
         let mut parts = VecDeque::from([Part { range: 0..entries.len(), failures: 0 }]);
         while let Some(Part { range, failures }) = parts.pop_back() {
             let write = || self.sink.write(&entries[range.clone()]);
-            let error = match until_answered(sink, shutdown, write).await? {
-                Ok(not_taken) => {
-                    self.remember_one_of(&entries[range.clone()], &not_taken);
-                    refused.extend(not_taken.into_iter().map(|one| one.shifted_by(range.start)));
+            let error = match retry_while_unavailable(sink, shutdown, write).await? {
+                Ok(refused_here) => {
+                    self.update_last_accepted(&entries[range.clone()], &refused_here);
+                    refused.extend(refused_here.into_iter().map(|one| one.shifted_by(range.start)));
                     pauses = backoff();
                     continue;
                 }
                 Err(error) => error,
             };
-            let is_certain = matches!(error, Error::Rejected { .. });
-            let failures = failures + u32::from(!is_certain);
-            if (is_certain || failures >= MAX_FAILURES) && range.len() > 1 {
+            let is_rejected = matches!(error, Error::Rejected { .. });
+            let failures = failures + u32::from(!is_rejected);
+            if (is_rejected || failures >= MAX_FAILURES) && range.len() > 1 {
                 let middle = range.start.midpoint(range.end);
                 parts.push_back(Part { range: middle..range.end, failures });
                 parts.push_back(Part { range: range.start..middle, failures });
-            } else if is_certain
-                || (failures >= MAX_FAILURES && self.takes_others_like(&entries[range.start]).await)
+            } else if is_rejected
+                || (failures >= MAX_FAILURES && self.is_healthy_for(&entries[range.start]).await)
             {
                 refused.push(Refused { index: range.start, reason: error.to_string() });
             } else if shutdown.is_cancelled() {
@@ -99,7 +104,7 @@ impl Delivery {
             } else {
                 retry::log(sink, &error);
                 retry::pause(&mut pauses, shutdown).await;
-                // The others go first: one that is taken can be the witness.
+                // The other parts go first, because one of them may prove the sink healthy.
                 parts.push_front(Part { range, failures });
             }
         }
@@ -108,25 +113,26 @@ impl Delivery {
         Some(refused)
     }
 
-    fn remember_one_of(&self, entries: &[LogEntry], not_taken: &[Refused]) {
-        let is_taken = |index: &usize| not_taken.iter().all(|refused| refused.index != *index);
-        if let Some(index) = (0..entries.len()).find(is_taken) {
-            *self.witness() = Some(entries[index].clone());
+    fn update_last_accepted(&self, entries: &[LogEntry], refused: &[Refused]) {
+        let is_accepted = |index: &usize| refused.iter().all(|refused| refused.index != *index);
+        if let Some(index) = (0..entries.len()).find(is_accepted) {
+            *self.last_accepted() = Some(entries[index].clone());
         }
     }
 
-    /// Whether the sink is in order, where it would keep this entry.
-    async fn takes_others_like(&self, entry: &LogEntry) -> bool {
-        let witness = self.witness().clone();
-        let Some(witness) = witness.filter(|witness| witness.id.day() == entry.id.day()) else {
+    /// Whether the sink accepts another entry of the same day again. Only the same day counts,
+    /// because a sink keeps each day separately and may be unable to write to one of them.
+    async fn is_healthy_for(&self, entry: &LogEntry) -> bool {
+        let last_accepted = self.last_accepted().clone();
+        let Some(probe) = last_accepted.filter(|last| last.id.day() == entry.id.day()) else {
             return false;
         };
-        let taken = self.sink.write(slice::from_ref(&witness)).await;
-        taken.is_ok_and(|refused| refused.is_empty())
+        let written = self.sink.write(slice::from_ref(&probe)).await;
+        written.is_ok_and(|refused| refused.is_empty())
     }
 
-    fn witness(&self) -> MutexGuard<'_, Option<LogEntry>> {
-        self.witness.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last_accepted(&self) -> MutexGuard<'_, Option<LogEntry>> {
+        self.last_accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,29 +144,29 @@ mod tests {
 
     use super::*;
 
-    /// A store that fails on some messages, and on all while it is out of order.
+    /// A store that fails on the message "bad", and on every message while `is_broken`.
     #[derive(Default)]
-    struct Picky {
-        out_of_order: Mutex<bool>,
-        taken: Mutex<Vec<String>>,
+    struct FailingStore {
+        is_broken: Mutex<bool>,
+        accepted: Mutex<Vec<String>>,
     }
 
     #[async_trait]
-    impl Ready for Picky {
+    impl Ready for FailingStore {
         async fn ready(&self) -> Result<()> {
             Ok(())
         }
     }
 
     #[async_trait]
-    impl Store for Picky {
+    impl Store for FailingStore {
         async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
             let is_bad = |entry: &LogEntry| entry.message == "bad";
-            if *self.out_of_order.lock().unwrap() || entries.iter().any(is_bad) {
+            if *self.is_broken.lock().unwrap() || entries.iter().any(is_bad) {
                 return Err(Error::failed("store", "some error"));
             }
             let messages = entries.iter().map(|entry| entry.message.clone());
-            self.taken.lock().unwrap().extend(messages);
+            self.accepted.lock().unwrap().extend(messages);
             Ok(Vec::new())
         }
 
@@ -183,13 +189,13 @@ mod tests {
         entries.collect()
     }
 
-    fn delivery() -> (Arc<Picky>, Delivery) {
-        let store = Arc::new(Picky::default());
+    fn delivery() -> (Arc<FailingStore>, Delivery) {
+        let store = Arc::new(FailingStore::default());
         (Arc::clone(&store), Delivery::to(Sink::Store(store)))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_entry_that_fails_ten_times_is_given_up_and_the_others_are_taken() {
+    async fn an_entry_that_fails_ten_times_is_refused_and_the_others_are_accepted() {
         let (store, delivery) = delivery();
         let batch = entries(&["bad", "a", "b", "c", "bad", "d"]);
         let refused = delivery.deliver(&batch, &CancellationToken::new()).await.unwrap();
@@ -197,14 +203,14 @@ mod tests {
         indexes.sort_unstable();
         assert_eq!(indexes, [0, 4]);
         assert!(refused[0].reason.contains("some error"), "{refused:?}");
-        let mut taken = store.taken.lock().unwrap().clone();
-        taken.sort_unstable();
-        taken.dedup();
-        assert_eq!(taken, ["a", "b", "c", "d"]);
+        let mut accepted = store.accepted.lock().unwrap().clone();
+        accepted.sort_unstable();
+        accepted.dedup();
+        assert_eq!(accepted, ["a", "b", "c", "d"]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_entry_that_comes_alone_is_given_up_if_the_sink_took_another_before() {
+    async fn a_lone_bad_entry_is_refused_if_the_sink_accepted_another_before() {
         let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
         delivery.deliver(&entries(&["good"]), &shutdown).await.unwrap();
@@ -213,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_sink_took_of_another_day_says_nothing_of_this_one() {
+    async fn an_entry_accepted_for_another_day_does_not_prove_the_sink_healthy() {
         let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
         let yesterday =
@@ -221,31 +227,35 @@ mod tests {
         delivery.deliver(&entries_at(yesterday.unwrap(), &["good"]), &shutdown).await.unwrap();
         let bad = entries(&["bad"]);
         let delivering = delivery.deliver(&bad, &shutdown);
-        assert!(timeout(Duration::from_hours(2), delivering).await.is_err(), "it gave up");
+        assert!(
+            timeout(Duration::from_hours(2), delivering).await.is_err(),
+            "an entry was refused"
+        );
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_a_sink_takes_nothing_no_entry_is_given_up() {
+    async fn no_entry_is_refused_while_the_sink_accepts_nothing() {
         let (store, delivery) = delivery();
         let shutdown = CancellationToken::new();
         delivery.deliver(&entries(&["before"]), &shutdown).await.unwrap();
-        *store.out_of_order.lock().unwrap() = true;
+        *store.is_broken.lock().unwrap() = true;
         let batch = entries(&["a", "b", "c"]);
         {
             let mut delivering = Box::pin(delivery.deliver(&batch, &shutdown));
             let long = Duration::from_hours(2);
-            assert!(timeout(long, &mut delivering).await.is_err(), "it gave up");
-            *store.out_of_order.lock().unwrap() = false;
+            assert!(timeout(long, &mut delivering).await.is_err(), "an entry was refused");
+            *store.is_broken.lock().unwrap() = false;
             assert_eq!(delivering.await.unwrap(), []);
         }
-        let taken = store.taken.lock().unwrap().clone();
-        assert!(["a", "b", "c"].iter().all(|m| taken.contains(&(*m).to_owned())), "{taken:?}");
+        let accepted = store.accepted.lock().unwrap().clone();
+        let has = |message: &str| accepted.iter().any(|accepted| accepted == message);
+        assert!(["a", "b", "c"].into_iter().all(has), "{accepted:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn shutdown_ends_the_wait_for_a_sink_that_takes_nothing() {
+    async fn shutdown_ends_the_retries_of_a_failing_sink() {
         let (store, delivery) = delivery();
-        *store.out_of_order.lock().unwrap() = true;
+        *store.is_broken.lock().unwrap() = true;
         let shutdown = CancellationToken::new();
         shutdown.cancel();
         assert!(delivery.deliver(&entries(&["a"]), &shutdown).await.is_none());

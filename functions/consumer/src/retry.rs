@@ -1,5 +1,5 @@
-//! Try until it is done: a service that is away comes back, and nothing is lost meanwhile.
-//! Pauses grow with jitter, so that many consumers do not come back at the same moment.
+//! Retries until a service recovers, so that nothing is lost while it is unavailable.
+//! Pauses grow with jitter, so that consumers do not retry in step.
 
 use std::{iter::Iterator, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The pauses between attempts.
+/// Returns the pauses between attempts, without end.
 pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
@@ -20,8 +20,8 @@ pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Repeats `attempt` until the service answers. `None`: it is away and shutdown has come.
-pub(crate) async fn until_answered<T, F: Future<Output = Result<T, Error>>>(
+/// Repeats `attempt` while the service is unavailable. `None` if shutdown comes first.
+pub(crate) async fn retry_while_unavailable<T, F: Future<Output = Result<T, Error>>>(
     what: &'static str,
     shutdown: &CancellationToken,
     mut attempt: impl FnMut() -> F,
@@ -30,7 +30,7 @@ pub(crate) async fn until_answered<T, F: Future<Output = Result<T, Error>>>(
     loop {
         match attempt().await {
             Err(error @ Error::Unavailable { .. }) => log(what, &error),
-            answer => return Some(answer),
+            result => return Some(result),
         }
         if shutdown.is_cancelled() {
             return None;
@@ -51,8 +51,8 @@ pub(crate) async fn pause(
     }
 }
 
-/// A failed attempt, for the person on call.
+/// Logs and counts a failed attempt.
 pub(crate) fn log(what: &'static str, error: &Error) {
-    tracing::warn!(what, %error, "trying again");
+    tracing::warn!(what, %error, "retrying");
     metrics::counter!("consumer_retries_total", "what" => what).increment(1);
 }

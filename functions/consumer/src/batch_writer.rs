@@ -1,0 +1,108 @@
+//! Writes a batch to both sinks and commits it once each entry is stored and indexed, or kept as a
+//! dead letter.
+
+use std::sync::Arc;
+
+use shared::Timestamp;
+use shared::error::Refused;
+use shared::queue::{self, Batch, DeadLetter, DeadLetters};
+use tokio_util::sync::CancellationToken;
+
+use crate::Consumer;
+use crate::commit_ticket::CommitTicket;
+use crate::delivery::{Delivery, Sink};
+use crate::retry::{self, retry_while_unavailable};
+
+/// Writes the batches of a consumer.
+pub(crate) struct BatchWriter {
+    queue: Arc<dyn queue::Consumer>,
+    dead_letters: Arc<dyn DeadLetters>,
+    store: Delivery,
+    index: Delivery,
+}
+
+impl BatchWriter {
+    pub(crate) fn new(consumer: &Consumer) -> Self {
+        Self {
+            queue: consumer.queue.clone(),
+            dead_letters: consumer.dead_letters.clone(),
+            store: Delivery::to(Sink::Store(consumer.store.clone())),
+            index: Delivery::to(Sink::Index(consumer.index.clone())),
+        }
+    }
+
+    /// Writes the batch to both sinks in parallel. Once the previous batch is committed, writes the
+    /// dead letters and commits. `None` if shutdown came while a service was unavailable; the batch
+    /// is then not committed.
+    pub(crate) async fn write(
+        &self,
+        batch: Batch,
+        mut ticket: CommitTicket,
+        shutdown: &CancellationToken,
+    ) -> Option<()> {
+        let entries = batch.entries();
+        let (stored, indexed) = tokio::join!(
+            self.store.deliver(entries, shutdown),
+            self.index.deliver(entries, shutdown),
+        );
+        let dead_letters = dead_letters(&batch, &stored?, &indexed?);
+        ticket.wait_for_previous().await?;
+        self.write_dead_letters(&dead_letters, shutdown).await?;
+        record_metrics(&batch);
+        // The next commit makes up for one that fails. Until then the batch may be polled again,
+        // which is harmless.
+        if let Err(error) = self.queue.commit(batch).await {
+            retry::log("commit", &error);
+        }
+        ticket.complete();
+        Some(())
+    }
+
+    /// Writes dead letters. `None` if they cannot be written; the batch must then not be committed.
+    async fn write_dead_letters(
+        &self,
+        dead_letters: &[DeadLetter],
+        shutdown: &CancellationToken,
+    ) -> Option<()> {
+        if dead_letters.is_empty() {
+            return Some(());
+        }
+        let write = || self.dead_letters.write(dead_letters);
+        let written = retry_while_unavailable("dead_letters", shutdown, write).await?;
+        if let Err(error) = written {
+            tracing::error!(%error, "writing dead letters failed");
+            return None;
+        }
+        for DeadLetter { reason, source, .. } in dead_letters {
+            tracing::error!(reason, %source, "an entry became a dead letter");
+        }
+        metrics::counter!("consumer_dead_letters_total").increment(dead_letters.len() as u64);
+        Some(())
+    }
+}
+
+fn dead_letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<DeadLetter> {
+    let now = Timestamp::now();
+    let by_store = stored.iter().map(|refused| ("store", refused));
+    let by_index = indexed.iter().map(|refused| ("index", refused));
+    let refused = by_store.chain(by_index).map(|(sink, refused)| {
+        batch.dead_letter(refused.index, format!("{sink}: {}", refused.reason), now)
+    });
+    batch.unreadable().iter().cloned().chain(refused).collect()
+}
+
+/// Counts a batch whose entries are stored and indexed, or dead letters, and logs its traces.
+#[expect(clippy::cast_precision_loss, reason = "a batch has fewer than 2^53 entries")]
+fn record_metrics(batch: &Batch) {
+    let entries = batch.entries().len();
+    metrics::counter!("consumer_entries_total").increment(entries as u64);
+    metrics::histogram!("consumer_batch_entries").record(entries as f64);
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
+    for parent in batch.traces() {
+        let (trace_id, parent_id) = (parent.trace_id(), parent.span_id());
+        let span_id = parent.child().span_id();
+        tracing::debug!(trace_id, span_id, parent_id, "stored and indexed");
+    }
+}

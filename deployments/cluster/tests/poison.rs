@@ -185,7 +185,7 @@ async fn fix_and_replay(cluster: &Cluster, api: &Api, [half, by_mysql, by_opense
     on_mysql(&format!("DROP TRIGGER {}.reject", cluster.name())).await;
     set_reject_spans(cluster, false).await;
 
-    assert_eq!(cluster.dead_letters("replay"), "5 dead letters are back on the queue\n");
+    assert_eq!(cluster.dead_letters("replay"), "replayed 5 dead letters\n");
 
     for line in [by_mysql, by_opensearch] {
         let fixed: Value = serde_json::from_str(line).unwrap();

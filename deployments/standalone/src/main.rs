@@ -30,7 +30,7 @@ async fn run(command: Command, shutdown: CancellationToken) -> anyhow::Result<()
         Command::Serve => serve(&config, shutdown).await,
         Command::DeadLetters(command) => {
             let queue = open_existing_queue(&config).await?;
-            dead_letters::run(command, &queue, &mut io::stdout()).await
+            dead_letters::run(command, &queue, &mut io::stdout(), &mut io::stderr()).await
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Look at dead letters, and put them back on the queue once the reason is gone.
-//! A dead letter that is put back and refused again becomes a new dead letter.
+//! The commands on dead letters: list them, and replay them once their cause is fixed.
+//! A replayed line that is refused again becomes a new dead letter.
 
 use std::io::Write;
 
@@ -8,38 +8,53 @@ use shared::Timestamp;
 use shared::process::DeadLettersCommand;
 use shared::queue::{DeadLetter, Queue, Record};
 
-/// Letters that are read at a time.
-const PAGE: usize = 16;
+/// The number of dead letters that are read at a time.
+const PAGE_SIZE: usize = 16;
 
-/// Carries out a command; what it finds goes to `out`.
+/// Runs a command. Its result goes to `out`; a note that there are no dead letters goes to `notes`,
+/// so that `out` remains machine-readable.
 ///
 /// # Errors
-/// When the queue or `out` fails. What was replayed before stays replayed.
+/// If the queue or a writer fails. What was replayed before is not replayed again.
 pub async fn run(
     command: DeadLettersCommand,
     queue: &Queue,
     out: &mut impl Write,
+    notes: &mut impl Write,
 ) -> anyhow::Result<()> {
+    let count = for_each_page(command, queue, out).await?;
+    match (command, count) {
+        (_, 0) => writeln!(notes, "no dead letters")?,
+        (DeadLettersCommand::List, _) => {}
+        (DeadLettersCommand::Replay, 1) => writeln!(out, "replayed 1 dead letter")?,
+        (DeadLettersCommand::Replay, _) => writeln!(out, "replayed {count} dead letters")?,
+    }
+    Ok(())
+}
+
+/// Applies the command page by page, and returns the number of dead letters.
+async fn for_each_page(
+    command: DeadLettersCommand,
+    queue: &Queue,
+    out: &mut impl Write,
+) -> anyhow::Result<usize> {
     let started = Timestamp::now();
     let mut count = 0;
     let mut after = 0;
     loop {
         let mut page =
-            queue.dead_letters.list(after, PAGE).await.context("reading dead letters")?;
-        // What is replayed and refused again comes in at the end: once around is enough.
-        let again = page.iter().position(|(_, dead_letter)| dead_letter.time > started);
-        page.truncate(again.unwrap_or(page.len()));
-        let Some((last, _)) = page.last() else { break };
+            queue.dead_letters.list(after, PAGE_SIZE).await.context("reading dead letters")?;
+        // A replayed line that is refused again is appended. Stop there rather than replay it in an
+        // endless loop.
+        let newer = page.iter().position(|(_, dead_letter)| dead_letter.time > started);
+        page.truncate(newer.unwrap_or(page.len()));
+        let Some((last, _)) = page.last() else { return Ok(count) };
         (after, count) = (*last, count + page.len());
         match command {
             DeadLettersCommand::List => list(&page, out)?,
             DeadLettersCommand::Replay => replay(page, after, queue).await?,
         }
     }
-    if command == DeadLettersCommand::Replay {
-        writeln!(out, "{count} dead letters are back on the queue")?;
-    }
-    Ok(())
 }
 
 fn list(page: &[(i64, DeadLetter)], out: &mut impl Write) -> anyhow::Result<()> {
@@ -56,8 +71,7 @@ fn list(page: &[(i64, DeadLetter)], out: &mut impl Write) -> anyhow::Result<()> 
 }
 
 async fn replay(page: Vec<(i64, DeadLetter)>, last: i64, queue: &Queue) -> anyhow::Result<()> {
-    let records =
-        page.into_iter().map(|(_, dead_letter)| Record::from_bytes(dead_letter.line.into()));
-    queue.producer.publish(records.collect()).await.context("putting dead letters back")?;
-    queue.dead_letters.purge(last).await.context("deleting what was put back")
+    let records = page.into_iter().map(|(_, dead)| Record::from_bytes(dead.line.into()));
+    queue.producer.publish(records.collect()).await.context("publishing dead letters")?;
+    queue.dead_letters.purge(last).await.context("deleting the replayed dead letters")
 }

@@ -1,5 +1,6 @@
 //! Runs the consumer as a separate process, or lists and replays dead letters.
 
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
 async fn run(command: Command, shutdown: CancellationToken) -> anyhow::Result<()> {
     let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
     if let Command::DeadLetters(command) = command {
-        return dead_letters::run(command, &queue, &mut std::io::stdout()).await;
+        return dead_letters::run(command, &queue, &mut io::stdout(), &mut io::stderr()).await;
     }
     let store = store::open(load::<StoreConfig>()?.store_url.expose()).await?;
     let index = index::open(load::<IndexConfig>()?.index_url.expose()).await?;

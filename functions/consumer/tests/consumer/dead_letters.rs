@@ -1,0 +1,169 @@
+//! Lines that cannot be stored become dead letters, which can be listed and replayed.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use consumer::dead_letters;
+use shared::error::{Error, Refused, Result};
+use shared::index::Index;
+use shared::process::DeadLettersCommand;
+use shared::queue::{DeadLetter, Position, Queue};
+use shared::search::{SearchHits, SearchQuery};
+use shared::store::Store;
+use shared::{EntryId, LogEntry, Timestamp};
+
+use crate::support::{Backends, entry, ready_as_inner, run};
+
+/// An index that refuses each entry whose message ends in 1.
+struct RefusingIndex {
+    inner: Arc<dyn Index>,
+}
+
+ready_as_inner!(RefusingIndex);
+
+#[async_trait]
+impl Index for RefusingIndex {
+    async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        let (bad, good): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .cloned()
+            .enumerate()
+            .partition(|(_, entry)| entry.message.ends_with('1'));
+        let good: Vec<LogEntry> = good.into_iter().map(|(_, entry)| entry).collect();
+        self.inner.add(&good).await?;
+        Ok(bad.into_iter().map(|(index, _)| Refused { index, reason: "odd".into() }).collect())
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
+        self.inner.search(query).await
+    }
+}
+
+#[tokio::test]
+async fn refused_and_unreadable_lines_become_dead_letters_and_block_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let lines: Vec<Vec<u8>> = (0..3).map(|number| entry(number).to_json()).collect();
+    backends.publish(&[&lines[0], &b"not json"[..], &lines[1], &lines[2]].join(&b'\n')).await;
+
+    let refusing = Arc::new(RefusingIndex { inner: backends.index.clone() });
+    let consumer = backends.consumer_with(backends.store.clone(), refusing);
+    run(consumer, async || backends.indexed().await.len() == 2).await;
+
+    let [unreadable, refused] = &listed(&backends.queue).await[..] else {
+        panic!("two dead letters should be written");
+    };
+    assert_eq!(unreadable.line, b"not json");
+    assert!(unreadable.reason.starts_with("not a log entry"), "{}", unreadable.reason);
+    assert_eq!(refused.line, lines[1]);
+    assert_eq!(refused.reason, "index: odd");
+    backends.assert_all_committed(&directory).await;
+}
+
+/// A store that rejects a batch as a whole if a message in it ends in 3.
+struct RejectingStore {
+    inner: Arc<dyn Store>,
+}
+
+ready_as_inner!(RejectingStore);
+
+#[async_trait]
+impl Store for RejectingStore {
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        if entries.iter().any(|entry| entry.message.ends_with('3')) {
+            return Err(Error::rejected("store", "three"));
+        }
+        self.inner.insert(entries).await
+    }
+
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
+        self.inner.get(id).await
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_batch_loses_only_its_bad_entry() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let entries: Vec<LogEntry> = (0..7).map(entry).collect();
+    let lines: Vec<Vec<u8>> = entries.iter().map(LogEntry::to_json).collect();
+    backends.publish(&lines.join(&b'\n')).await;
+
+    let rejecting = Arc::new(RejectingStore { inner: backends.store.clone() });
+    let consumer = backends.consumer_with(rejecting, backends.index.clone());
+    run(consumer, async || backends.has_dead_letters().await).await;
+
+    for (number, entry) in entries.iter().enumerate() {
+        assert_eq!(backends.is_stored(entry).await, number != 3, "{number}");
+    }
+    let dead_letters = listed(&backends.queue).await;
+    assert_eq!(dead_letters.len(), 1);
+    assert_eq!(dead_letters[0].line, lines[3]);
+    backends.assert_all_committed(&directory).await;
+}
+
+#[tokio::test]
+async fn commands_without_dead_letters_say_so_apart_from_the_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    for command in [DeadLettersCommand::List, DeadLettersCommand::Replay] {
+        let (out, notes) = run_command(command, &backends.queue).await;
+        assert_eq!((out.as_str(), notes.as_str()), ("", "no dead letters\n"), "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_replay_stops_at_dead_letters_that_are_newer_than_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let dead_letter = |line: &[u8], time: &str| DeadLetter {
+        line: line.to_vec(),
+        reason: "odd".to_owned(),
+        source: Position { partition: 0, offset: 1 },
+        time: Timestamp::parse(time).unwrap(),
+    };
+    let dead_letters = [
+        dead_letter(b"old", "2020-01-01T00:00:00Z"),
+        dead_letter(b"from the future", "2999-01-01T00:00:00Z"),
+        dead_letter(b"older", "2019-01-01T00:00:00Z"),
+    ];
+    backends.queue.dead_letters.write(&dead_letters).await.unwrap();
+
+    let (out, notes) = run_command(DeadLettersCommand::Replay, &backends.queue).await;
+
+    assert_eq!((out.as_str(), notes.as_str()), ("replayed 1 dead letter\n", ""));
+    let remaining = listed(&backends.queue).await;
+    assert_eq!(remaining, dead_letters[1..]);
+}
+
+#[tokio::test]
+async fn a_replayed_dead_letter_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let lines = [entry(1).to_json(), entry(11).to_json()];
+    backends.publish(&lines.join(&b'\n')).await;
+    let refusing = Arc::new(RefusingIndex { inner: backends.index.clone() });
+    let consumer = backends.consumer_with(backends.store.clone(), refusing);
+    run(consumer, async || backends.has_dead_letters().await).await;
+
+    let (listed_before, _) = run_command(DeadLettersCommand::List, &backends.queue).await;
+    let (replayed, _) = run_command(DeadLettersCommand::Replay, &backends.queue).await;
+
+    assert_eq!(listed_before.lines().count(), 2);
+    assert!(listed_before.contains(r#""reason":"index: odd""#), "{listed_before}");
+    assert_eq!(replayed, "replayed 2 dead letters\n");
+    run(backends.consumer(), async || backends.indexed().await.len() == 2).await;
+    assert!(!backends.has_dead_letters().await);
+}
+
+async fn listed(queue: &Queue) -> Vec<DeadLetter> {
+    let listed = queue.dead_letters.list(0, 10).await.unwrap();
+    listed.into_iter().map(|(_, dead_letter)| dead_letter).collect()
+}
+
+/// Runs a command, and returns its output and its notes.
+async fn run_command(command: DeadLettersCommand, queue: &Queue) -> (String, String) {
+    let (mut out, mut notes) = (Vec::new(), Vec::new());
+    dead_letters::run(command, queue, &mut out, &mut notes).await.unwrap();
+    (String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
+}

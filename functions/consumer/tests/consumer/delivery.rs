@@ -1,0 +1,86 @@
+//! Entries reach both sinks, whatever fails in between.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use shared::error::{Error, Refused, Result};
+use shared::store::Store;
+use shared::testing::Broken;
+use shared::{EntryId, LogEntry};
+
+use crate::support::{Backends, entry, ready_as_inner, run};
+
+#[tokio::test]
+async fn entries_move_from_the_queue_to_both_sinks() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let entries: Vec<LogEntry> = (0..10).map(entry).collect();
+    for entry in &entries {
+        backends.publish(&entry.to_json()).await;
+    }
+
+    run(backends.consumer(), async || backends.indexed().await.len() == 10).await;
+
+    for entry in &entries {
+        let stored = backends.store.get(entry.id).await.unwrap().unwrap();
+        assert_eq!(stored.to_json(), entry.to_json());
+    }
+    backends.assert_all_committed(&directory).await;
+}
+
+/// A store that is unavailable for the first inserts.
+struct FlakyStore {
+    failures: AtomicU32,
+    inner: Arc<dyn Store>,
+}
+
+ready_as_inner!(FlakyStore);
+
+#[async_trait]
+impl Store for FlakyStore {
+    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        let decrement = |failures: u32| failures.checked_sub(1);
+        if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, decrement).is_ok() {
+            return Err(Error::unavailable("store", "not yet"));
+        }
+        self.inner.insert(entries).await
+    }
+
+    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
+        self.inner.get(id).await
+    }
+}
+
+#[tokio::test]
+async fn an_unavailable_sink_is_retried_until_it_recovers() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let entry = entry(0);
+    backends.publish(&entry.to_json()).await;
+
+    let flaky = FlakyStore { failures: AtomicU32::new(3), inner: backends.store.clone() };
+    let consumer = backends.consumer_with(Arc::new(flaky), backends.index.clone());
+    run(consumer, async || backends.is_stored(&entry).await).await;
+
+    assert!(!backends.has_dead_letters().await);
+    backends.assert_all_committed(&directory).await;
+}
+
+#[tokio::test]
+async fn a_redelivered_batch_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let entry = entry(0);
+    backends.publish(&entry.to_json()).await;
+    let without_index = backends.consumer_with(backends.store.clone(), Arc::new(Broken));
+    run(without_index, async || backends.is_stored(&entry).await).await;
+    assert_eq!(backends.indexed().await.len(), 0);
+    drop(backends);
+
+    let backends = Backends::open(&directory).await;
+    run(backends.consumer(), async || !backends.indexed().await.is_empty()).await;
+
+    assert_eq!(backends.indexed().await.len(), 1);
+    backends.assert_all_committed(&directory).await;
+}

@@ -1,0 +1,11 @@
+//! The consumer on the embedded adapters: nothing is committed before both sinks have it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where something is wrong"
+)]
+
+mod commit_order;
+mod dead_letters;
+mod delivery;
+mod support;

@@ -1,0 +1,116 @@
+//! A queue, a store and an index in a temporary directory, and a consumer to run on them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use consumer::Consumer;
+use shared::config::BatchConfig;
+use shared::index::{self, Index};
+use shared::queue::{self, Queue, Record};
+use shared::search::SearchQuery;
+use shared::store::{self, Store};
+use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+/// Long enough for anything that should happen.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+pub(crate) const BATCHING: BatchConfig =
+    BatchConfig { max_entries: 100, max_wait: Duration::from_millis(20) };
+
+/// The queue, store and index of a directory.
+pub(crate) struct Backends {
+    pub(crate) queue: Queue,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) index: Arc<dyn Index>,
+}
+
+impl Backends {
+    pub(crate) async fn open(directory: &TempDir) -> Self {
+        let url = |scheme: &str, name: &str| {
+            Url::parse(&format!("{scheme}://{}/{name}", directory.path().display())).unwrap()
+        };
+        Self {
+            queue: queue::open(&url("sqlite", "queue.db")).await.unwrap(),
+            store: store::open(&url("sqlite", "store.db")).await.unwrap(),
+            index: index::open(&url("tantivy", "index")).await.unwrap(),
+        }
+    }
+
+    pub(crate) fn consumer(&self) -> Consumer {
+        self.consumer_with(self.store.clone(), self.index.clone())
+    }
+
+    pub(crate) fn consumer_with(&self, store: Arc<dyn Store>, index: Arc<dyn Index>) -> Consumer {
+        Consumer::new(&self.queue, store, index, BATCHING)
+    }
+
+    pub(crate) async fn publish(&self, lines: &[u8]) {
+        let record = Record::from_bytes(lines.to_vec().into());
+        self.queue.producer.publish(vec![record]).await.unwrap();
+    }
+
+    pub(crate) async fn is_stored(&self, entry: &LogEntry) -> bool {
+        self.store.get(entry.id).await.unwrap().is_some()
+    }
+
+    pub(crate) async fn indexed(&self) -> Vec<LogEntry> {
+        let service_name = Some("a".to_owned().try_into().unwrap());
+        let query = SearchQuery { service_name, limit: 100, ..SearchQuery::default() };
+        self.index.search(&query).await.unwrap().entries
+    }
+
+    pub(crate) async fn has_dead_letters(&self) -> bool {
+        !self.queue.dead_letters.list(0, 1).await.unwrap().is_empty()
+    }
+
+    /// Checks that every record is committed: after reopening the queue, only an entry that was
+    /// published later is polled.
+    pub(crate) async fn assert_all_committed(self, directory: &TempDir) {
+        drop(self);
+        let reopened = Self::open(directory).await;
+        let later = entry(0);
+        reopened.publish(&later.to_json()).await;
+        let polled = timeout(DEADLINE, reopened.queue.consumer.poll()).await.unwrap().unwrap();
+        let ids: Vec<_> = polled.entries().iter().map(|entry| entry.id).collect();
+        assert_eq!(ids, [later.id]);
+        assert_eq!(polled.unreadable(), []);
+    }
+}
+
+/// Runs a consumer until `is_done`, then stops it.
+pub(crate) async fn run(consumer: Consumer, is_done: impl AsyncFn() -> bool) {
+    let shutdown = CancellationToken::new();
+    let wait = async {
+        while !is_done().await {
+            sleep(Duration::from_millis(10)).await;
+        }
+        shutdown.cancel();
+    };
+    let both = async { tokio::join!(consumer.run(&shutdown), wait) };
+    timeout(DEADLINE, both).await.expect("the consumer should finish its work and stop");
+}
+
+/// An entry of the service "a" with the message "number N".
+pub(crate) fn entry(number: u32) -> LogEntry {
+    let json = format!(r#"{{"service":"a","message":"number {number}"}}"#);
+    let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
+    new.arrive(&Arrival::new(Timestamp::now()), number).unwrap()
+}
+
+/// Implements [`Ready`](shared::Ready) by that of the field `inner`.
+macro_rules! ready_as_inner {
+    ($type:ty) => {
+        #[async_trait::async_trait]
+        impl shared::Ready for $type {
+            async fn ready(&self) -> shared::error::Result<()> {
+                self.inner.ready().await
+            }
+        }
+    };
+}
+
+pub(crate) use ready_as_inner;

@@ -1,22 +1,29 @@
-//! A breaker: a service that did not answer is left alone for a moment, and for longer while it goes
-//! on like that. So its absence costs few requests their patience, and a hiccup hardly any.
+//! A circuit breaker: after a failure, calls to a service fail immediately for a moment.
+//! The pause doubles while failures repeat, so an outage delays few requests and a brief failure
+//! hardly any.
 
+use std::error::Error as StdError;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long the service is left alone at first.
-pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// How long the breaker is open after a first failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long it is left alone at most. If it was not for as long after a pause, all is forgotten.
+/// How long it is open at most. After as long without a failure, the next pause is the first again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Remembers that a service did not answer.
+/// The breaker of one service; closed at first.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     last: Mutex<Option<Pause>>,
 }
+
+/// The breaker is open: the service has failed a moment ago and was not called.
+#[derive(Debug, thiserror::Error)]
+#[error("not called: it failed a moment ago")]
+pub(crate) struct BreakerOpen;
 
 #[derive(Debug, Clone, Copy)]
 struct Pause {
@@ -25,13 +32,21 @@ struct Pause {
 }
 
 impl Breaker {
-    /// Whether the service is to be left alone now.
+    /// Whether the breaker is open.
     pub(crate) fn is_open(&self) -> bool {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.is_some_and(|pause| Instant::now() < pause.until)
+        self.check().is_err()
     }
 
-    /// Leaves the service alone from now on, unless it is already.
+    /// Fails while the breaker is open.
+    pub(crate) fn check(&self) -> Result<(), BreakerOpen> {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match last {
+            Some(pause) if Instant::now() < pause.until => Err(BreakerOpen),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens the breaker after a failure, unless it is open already.
     pub(crate) fn open(&self) {
         let now = Instant::now();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,18 +59,26 @@ impl Breaker {
     }
 }
 
+impl BreakerOpen {
+    /// Whether an open breaker caused the error.
+    pub(crate) fn caused(error: &(dyn StdError + 'static)) -> bool {
+        error.source().is_some_and(|source| source.is::<Self>() || Self::caused(source))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::error::Error;
 
-    /// Opens it, and answers how long it stays open, in milliseconds.
+    /// Opens the breaker and returns how long it stays open, in milliseconds.
     async fn open(breaker: &Breaker) -> u32 {
         breaker.open();
         let mut millis = 0;
-        while breaker.is_open() {
-            // As others do that asked before it was open.
+        while breaker.check().is_err() {
+            // The failure of a call that began before the breaker opened.
             breaker.open();
             advance(Duration::from_millis(1)).await;
             millis += 1;
@@ -64,21 +87,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_service_that_does_not_answer_is_left_alone_for_longer_and_longer() {
+    async fn the_pause_doubles_while_the_service_keeps_failing() {
         let breaker = Breaker::default();
-        assert!(!breaker.is_open());
+        assert!(breaker.check().is_ok());
         for pause in [100, 200, 400, 800, 1000, 1000] {
             assert_eq!(open(&breaker).await, pause);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_long_ago_is_forgotten() {
+    async fn the_pause_is_short_again_after_a_second_without_failures() {
         let breaker = Breaker::default();
         for pause in [100, 200] {
             assert_eq!(open(&breaker).await, pause);
         }
         advance(LONGEST_PAUSE).await;
         assert_eq!(open(&breaker).await, 100);
+    }
+
+    #[test]
+    fn an_error_shows_whether_an_open_breaker_caused_it() {
+        let open = Error::unavailable("cache", BreakerOpen);
+        assert!(BreakerOpen::caused(&open));
+        let refused = Error::unavailable("cache", "refused");
+        assert!(!BreakerOpen::caused(&refused));
     }
 }

@@ -21,6 +21,7 @@
 //!   what belongs together, [`process`] is the frame of every `main`, [`error`] sorts failures by
 //!   what the caller should do.
 
+#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis has a breaker"))]
 mod breaker;
 pub mod cache;
 pub mod config;

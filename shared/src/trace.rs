@@ -1,15 +1,15 @@
-//! Which trace something belongs to, across processes: a request, its records, their batch.
-//! Source: W3C Trace Context, <https://www.w3.org/TR/trace-context/>.
+//! Trace context across processes: of a request, its records and their batch (W3C Trace Context,
+//! <https://www.w3.org/TR/trace-context/>).
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// The HTTP header, and the header of a record, that carries it.
+/// The HTTP header, and the header of a queue record, that carries the trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// A trace, and the span of it that is meant: `00-<trace id>-<span id>-<flags>`.
+/// A span of a trace: `00-<trace id>-<span id>-<flags>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceParent {
     trace_id: u128,
@@ -17,13 +17,13 @@ pub struct TraceParent {
     flags: u8,
 }
 
-/// It is no `traceparent`.
+/// The text is not a `traceparent`.
 #[derive(Debug, thiserror::Error)]
-#[error("a traceparent is 00-<32 hexadecimal digits>-<16>-<2>")]
-pub struct NotTraceParent;
+#[error("a traceparent must be 00-<32 hexadecimal digits>-<16>-<2>")]
+pub struct InvalidTraceParent;
 
 impl TraceParent {
-    /// The first span of a new trace. Nobody has asked to keep it: it is not sampled.
+    /// The first span of a new trace, which is not sampled.
     #[must_use]
     pub fn start() -> Self {
         Self { trace_id: Uuid::new_v4().as_u128(), span_id: new_span_id(), flags: 0 }
@@ -35,20 +35,18 @@ impl TraceParent {
         Self { span_id: new_span_id(), ..self }
     }
 
-    /// The trace's name, as it is written.
-    #[must_use]
-    pub fn trace_id(&self) -> String {
-        format!("{:032x}", self.trace_id)
+    /// The id of the trace: 32 hexadecimal digits.
+    pub fn trace_id(self) -> impl fmt::Display {
+        fmt::from_fn(move |f| write!(f, "{:032x}", self.trace_id))
     }
 
-    /// The span's name, as it is written.
-    #[must_use]
-    pub fn span_id(&self) -> String {
-        format!("{:016x}", self.span_id)
+    /// The id of the span: 16 hexadecimal digits.
+    pub fn span_id(self) -> impl fmt::Display {
+        fmt::from_fn(move |f| write!(f, "{:016x}", self.span_id))
     }
 }
 
-/// A version 4 UUID's second half: its variant bits keep it from being zero, which names no span.
+/// Half of a version 4 UUID: its variant bits keep it from being zero, which is not a valid span id.
 fn new_span_id() -> u64 {
     Uuid::new_v4().as_u64_pair().1
 }
@@ -61,30 +59,30 @@ impl fmt::Display for TraceParent {
 }
 
 impl FromStr for TraceParent {
-    type Err = NotTraceParent;
+    type Err = InvalidTraceParent;
 
-    /// Reads version 00, and what a later version begins with.
-    fn from_str(text: &str) -> Result<Self, NotTraceParent> {
+    /// Parses version 00, and the part of later versions that is compatible with it.
+    fn from_str(text: &str) -> Result<Self, InvalidTraceParent> {
         let mut parts = text.split('-');
-        let version = hexadecimal(parts.next(), 2)?;
-        let trace_id = hexadecimal(parts.next(), 32)?;
-        let span_id = hexadecimal(parts.next(), 16)?;
-        let flags = hexadecimal(parts.next(), 2)?;
+        let version = parse_hex(parts.next(), 2)?;
+        let trace_id = parse_hex(parts.next(), 32)?;
+        let span_id = parse_hex(parts.next(), 16)?;
+        let flags = parse_hex(parts.next(), 2)?;
         let is_whole = parts.next().is_none() || version > 0;
         if version == 0xff || trace_id == 0 || span_id == 0 || !is_whole {
-            return Err(NotTraceParent);
+            return Err(InvalidTraceParent);
         }
-        let fits = |_| NotTraceParent;
-        let span_id = u64::try_from(span_id).map_err(fits)?;
-        Ok(Self { trace_id, span_id, flags: u8::try_from(flags).map_err(fits)? })
+        let span_id = u64::try_from(span_id).map_err(|_| InvalidTraceParent)?;
+        let flags = u8::try_from(flags).map_err(|_| InvalidTraceParent)?;
+        Ok(Self { trace_id, span_id, flags })
     }
 }
 
-/// So many hexadecimal digits, in small letters.
-fn hexadecimal(text: Option<&str>, digits: usize) -> Result<u128, NotTraceParent> {
-    let small = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    let text = text.filter(|text| text.len() == digits && text.bytes().all(small));
-    u128::from_str_radix(text.ok_or(NotTraceParent)?, 16).map_err(|_| NotTraceParent)
+/// Parses exactly this many hexadecimal digits, in lower case.
+fn parse_hex(text: Option<&str>, digits: usize) -> Result<u128, InvalidTraceParent> {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let text = text.filter(|text| text.len() == digits && text.bytes().all(is_digit));
+    u128::from_str_radix(text.ok_or(InvalidTraceParent)?, 16).map_err(|_| InvalidTraceParent)
 }
 
 #[cfg(test)]
@@ -94,11 +92,11 @@ mod tests {
     const SENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn it_is_written_as_it_was_read() {
+    fn a_traceparent_survives_parsing_and_formatting() {
         let parent: TraceParent = SENT.parse().unwrap();
         assert_eq!(parent.to_string(), SENT);
-        assert_eq!(parent.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(parent.span_id(), "00f067aa0ba902b7");
+        assert_eq!(parent.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(parent.span_id().to_string(), "00f067aa0ba902b7");
     }
 
     #[test]
@@ -111,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_may_say_more() {
+    fn a_later_version_may_have_more_fields() {
         let later = SENT.replacen("00", "01", 1) + "-more";
         assert_eq!(later.parse::<TraceParent>().unwrap(), SENT.parse().unwrap());
     }
 
     #[test]
-    fn anything_else_is_none() {
+    fn an_invalid_traceparent_is_rejected() {
         for text in [
             "",
             "00",

@@ -103,6 +103,6 @@ fn record_metrics(batch: &Batch) {
     for parent in batch.traces() {
         let (trace_id, parent_id) = (parent.trace_id(), parent.span_id());
         let span_id = parent.child().span_id();
-        tracing::debug!(trace_id, span_id, parent_id, "stored and indexed");
+        tracing::debug!(%trace_id, %span_id, %parent_id, "stored and indexed");
     }
 }

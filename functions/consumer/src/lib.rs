@@ -106,6 +106,6 @@ impl Consumer {
 /// The span of writing a batch, with the ids of the traces that it completes.
 fn batch_span(batch: &Batch) -> tracing::Span {
     let traces: Vec<String> =
-        batch.traces().take(MAX_SPAN_TRACES).map(|trace| trace.trace_id()).collect();
+        batch.traces().take(MAX_SPAN_TRACES).map(|trace| trace.trace_id().to_string()).collect();
     tracing::info_span!("batch", entries = batch.entries().len(), traces = traces.join(","))
 }

@@ -1,35 +1,35 @@
-//! What every function answers about itself: alive, ready, its metrics, and `/ping`.
-//! Orchestrators and Prometheus ask a process directly; only `/ping` is for clients.
+//! The operations that every function has: liveness, readiness, metrics and `/ping`.
+//! Orchestrators and Prometheus call a process directly; only `/ping` is for clients.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use poem::http::StatusCode;
+use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Object, OpenApi, Tags, payload::PlainText};
 use serde::Serialize;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    function::{Function, Requirement},
-    json::Json,
-    problem::{Problem, ProblemResponse, Problems},
-};
+use super::function::{Function, Requirement};
+use super::json::Json;
+use super::problem::{Problem, chain};
+use super::problem_response::{ProblemResponse, Problems};
 use crate::telemetry;
 
-/// What orchestrators and Prometheus ask of the process itself: not counted by the rate limit.
+/// The paths for orchestrators and Prometheus, which the rate limit does not count.
 pub(super) const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// How long a port may take to say that it is ready.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a port may take to report its readiness.
+const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The runtime's own operations.
+/// The operations of the runtime.
 pub(super) struct Health {
     requirements: Vec<Requirement>,
     shutdown: CancellationToken,
 }
 
-/// The function that asks the others' ports.
+/// The function that reports on the ports of the others.
 pub(super) fn function(functions: &[Function], shutdown: CancellationToken) -> Function {
     let requirements = functions.iter().flat_map(|function| &function.requirements);
     let health = Health { requirements: requirements.cloned().collect(), shutdown };
@@ -38,11 +38,11 @@ pub(super) fn function(functions: &[Function], shutdown: CancellationToken) -> F
 
 #[derive(Tags)]
 enum Tag {
-    /// What a process says about itself.
+    /// The state of a process.
     Runtime,
 }
 
-/// The answer to a ping.
+/// The response to a ping.
 #[derive(Debug, Clone, Serialize, Object)]
 #[oai(example)]
 struct Pong {
@@ -50,7 +50,7 @@ struct Pong {
     message: String,
 }
 
-impl poem_openapi::types::Example for Pong {
+impl Example for Pong {
     fn example() -> Self {
         Self { message: "pong".to_owned() }
     }
@@ -64,23 +64,23 @@ struct Alive {
     status: String,
 }
 
-impl poem_openapi::types::Example for Alive {
+impl Example for Alive {
     fn example() -> Self {
         Self { status: "alive".to_owned() }
     }
 }
 
-/// The process can do its work.
+/// The process is ready.
 #[derive(Debug, Clone, Serialize, Object)]
 #[oai(example)]
 struct Readiness {
     /// Always `ready`.
     status: String,
-    /// The ports that were asked; all of them answered.
+    /// The ports that the process requires. All of them are ready.
     ports: Vec<String>,
 }
 
-impl poem_openapi::types::Example for Readiness {
+impl Example for Readiness {
     fn example() -> Self {
         Self { status: "ready".to_owned(), ports: vec!["queue".to_owned()] }
     }
@@ -89,7 +89,7 @@ impl poem_openapi::types::Example for Readiness {
 /// The metrics of the process.
 #[derive(ApiResponse)]
 enum Metrics {
-    /// The text format of Prometheus.
+    /// The Prometheus text format.
     #[oai(status = 200, content_type = "text/plain; version=0.0.4; charset=utf-8")]
     Text(PlainText<String>),
 }
@@ -99,8 +99,8 @@ struct NotReady;
 impl Problems for NotReady {
     const LIST: &'static [(StatusCode, &'static str)] = &[(
         StatusCode::SERVICE_UNAVAILABLE,
-        "A port does not answer within two seconds (the detail names it), or the process is \
-         shutting down.",
+        "A port is not ready within two seconds (`detail` names it), or the process is shutting \
+         down.",
     )];
 }
 
@@ -108,68 +108,73 @@ impl Problems for NotReady {
 impl Health {
     /// Ping
     ///
-    /// Shows a client that the service can be reached. Counted by the rate limit.
+    /// Shows that the service is reachable. Counts toward the rate limit.
     #[oai(path = "/ping", method = "get", operation_id = "ping")]
     async fn ping(&self) -> Json<Pong> {
-        Json(poem_openapi::types::Example::example())
+        Json(Example::example())
     }
 
     /// Liveness
     ///
-    /// The process is alive, whatever the state of the services behind it: a reason to restart it
-    /// is no answer. Not limited, and not reached through the proxy.
+    /// Responds as long as the process runs, in any state of the services behind it. Restart a
+    /// process that does not respond. Not rate limited, and not reachable through the proxy.
     #[oai(path = "/healthz", method = "get", operation_id = "healthz")]
     async fn healthz(&self) -> Json<Alive> {
-        Json(poem_openapi::types::Example::example())
+        Json(Example::example())
     }
 
     /// Readiness
     ///
-    /// Asks the ports that the process needs whether they can do their work now: a reason to send
-    /// it no requests for a while. Not limited, and not reached through the proxy.
+    /// Checks the ports that the process requires. Send no requests to a process that is not ready.
+    /// Not rate limited, and not reachable through the proxy.
     #[oai(path = "/readyz", method = "get", operation_id = "readyz")]
     async fn readyz(&self) -> Result<Json<Readiness>, ProblemResponse<NotReady>> {
         if self.shutdown.is_cancelled() {
             return Err(not_ready("the process is shutting down").into());
         }
-        let answers = join_all(self.requirements.iter().map(answers)).await;
-        let silent: Vec<&str> = answers.iter().filter_map(|answer| answer.err()).collect();
-        if !silent.is_empty() {
-            return Err(not_ready(&format!("no answer from: {}", names(silent).join(", "))).into());
+        let checks = join_all(self.requirements.iter().map(check)).await;
+        let failures: Vec<(&str, String)> = checks.into_iter().filter_map(Result::err).collect();
+        if !failures.is_empty() {
+            let ports = unique_names(failures.iter().map(|(port, _)| *port)).join(", ");
+            let causes: Vec<String> = failures.into_iter().map(|(_, cause)| cause).collect();
+            return Err(not_ready(&format!("not ready: {ports}"))
+                .caused_by(causes.join("; "))
+                .into());
         }
-        let asked = self.requirements.iter().map(|required| required.name);
-        Ok(Json(Readiness { status: "ready".to_owned(), ports: names(asked.collect()) }))
+        let ports = unique_names(self.requirements.iter().map(|required| required.name));
+        Ok(Json(Readiness { status: "ready".to_owned(), ports }))
     }
 
     /// Metrics
     ///
-    /// The figures of this process in the text format of Prometheus. Not limited, and not reached
-    /// through the proxy.
+    /// The metrics of this process in the Prometheus text format. Not rate limited, and not
+    /// reachable through the proxy.
     #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
     async fn metrics(&self) -> Metrics {
         Metrics::Text(PlainText(telemetry::render_metrics()))
     }
 }
 
-/// The name of the port, as an error if it does not answer.
-async fn answers(required: &Requirement) -> Result<&'static str, &'static str> {
+/// Fails with the name of the port and the cause unless the port is ready in time.
+async fn check(required: &Requirement) -> Result<(), (&'static str, String)> {
     let Requirement { name, port } = required;
-    let error = match timeout(PATIENCE, port.ready()).await {
-        Ok(Ok(())) => return Ok(name),
-        Ok(Err(error)) => anyhow::Error::from(error),
-        Err(late) => anyhow::Error::from(late),
-    };
-    tracing::warn!(port = name, error = format!("{error:#}"), "not ready");
-    Err(name)
+    match timeout(READINESS_TIMEOUT, port.ready()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err((name, chain(&error))),
+        Err(_elapsed) => {
+            let seconds = READINESS_TIMEOUT.as_secs();
+            Err((name, format!("the {name} is not ready within {seconds} s")))
+        }
+    }
 }
 
 fn not_ready(detail: &str) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1)
 }
 
-/// Each name once, in order: two functions may need the same port.
-fn names(names: Vec<&str>) -> Vec<String> {
-    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+/// Each name once, sorted: two functions may require the same port.
+fn unique_names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut names: Vec<String> = names.map(str::to_owned).collect();
     names.sort_unstable();
     names.dedup();
     names

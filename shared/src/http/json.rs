@@ -1,5 +1,5 @@
-//! JSON answers, written by serde straight into the body.
-//! poem-openapi's own `Json` goes through a tree of values first.
+//! JSON responses that serde writes directly into the body.
+//! The `Json` of poem-openapi builds a tree of values first.
 
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::payload::Payload;
@@ -7,7 +7,9 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSch
 use poem_openapi::{ApiResponse, types::Type};
 use serde::Serialize;
 
-/// An answer in JSON.
+use super::problem::internal_error;
+
+/// A JSON response.
 #[derive(Debug, Clone)]
 pub struct Json<T>(pub T);
 
@@ -27,31 +29,28 @@ impl<T: Serialize + Send> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(mut body) => {
-                // A terminal shows its prompt on a line of its own.
+                // So that a terminal shows its prompt on a new line.
                 body.push(b'\n');
                 Response::builder().content_type("application/json").body(body)
             }
-            Err(error) => {
-                tracing::error!(%error, "an answer has no JSON form");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
+            Err(error) => internal_error().caused_by(error).into_response(),
         }
     }
 }
 
-/// As the whole answer of an operation it is a 200.
+/// As the only response of an operation, its status is 200.
 impl<T: Type> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
         let content =
             MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() };
-        let answer = MetaResponse {
+        let response = MetaResponse {
             description: "",
             status: Some(StatusCode::OK.as_u16()),
             status_range: None,
             content: vec![content],
             headers: Vec::new(),
         };
-        MetaResponses { responses: vec![answer] }
+        MetaResponses { responses: vec![response] }
     }
 
     fn register(registry: &mut Registry) {

@@ -1,48 +1,54 @@
-//! What went wrong, told to a client: RFC 9457, `application/problem+json`.
-//! A detail names the field or the limit and never repeats a whole body.
+//! Error responses: problem details (RFC 9457, `application/problem+json`).
+//! A detail names the field or the limit, and never repeats a whole body.
 
-use std::marker::PhantomData;
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
 
+use poem::error::ResponseError;
 use poem::http::{HeaderValue, StatusCode, header};
-use poem::{IntoResponse, Response, error::ResponseError};
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
-use poem_openapi::{ApiResponse, Object, types::Type};
+use poem::{IntoResponse, Response};
+use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::log_entry::{FieldError, Invalid};
 
-/// The media type of every error.
+/// The media type of every error response.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// When to try again after a 503, in seconds.
+/// When to retry after a port was unavailable, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// What went wrong (RFC 9457).
+/// Why a request failed (RFC 9457).
 #[derive(Debug, Clone, Serialize, Object)]
 pub struct Problem {
-    /// The kind of problem. `about:blank`: the status says it all.
+    /// The type of the problem. `about:blank`: the status says it all.
     #[serde(rename = "type")]
     #[oai(rename = "type")]
     pub kind: String,
-    /// The status in words.
+    /// The reason phrase of the status.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What was wrong with this request, and what to do.
+    /// What is wrong with this request, and what to do about it.
     pub detail: String,
-    /// Each field that was wrong.
+    /// Each invalid field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub errors: Vec<FieldError>,
-    /// Seconds to wait before the next try, for the header `Retry-After`.
+    /// Seconds to wait before a retry, for the header `Retry-After`.
     #[serde(skip)]
     #[oai(skip)]
     pub retry_after: Option<u64>,
+    /// What caused the problem, for the log. Never sent to the client.
+    #[serde(skip)]
+    #[oai(skip)]
+    pub cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Problem {
-    /// A problem with nothing to say of single fields.
+    /// A problem without invalid fields.
     #[must_use]
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
@@ -52,20 +58,60 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
+            cause: None,
         }
     }
 
-    /// A wrong parameter or header.
+    /// An invalid parameter or header.
     #[must_use]
     pub fn bad_parameter(name: &str, detail: impl Into<String>) -> Self {
         Invalid::field(name, detail).into()
     }
 
-    /// The same, with the header `Retry-After`.
+    /// Adds the header `Retry-After`.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
+
+    /// Adds the cause, which is logged with a server error.
+    #[must_use]
+    pub fn caused_by(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { cause: Some(Arc::from(cause.into())), ..self }
+    }
+}
+
+/// 404: the path does not exist.
+pub(super) fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "no such path; see /docs")
+}
+
+/// 405: the path has no operation for the method.
+pub(super) fn method_not_allowed(allow: &HeaderValue) -> Response {
+    let methods = allow.to_str().unwrap_or_default();
+    let detail = format!("method not allowed; this path accepts {methods}");
+    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
+    response.headers_mut().insert(header::ALLOW, allow.clone());
+    response
+}
+
+/// 429: the client's rate limit bucket is empty.
+pub(super) fn too_many_requests(retry_after: Duration) -> Problem {
+    let seconds = whole_seconds(retry_after);
+    let detail = format!("too many requests from this client; retry in {seconds} s");
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(seconds)
+}
+
+/// 500: a bug or a failure that the client cannot do anything about.
+pub(super) fn internal_error() -> Problem {
+    let detail = "internal error; quote the X-Request-Id of this response when you report it";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+}
+
+/// The duration in seconds, rounded up, at least one.
+pub(super) fn whole_seconds(duration: Duration) -> u64 {
+    let rounded_up = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    rounded_up.max(1)
 }
 
 impl From<Invalid> for Problem {
@@ -77,34 +123,64 @@ impl From<Invalid> for Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let service = error.service();
-        match error {
+        let problem = match error {
             Error::Unavailable { .. } | Error::Failed { .. } => {
-                tracing::warn!(service, %error, "answered 503");
-                let detail = format!("the {service} is unavailable: try again");
+                let detail = format!("the {service} is unavailable; retry later");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_SECONDS)
             }
             Error::Rejected { .. } => {
-                tracing::error!(service, %error, "answered 500");
                 let detail = format!("the {service} rejected the request");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
             }
-        }
+        };
+        problem.caused_by(error)
     }
+}
+
+/// Why a request failed with a server error, as the log shows it. It travels with the response.
+#[derive(Clone)]
+pub(super) struct Cause(String);
+
+impl Cause {
+    fn of(problem: &Problem) -> Self {
+        Self(problem.cause.as_deref().map_or_else(|| problem.detail.clone(), |e| chain(e)))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The error and its sources in one line. A source that the text already ends with is not repeated.
+pub(super) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let source_text = source.to_string();
+        if !text.ends_with(&source_text) {
+            text = format!("{text}: {source_text}");
+        }
+        next = source.source();
+    }
+    text
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let mut body = serde_json::to_vec(&self).unwrap_or_default();
         body.push(b'\n');
         let mut response = Response::builder()
             .status(status)
             .content_type(PROBLEM_JSON)
-            // What is not there may be there a moment later.
+            // A retry may succeed a moment later.
             .header(header::CACHE_CONTROL, "no-store")
             .body(body);
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status.is_server_error() {
+            response.set_data(Cause::of(&self));
         }
         response
     }
@@ -116,7 +192,11 @@ impl std::fmt::Display for Problem {
     }
 }
 
-impl std::error::Error for Problem {}
+impl StdError for Problem {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
 
 impl ResponseError for Problem {
     fn status(&self) -> StatusCode {
@@ -128,47 +208,24 @@ impl ResponseError for Problem {
     }
 }
 
-/// The problems that an operation answers, for its document.
-pub trait Problems: Send + Sync + 'static {
-    /// Each status with what it means.
-    const LIST: &'static [(StatusCode, &'static str)];
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Why an operation was refused: a [`Problem`], documented by the list `P`.
-#[derive(Debug)]
-pub struct ProblemResponse<P> {
-    problem: Problem,
-    documented: PhantomData<P>,
-}
-
-impl<P, E: Into<Problem>> From<E> for ProblemResponse<P> {
-    fn from(problem: E) -> Self {
-        Self { problem: problem.into(), documented: PhantomData }
-    }
-}
-
-impl<P: Problems> From<ProblemResponse<P>> for poem::Error {
-    fn from(refusal: ProblemResponse<P>) -> Self {
-        refusal.problem.into()
-    }
-}
-
-impl<P: Problems> ApiResponse for ProblemResponse<P> {
-    fn meta() -> MetaResponses {
-        let response = |(status, description): &(StatusCode, &'static str)| MetaResponse {
-            description,
-            status: Some(status.as_u16()),
-            status_range: None,
-            content: vec![MetaMediaType {
-                content_type: PROBLEM_JSON,
-                schema: Problem::schema_ref(),
-            }],
-            headers: Vec::new(),
-        };
-        MetaResponses { responses: P::LIST.iter().map(response).collect() }
+    #[test]
+    fn a_cause_names_each_error_of_the_chain_once() {
+        let refused = std::io::Error::other("connection refused");
+        let error = anyhow::Error::from(refused).context("connecting");
+        assert_eq!(chain(error.as_ref()), "connecting: connection refused");
+        let error = Error::unavailable("queue", error);
+        let text = "the queue is unavailable: connecting: connection refused";
+        assert_eq!(chain(&error), text);
     }
 
-    fn register(registry: &mut Registry) {
-        Problem::register(registry);
+    #[test]
+    fn retry_after_is_rounded_up_to_whole_seconds() {
+        for (millis, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! How the OpenAPI document groups the operations of functions.
+//! The tags that group operations in the OpenAPI document.
 
 use poem_openapi::Tags;
 
-/// The group of an operation.
+/// A group of operations.
 #[derive(Tags)]
 pub enum Tag {
     /// Save, get and search log entries.

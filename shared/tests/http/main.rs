@@ -1,8 +1,9 @@
-//! The runtime from outside: a function made here, served without a socket and with one.
+//! The HTTP runtime from outside: a test function, served with and without a socket.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
-mod answers;
 mod connections;
-mod function;
+mod request_log;
+mod responses;
 mod shutdown;
+mod support;

@@ -1,4 +1,4 @@
-//! The end: nothing that was accepted is broken, and nothing keeps the process alive too long.
+//! Shutdown: no accepted request breaks, and the process ends in time.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::function::{Connection, SOON, Server};
+use super::support::{Connection, DEADLINE, Server};
 
 #[tokio::test]
 async fn a_request_in_flight_is_answered_and_its_connection_closed() {
@@ -18,41 +18,41 @@ async fn a_request_in_flight_is_answered_and_its_connection_closed() {
     connection.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
     sleep(Duration::from_millis(100)).await;
     server.shutdown.cancel();
-    let answer = connection.answer().await;
-    assert_eq!((answer.status, answer.body.as_str()), (200, "done"));
-    assert_eq!(answer.header("connection"), Some("close"));
+    let response = connection.response().await;
+    assert_eq!((response.status, response.body.as_str()), (200, "done"));
+    assert_eq!(response.header("connection"), Some("close"));
     assert!(connection.closed().await);
     drop(connection);
-    timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
+    timeout(DEADLINE, server.ended).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_soon() {
+async fn an_idle_connection_is_closed_within_a_second() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
     assert_eq!(connection.get("/ping").await.status, 200);
     let cancelled = Instant::now();
     server.shutdown.cancel();
     assert!(connection.closed().await);
-    timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
+    timeout(DEADLINE, server.ended).await.unwrap().unwrap().unwrap();
     assert!(cancelled.elapsed() < Duration::from_millis(900), "{:?}", cancelled.elapsed());
 }
 
 #[tokio::test]
-async fn the_next_request_of_a_kept_connection_is_answered_and_told_of_the_end() {
+async fn a_keep_alive_connection_may_send_one_more_request() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
     assert_eq!(connection.get("/ping").await.status, 200);
     server.shutdown.cancel();
     sleep(Duration::from_millis(50)).await;
-    let answer = connection.get("/ping").await;
-    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+    let response = connection.get("/ping").await;
+    assert_eq!((response.status, response.header("connection")), (200, Some("close")));
     assert!(connection.closed().await);
-    timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
+    timeout(DEADLINE, server.ended).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn connections_that_were_not_accepted_yet_are_answered() {
+async fn connections_in_the_backlog_are_answered() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
@@ -68,44 +68,44 @@ async fn connections_that_were_not_accepted_yet_are_answered() {
     let server = Server::start_on(listener, HttpConfig::default(), None, shutdown);
     sleep(Duration::from_millis(100)).await;
     for (id, mut connection) in waiting.into_iter().enumerate() {
-        let answer = match id % 2 {
-            0 => connection.answer().await,
+        let response = match id % 2 {
+            0 => connection.response().await,
             _ => connection.get(&format!("/things/{id}")).await,
         };
-        assert_eq!(answer.body, id.to_string());
+        assert_eq!(response.body, id.to_string());
     }
-    timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
+    timeout(DEADLINE, server.ended).await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test]
-async fn under_load_no_request_is_broken_by_the_end() {
+async fn shutdown_under_load_breaks_no_request() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut clients = Vec::new();
     for _ in 0..20 {
-        clients.push(tokio::spawn(ask_until_refused(server.address)));
+        clients.push(tokio::spawn(request_until_refused(server.address)));
     }
     sleep(Duration::from_millis(300)).await;
     server.shutdown.cancel();
     for client in clients {
         assert!(client.await.unwrap() > 0);
     }
-    timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
+    timeout(DEADLINE, server.ended).await.unwrap().unwrap().unwrap();
 }
 
-/// Asks on connection after connection, as long as there is a listener. Each one that was
-/// established must be answered: `get` panics if it breaks.
-async fn ask_until_refused(address: std::net::SocketAddr) -> usize {
+/// Sends a request on one connection after another until the listener closes, and counts them.
+/// `get` panics if an established connection breaks.
+async fn request_until_refused(address: std::net::SocketAddr) -> usize {
     let mut answered = 0;
     while let Ok(stream) = tokio::net::TcpStream::connect(address).await {
-        let answer = Connection(stream).get("/things/17").await;
-        assert_eq!(answer.body, "17");
+        let response = Connection(stream).get("/things/17").await;
+        assert_eq!(response.body, "17");
         answered += 1;
     }
     answered
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_end_is_cut_when_the_time_is_over() {
+async fn an_endless_request_is_aborted_after_the_grace_period() {
     let config =
         HttpConfig { shutdown_timeout: Duration::from_millis(300), ..HttpConfig::default() };
     let server = Server::start(config, None).await;
@@ -114,7 +114,7 @@ async fn a_request_that_does_not_end_is_cut_when_the_time_is_over() {
     sleep(Duration::from_millis(100)).await;
     let cancelled = Instant::now();
     server.shutdown.cancel();
-    timeout(SOON, server.ended).await.unwrap().unwrap().unwrap();
+    timeout(DEADLINE, server.ended).await.unwrap().unwrap().unwrap();
     let took = cancelled.elapsed();
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{took:?}");
 }

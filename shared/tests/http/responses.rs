@@ -1,4 +1,4 @@
-//! What leaves the runtime: answers with their fields, and problems for everything else.
+//! Responses of the runtime: their headers, problems for every error, and metrics.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use shared::{config::HttpConfig, http::Function};
 use tokio_util::sync::CancellationToken;
 
-use super::function::{
+use super::support::{
     Connection, Port, Server, Things, behind_proxy, endpoint, function, rate_limit,
 };
 
@@ -19,11 +19,11 @@ fn client() -> TestClient<impl Endpoint<Output = Response>> {
     TestClient::new(endpoint(&HttpConfig::default(), None))
 }
 
-/// The problem that the answer must be.
-async fn problem(answer: TestResponse, status: StatusCode) -> Value {
-    answer.assert_status(status);
-    answer.assert_content_type("application/problem+json");
-    let body = answer.0.into_body().into_vec().await.unwrap();
+/// Asserts that the response is a problem with this status, and returns it.
+async fn problem(response: TestResponse, status: StatusCode) -> Value {
+    response.assert_status(status);
+    response.assert_content_type("application/problem+json");
+    let body = response.0.into_body().into_vec().await.unwrap();
     let problem: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(problem["status"], status.as_u16());
     assert_eq!(problem["title"], status.canonical_reason().unwrap());
@@ -33,132 +33,136 @@ async fn problem(answer: TestResponse, status: StatusCode) -> Value {
 }
 
 #[tokio::test]
-async fn a_path_that_is_not_there_is_a_problem_that_leads_to_the_document() {
+async fn an_unknown_path_gets_404_with_a_pointer_to_the_docs() {
     for path in ["/", "/nothing", "/things/1/2", "/Things/1", "/things/"] {
-        let answer = client().get(path).send().await;
-        let problem = problem(answer, StatusCode::NOT_FOUND).await;
-        assert!(problem["detail"].as_str().unwrap().contains("/docs"));
+        let response = client().get(path).send().await;
+        let problem = problem(response, StatusCode::NOT_FOUND).await;
+        assert_eq!(problem["detail"], "no such path; see /docs");
     }
 }
 
 #[tokio::test]
-async fn a_method_that_a_path_does_not_take_is_a_problem_that_names_those_it_takes() {
+async fn a_wrong_method_gets_405_with_the_allowed_methods() {
     for (method, path, allow) in [
         (Method::DELETE, "/things/17", "GET, HEAD"),
         (Method::GET, "/things", "POST"),
         (Method::OPTIONS, "/ping", "GET, HEAD"),
         (Method::from_bytes(b"BREW").unwrap(), "/ping", "GET, HEAD"),
     ] {
-        let answer = client().request(method, path).send().await;
-        answer.assert_header("allow", allow);
-        let problem = problem(answer, StatusCode::METHOD_NOT_ALLOWED).await;
-        assert!(problem["detail"].as_str().unwrap().ends_with(allow));
+        let response = client().request(method, path).send().await;
+        response.assert_header("allow", allow);
+        let problem = problem(response, StatusCode::METHOD_NOT_ALLOWED).await;
+        let detail = format!("method not allowed; this path accepts {allow}");
+        assert_eq!(problem["detail"], detail);
     }
 }
 
 #[tokio::test]
-async fn what_poem_refuses_is_a_problem_that_does_not_repeat_the_input_at_length() {
+async fn errors_of_poem_are_problems_with_truncated_details() {
     let long = "x".repeat(5000);
-    let answer = client().get(format!("/things/{long}")).send().await;
-    let problem_of_path = problem(answer, StatusCode::BAD_REQUEST).await;
+    let response = client().get(format!("/things/{long}")).send().await;
+    let problem_of_path = problem(response, StatusCode::BAD_REQUEST).await;
     assert!(problem_of_path["detail"].as_str().unwrap().len() <= 200, "{problem_of_path}");
-    let answer = client().post("/things").content_type("image/png").body("x").send().await;
-    problem(answer, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
+    let response = client().post("/things").content_type("image/png").body("x").send().await;
+    problem(response, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
 }
 
 #[tokio::test]
-async fn an_error_of_any_form_is_a_problem() {
+async fn errors_of_operations_are_problems() {
     problem(client().get("/teapot").send().await, StatusCode::IM_A_TEAPOT).await;
-    let answer = client().get("/away").send().await;
-    answer.assert_header("retry-after", "1");
-    let away = problem(answer, StatusCode::SERVICE_UNAVAILABLE).await;
-    assert_eq!(away["detail"], "the queue is unavailable: try again");
+    let response = client().get("/unavailable").send().await;
+    response.assert_header("retry-after", "1");
+    let unavailable = problem(response, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(unavailable["detail"], "the queue is unavailable; retry later");
 }
 
 #[tokio::test]
-async fn an_error_of_ours_keeps_its_cause_to_itself() {
-    let answer = client().get("/broken").send().await;
-    let problem = problem(answer, StatusCode::INTERNAL_SERVER_ERROR).await;
+async fn an_internal_error_does_not_reveal_its_cause() {
+    let response = client().get("/broken").send().await;
+    let problem = problem(response, StatusCode::INTERNAL_SERVER_ERROR).await;
+    let detail = "internal error; quote the X-Request-Id of this response when you report it";
+    assert_eq!(problem["detail"], detail);
     assert!(!problem.to_string().contains("hunter2"));
 }
 
 #[tokio::test]
-async fn a_panic_is_a_problem_and_the_next_request_is_answered() {
+async fn a_panic_gets_500_and_the_connection_survives() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
-    let answer = connection.get("/panic").await;
-    assert_eq!(answer.status, 500);
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+    let response = connection.get("/panic").await;
+    assert_eq!(response.status, 500);
+    assert_eq!(response.header("content-type"), Some("application/problem+json"));
     assert_eq!(connection.get("/things/17").await.body, "17");
 }
 
 #[tokio::test]
-async fn head_is_answered_like_get_without_a_body() {
-    let answer = client().head("/things/17").send().await;
-    answer.assert_status_is_ok();
-    answer.assert_text("").await;
+async fn head_is_get_without_a_body() {
+    let response = client().head("/things/17").send().await;
+    response.assert_status_is_ok();
+    response.assert_text("").await;
 }
 
 #[tokio::test]
-async fn every_answer_has_a_request_id_and_is_not_to_be_sniffed() {
+async fn every_response_has_a_request_id_and_nosniff() {
     for path in ["/ping", "/healthz", "/nothing", "/panic"] {
-        let answer = client().get(path).send().await;
-        answer.assert_header("x-content-type-options", "nosniff");
-        answer.assert_header_exist("x-request-id");
+        let response = client().get(path).send().await;
+        response.assert_header("x-content-type-options", "nosniff");
+        response.assert_header_exist("x-request-id");
     }
 }
 
 #[tokio::test]
-async fn a_request_id_is_taken_from_a_trusted_proxy_only() {
-    for (config, taken) in [(behind_proxy(), true), (HttpConfig::default(), false)] {
+async fn only_a_trusted_proxy_may_set_the_request_id() {
+    for (config, accepted) in [(behind_proxy(), true), (HttpConfig::default(), false)] {
         let server = Server::start(config, None).await;
         let mut connection = Connection::open(server.address).await;
-        let answer = connection.get_with("/ping", "X-Request-Id: abc\r\n").await;
-        assert_eq!(answer.header("x-request-id") == Some("abc"), taken);
+        let response = connection.get_with("/ping", "X-Request-Id: abc\r\n").await;
+        assert_eq!(response.header("x-request-id") == Some("abc"), accepted);
     }
 }
 
 #[tokio::test]
-async fn an_allowed_answer_says_how_the_client_stands_and_a_refused_one_when_to_come_again() {
+async fn responses_state_what_remains_of_the_rate_limit() {
     let client = TestClient::new(endpoint(&HttpConfig::default(), Some(rate_limit(Some(2)))));
     for (remaining, path) in [(1, "/ping"), (0, "/nothing")] {
-        let answer = client.get(path).send().await;
-        answer.assert_header("ratelimit-policy", "\"client\";q=100;w=2");
-        answer.assert_header("ratelimit", format!("\"client\";r={remaining};t=1"));
-        assert!(answer.0.header("retry-after").is_none());
+        let response = client.get(path).send().await;
+        response.assert_header("ratelimit-policy", "\"client\";q=100;w=2");
+        response.assert_header("ratelimit", format!("\"client\";r={remaining};t=1"));
+        assert!(response.0.header("retry-after").is_none());
     }
-    let answer = client.get("/ping").send().await;
-    answer.assert_header("ratelimit-policy", "\"client\";q=100;w=2");
-    answer.assert_header("ratelimit", "\"client\";r=0;t=2");
-    answer.assert_header("retry-after", "2");
-    problem(answer, StatusCode::TOO_MANY_REQUESTS).await;
+    let response = client.get("/ping").send().await;
+    response.assert_header("ratelimit-policy", "\"client\";q=100;w=2");
+    response.assert_header("ratelimit", "\"client\";r=0;t=2");
+    response.assert_header("retry-after", "2");
+    let problem = problem(response, StatusCode::TOO_MANY_REQUESTS).await;
+    assert_eq!(problem["detail"], "too many requests from this client; retry in 2 s");
 }
 
 #[tokio::test]
-async fn the_probes_are_not_limited() {
+async fn probes_are_not_rate_limited() {
     let client = TestClient::new(endpoint(&HttpConfig::default(), Some(rate_limit(Some(0)))));
     for path in ["/healthz", "/readyz", "/metrics"] {
-        let answer = client.get(path).send().await;
-        answer.assert_status_is_ok();
-        assert!(answer.0.header("ratelimit").is_none(), "{path}");
+        let response = client.get(path).send().await;
+        response.assert_status_is_ok();
+        assert!(response.0.header("ratelimit").is_none(), "{path}");
     }
     client.get("/ping").send().await.assert_status(StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]
-async fn requests_pass_while_the_limiter_is_broken() {
+async fn requests_pass_while_the_limiter_is_unavailable() {
     let client = TestClient::new(endpoint(&HttpConfig::default(), Some(rate_limit(None))));
     for _ in 0..10 {
-        let answer = client.get("/ping").send().await;
-        answer.assert_status_is_ok();
-        answer.assert_json(serde_json::json!({ "message": "pong" })).await;
+        let response = client.get("/ping").send().await;
+        response.assert_status_is_ok();
+        response.assert_json(serde_json::json!({ "message": "pong" })).await;
     }
     let metrics = client.get("/metrics").send().await.0.into_body().into_string().await.unwrap();
     assert!(metrics.contains("rate_limit_failures_total"), "{metrics}");
 }
 
 #[tokio::test]
-async fn a_client_cannot_take_another_address_but_a_trusted_proxy_can_name_it() {
+async fn only_a_trusted_proxy_may_set_the_client_address() {
     for (config, status) in [(HttpConfig::default(), 429), (behind_proxy(), 200)] {
         let server = Server::start(config, Some(rate_limit(Some(1)))).await;
         let mut connection = Connection::open(server.address).await;
@@ -169,7 +173,7 @@ async fn a_client_cannot_take_another_address_but_a_trusted_proxy_can_name_it() 
 }
 
 #[tokio::test]
-async fn a_second_attempt_of_the_proxy_has_the_same_id_and_anybody_elses_has_not() {
+async fn only_retries_of_a_trusted_proxy_get_the_same_entry_id() {
     let now = shared::Timestamp::now().as_micros() / 1000;
     let start = format!("t={}.{:03}", now / 1000, now % 1000);
     let headers = format!("X-Request-Id: abc\r\nX-Request-Start: {start}\r\n");
@@ -183,7 +187,7 @@ async fn a_second_attempt_of_the_proxy_has_the_same_id_and_anybody_elses_has_not
 }
 
 #[tokio::test]
-async fn a_process_is_ready_when_all_its_ports_answer() {
+async fn a_process_is_ready_when_all_its_ports_are() {
     let functions = || {
         let ready = Arc::new(Port { ready: true });
         function().requires("queue", ready.clone()).requires("index", ready)
@@ -192,37 +196,39 @@ async fn a_process_is_ready_when_all_its_ports_answer() {
     let config = HttpConfig::default();
     let endpoint = shared::http::endpoint(vec![functions()], &config, None, &shutdown).unwrap();
     let client = TestClient::new(endpoint);
-    let answer = client.get("/readyz").send().await;
-    answer.assert_status_is_ok();
-    answer.assert_json(serde_json::json!({ "status": "ready", "ports": ["index", "queue"] })).await;
+    let response = client.get("/readyz").send().await;
+    response.assert_status_is_ok();
+    response
+        .assert_json(serde_json::json!({ "status": "ready", "ports": ["index", "queue"] }))
+        .await;
     shutdown.cancel();
-    let answer = client.get("/readyz").send().await;
-    let problem = problem(answer, StatusCode::SERVICE_UNAVAILABLE).await;
+    let response = client.get("/readyz").send().await;
+    let problem = problem(response, StatusCode::SERVICE_UNAVAILABLE).await;
     assert_eq!(problem["detail"], "the process is shutting down");
     client.get("/healthz").send().await.assert_status_is_ok();
 }
 
 #[tokio::test]
-async fn a_port_that_does_not_answer_is_named() {
+async fn readiness_names_the_ports_that_are_not_ready() {
     let function = function()
         .requires("queue", Arc::new(Port { ready: true }))
         .requires("store", Arc::new(Port { ready: false }));
     let shutdown = CancellationToken::new();
     let config = HttpConfig::default();
     let endpoint = shared::http::endpoint(vec![function], &config, None, &shutdown).unwrap();
-    let answer = TestClient::new(endpoint).get("/readyz").send().await;
-    let problem = problem(answer, StatusCode::SERVICE_UNAVAILABLE).await;
-    assert_eq!(problem["detail"], "no answer from: store");
+    let response = TestClient::new(endpoint).get("/readyz").send().await;
+    let problem = problem(response, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(problem["detail"], "not ready: store");
 }
 
 #[tokio::test]
-async fn metrics_speak_of_routes_never_of_paths() {
+async fn metrics_are_labelled_with_routes_not_paths() {
     let client = client();
     client.get("/things/4711").send().await.assert_status_is_ok();
     client.get("/no/such/4711").send().await.assert_status(StatusCode::NOT_FOUND);
-    let answer = client.get("/metrics").send().await;
-    answer.assert_content_type("text/plain; version=0.0.4; charset=utf-8");
-    let metrics = answer.0.into_body().into_string().await.unwrap();
+    let response = client.get("/metrics").send().await;
+    response.assert_content_type("text/plain; version=0.0.4; charset=utf-8");
+    let metrics = response.0.into_body().into_string().await.unwrap();
     for line in [
         r#"http_requests_total{method="GET",route="/things/{id}",status="200"}"#,
         r#"http_requests_total{method="GET",route="none",status="404"}"#,
@@ -234,10 +240,10 @@ async fn metrics_speak_of_routes_never_of_paths() {
 }
 
 #[test]
-fn two_functions_with_the_same_operation_are_refused_by_name() {
+fn two_functions_cannot_serve_the_same_operation() {
     let functions = vec![function(), Function::new("others", Things)];
     let shutdown = CancellationToken::new();
-    let refused = shared::http::endpoint(functions, &HttpConfig::default(), None, &shutdown);
-    let error = refused.err().unwrap().to_string();
+    let result = shared::http::endpoint(functions, &HttpConfig::default(), None, &shutdown);
+    let error = result.err().unwrap().to_string();
     assert!(error.ends_with(r#"is served by "things" and by "others""#), "{error}");
 }

@@ -1,9 +1,9 @@
-//! A function to be served, the ports that it needs, and a client that speaks HTTP by hand.
+//! A function to serve, its ports, and an HTTP client on a bare socket.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use poem::{Endpoint, Response, web::Data};
+use poem::{Endpoint, web::Data};
 use poem_openapi::{OpenApi, param::Path, payload::PlainText};
 use shared::{
     Arrival, Error, NewLogEntry, Ready,
@@ -20,8 +20,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// Long enough for anything that should happen at once, on a machine that does much else.
-pub(crate) const SOON: Duration = Duration::from_secs(5);
+/// How long anything may take that should be immediate, on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Things;
 
@@ -59,9 +59,9 @@ impl Things {
         panic!("this is a test")
     }
 
-    #[oai(path = "/away", method = "get")]
-    async fn away(&self) -> std::result::Result<(), ProblemResponse<Nothing>> {
-        Err(away("queue").into())
+    #[oai(path = "/unavailable", method = "get")]
+    async fn unavailable(&self) -> std::result::Result<(), ProblemResponse<NoProblems>> {
+        Err(unavailable("queue").into())
     }
 
     #[oai(path = "/teapot", method = "get")]
@@ -75,9 +75,9 @@ impl Things {
     }
 }
 
-pub(crate) struct Nothing;
+pub(crate) struct NoProblems;
 
-impl shared::http::Problems for Nothing {
+impl shared::http::Problems for NoProblems {
     const LIST: &'static [(poem::http::StatusCode, &'static str)] = &[];
 }
 
@@ -85,11 +85,11 @@ pub(crate) fn function() -> Function {
     Function::new("things", Things)
 }
 
-fn away(service: &'static str) -> Error {
+fn unavailable(service: &'static str) -> Error {
     Error::unavailable(service, "connection refused")
 }
 
-/// A port that answers, or does not.
+/// A port that is ready, or is not.
 pub(crate) struct Port {
     pub(crate) ready: bool,
 }
@@ -97,11 +97,11 @@ pub(crate) struct Port {
 #[async_trait]
 impl Ready for Port {
     async fn ready(&self) -> Result<()> {
-        if self.ready { Ok(()) } else { Err(away("port")) }
+        if self.ready { Ok(()) } else { Err(unavailable("port")) }
     }
 }
 
-/// A limiter with one bucket for each client that never fills again, or one that fails.
+/// A limiter whose buckets are never refilled, or one that fails.
 pub(crate) struct Buckets {
     pub(crate) tokens: Option<u32>,
     pub(crate) taken: std::sync::Mutex<std::collections::HashMap<String, u32>>,
@@ -117,7 +117,7 @@ impl Ready for Buckets {
 #[async_trait]
 impl Limiter for Buckets {
     async fn try_acquire(&self, client: &str) -> Result<Decision> {
-        let tokens = self.tokens.ok_or_else(|| away("limiter"))?;
+        let tokens = self.tokens.ok_or_else(|| unavailable("limiter"))?;
         let mut taken = self.taken.lock().unwrap();
         let taken = taken.entry(client.to_owned()).or_default();
         if *taken == tokens {
@@ -130,14 +130,14 @@ impl Limiter for Buckets {
     }
 }
 
-/// So many tokens for each client; `None`: the limiter fails.
+/// A rate limit with this many tokens per client; `None`: the limiter fails.
 pub(crate) fn rate_limit(tokens: Option<u32>) -> RateLimit {
     let bucket = TokenBucket { capacity: 100.try_into().unwrap(), rate: 50.try_into().unwrap() };
     let taken = std::sync::Mutex::default();
     RateLimit::new(Arc::new(Buckets { tokens, taken }), bucket)
 }
 
-/// The settings of a process behind a proxy on this machine.
+/// The configuration of a process behind a proxy on this machine.
 pub(crate) fn behind_proxy() -> HttpConfig {
     HttpConfig { trusted_proxies: vec!["127.0.0.1/32".parse().unwrap()], ..HttpConfig::default() }
 }
@@ -145,12 +145,12 @@ pub(crate) fn behind_proxy() -> HttpConfig {
 pub(crate) fn endpoint(
     config: &HttpConfig,
     rate_limit: Option<RateLimit>,
-) -> impl Endpoint<Output = Response> + 'static + use<> {
+) -> impl Endpoint<Output = poem::Response> + 'static + use<> {
     let shutdown = CancellationToken::new();
     shared::http::endpoint(vec![function()], config, rate_limit, &shutdown).unwrap()
 }
 
-/// The function on a socket of this machine.
+/// The function, served on a local port.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) shutdown: CancellationToken,
@@ -179,12 +179,12 @@ impl Server {
     }
 }
 
-/// A client's end of a connection.
+/// The client's end of a connection.
 pub(crate) struct Connection(pub(crate) TcpStream);
 
-/// An answer as it came.
+/// A response, as received.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
@@ -199,22 +199,22 @@ impl Connection {
         self.0.write_all(text.as_bytes()).await.unwrap();
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Response {
         self.get_with(path, "").await
     }
 
-    pub(crate) async fn get_with(&mut self, path: &str, headers: &str) -> Answer {
+    pub(crate) async fn get_with(&mut self, path: &str, headers: &str) -> Response {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n{headers}\r\n")).await;
-        self.answer().await
+        self.response().await
     }
 
-    /// The next answer. Panics if the connection breaks before its end.
-    pub(crate) async fn answer(&mut self) -> Answer {
-        let head = timeout(SOON, self.head()).await.expect("an answer in time");
+    /// The next response. Panics if the connection breaks before its end.
+    pub(crate) async fn response(&mut self) -> Response {
+        let head = timeout(DEADLINE, self.head()).await.expect("a response in time");
         let length = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).await.unwrap();
-        Answer {
+        Response {
             status: head[9..12].parse().unwrap(),
             head,
             body: String::from_utf8(body).unwrap(),
@@ -224,19 +224,19 @@ impl Connection {
     async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.0.read_u8().await.expect("an answer before the end"));
+            head.push(self.0.read_u8().await.expect("a complete response head"));
         }
         String::from_utf8(head).unwrap()
     }
 
-    /// Waits until the other end closes.
+    /// Whether the server closes the connection without sending anything.
     pub(crate) async fn closed(&mut self) -> bool {
         let mut rest = Vec::new();
-        matches!(timeout(SOON, self.0.read_to_end(&mut rest)).await, Ok(Ok(0)))
+        matches!(timeout(DEADLINE, self.0.read_to_end(&mut rest)).await, Ok(Ok(0)))
     }
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(&self.head, name)
     }

@@ -1,0 +1,78 @@
+//! The limits of request bodies: the size of each, and the memory that all of them share.
+
+use std::sync::Arc;
+
+use poem::http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::http::Problem;
+
+/// How many bodies of the maximum size fit into the shared memory.
+const MAX_BODIES_IN_MEMORY: usize = 16;
+
+/// The maximum size of a body, and the memory that all bodies share.
+#[derive(Debug, Clone)]
+pub struct BodyLimits {
+    pub(super) max_bytes: usize,
+    pub(super) memory: Arc<Semaphore>,
+}
+
+/// The memory that one body holds. Dropping it returns the memory.
+#[derive(Debug, Default)]
+pub(super) struct Reservation(Option<OwnedSemaphorePermit>);
+
+impl BodyLimits {
+    /// Limits bodies to `max_bytes`, as sent and as decompressed.
+    #[must_use]
+    pub fn new(max_bytes: usize) -> Self {
+        let memory = max_bytes.saturating_mul(MAX_BODIES_IN_MEMORY).min(Semaphore::MAX_PERMITS);
+        Self { max_bytes, memory: Arc::new(Semaphore::new(memory)) }
+    }
+
+    /// Adds `bytes` of the shared memory to a reservation.
+    ///
+    /// # Errors
+    /// 503: that much is not free.
+    pub(super) fn reserve(&self, bytes: usize, held: &mut Reservation) -> Result<(), Problem> {
+        let permits = u32::try_from(bytes).map_err(|_| self.too_large())?;
+        let Ok(added) = Arc::clone(&self.memory).try_acquire_many_owned(permits) else {
+            let detail = "too many large bodies are in progress; retry later";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1));
+        };
+        match &mut held.0 {
+            Some(held) => held.merge(added),
+            None => held.0 = Some(added),
+        }
+        Ok(())
+    }
+
+    pub(super) fn too_large(&self) -> Problem {
+        let max = self.max_bytes;
+        let detail = format!("the body exceeds {max} bytes (as sent or decompressed)");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+}
+
+#[cfg(test)]
+impl BodyLimits {
+    /// Whether no body holds memory.
+    pub(super) fn is_unused(&self) -> bool {
+        self.memory.available_permits() == self.max_bytes * MAX_BODIES_IN_MEMORY
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_without_free_memory_gets_503_with_retry_after() {
+        let limits = BodyLimits::new(10);
+        let mut all = Reservation::default();
+        limits.reserve(10 * MAX_BODIES_IN_MEMORY, &mut all).unwrap();
+        let problem = limits.reserve(1, &mut Reservation::default()).unwrap_err();
+        assert_eq!((problem.status, problem.retry_after), (503, Some(1)));
+        drop(all);
+        assert!(limits.is_unused());
+    }
+}

@@ -1,0 +1,138 @@
+//! Request bodies: read, and decompressed, within limits of size, time and memory.
+
+mod encoding;
+mod limits;
+mod read;
+
+use std::marker::PhantomData;
+
+use poem::http::{HeaderMap, StatusCode, header};
+use poem::{Body, Request, RequestBody, Result};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use super::Problem;
+use encoding::Encoding;
+pub use limits::BodyLimits;
+use limits::Reservation;
+
+/// A body of at most this size is parsed in a fraction of a millisecond, in bytes.
+const SMALL_BYTES: usize = 64 * 1024;
+
+/// The media types that an operation accepts.
+pub trait BodyContent: Send + Sync + 'static {
+    /// Each media type with its schema.
+    fn content() -> Vec<MetaMediaType>;
+
+    /// Registers the schemas.
+    fn register(registry: &mut Registry);
+}
+
+/// A body that has not been read yet, for an operation that accepts the media types of `C`.
+#[derive(Debug)]
+pub struct Upload<C> {
+    headers: HeaderMap,
+    body: Body,
+    content: PhantomData<C>,
+}
+
+/// A body in memory, as it was sent.
+#[derive(Debug)]
+pub struct EncodedBody {
+    /// One of the media types of [`BodyContent`].
+    pub media_type: &'static str,
+    bytes: Vec<u8>,
+    encoding: Encoding,
+    limits: BodyLimits,
+    held: Reservation,
+}
+
+/// A body without its content encoding. Dropping it returns its memory to the budget.
+#[derive(Debug)]
+pub struct DecodedBody {
+    /// The body.
+    pub bytes: Vec<u8>,
+    limits: BodyLimits,
+    held: Reservation,
+}
+
+impl<C: BodyContent> Upload<C> {
+    /// Reads the body as it was sent.
+    ///
+    /// # Errors
+    /// 415: the media type or the encoding is not supported. 413: the body is too large. 408: the
+    /// client is too slow. 503: too little memory is free. 400: the body is incomplete.
+    pub async fn read(self, limits: &BodyLimits) -> Result<EncodedBody, Problem> {
+        let media_type = media_type::<C>(&self.headers)?;
+        let encoding = Encoding::of(&self.headers)?;
+        let mut held = Reservation::default();
+        let bytes = read::read(self.body, limits, &mut held).await?;
+        Ok(EncodedBody { media_type, bytes, encoding, limits: limits.clone(), held })
+    }
+}
+
+impl EncodedBody {
+    /// Whether the body is so small that it may be parsed on a thread of the async runtime.
+    #[must_use]
+    pub fn is_small(&self) -> bool {
+        self.encoding == Encoding::Identity && self.bytes.len() <= SMALL_BYTES
+    }
+
+    /// Decompresses the body. This takes some milliseconds of CPU time per megabyte.
+    ///
+    /// # Errors
+    /// 413: the decompressed body is too large. 503: too little memory is free. 400: the body does
+    /// not match its `Content-Encoding`.
+    pub fn decode(mut self) -> Result<DecodedBody, Problem> {
+        let bytes = self.encoding.decode(self.bytes, &self.limits, &mut self.held)?;
+        Ok(DecodedBody { bytes, limits: self.limits, held: self.held })
+    }
+}
+
+impl DecodedBody {
+    /// Reserves memory for what is made of the body, `bytes` in all, as far as the body itself does
+    /// not cover it.
+    ///
+    /// # Errors
+    /// 503: too little memory is free.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), Problem> {
+        let added = bytes.saturating_sub(self.bytes.len());
+        self.limits.reserve(added, &mut self.held)
+    }
+}
+
+/// The media type of the body, if the operation accepts it. Parameters such as `charset` are
+/// ignored: JSON is always UTF-8.
+fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<&'static str, Problem> {
+    let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let accepted: Vec<&'static str> = C::content().iter().map(|media| media.content_type).collect();
+    let found = accepted.iter().find(|media| media.eq_ignore_ascii_case(essence));
+    found.copied().ok_or_else(|| {
+        let detail = format!("Content-Type must be {}", accepted.join(" or "));
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    })
+}
+
+impl<'a, C: BodyContent> ApiExtractor<'a> for Upload<C> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        C::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest { description: None, content: C::content(), required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let headers = request.headers().clone();
+        Ok(Self { headers, body: body.take()?, content: PhantomData })
+    }
+}

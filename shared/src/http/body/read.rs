@@ -1,0 +1,77 @@
+//! Reads a request body into memory, within limits of size and time.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use poem::Body;
+use poem::http::StatusCode;
+use tokio::time::timeout;
+
+use super::limits::{BodyLimits, Reservation};
+use crate::http::Problem;
+
+/// How long a client may take to send a body.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may send nothing within a body.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The part of a body that takes no memory of the budget, in bytes. Small bodies are accepted even
+/// while large ones take all of it.
+const UNCOUNTED_BYTES: usize = 16 * 1024;
+
+/// Reads the whole body.
+pub(super) async fn read(
+    body: Body,
+    limits: &BodyLimits,
+    held: &mut Reservation,
+) -> Result<Vec<u8>, Problem> {
+    let reading = timeout(READ_TIMEOUT, collect(body, limits, held));
+    reading.await.map_err(|_elapsed| too_slow(READ_TIMEOUT))?
+}
+
+async fn collect(
+    body: Body,
+    limits: &BodyLimits,
+    held: &mut Reservation,
+) -> Result<Vec<u8>, Problem> {
+    let mut chunks = pin!(body.into_bytes_stream());
+    let mut bytes = Vec::new();
+    loop {
+        let next = timeout(STALL_TIMEOUT, chunks.next()).await;
+        let Some(chunk) = next.map_err(|_elapsed| too_slow(STALL_TIMEOUT))? else {
+            return Ok(bytes);
+        };
+        let chunk = chunk.map_err(|_| incomplete())?;
+        let length = bytes.len() + chunk.len();
+        if length > limits.max_bytes {
+            drop(bytes);
+            discard(chunks, limits.max_bytes).await;
+            return Err(limits.too_large());
+        }
+        limits.reserve(length.saturating_sub(UNCOUNTED_BYTES.max(bytes.len())), held)?;
+        bytes.extend_from_slice(&chunk);
+    }
+}
+
+/// Reads up to `max_bytes` more and keeps nothing. Many clients read no response while they send.
+async fn discard(
+    mut chunks: impl Stream<Item = std::io::Result<Bytes>> + Unpin,
+    mut max_bytes: usize,
+) {
+    while let Some(Ok(chunk)) = chunks.next().await {
+        let Some(rest) = max_bytes.checked_sub(chunk.len()) else { return };
+        max_bytes = rest;
+    }
+}
+
+fn too_slow(limit: Duration) -> Problem {
+    let detail = format!("the body did not continue or end within {} s", limit.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+}
+
+fn incomplete() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "the body ended too early")
+}

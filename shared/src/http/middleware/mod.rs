@@ -1,0 +1,91 @@
+//! What happens around every operation: the list in [`Middleware::around`], a file for each item.
+
+mod access_log;
+mod arrival;
+mod client_address;
+mod problem_details;
+mod rate_limit;
+mod request_id;
+mod request_metrics;
+mod trace;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use metrics::SharedString;
+use poem::http::{Method, header};
+use poem::middleware::{CatchPanic, SetHeader};
+use poem::{Endpoint, EndpointExt, Request, Response};
+use poem_openapi::__private::UrlQuery;
+
+use super::client::TrustedProxies;
+use super::health::PROBES;
+use super::problem::{self, Problem};
+use super::rate_limit::RateLimit;
+
+/// What the middleware of all routes shares.
+pub(super) struct Middleware {
+    pub(super) proxies: TrustedProxies,
+    pub(super) rate_limit: Option<Arc<RateLimit>>,
+}
+
+impl Middleware {
+    /// Wraps the operations of the path `route`, for example `/logs/{id}`.
+    ///
+    /// The innermost layer comes first: a request passes the list from the bottom up, and its
+    /// response from the top down.
+    pub(super) fn around<E>(
+        &self,
+        operations: E,
+        route: SharedString,
+    ) -> impl Endpoint<Output = Response> + use<E>
+    where
+        E: Endpoint<Output = Response>,
+    {
+        let rate_limit = self.rate_limit.clone().filter(|_| !PROBES.contains(&&*route));
+        let proxies = self.proxies.clone();
+
+        let endpoint = operations.before(parse_query);
+        let endpoint = endpoint.with(CatchPanic::new().with_handler(on_panic));
+        let endpoint = problem_details::ProblemDetails { next: endpoint };
+        let endpoint = rate_limit::RateLimited { next: endpoint, rate_limit };
+        let endpoint = access_log::AccessLog { next: endpoint };
+        let endpoint = trace::Trace { next: endpoint, route: route.clone() };
+        let endpoint = request_metrics::RequestMetrics { next: endpoint, route };
+        let endpoint = arrival::Arrivals { next: endpoint };
+        let endpoint = request_id::RequestIds { next: endpoint };
+        let endpoint = client_address::ClientAddress { next: endpoint, proxies };
+        endpoint.with(SetHeader::new().overriding(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+    }
+}
+
+/// Parses the query string for the parameters of operations. Poem-openapi does so in its own router
+/// only, which is not used here.
+async fn parse_query(mut request: Request) -> poem::Result<Request> {
+    let query: Vec<(String, String)> = request.params().unwrap_or_default();
+    request.set_data(UrlQuery(query));
+    Ok(request)
+}
+
+/// The response after a panic of an operation.
+fn on_panic(panic: Box<dyn Any + Send>) -> Problem {
+    let message = match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or("no message").to_owned(),
+    };
+    problem::internal_error().caused_by(format!("panic: {message}"))
+}
+
+/// The method as a label. Clients can invent methods, so unknown ones share a label.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,52 @@
+//! Gives each request an id, which the response and the log carry.
+
+use poem::http::{HeaderName, HeaderValue};
+use poem::{Endpoint, Request, Response, Result};
+use uuid::Uuid;
+
+use crate::http::client::Client;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request id that is accepted from a proxy, in bytes.
+const MAX_BYTES: usize = 128;
+
+pub(super) struct RequestIds<E> {
+    pub(super) next: E,
+}
+
+/// The id of a request.
+#[derive(Clone)]
+pub(super) struct RequestId(HeaderValue);
+
+impl<E: Endpoint<Output = Response>> Endpoint for RequestIds<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let RequestId(id) = from_proxy(&request).unwrap_or_else(random);
+        request.set_data(RequestId(id.clone()));
+        let mut response = self.next.call(request).await?;
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        Ok(response)
+    }
+}
+
+impl RequestId {
+    pub(super) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+}
+
+/// The id that a trusted proxy has given the request, if it is fit for a log.
+pub(super) fn from_proxy(request: &Request) -> Option<RequestId> {
+    let id = request.headers().get(X_REQUEST_ID).filter(|_| Client::of(request).behind_proxy)?;
+    let is_fit =
+        (1..=MAX_BYTES).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
+    is_fit.then(|| RequestId(id.clone()))
+}
+
+fn random() -> RequestId {
+    let id = Uuid::new_v4().simple().to_string();
+    // Hexadecimal digits are a valid header value.
+    RequestId(HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unknown")))
+}

@@ -1,0 +1,54 @@
+//! The error type of operations: a problem, and the statuses that the OpenAPI document lists.
+
+use std::marker::PhantomData;
+
+use poem::http::StatusCode;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::{ApiResponse, types::Type};
+
+use super::problem::{PROBLEM_JSON, Problem};
+
+/// The problems that an operation may respond with, for the OpenAPI document.
+pub trait Problems: Send + Sync + 'static {
+    /// Each status with its meaning.
+    const LIST: &'static [(StatusCode, &'static str)];
+}
+
+/// An error response of an operation: a [`Problem`], documented by the list `P`.
+#[derive(Debug)]
+pub struct ProblemResponse<P> {
+    problem: Problem,
+    documented_by: PhantomData<P>,
+}
+
+impl<P, E: Into<Problem>> From<E> for ProblemResponse<P> {
+    fn from(problem: E) -> Self {
+        Self { problem: problem.into(), documented_by: PhantomData }
+    }
+}
+
+impl<P: Problems> From<ProblemResponse<P>> for poem::Error {
+    fn from(response: ProblemResponse<P>) -> Self {
+        response.problem.into()
+    }
+}
+
+impl<P: Problems> ApiResponse for ProblemResponse<P> {
+    fn meta() -> MetaResponses {
+        let response = |(status, description): &(StatusCode, &'static str)| MetaResponse {
+            description,
+            status: Some(status.as_u16()),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type: PROBLEM_JSON,
+                schema: Problem::schema_ref(),
+            }],
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: P::LIST.iter().map(response).collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        Problem::register(registry);
+    }
+}

@@ -1,0 +1,71 @@
+//! Remembers clients whose bucket is empty, so that the limiter need not be asked about them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::http::client::ClientKey;
+
+/// The most buckets that are remembered.
+const MAX_BUCKETS: usize = 4096;
+
+/// When the next token arrives, for each client with an empty bucket.
+#[derive(Default)]
+pub(super) struct EmptyBuckets(Mutex<HashMap<ClientKey, Instant>>);
+
+impl EmptyBuckets {
+    /// The time until the next token, if the client's bucket is known to be empty.
+    pub(super) fn retry_after(&self, client: ClientKey, now: Instant) -> Option<Duration> {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let next_token = *buckets.get(&client)?;
+        if now < next_token {
+            return Some(next_token - now);
+        }
+        buckets.remove(&client);
+        None
+    }
+
+    /// Remembers that the client's bucket is empty.
+    pub(super) fn insert(&self, client: ClientKey, retry_after: Duration, now: Instant) {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if buckets.len() >= MAX_BUCKETS {
+            buckets.retain(|_, next_token| now < *next_token);
+        }
+        if buckets.len() < MAX_BUCKETS {
+            buckets.insert(client, now + retry_after);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn client(number: u32) -> ClientKey {
+        ClientKey::from_number(number)
+    }
+
+    #[test]
+    fn a_bucket_is_empty_until_its_next_token() {
+        let buckets = EmptyBuckets::default();
+        let now = Instant::now();
+        buckets.insert(client(1), SECOND, now);
+        assert_eq!(buckets.retry_after(client(1), now), Some(SECOND));
+        assert_eq!(buckets.retry_after(client(2), now), None);
+        assert_eq!(buckets.retry_after(client(1), now + SECOND), None);
+    }
+
+    #[test]
+    fn a_flood_of_clients_does_not_grow_the_memory() {
+        let buckets = EmptyBuckets::default();
+        let now = Instant::now();
+        for number in 0..10_000 {
+            buckets.insert(client(number), SECOND, now);
+        }
+        assert_eq!(buckets.0.lock().unwrap().len(), MAX_BUCKETS);
+    }
+}

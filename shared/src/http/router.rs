@@ -1,0 +1,175 @@
+//! Routes requests: poem's router finds the path, [`Methods`] the operation.
+//! Every path is wrapped in the middleware, so metrics, logs and the rate limit know its route.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, bail};
+use metrics::SharedString;
+use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
+
+use super::function::{Function, Operation, path_shape};
+use super::methods::Methods;
+use super::middleware::Middleware;
+use super::problem;
+
+/// The route label of requests for unknown paths.
+const NO_ROUTE: SharedString = SharedString::const_str("none");
+
+/// All paths of the functions, and a 404 for every other.
+pub(super) struct Router {
+    paths: Route,
+    /// `/`: poem's router would prefer the catch-all to it.
+    root: BoxEndpoint<'static, Response>,
+    not_found: BoxEndpoint<'static, Response>,
+}
+
+/// What is served at one path.
+struct Resource {
+    path: String,
+    template: String,
+    operations: Vec<(Operation, &'static str)>,
+}
+
+impl Router {
+    /// Routes to the operations of these functions.
+    ///
+    /// # Errors
+    /// Two functions have an operation with the same method and path.
+    pub(super) fn new(functions: Vec<Function>, middleware: &Middleware) -> anyhow::Result<Self> {
+        let not_found =
+            || middleware.around(make_sync(|_| problem::not_found().into_response()), NO_ROUTE);
+        let mut paths = Route::new().try_at("/*unknown", not_found())?;
+        let mut root = not_found().boxed();
+        for resource in resources(functions) {
+            let template = SharedString::from(resource.template.clone());
+            let path = resource.path.clone();
+            let endpoint = middleware.around(resource.methods()?, template);
+            if path == "/" {
+                root = endpoint.boxed();
+            } else {
+                paths = paths.try_at(&path, endpoint).with_context(|| path)?;
+            }
+        }
+        Ok(Self { paths, root, not_found: not_found().boxed() })
+    }
+}
+
+impl Endpoint for Router {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        match request.uri().path() {
+            "/" => self.root.call(request).await,
+            path if path.starts_with('/') => self.paths.call(request).await,
+            // `OPTIONS *` and `CONNECT host:port` have no path.
+            _ => self.not_found.call(request).await,
+        }
+    }
+}
+
+/// The operations of all functions, grouped by path.
+fn resources(functions: Vec<Function>) -> impl Iterator<Item = Resource> {
+    let mut resources: BTreeMap<String, Resource> = BTreeMap::new();
+    for Function { name, operations, .. } in functions {
+        for operation in operations {
+            let resource =
+                resources.entry(path_shape(&operation.path)).or_insert_with(|| Resource {
+                    path: operation.path.clone(),
+                    template: operation.template.clone(),
+                    operations: Vec::new(),
+                });
+            resource.operations.push((operation, name));
+        }
+    }
+    resources.into_values()
+}
+
+impl Resource {
+    /// The operations by method.
+    ///
+    /// # Errors
+    /// Two functions have an operation with the same method.
+    fn methods(self) -> anyhow::Result<Methods> {
+        let mut methods = BTreeMap::new();
+        for (Operation { method, endpoint, .. }, function) in self.operations {
+            let template = &self.template;
+            let name = method.to_string();
+            if let Some((.., other)) = methods.insert(name, (method.clone(), endpoint, function)) {
+                bail!("{method} {template} is served by \"{other}\" and by \"{function}\"");
+            }
+        }
+        let methods = methods.into_values().map(|(method, endpoint, _)| (method, endpoint));
+        Ok(Methods::new(methods.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::{Method, StatusCode, Uri};
+
+    use super::*;
+    use crate::http::client::TrustedProxies;
+
+    /// A function whose operations answer with their path.
+    fn function(name: &'static str, operations: &[(Method, &'static str)]) -> Function {
+        let mut function = Function::without_api(name);
+        for (method, path) in operations {
+            let path: &'static str = path;
+            function = function.route(path, make_sync(move |_| path));
+            function.operations.last_mut().unwrap().method = method.clone();
+        }
+        function
+    }
+
+    fn router(functions: Vec<Function>) -> anyhow::Result<Router> {
+        let middleware = Middleware { proxies: TrustedProxies::default(), rate_limit: None };
+        Router::new(functions, &middleware)
+    }
+
+    /// The operation that answers GET of `path`, or "404".
+    async fn find(router: &Router, path: &'static str) -> String {
+        let request = Request::builder().uri(Uri::from_static(path)).finish();
+        let response = router.call(request).await.unwrap();
+        match response.status() {
+            StatusCode::OK => response.into_body().into_string().await.unwrap(),
+            status => status.as_u16().to_string(),
+        }
+    }
+
+    #[tokio::test]
+    async fn fixed_segments_win_over_parameters_and_wildcards() {
+        let paths = ["/", "/logs/:param0", "/logs/search", "/docs", "/docs/*path"];
+        let router =
+            router(vec![function("test", &paths.map(|path| (Method::GET, path)))]).unwrap();
+        for (path, expected) in [
+            ("/", "/"),
+            ("/logs/search", "/logs/search"),
+            ("/logs/17", "/logs/:param0"),
+            ("/logs/a%2Fb", "/logs/:param0"),
+            ("/logs/17/18", "404"),
+            ("/docs", "/docs"),
+            ("/docs/", "/docs/*path"),
+            ("/docs/a/b.css", "/docs/*path"),
+        ] {
+            assert_eq!(find(&router, path).await, expected, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_path_matches_as_a_whole() {
+        let operations = [(Method::GET, "/logs/:param0"), (Method::GET, "/logs")];
+        let router = router(vec![function("test", &operations)]).unwrap();
+        for path in ["/", "*", "/logs/", "/logs/1/2", "/log", "/logs2", "//logs"] {
+            assert_eq!(find(&router, path).await, "404", "{path}");
+        }
+    }
+
+    #[test]
+    fn two_functions_cannot_serve_the_same_operation() {
+        let one = function("one", &[(Method::GET, "/logs/:id")]);
+        let other = function("other", &[(Method::GET, "/logs/:param0")]);
+        let error = router(vec![one, other]).err().unwrap().to_string();
+        assert_eq!(error, "GET /logs/:id is served by \"one\" and by \"other\"");
+    }
+}

@@ -1,0 +1,84 @@
+//! How a connection ends: the last response reaches the client, whatever the client is sending.
+
+use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
+
+use hyper::server::conn::http1::Connection;
+use hyper_util::rt::TokioIo;
+use poem::{Endpoint, Response};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{activity::Activity, connection::RequestService};
+
+/// How long a draining keep-alive connection waits for its next request: the client may already
+/// have sent one, and learns from its response that the connection closes.
+const NEXT_REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long a client may send nothing while its remaining input is discarded.
+const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long remaining input is discarded, however steadily it arrives.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much remaining input is discarded, in bytes.
+const LINGER_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Ends the connection after the request in flight, or soon if it is idle. A connection that never
+/// sent a request has `first_request_timeout` to do so.
+///
+/// Returns whether the client may still be sending a request body.
+pub(super) async fn finish<E>(
+    connection: &mut Connection<TokioIo<TcpStream>, RequestService<E>>,
+    activity: &Activity,
+    first_request_timeout: Duration,
+) -> hyper::Result<bool>
+where
+    E: Endpoint<Output = Response> + 'static,
+{
+    // Hyper's graceful shutdown closes an idle connection even if a request waits in its socket.
+    let request = poll_fn(|context| match connection.poll_without_shutdown(context) {
+        Poll::Ready(ended) => Poll::Ready(Some(ended)),
+        Poll::Pending if !activity.is_idle() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    let had_requested = activity.has_requested();
+    let request_timeout = match had_requested {
+        true => NEXT_REQUEST_TIMEOUT.min(first_request_timeout),
+        false => first_request_timeout,
+    };
+    match timeout(request_timeout.saturating_sub(activity.idle_for()), request).await {
+        Ok(Some(ended)) => return ended.map(|()| activity.has_requested()),
+        Ok(None) => {}
+        // The last response may still be in transit.
+        Err(_elapsed) if had_requested => {}
+        Err(_elapsed) => return Ok(false),
+    }
+    let in_flight = !activity.is_idle();
+    Pin::new(&mut *connection).graceful_shutdown();
+    poll_fn(|context| connection.poll_without_shutdown(context)).await?;
+    Ok(in_flight)
+}
+
+/// Closes the sending side and discards what the client still sends. Closing a socket with unread
+/// input resets it, and the client would lose its response (for example a 413).
+pub(super) async fn linger(stream: TcpStream) {
+    let _ = timeout(LINGER_TIMEOUT, discard_input(stream)).await;
+}
+
+async fn discard_input(mut stream: TcpStream) {
+    let mut discarded_bytes = 0;
+    // On the heap, or else every idle connection would carry it in its future.
+    let mut buffer = vec![0; 8192];
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    while let Ok(Ok(read @ 1..)) = timeout(LINGER_IDLE_TIMEOUT, stream.read(&mut buffer)).await {
+        discarded_bytes += read;
+        if discarded_bytes > LINGER_MAX_BYTES {
+            return;
+        }
+    }
+}

@@ -32,11 +32,6 @@ struct Pause {
 }
 
 impl Breaker {
-    /// Whether the breaker is open.
-    pub(crate) fn is_open(&self) -> bool {
-        self.check().is_err()
-    }
-
     /// Fails while the breaker is open.
     pub(crate) fn check(&self) -> Result<(), BreakerOpen> {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);

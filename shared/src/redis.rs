@@ -13,8 +13,6 @@ use crate::breaker::Breaker;
 use crate::config::{ConfigError, UrlOptions};
 use crate::error::{Error, Result, Source};
 
-const RESPONSE_TIMEOUT: Duration = Duration::from_millis(100);
-
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Closes a connection whose data is not acknowledged in this time: a host that disappears does not
@@ -27,23 +25,25 @@ pub(crate) struct Redis {
     service: &'static str,
     prefix: String,
     connection: ConnectionManager,
+    response_timeout: Duration,
     breaker: Breaker,
 }
 
 impl Redis {
     /// Opens the Redis at `redis://host:6379/database?prefix=…`, the value of `variable`, for the
-    /// port `service`. Redis may be down.
+    /// port `service`. Redis may be down, and has `response_timeout` for each command.
     pub(crate) fn open(
         variable: &'static str,
         url: &Url,
         service: &'static str,
+        response_timeout: Duration,
     ) -> std::result::Result<Self, ConfigError> {
         let options = UrlOptions::parse(variable, url, &["prefix"])?;
         let prefix = options.text("prefix").unwrap_or("logpulse").to_owned();
-        let connection =
-            lazy_connection(url).map_err(|error| options.invalid(error.to_string()))?;
+        let connection = lazy_connection(url, response_timeout)
+            .map_err(|error| options.invalid(error.to_string()))?;
         connect_in_background(connection.clone());
-        Ok(Self { service, prefix, connection, breaker: Breaker::default() })
+        Ok(Self { service, prefix, connection, response_timeout, breaker: Breaker::default() })
     }
 
     /// The key of an object, e.g. `logpulse:entry:<id>`.
@@ -54,15 +54,13 @@ impl Redis {
     /// Runs `command` on the connection.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] after 100 ms, and immediately while the breaker is open.
+    /// [`Error::Unavailable`] after the timeout, and immediately while the breaker is open.
     pub(crate) async fn run<T>(
         &self,
         command: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
     ) -> Result<T> {
-        if self.breaker.is_open() {
-            return Err(self.unavailable("the circuit breaker is open"));
-        }
-        match timeout(RESPONSE_TIMEOUT, command(&mut self.connection.clone())).await {
+        self.breaker.check().map_err(|open| self.unavailable(open))?;
+        match timeout(self.response_timeout, command(&mut self.connection.clone())).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
                 if !is_response(&error) {
@@ -91,7 +89,7 @@ impl Redis {
 }
 
 /// A connection that is established with the first command.
-fn lazy_connection(url: &Url) -> RedisResult<ConnectionManager> {
+fn lazy_connection(url: &Url, response_timeout: Duration) -> RedisResult<ConnectionManager> {
     let mut address = url.clone();
     address.set_query(None);
     let tcp = TcpSettings::default().set_nodelay(true);
@@ -102,7 +100,7 @@ fn lazy_connection(url: &Url) -> RedisResult<ConnectionManager> {
     let config = ConnectionManagerConfig::new()
         .set_number_of_retries(0)
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(RESPONSE_TIMEOUT));
+        .set_response_timeout(Some(response_timeout));
     ConnectionManager::new_lazy_with_config(client, config)
 }
 
@@ -114,4 +112,28 @@ fn connect_in_background(mut connection: ConnectionManager) {
 /// Whether the error is a response of Redis, which means that it is up.
 fn is_response(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_that_does_not_respond_costs_one_timeout() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", silent.local_addr().unwrap()).parse().unwrap();
+        let response_timeout = Duration::from_millis(200);
+        let redis = Redis::open("LIMITER_URL", &url, "limiter", response_timeout).unwrap();
+        let start = Instant::now();
+        redis.ping().await.unwrap_err();
+        assert!(start.elapsed() >= response_timeout, "{:?}", start.elapsed());
+        for _ in 0..9 {
+            redis.ping().await.unwrap_err();
+        }
+        // The margin is for a busy machine; without the breaker it would take 2 seconds.
+        assert!(start.elapsed() < 5 * response_timeout, "{:?}", start.elapsed());
+    }
 }

@@ -12,6 +12,9 @@ use crate::error::{Error, Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::redis::Redis;
 
+/// How long Redis may take to respond before a request reads the store.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(100);
+
 pub(super) struct RedisCache {
     redis: Redis,
     ttl: Duration,
@@ -20,7 +23,7 @@ pub(super) struct RedisCache {
 impl RedisCache {
     /// Opens the cache at `redis://host:6379`. Entries expire after `ttl`.
     pub(super) fn open(url: &Url, ttl: Duration) -> std::result::Result<Self, ConfigError> {
-        Ok(Self { redis: Redis::open(VARIABLE, url, "cache")?, ttl })
+        Ok(Self { redis: Redis::open(VARIABLE, url, "cache", RESPONSE_TIMEOUT)?, ttl })
     }
 
     fn key(&self, id: EntryId) -> String {

@@ -52,6 +52,8 @@ pub enum Decision {
 /// * A client gets bursts of up to `capacity` tokens, and `rate` tokens per second on average.
 /// * Every client has its own bucket.
 /// * An error never fails a request: let it pass.
+/// * A limiter that does not respond delays one request by at most 50 ms. After that, calls fail
+///   immediately for a moment. Callers need neither a timeout nor a breaker.
 #[async_trait]
 pub trait Limiter: Ready {
     /// Takes a token from the bucket of `client`.

@@ -12,6 +12,9 @@ use crate::config::ConfigError;
 use crate::error::{Ready, Result};
 use crate::redis::Redis;
 
+/// How long Redis may take to respond before a request passes without a limit.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(50);
+
 pub(super) struct RedisLimiter {
     redis: Redis,
     bucket: TokenBucket,
@@ -22,7 +25,8 @@ impl RedisLimiter {
     /// Opens the limiter at `redis://host:6379`.
     pub(super) fn open(url: &Url, bucket: TokenBucket) -> std::result::Result<Self, ConfigError> {
         let script = Script::new(include_str!("bucket.lua"));
-        Ok(Self { redis: Redis::open(VARIABLE, url, "limiter")?, bucket, script })
+        let redis = Redis::open(VARIABLE, url, "limiter", RESPONSE_TIMEOUT)?;
+        Ok(Self { redis, bucket, script })
     }
 }
 

@@ -1,7 +1,7 @@
-//! What every LogPulse function shares: the log entry, the ports it travels through, and the
+//! The crate that every LogPulse function uses: the log entry, the ports and their adapters, and the
 //! runtime that serves a function.
 //!
-//! # The journey of a log entry
+//! # The path of a log entry
 //!
 //! ```text
 //! POST /logs        NewLogEntry -- arrive --> LogEntry -- queue.publish --> 201 {id}   ingest
@@ -10,16 +10,20 @@
 //! GET /logs/search  SearchQuery -- index.search --> SearchHits                         search
 //! ```
 //!
-//! # The map
+//! # Modules
 //!
-//! * [`log_entry`]: the one type, and how an id, a level and a time become certain.
-//! * [`search`]: what is asked of the index, and what it answers.
-//! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module is a trait with
-//!   its contract, an `open(&url)`, and one file an adapter.
-//! * [`http`]: serve a function: listener, health, rate limit, problems, the OpenAPI document.
-//! * [`config`] reads the environment, [`telemetry`] writes logs and metrics, [`trace`] names
-//!   what belongs together, [`process`] is the frame of every `main`, [`error`] sorts failures by
-//!   what the caller should do.
+//! * [`log_entry`]: the entry, and how it gets its id, level and timestamp on arrival.
+//! * [`search`]: queries and hits.
+//! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module has a trait with
+//!   its contract, `open(&url)`, and one file or folder per adapter.
+//! * [`http`]: serves functions: listener, limits, health, rate limit, problems, OpenAPI.
+//! * [`config`] reads the environment, [`telemetry`] sets up logs and metrics, [`trace`] carries the
+//!   trace context, [`process`] runs `main`, [`error`] classifies failures.
+//!
+//! # Features
+//!
+//! One per technology: `kafka`, `memory`, `mysql`, `opensearch`, `redis`, `sqlite`, `tantivy`. Each
+//! adds the adapters of that technology. `testing` adds test doubles.
 
 #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis has a breaker"))]
 mod breaker;

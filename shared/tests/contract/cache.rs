@@ -1,4 +1,4 @@
-//! The contract of the cache.
+//! The contract of the cache: hits, misses and expiry.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,33 +12,33 @@ contract! {
     adapters: [memory,],
     services: [redis,],
     tests: [
-        what_was_put_is_found,
-        what_was_not_put_is_absent,
-        an_entry_is_forgotten_after_its_time,
+        a_cached_entry_is_found,
+        an_entry_that_was_not_cached_is_not_found,
+        an_entry_expires_after_its_time_to_live,
     ]
 }
 
-/// A cache that nobody used before.
-struct Fresh {
+/// A new, empty cache.
+struct Fixture {
     url: Url,
 }
 
-fn memory() -> Fresh {
-    Fresh { url: "memory:".parse().unwrap() }
+fn memory() -> Fixture {
+    Fixture { url: "memory:".parse().unwrap() }
 }
 
-fn redis() -> Fresh {
-    Fresh { url: crate::redis::server() }
+fn redis() -> Fixture {
+    Fixture { url: crate::redis::server() }
 }
 
-impl Fresh {
+impl Fixture {
     async fn open(&self, ttl: Duration) -> Arc<dyn Cache> {
         cache::open(&self.url, ttl).await.unwrap()
     }
 }
 
-async fn what_was_put_is_found(fresh: Fresh) {
-    let cache = fresh.open(Duration::from_mins(1)).await;
+async fn a_cached_entry_is_found(fixture: Fixture) {
+    let cache = fixture.open(Duration::from_mins(1)).await;
     let entry = entry("with a \0 and 🦀");
     cache.put(&entry).await.unwrap();
     let cached = cache.get(entry.id).await.unwrap().unwrap();
@@ -46,19 +46,19 @@ async fn what_was_put_is_found(fresh: Fresh) {
     cache.ready().await.unwrap();
 }
 
-async fn what_was_not_put_is_absent(fresh: Fresh) {
-    let cache = fresh.open(Duration::from_mins(1)).await;
+async fn an_entry_that_was_not_cached_is_not_found(fixture: Fixture) {
+    let cache = fixture.open(Duration::from_mins(1)).await;
     cache.put(&entry("another")).await.unwrap();
     assert!(cache.get(entry("absent").id).await.unwrap().is_none());
 }
 
-async fn an_entry_is_forgotten_after_its_time(fresh: Fresh) {
-    let cache = fresh.open(Duration::from_secs(1)).await;
+async fn an_entry_expires_after_its_time_to_live(fixture: Fixture) {
+    let cache = fixture.open(Duration::from_secs(1)).await;
     let entry = entry("short-lived");
     cache.put(&entry).await.unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     while cache.get(entry.id).await.unwrap().is_some() {
-        assert!(Instant::now() < deadline, "the entry is still there");
+        assert!(Instant::now() < deadline, "the entry expires");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

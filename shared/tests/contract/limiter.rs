@@ -1,5 +1,5 @@
-//! The contract of the limiter.
-//! Real time, so rates are chosen such that a slow machine does not change the outcome.
+//! The contract of the limiter: token buckets, one per client.
+//! The tests use real time. Their rates leave room for a slow machine.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,28 +12,28 @@ contract! {
     adapters: [memory,],
     services: [redis,],
     tests: [
-        a_bucket_gives_its_capacity_and_then_refuses,
-        a_refused_client_is_told_when_the_next_token_comes,
-        an_empty_bucket_fills_again,
+        a_bucket_allows_its_capacity_and_then_refuses,
+        a_refusal_reports_the_time_until_the_next_token,
+        an_empty_bucket_refills_at_its_rate,
         clients_do_not_share_a_bucket,
-        requests_at_the_same_time_get_no_more_than_the_bucket_has,
+        concurrent_requests_do_not_exceed_the_capacity,
     ]
 }
 
-/// A limiter that nobody used before.
-struct Fresh {
+/// A new limiter with full buckets.
+struct Fixture {
     url: Url,
 }
 
-fn memory() -> Fresh {
-    Fresh { url: "memory:".parse().unwrap() }
+fn memory() -> Fixture {
+    Fixture { url: "memory:".parse().unwrap() }
 }
 
-fn redis() -> Fresh {
-    Fresh { url: crate::redis::server() }
+fn redis() -> Fixture {
+    Fixture { url: crate::redis::server() }
 }
 
-impl Fresh {
+impl Fixture {
     async fn open(&self, capacity: u32, rate: u32) -> Arc<dyn Limiter> {
         let bucket = TokenBucket {
             capacity: NonZeroU32::new(capacity).unwrap(),
@@ -43,8 +43,8 @@ impl Fresh {
     }
 }
 
-async fn a_bucket_gives_its_capacity_and_then_refuses(fresh: Fresh) {
-    let limiter = fresh.open(5, 1).await;
+async fn a_bucket_allows_its_capacity_and_then_refuses(fixture: Fixture) {
+    let limiter = fixture.open(5, 1).await;
     for remaining in (0..5).rev() {
         let decision = limiter.try_acquire("client").await.unwrap();
         assert_eq!(decision, Decision::Allowed { remaining });
@@ -54,11 +54,11 @@ async fn a_bucket_gives_its_capacity_and_then_refuses(fresh: Fresh) {
     limiter.ready().await.unwrap();
 }
 
-async fn a_refused_client_is_told_when_the_next_token_comes(fresh: Fresh) {
-    let limiter = fresh.open(1, 1).await;
+async fn a_refusal_reports_the_time_until_the_next_token(fixture: Fixture) {
+    let limiter = fixture.open(1, 1).await;
     limiter.try_acquire("client").await.unwrap();
     let Decision::Refused { retry_after } = limiter.try_acquire("client").await.unwrap() else {
-        panic!("an empty bucket gave a token");
+        panic!("an empty bucket refuses");
     };
     assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_secs(1));
     tokio::time::sleep(retry_after).await;
@@ -66,8 +66,8 @@ async fn a_refused_client_is_told_when_the_next_token_comes(fresh: Fresh) {
     assert!(matches!(decision, Decision::Allowed { .. }), "{decision:?}");
 }
 
-async fn an_empty_bucket_fills_again(fresh: Fresh) {
-    let limiter = fresh.open(3, 10).await;
+async fn an_empty_bucket_refills_at_its_rate(fixture: Fixture) {
+    let limiter = fixture.open(3, 10).await;
     while let Decision::Allowed { .. } = limiter.try_acquire("client").await.unwrap() {}
     let start = Instant::now();
     let mut tokens = 0;
@@ -82,16 +82,16 @@ async fn an_empty_bucket_fills_again(fresh: Fresh) {
     assert!(took >= Duration::from_millis(700), "10 tokens in {took:?}");
 }
 
-async fn clients_do_not_share_a_bucket(fresh: Fresh) {
-    let limiter = fresh.open(1, 1).await;
+async fn clients_do_not_share_a_bucket(fixture: Fixture) {
+    let limiter = fixture.open(1, 1).await;
     for client in ["192.0.2.1", "192.0.2.2", "2001:db8::/64"] {
         let decision = limiter.try_acquire(client).await.unwrap();
         assert_eq!(decision, Decision::Allowed { remaining: 0 });
     }
 }
 
-async fn requests_at_the_same_time_get_no_more_than_the_bucket_has(fresh: Fresh) {
-    let limiter = fresh.open(20, 1).await;
+async fn concurrent_requests_do_not_exceed_the_capacity(fixture: Fixture) {
+    let limiter = fixture.open(20, 1).await;
     let start = Instant::now();
     let mut requests = Vec::new();
     for _ in 0..100 {

@@ -51,5 +51,6 @@ mod mysql;
 mod opensearch;
 mod queue;
 mod redis;
+mod schemes;
 mod services;
 mod store;

@@ -1,5 +1,5 @@
-//! What the store on MySQL does beyond its contract: replicas that start at once, rows that MySQL
-//! does not take, and a server that is away, silent or not to be written.
+//! The store on MySQL beyond its contract: replicas that start together, refused rows, and a server
+//! that is down, unresponsive or read-only.
 
 use std::time::{Duration, Instant};
 
@@ -18,17 +18,17 @@ contract! {
     adapters: [],
     services: [server,],
     tests: [
-        five_replicas_that_start_at_once_make_the_table_once,
-        a_migration_that_was_stopped_half_way_is_finished_by_the_next,
-        a_row_that_mysql_does_not_take_is_refused_alone,
-        what_is_not_about_a_row_refuses_none_and_is_inserted_again_later,
-        a_read_that_hangs_is_given_up_and_the_next_is_answered,
-        connections_that_mysql_closed_cost_no_request,
-        people_can_read_a_row,
+        replicas_that_start_together_create_the_table_once,
+        an_interrupted_migration_is_completed_by_the_next_replica,
+        a_row_that_mysql_rejects_is_refused_on_its_own,
+        server_conditions_refuse_no_rows_and_a_retry_succeeds,
+        a_hanging_read_times_out_and_the_next_succeeds,
+        connections_closed_by_mysql_fail_no_request,
+        a_row_is_readable_in_plain_sql,
     ]
 }
 
-/// A database that only one test has, dropped at its end.
+/// A database for one test, dropped at its end.
 pub(crate) struct Database {
     pub(crate) url: Url,
     server: Url,
@@ -46,7 +46,7 @@ impl Database {
         database
     }
 
-    /// Runs SQL about the database. Only for a test on several threads.
+    /// Runs SQL with the database's name appended. Requires a multi-threaded test.
     fn on_server(&self, sql: &str) {
         let sql = AssertSqlSafe(format!("{sql} {}", self.name));
         block_in_place(|| {
@@ -85,7 +85,7 @@ async fn insert_one(store: &dyn store::Store, entry: &LogEntry) -> Result<usize,
     store.insert(std::slice::from_ref(entry)).await.map(|refused| refused.len())
 }
 
-async fn five_replicas_that_start_at_once_make_the_table_once(database: Database) {
+async fn replicas_that_start_together_create_the_table_once(database: Database) {
     let entries = entries(vec!["m"; 5]);
     let replicas = entries.iter().map(async |entry| {
         let store = store::open(&database.url).await.unwrap();
@@ -101,7 +101,7 @@ async fn five_replicas_that_start_at_once_make_the_table_once(database: Database
     assert_eq!(migrations, 1);
 }
 
-async fn a_migration_that_was_stopped_half_way_is_finished_by_the_next(database: Database) {
+async fn an_interrupted_migration_is_completed_by_the_next_replica(database: Database) {
     store::open(&database.url).await.unwrap().ready().await.unwrap();
     database.run("UPDATE _sqlx_migrations SET success = FALSE").await;
     let store = store::open(&database.url).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_migration_that_was_stopped_half_way_is_finished_by_the_next(database:
     assert_eq!(insert_one(&*store, &entry("m")).await.unwrap(), 0);
 }
 
-async fn a_row_that_mysql_does_not_take_is_refused_alone(database: Database) {
+async fn a_row_that_mysql_rejects_is_refused_on_its_own(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     store.ready().await.unwrap();
     database
@@ -117,7 +117,7 @@ async fn a_row_that_mysql_does_not_take_is_refused_alone(database: Database) {
             "ALTER TABLE log_entries MODIFY message VARCHAR(10) NOT NULL;
              CREATE TRIGGER refuse BEFORE INSERT ON log_entries FOR EACH ROW
              IF NEW.message = 'bad' THEN
-                SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'it is bad';
+                SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'bad message';
              END IF",
         )
         .await;
@@ -129,18 +129,18 @@ async fn a_row_that_mysql_does_not_take_is_refused_alone(database: Database) {
     let refused = store.insert(&entries).await.unwrap();
     let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
     assert_eq!(indexes, [7, 1203, 2499]);
-    assert!(refused[0].reason.contains("it is bad"), "{refused:?}");
+    assert!(refused[0].reason.contains("bad message"), "{refused:?}");
     assert!(refused[1].reason.contains("too long"), "{refused:?}");
     assert_eq!(database.count().await, 2497);
 }
 
-async fn what_is_not_about_a_row_refuses_none_and_is_inserted_again_later(database: Database) {
+async fn server_conditions_refuse_no_rows_and_a_retry_succeeds(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     store.ready().await.unwrap();
     let batch = entries(["a", "b"]);
-    for (away, back) in [
+    for (break_it, repair) in [
         ("ALTER DATABASE READ ONLY = 1", "ALTER DATABASE READ ONLY = 0"),
-        ("RENAME TABLE log_entries TO away", "RENAME TABLE away TO log_entries"),
+        ("RENAME TABLE log_entries TO renamed", "RENAME TABLE renamed TO log_entries"),
         (
             "ALTER TABLE log_entries REORGANIZE PARTITION p_max INTO
              (PARTITION p_old VALUES LESS THAN (0x01), PARTITION p_max VALUES LESS THAN (MAXVALUE));
@@ -149,16 +149,16 @@ async fn what_is_not_about_a_row_refuses_none_and_is_inserted_again_later(databa
              (PARTITION p_max VALUES LESS THAN (MAXVALUE))",
         ),
     ] {
-        database.run(away).await;
+        database.run(break_it).await;
         let error = store.insert(&batch).await.unwrap_err();
-        assert!(matches!(error, Error::Unavailable { service: "store", .. }), "{away}");
-        database.run(back).await;
-        assert_eq!(store.insert(&batch).await.unwrap(), [], "{back}");
+        assert!(matches!(error, Error::Unavailable { service: "store", .. }), "{break_it}");
+        database.run(repair).await;
+        assert_eq!(store.insert(&batch).await.unwrap(), [], "{repair}");
     }
     assert_eq!(database.count().await, 2);
 }
 
-async fn a_read_that_hangs_is_given_up_and_the_next_is_answered(database: Database) {
+async fn a_hanging_read_times_out_and_the_next_succeeds(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     let entry = entry("m");
     insert_one(&*store, &entry).await.unwrap();
@@ -172,7 +172,7 @@ async fn a_read_that_hangs_is_given_up_and_the_next_is_answered(database: Databa
     assert!(store.get(entry.id).await.unwrap().is_some());
 }
 
-async fn connections_that_mysql_closed_cost_no_request(database: Database) {
+async fn connections_closed_by_mysql_fail_no_request(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     insert_one(&*store, &entry("before")).await.unwrap();
     let mut killer = database.connect().await;
@@ -186,7 +186,7 @@ async fn connections_that_mysql_closed_cost_no_request(database: Database) {
     insert_one(&*store, &entry("after")).await.unwrap();
 }
 
-async fn people_can_read_a_row(database: Database) {
+async fn a_row_is_readable_in_plain_sql(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     let mut entries = entries(["first", "last"]);
     entries[0].timestamp = shared::Timestamp::from_micros(1).unwrap();
@@ -203,10 +203,10 @@ async fn people_can_read_a_row(database: Database) {
 }
 
 #[tokio::test]
-async fn mysql_away_or_silent_is_unavailable_in_time() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+async fn an_outage_of_mysql_is_reported_within_the_timeout() {
+    let unresponsive = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    for address in [silent.local_addr().unwrap(), closed] {
+    for address in [unresponsive.local_addr().unwrap(), closed] {
         let url = format!("mysql://user:password@{address}/logpulse_db").parse().unwrap();
         let store = store::open(&url).await.unwrap();
         let start = Instant::now();
@@ -219,7 +219,7 @@ async fn mysql_away_or_silent_is_unavailable_in_time() {
 }
 
 #[tokio::test]
-async fn a_wrong_url_is_refused() {
+async fn an_invalid_url_is_rejected() {
     for url in [
         "mysql://127.0.0.1",
         "mysql://127.0.0.1/a/b",

@@ -1,5 +1,5 @@
-//! What an index in OpenSearch must do beyond the contract: it shares its cluster with others, who
-//! may close, block and delete what it uses.
+//! The index in OpenSearch beyond its contract: other users of the cluster may close, block and
+//! delete its indexes.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use url::Url;
 use crate::entries::{entries, entry};
 use crate::services::{address, fresh_name, http, required, say_left_out};
 
-/// A prefix of index names that nobody used before. Dropped, it takes its indexes with it.
+/// A unique prefix of index names. Dropping it deletes the indexes.
 pub(crate) struct Prefix(String);
 
 impl Prefix {
@@ -26,18 +26,18 @@ impl Prefix {
         url
     }
 
-    /// Asks OpenSearch about the prefix, e.g. `/{}*/_settings`.
+    /// Sends a request about the prefix, e.g. to `/{}*/_settings`.
     fn request(&self, method: &str, path: &str, body: &str) -> String {
         let service = service();
         let address = format!("{}:{}", service.host().unwrap(), service.port().unwrap_or(9200));
         http(&address, method, &path.replace("{}", &self.0), body)
     }
 
-    /// What OpenSearch must take.
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        let answer = self.request(method, path, body);
-        assert!(answer.starts_with("HTTP/1.1 200"), "{method} {path}: {answer}");
-        answer
+    /// Sends a request that must succeed.
+    fn expect_ok(&self, method: &str, path: &str, body: &str) -> String {
+        let response = self.request(method, path, body);
+        assert!(response.starts_with("HTTP/1.1 200"), "{method} {path}: {response}");
+        response
     }
 
     /// The index of the day on which the entry arrived.
@@ -50,8 +50,8 @@ impl Prefix {
 impl Drop for Prefix {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.ask("DELETE", "/{}*", "");
-            // A test that added nothing has none.
+            self.expect_ok("DELETE", "/{}*", "");
+            // Missing if the test added no entries.
             let template = self.0.trim_end_matches('-');
             self.request("DELETE", &format!("/_index_template/{template}"), "");
         }
@@ -62,8 +62,8 @@ fn service() -> Url {
     format!("http://{}", address("OPENSEARCH_PORT", 9200)).parse().unwrap()
 }
 
-/// Waits until `count` entries are found.
-async fn found(index: &dyn Index, count: u64) {
+/// Waits until `count` entries are visible.
+async fn wait_for_total(index: &dyn Index, count: u64) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
     loop {
         let everything = SearchQuery { limit: 1, ..SearchQuery::default() };
@@ -91,7 +91,7 @@ fn what_is_left_out_is_said() {
 }
 
 #[tokio::test]
-async fn several_processes_that_start_at_once_make_each_index_once() {
+async fn processes_that_start_together_create_each_index_once() {
     if !required() {
         return;
     }
@@ -103,20 +103,20 @@ async fn several_processes_that_start_at_once_make_each_index_once() {
     for result in futures_util::future::join_all(added).await {
         assert_eq!(result.unwrap(), []);
     }
-    found(open(&prefix).await.as_ref(), 16).await;
-    let templates = prefix.ask("GET", "/_index_template/test_*", "");
+    wait_for_total(open(&prefix).await.as_ref(), 16).await;
+    let templates = prefix.expect_ok("GET", "/_index_template/test_*", "");
     assert_eq!(templates.matches(&format!("\"{}*\"", prefix.0)).count(), 1);
 }
 
 #[tokio::test]
-async fn an_entry_that_the_mappings_refuse_is_refused_alone() {
+async fn an_entry_that_violates_the_mapping_is_refused_on_its_own() {
     if !required() {
         return;
     }
     let prefix = Prefix::unique();
     let mut entries = entries(["1", "two", "3"]);
     let mappings = json!({"mappings": {"properties": {"id": {"type": "keyword"}, "message": {"type": "long"}}}});
-    prefix.ask("PUT", &prefix.day(&entries[0]), &mappings.to_string());
+    prefix.expect_ok("PUT", &prefix.day(&entries[0]), &mappings.to_string());
     let index = open(&prefix).await;
     let refused = index.add(&entries).await.unwrap();
     assert_eq!(refused.len(), 1, "{refused:?}");
@@ -124,11 +124,11 @@ async fn an_entry_that_the_mappings_refuse_is_refused_alone() {
     assert!(refused[0].reason.contains("message"), "{refused:?}");
     entries.remove(1);
     assert_eq!(index.add(&entries).await.unwrap(), []);
-    found(index.as_ref(), 2).await;
+    wait_for_total(index.as_ref(), 2).await;
 }
 
 #[tokio::test]
-async fn a_blocked_or_closed_index_refuses_nothing_and_takes_all_when_it_is_open_again() {
+async fn a_blocked_or_closed_index_is_unavailable_until_reopened() {
     if !required() {
         return;
     }
@@ -136,7 +136,7 @@ async fn a_blocked_or_closed_index_refuses_nothing_and_takes_all_when_it_is_open
     let index = open(&prefix).await;
     index.add(&[entry("first")]).await.unwrap();
     let later = entries(["second", "third"]);
-    for (method, path, body, undone) in [
+    for (method, path, body, undo) in [
         ("PUT", "/_settings", r#"{"index.blocks.write":true}"#, r#"{"index.blocks.write":false}"#),
         (
             "PUT",
@@ -145,28 +145,28 @@ async fn a_blocked_or_closed_index_refuses_nothing_and_takes_all_when_it_is_open
             r#"{"index.blocks.read_only_allow_delete":null}"#,
         ),
     ] {
-        prefix.ask(method, &format!("/{{}}*{path}"), body);
+        prefix.expect_ok(method, &format!("/{{}}*{path}"), body);
         assert_unavailable(index.as_ref(), &later).await;
-        prefix.ask(method, &format!("/{{}}*{path}"), undone);
+        prefix.expect_ok(method, &format!("/{{}}*{path}"), undo);
     }
-    prefix.ask("POST", "/{}*/_close", "");
+    prefix.expect_ok("POST", "/{}*/_close", "");
     assert_unavailable(index.as_ref(), &later).await;
-    prefix.ask("POST", "/{}*/_open", "");
+    prefix.expect_ok("POST", "/{}*/_open", "");
     assert_eq!(index.add(&later).await.unwrap(), []);
-    found(index.as_ref(), 3).await;
+    wait_for_total(index.as_ref(), 3).await;
 }
 
 #[tokio::test]
-async fn an_index_that_was_deleted_is_made_again_with_its_mappings() {
+async fn a_deleted_index_is_recreated_with_its_mappings() {
     if !required() {
         return;
     }
     let prefix = Prefix::unique();
     let index = open(&prefix).await;
     index.add(&[entry("first")]).await.unwrap();
-    prefix.ask("DELETE", "/{}*", "");
+    prefix.expect_ok("DELETE", "/{}*", "");
     index.add(&[entry("payment-service")]).await.unwrap();
-    found(index.as_ref(), 1).await;
-    let mappings = prefix.ask("GET", "/{}*/_mapping", "");
+    wait_for_total(index.as_ref(), 1).await;
+    let mappings = prefix.expect_ok("GET", "/{}*/_mapping", "");
     assert!(mappings.contains("flat_object"), "{mappings}");
 }

@@ -1,4 +1,4 @@
-//! The contract of the store.
+//! The contract of the store: idempotent inserts, durable entries.
 
 use std::sync::Arc;
 
@@ -16,36 +16,36 @@ contract! {
         an_inserted_entry_is_found,
         an_unknown_id_is_not_found,
         an_entry_survives_reopening,
-        an_entry_inserted_twice_is_there_once_and_the_first_stays,
-        of_two_entries_with_one_id_in_a_batch_the_first_stays,
-        values_at_the_limits_are_kept,
-        an_empty_batch_is_nothing,
-        five_thousand_entries_are_stored_at_once,
-        inserts_at_the_same_time_all_succeed,
-        a_batch_inserted_twice_at_the_same_time_is_stored,
-        a_cancelled_insert_does_not_hinder_the_next,
+        the_first_write_wins_across_batches,
+        the_first_write_wins_within_a_batch,
+        values_at_the_limits_are_stored_unaltered,
+        inserting_no_entries_succeeds,
+        a_batch_of_five_thousand_entries_is_stored,
+        concurrent_inserts_all_succeed,
+        concurrent_inserts_of_the_same_batch_succeed,
+        a_cancelled_insert_does_not_affect_the_next,
     ]
 }
 
-/// A store that nobody used before.
-struct Fresh {
+/// A new, empty store.
+struct Fixture {
     url: Url,
     _directory: Option<TempDir>,
     _database: Option<crate::mysql::Database>,
 }
 
-fn sqlite() -> Fresh {
+fn sqlite() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/store.db", directory.path().display());
-    Fresh { url: url.parse().unwrap(), _directory: Some(directory), _database: None }
+    Fixture { url: url.parse().unwrap(), _directory: Some(directory), _database: None }
 }
 
-fn mysql() -> Fresh {
+fn mysql() -> Fixture {
     let database = crate::mysql::Database::create();
-    Fresh { url: database.url.clone(), _directory: None, _database: Some(database) }
+    Fixture { url: database.url.clone(), _directory: None, _database: Some(database) }
 }
 
-impl Fresh {
+impl Fixture {
     async fn open(&self) -> Arc<dyn Store> {
         store::open(&self.url).await.unwrap()
     }
@@ -55,8 +55,8 @@ fn with_message(entry: &LogEntry, message: &str) -> LogEntry {
     LogEntry { message: message.to_owned(), ..entry.clone() }
 }
 
-async fn an_inserted_entry_is_found(fresh: Fresh) {
-    let store = fresh.open().await;
+async fn an_inserted_entry_is_found(fixture: Fixture) {
+    let store = fixture.open().await;
     let entry = entry("payment declined");
     let refused = store.insert(std::slice::from_ref(&entry)).await.unwrap();
     assert_eq!(refused, []);
@@ -65,24 +65,24 @@ async fn an_inserted_entry_is_found(fresh: Fresh) {
     store.ready().await.unwrap();
 }
 
-async fn an_unknown_id_is_not_found(fresh: Fresh) {
-    let store = fresh.open().await;
+async fn an_unknown_id_is_not_found(fixture: Fixture) {
+    let store = fixture.open().await;
     store.insert(&[entry("stored")]).await.unwrap();
     let found = store.get(entry("unknown").id).await.unwrap();
     assert!(found.is_none());
 }
 
-async fn an_entry_survives_reopening(fresh: Fresh) {
+async fn an_entry_survives_reopening(fixture: Fixture) {
     let entry = entry("kept");
-    let store = fresh.open().await;
+    let store = fixture.open().await;
     store.insert(std::slice::from_ref(&entry)).await.unwrap();
     drop(store);
-    let found = fresh.open().await.get(entry.id).await.unwrap();
+    let found = fixture.open().await.get(entry.id).await.unwrap();
     assert_eq!(found.unwrap().message, "kept");
 }
 
-async fn an_entry_inserted_twice_is_there_once_and_the_first_stays(fresh: Fresh) {
-    let store = fresh.open().await;
+async fn the_first_write_wins_across_batches(fixture: Fixture) {
+    let store = fixture.open().await;
     let first = entry("first");
     let refused = store.insert(std::slice::from_ref(&first)).await.unwrap();
     assert_eq!(refused, []);
@@ -95,8 +95,8 @@ async fn an_entry_inserted_twice_is_there_once_and_the_first_stays(fresh: Fresh)
     assert_eq!(new.message, "new");
 }
 
-async fn of_two_entries_with_one_id_in_a_batch_the_first_stays(fresh: Fresh) {
-    let store = fresh.open().await;
+async fn the_first_write_wins_within_a_batch(fixture: Fixture) {
+    let store = fixture.open().await;
     let first = entry("first");
     let batch = [first.clone(), with_message(&first, "second")];
     let refused = store.insert(&batch).await.unwrap();
@@ -105,8 +105,8 @@ async fn of_two_entries_with_one_id_in_a_batch_the_first_stays(fresh: Fresh) {
     assert_eq!(found.message, "first");
 }
 
-async fn values_at_the_limits_are_kept(fresh: Fresh) {
-    let store = fresh.open().await;
+async fn values_at_the_limits_are_stored_unaltered(fixture: Fixture) {
+    let store = fixture.open().await;
     let long = "m".repeat(1024 * 1024);
     let messages = ["", "\0", "a\0b\0", "🦀 ß \u{10ffff}", "'; DROP TABLE x; --", &long];
     let fields = [
@@ -134,13 +134,13 @@ async fn values_at_the_limits_are_kept(fresh: Fresh) {
     }
 }
 
-async fn an_empty_batch_is_nothing(fresh: Fresh) {
-    let refused = fresh.open().await.insert(&[]).await.unwrap();
+async fn inserting_no_entries_succeeds(fixture: Fixture) {
+    let refused = fixture.open().await.insert(&[]).await.unwrap();
     assert_eq!(refused, []);
 }
 
-async fn five_thousand_entries_are_stored_at_once(fresh: Fresh) {
-    let store = fresh.open().await;
+async fn a_batch_of_five_thousand_entries_is_stored(fixture: Fixture) {
+    let store = fixture.open().await;
     let batch = entries(vec!["m"; 5000]);
     let refused = store.insert(&batch).await.unwrap();
     assert_eq!(refused, []);
@@ -149,8 +149,8 @@ async fn five_thousand_entries_are_stored_at_once(fresh: Fresh) {
     }
 }
 
-async fn inserts_at_the_same_time_all_succeed(fresh: Fresh) {
-    let store = fresh.open().await;
+async fn concurrent_inserts_all_succeed(fixture: Fixture) {
+    let store = fixture.open().await;
     let mut inserts = Vec::new();
     for _ in 0..8 {
         let store = Arc::clone(&store);
@@ -166,8 +166,8 @@ async fn inserts_at_the_same_time_all_succeed(fresh: Fresh) {
     }
 }
 
-async fn a_batch_inserted_twice_at_the_same_time_is_stored(fresh: Fresh) {
-    let (one, other) = (fresh.open().await, fresh.open().await);
+async fn concurrent_inserts_of_the_same_batch_succeed(fixture: Fixture) {
+    let (one, other) = (fixture.open().await, fixture.open().await);
     for _ in 0..5 {
         let batch = entries(vec!["m"; 3000]);
         let (by_one, by_other) = tokio::join!(one.insert(&batch), other.insert(&batch));
@@ -177,8 +177,8 @@ async fn a_batch_inserted_twice_at_the_same_time_is_stored(fresh: Fresh) {
     }
 }
 
-async fn a_cancelled_insert_does_not_hinder_the_next(fresh: Fresh) {
-    let store = fresh.open().await;
+async fn a_cancelled_insert_does_not_affect_the_next(fixture: Fixture) {
+    let store = fixture.open().await;
     for micros in [0, 100, 1000, 5000] {
         let batch = entries(vec!["cancelled"; 5000]);
         let insert = store.insert(&batch);

@@ -88,7 +88,7 @@ async fn every_entry_that_ingest_accepts_is_indexed(fixture: Fixture) {
         .zip(attributes)
         .map(|(position, attributes)| {
             let json = json!({
-                "service": "s".repeat(255), "level": "l".repeat(32), "message": format!("taken {huge} end"),
+                "service": "s".repeat(255), "level": "l".repeat(32), "message": format!("start {huge} end"),
                 "trace_id": "t".repeat(128), "span_id": "é".repeat(128),
             });
             let mut entry = arrived(&json, &arrival, position);
@@ -97,7 +97,7 @@ async fn every_entry_that_ingest_accepts_is_indexed(fixture: Fixture) {
         })
         .collect();
     add(index, &entries).await;
-    let hits = index.search(&text("taken end")).await.unwrap();
+    let hits = index.search(&text("start end")).await.unwrap();
     let found: Vec<String> = hits.entries.iter().map(crate::entries::text).collect();
     let added: Vec<String> = entries.iter().map(crate::entries::text).collect();
     assert_eq!(found, added);
@@ -160,8 +160,8 @@ async fn a_cancelled_add_does_not_affect_the_next(fixture: Fixture) {
     let index = fixture.open().await;
     let index = index.as_ref();
     let entries = series(1000, at("2024-06-14T12:00:00Z"));
-    let gone = tokio::time::timeout(Duration::from_millis(1), index.add(&entries)).await;
-    drop(gone);
+    let cancelled = tokio::time::timeout(Duration::from_millis(1), index.add(&entries)).await;
+    drop(cancelled);
     index.add(&entries).await.unwrap();
     wait_for_total(index, 1000).await;
     add(index, &[entry("last")]).await;

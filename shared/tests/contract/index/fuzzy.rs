@@ -19,10 +19,10 @@ async fn longer_fuzzy_words_allow_more_edits(fixture: Fixture) {
     add(index, &[entry("connection timeout at db"), entry("disk full")]).await;
     for (words, hits) in [
         ("timeout", 1),
-        ("timeuot", 1),   // neighbours exchanged
-        ("tmeout", 1),    // one missing
-        ("timeoutxy", 1), // two too many
-        ("tixxxut", 0),   // three wrong
+        ("timeuot", 1),   // adjacent letters swapped
+        ("tmeout", 1),    // one letter missing
+        ("timeoutxy", 1), // two extra letters
+        ("tixxxut", 0),   // three wrong letters
         ("dsik", 1),      // four characters, one edit
         ("dsikk", 0),     // five characters, two edits
         ("DB", 1),

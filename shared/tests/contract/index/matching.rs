@@ -46,16 +46,16 @@ async fn every_word_is_required(fixture: Fixture) {
 async fn a_query_may_have_512_distinct_words(fixture: Fixture) {
     let index = fixture.open().await;
     let index = index.as_ref();
-    let of = |words: &mut dyn Iterator<Item = char>, between: &str| {
+    let join = |words: &mut dyn Iterator<Item = char>, between: &str| {
         words.map(String::from).collect::<Vec<_>>().join(between)
     };
     let letters = || ('\u{4e00}'..).take(512);
-    let all = of(&mut letters(), " ");
-    let side_by_side = of(&mut letters(), ".");
+    let all = join(&mut letters(), " ");
+    let adjacent = join(&mut letters(), ".");
     let pairs = all.replacen(' ', "-", usize::MAX).chars().collect::<Vec<_>>();
     let pairs: String = pairs.chunks(4).flat_map(|pair| pair[..3].iter().chain(&[' '])).collect();
     add(index, &[entry(&all), entry("one")]).await;
-    for words in [&all, &side_by_side, &pairs] {
+    for words in [&all, &adjacent, &pairs] {
         for query in
             [text(words), fuzzy(words), by_relevance(text(words)), by_relevance(fuzzy(words))]
         {
@@ -84,7 +84,7 @@ async fn a_word_with_punctuation_matches_as_a_phrase(fixture: Fixture) {
         assert_eq!(messages(index, &text(word)).await, [addressed], "{word}");
     }
     assert!(messages(index, &text("220.251")).await.is_empty());
-    // Parts of two fields are not side by side.
+    // A phrase does not span fields.
     for word in ["payment-side", "side-by"] {
         assert!(messages(index, &text(word)).await.is_empty(), "{word}");
     }
@@ -113,16 +113,16 @@ async fn service_and_level_filters_match_exactly(fixture: Fixture) {
     let index = fixture.open().await;
     let index = index.as_ref();
     let arrival = Arrival::new(Timestamp::now());
-    let of = |position: u32, service: &str, level: &str, message: &str| {
+    let arrive = |position: u32, service: &str, level: &str, message: &str| {
         let json = json!({"service": service, "level": level, "message": message});
         arrived(&json, &arrival, position)
     };
     let long = "é".repeat(255);
     let entries = [
-        of(0, "pay", "INFO", "one"),
-        of(1, "pay", "audit trail", "two"),
-        of(2, "Pay", "INFO", "three"),
-        of(3, &long, &"x".repeat(32), "four"),
+        arrive(0, "pay", "INFO", "one"),
+        arrive(1, "pay", "audit trail", "two"),
+        arrive(2, "Pay", "INFO", "three"),
+        arrive(3, &long, &"x".repeat(32), "four"),
     ];
     add(index, &entries).await;
     let filter = |service: &str, level: Option<&str>| SearchQuery {

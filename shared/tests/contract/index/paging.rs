@@ -24,12 +24,17 @@ async fn newest_and_oldest_sort_by_timestamp_then_id(fixture: Fixture) {
     let index = fixture.open().await;
     let index = index.as_ref();
     let arrival = Arrival::new(Timestamp::now());
-    let of = |position: u32, time: &str| {
+    let arrive = |position: u32, time: &str| {
         let json = json!({"service": "a", "message": format!("m{position}"), "timestamp": time});
         arrived(&json, &arrival, position)
     };
     let noon = "2024-06-14T12:00:00Z";
-    let entries = [of(3, noon), of(1, "2024-06-14T12:00:00.000001Z"), of(0, noon), of(2, noon)];
+    let entries = [
+        arrive(3, noon),
+        arrive(1, "2024-06-14T12:00:00.000001Z"),
+        arrive(0, noon),
+        arrive(2, noon),
+    ];
     add(index, &entries[..2]).await;
     add(index, &entries[2..]).await;
     let query = SearchQuery { text: None, ..text("") };
@@ -57,7 +62,7 @@ async fn paging_returns_each_entry_once_while_others_arrive(fixture: Fixture) {
             if query.cursor.is_none() {
                 break;
             }
-            // They lie before the first page, so the pages to come do not show them.
+            // They sort before the first page, so later pages do not contain them.
             let time = Timestamp::from_micros(arriving.as_micros() + number * 1000).unwrap();
             add(index, &series(5, time)).await;
         }
@@ -66,9 +71,9 @@ async fn paging_returns_each_entry_once_while_others_arrive(fixture: Fixture) {
         }
         let expected: Vec<_> = entries.iter().map(|entry| entry.id).collect();
         assert_eq!(found[..250], expected, "{sort:?}");
-        // By the time of the second walk, what arrived during the first one is behind the series.
-        let behind = if sort == Sort::Newest { 0 } else { 10 };
-        assert_eq!(found.len(), 250 + behind, "{sort:?}");
+        // In the second round, the entries that arrived during the first sort after the series.
+        let additional = if sort == Sort::Newest { 0 } else { 10 };
+        assert_eq!(found.len(), 250 + additional, "{sort:?}");
     }
 }
 

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::breaker::Breaker;
-use crate::config::{ConfigError, UrlOptions};
+use crate::config::ConfigError;
+use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Result, Source};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

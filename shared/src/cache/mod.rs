@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::config::unknown_scheme;
+use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
@@ -54,6 +54,10 @@ const SCHEMES: &[&str] = &[
 ///
 /// # Errors
 /// When the URL is invalid.
+#[cfg_attr(
+    not(any(feature = "memory", feature = "redis")),
+    expect(unused_variables, reason = "only adapters use every parameter")
+)]
 pub async fn open(url: &Url, ttl: Duration) -> anyhow::Result<Arc<dyn Cache>> {
     match url.scheme() {
         #[cfg(feature = "memory")]

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use url::Url;
 
 use super::{Cache, VARIABLE};
-use crate::config::{ConfigError, UrlOptions};
+use crate::config::ConfigError;
+use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 

@@ -9,7 +9,7 @@ mod rate_limit;
 mod service_url;
 mod standalone;
 mod telemetry;
-mod url_options;
+pub(crate) mod url_options;
 mod value;
 
 use std::cell::RefCell;
@@ -23,7 +23,6 @@ pub use rate_limit::RateLimitConfig;
 pub use service_url::ServiceUrl;
 pub use standalone::StandaloneConfig;
 pub use telemetry::{LogFormat, TelemetryConfig};
-pub(crate) use url_options::{UrlOptions, unknown_scheme};
 
 /// The exit code of a process with an invalid setting (`EX_CONFIG` of sysexits.h).
 pub const EX_CONFIG: u8 = 78;

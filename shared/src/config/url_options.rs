@@ -1,6 +1,8 @@
 //! What a port reads from its service URL: the scheme selects the adapter, the query string holds
 //! its options. Errors never contain a value, because a URL may contain a password.
 
+#![allow(dead_code, reason = "which parts are used depends on the Cargo features")]
+
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::config::unknown_scheme;
+use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};

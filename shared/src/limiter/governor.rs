@@ -10,7 +10,8 @@ use governor::{Quota, RateLimiter};
 use url::Url;
 
 use super::{Decision, Limiter, TokenBucket, VARIABLE};
-use crate::config::{ConfigError, UrlOptions};
+use crate::config::ConfigError;
+use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Result};
 
 /// Requests between two sweeps, which bounds memory: a bucket that survives a sweep lacks a token

@@ -13,7 +13,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use url::Url;
 
-use crate::config::{RateLimitConfig, unknown_scheme};
+use crate::config::RateLimitConfig;
+use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Result};
 
 /// The size of every client's bucket.
@@ -81,6 +82,10 @@ const SCHEMES: &[&str] = &[
 ///
 /// # Errors
 /// When the URL is invalid.
+#[cfg_attr(
+    not(any(feature = "memory", feature = "redis")),
+    expect(unused_variables, reason = "only adapters use every parameter")
+)]
 pub async fn open(url: &Url, bucket: TokenBucket) -> anyhow::Result<Arc<dyn Limiter>> {
     match url.scheme() {
         #[cfg(feature = "memory")]

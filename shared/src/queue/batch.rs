@@ -97,6 +97,7 @@ impl Batch {
     }
 
     /// Parses a record and appends it. Lines that are not log entries become dead letters of `time`.
+    #[cfg_attr(not(any(test, feature = "kafka", feature = "sqlite")), expect(dead_code))]
     pub(super) fn push_record(
         &mut self,
         position: Position,
@@ -121,6 +122,7 @@ impl Batch {
     }
 
     /// The last polled offset of each partition.
+    #[cfg_attr(not(any(test, feature = "kafka", feature = "sqlite")), expect(dead_code))]
     pub(super) fn offsets(&self) -> &BTreeMap<i32, i64> {
         &self.offsets
     }

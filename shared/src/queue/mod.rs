@@ -18,7 +18,7 @@ use url::Url;
 pub use batch::{Batch, Position};
 pub use record::{Record, RecordPacker};
 
-use crate::config::unknown_scheme;
+use crate::config::url_options::unknown_scheme;
 #[cfg(any(feature = "kafka", feature = "sqlite"))]
 use crate::error::{Error, Source};
 use crate::error::{Ready, Result};

@@ -16,7 +16,8 @@ use url::Url;
 
 use super::insert_plan::InsertPlan;
 use super::{SERVICE, Store, VARIABLE, rows};
-use crate::config::{ConfigError, UrlOptions};
+use crate::config::ConfigError;
+use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::{EntryId, LogEntry};
 

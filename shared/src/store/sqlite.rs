@@ -12,7 +12,7 @@ use url::Url;
 
 use super::insert_plan::InsertPlan;
 use super::{SERVICE, Store, VARIABLE, rows};
-use crate::config::UrlOptions;
+use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::sqlite::{self, Writer};

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use url::Url;
 
-use crate::config::{ConfigError, UrlOptions};
+use crate::config::ConfigError;
+use crate::config::url_options::UrlOptions;
 use crate::index::VARIABLE;
 
 const MAX_PREFIX_BYTES: usize = 200;

@@ -26,7 +26,7 @@ use self::page::Page;
 use self::schema::Fields;
 use self::writer::Writer;
 use super::{Index, SERVICE, VARIABLE};
-use crate::config::UrlOptions;
+use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};

@@ -4,7 +4,8 @@
 use rdkafka::ClientConfig;
 use url::Url;
 
-use crate::config::{ConfigError, UrlOptions};
+use crate::config::ConfigError;
+use crate::config::url_options::UrlOptions;
 use crate::queue::VARIABLE;
 
 /// The maximum record size. It leaves ample room for a 1 MiB entry on top of an almost full record.

@@ -22,7 +22,7 @@ use super::{
     Batch, Consumer, DeadLetter, DeadLetters, Producer, Queue, Record, VARIABLE, metrics,
     unavailable,
 };
-use crate::config::UrlOptions;
+use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Result};
 use crate::sqlite;
 use group::Change;

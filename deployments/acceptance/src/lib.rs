@@ -9,6 +9,7 @@
 
 mod api;
 pub mod examples;
+pub mod metrics;
 mod server;
 pub mod suite;
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use acceptance::metrics::lint;
 use acceptance::{Api, unique};
 use cluster::{Cluster, wait_until, without_services};
 use serde_json::{Value, json};
@@ -74,6 +75,7 @@ async fn metrics_and_traces_follow_an_entry_through_every_function() {
             })
             .await;
         }
+        lint(&api.http.get(&url).send().await.unwrap().text().await.unwrap());
     }
     wait_until("the consumer logs the batch", async || {
         cluster.log("consumer").contains("stored and indexed")

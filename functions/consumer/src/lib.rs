@@ -18,6 +18,7 @@ use shared::http::Function;
 use shared::index::Index;
 use shared::queue::{self, Batch, DeadLetters, Queue};
 use shared::store::Store;
+use shared::telemetry::{CONSUMER_METRICS, start_counters};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -51,6 +52,7 @@ impl Consumer {
         index: Arc<dyn Index>,
         batching: BatchConfig,
     ) -> Self {
+        start_counters(&CONSUMER_METRICS);
         let (queue, dead_letters) = (queue.consumer.clone(), queue.dead_letters.clone());
         Self { queue, dead_letters, store, index, batching }
     }

@@ -12,6 +12,7 @@ use serde_json::json;
 use shared::cache::Cache;
 use shared::http::{Function, Json, Problem, ProblemResponse, Problems, Tag, document_of};
 use shared::store::Store;
+use shared::telemetry::{CACHE_METRICS, start_counters};
 use shared::{EntryId, Error, LogEntry, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -35,6 +36,7 @@ pub struct Get {
 #[must_use]
 pub fn function(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> Function {
     let held = Semaphore::new(MAX_HELD);
+    start_counters(&CACHE_METRICS);
     Function::new("get", Get { cache, store: store.clone(), held }).requires("store", store)
 }
 

@@ -21,6 +21,7 @@ use shared::http::{
     document_of,
 };
 use shared::queue::{Producer, Record};
+use shared::telemetry::{INGEST_METRICS, start_counters};
 use shared::{Arrival, EntryId, NewLogEntry, TraceParent};
 use tokio::sync::Semaphore;
 
@@ -55,6 +56,7 @@ impl From<LimitsConfig> for Limits {
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
     let processors = Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from)));
     let ingest = Ingest { queue: queue.clone(), limits, processors };
+    start_counters(&INGEST_METRICS);
     Function::new("ingest", ingest).requires("queue", queue)
 }
 

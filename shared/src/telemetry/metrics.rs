@@ -26,11 +26,11 @@ enum Kind {
 use Kind::{Counter, CounterBy, CounterByAny, Gauge, Histogram};
 
 /// The metrics of the process.
-const PROCESS: [Metric; 1] =
+const PROCESS_METRICS: [Metric; 1] =
     [metric("build_info", Gauge, "Version of LogPulse, as a label of the value 1")];
 
 /// The metrics of the HTTP server.
-const HTTP: [Metric; 3] = [
+const HTTP_METRICS: [Metric; 3] = [
     metric("http_requests_total", CounterByAny, "HTTP requests by method, route and status"),
     metric(
         "http_request_duration_seconds",
@@ -41,7 +41,7 @@ const HTTP: [Metric; 3] = [
 ];
 
 /// The metrics of the rate limit.
-pub const RATE_LIMIT: [Metric; 2] = [
+pub const RATE_LIMIT_METRICS: [Metric; 2] = [
     metric(
         "rate_limit_decisions_total",
         CounterBy("decision", &["allowed", "refused", "unknown"]),
@@ -51,7 +51,7 @@ pub const RATE_LIMIT: [Metric; 2] = [
 ];
 
 /// The metrics of every function that accepts log entries.
-pub const INGEST: [Metric; 2] = [
+pub const INGEST_METRICS: [Metric; 2] = [
     metric("ingest_entries_accepted_total", Counter, "Log entries published to the queue"),
     metric(
         "ingest_entries_refused_total",
@@ -64,7 +64,7 @@ pub const INGEST: [Metric; 2] = [
 ];
 
 /// The metrics of the queue.
-const QUEUE: [Metric; 2] = [
+const QUEUE_METRICS: [Metric; 2] = [
     metric("queue_lag", Gauge, "Records on the queue that are not committed, by partition"),
     metric(
         "queue_oldest_age_seconds",
@@ -74,7 +74,7 @@ const QUEUE: [Metric; 2] = [
 ];
 
 /// The metrics of the consumer.
-pub const CONSUMER: [Metric; 5] = [
+pub const CONSUMER_METRICS: [Metric; 5] = [
     metric(
         "consumer_entries_total",
         Counter,
@@ -95,13 +95,21 @@ pub const CONSUMER: [Metric; 5] = [
 ];
 
 /// The metrics of the cache.
-pub const CACHE: [Metric; 1] = [metric(
+pub const CACHE_METRICS: [Metric; 1] = [metric(
     "cache_lookups_total",
     CounterBy("result", &["failure", "hit", "miss"]),
     "Lookups of log entries in the cache by result",
 )];
 
-const ALL: [&[Metric]; 7] = [&PROCESS, &HTTP, &RATE_LIMIT, &INGEST, &QUEUE, &CONSUMER, &CACHE];
+const ALL: [&[Metric]; 7] = [
+    &PROCESS_METRICS,
+    &HTTP_METRICS,
+    &RATE_LIMIT_METRICS,
+    &INGEST_METRICS,
+    &QUEUE_METRICS,
+    &CONSUMER_METRICS,
+    &CACHE_METRICS,
+];
 
 const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
     Metric { name, kind, help }

@@ -1,11 +1,14 @@
 //! Logs (`tracing`) and metrics (`metrics`), set up once per process.
 
 mod filter;
-pub mod metrics;
+mod metrics;
 mod recorder;
 
 use std::io::{self, IsTerminal};
 
+pub use self::metrics::{
+    CACHE_METRICS, CONSUMER_METRICS, INGEST_METRICS, Metric, RATE_LIMIT_METRICS, start_counters,
+};
 pub use recorder::{record_metrics, render_metrics};
 
 use crate::config::{ConfigError, LogFormat, TelemetryConfig};

@@ -17,6 +17,7 @@ use crate::breaker::BreakerOpen;
 use crate::config::RateLimitConfig;
 use crate::error::Error;
 use crate::limiter::{self, Decision, Limiter, TokenBucket};
+use crate::telemetry::{RATE_LIMIT_METRICS, start_counters};
 use empty_buckets::EmptyBuckets;
 use headers::RateLimitHeaders;
 
@@ -42,6 +43,7 @@ impl RateLimit {
     /// Limits every client to this bucket.
     #[must_use]
     pub fn new(limiter: Arc<dyn Limiter>, bucket: TokenBucket) -> Self {
+        start_counters(&RATE_LIMIT_METRICS);
         let headers = RateLimitHeaders::new(bucket);
         Self { limiter, empty_buckets: EmptyBuckets::default(), headers }
     }

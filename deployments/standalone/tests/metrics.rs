@@ -1,0 +1,101 @@
+//! The metrics of a standalone LogPulse, as Prometheus scrapes them.
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+
+mod support;
+
+use acceptance::metrics::{counters, lint};
+use acceptance::{Api, unique};
+
+/// Every counter with a known set of series.
+const COUNTERS: [&str; 20] = [
+    "cache_lookups_total{result=\"failure\"}",
+    "cache_lookups_total{result=\"hit\"}",
+    "cache_lookups_total{result=\"miss\"}",
+    "consumer_dead_letters_total",
+    "consumer_entries_total",
+    "consumer_retries_total{what=\"commit\"}",
+    "consumer_retries_total{what=\"dead_letters\"}",
+    "consumer_retries_total{what=\"index\"}",
+    "consumer_retries_total{what=\"poll\"}",
+    "consumer_retries_total{what=\"store\"}",
+    "ingest_entries_accepted_total",
+    "ingest_entries_refused_total{reason=\"failed\"}",
+    "ingest_entries_refused_total{reason=\"invalid\"}",
+    "ingest_entries_refused_total{reason=\"too_large\"}",
+    "ingest_entries_refused_total{reason=\"too_slow\"}",
+    "ingest_entries_refused_total{reason=\"unavailable\"}",
+    "ingest_entries_refused_total{reason=\"unsupported\"}",
+    "rate_limit_decisions_total{decision=\"allowed\"}",
+    "rate_limit_decisions_total{decision=\"refused\"}",
+    "rate_limit_decisions_total{decision=\"unknown\"}",
+];
+
+async fn scrape(api: &Api) -> String {
+    api.get("/metrics").await.text().await.unwrap()
+}
+
+/// Returns the counters except those of requests, whose label values are open.
+fn closed_counters(metrics: &str) -> Vec<String> {
+    let mut counters = counters(metrics);
+    assert!(counters.remove("process_cpu_seconds_total"), "{metrics}");
+    assert!(counters.remove("rate_limit_failures_total"), "{metrics}");
+    counters.retain(|series| !series.starts_with("http_requests_total"));
+    counters.into_iter().collect()
+}
+
+#[tokio::test]
+async fn counters_start_at_zero_and_gain_no_unknown_series() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = support::start(folder.path(), &[]);
+    let api = Api::new(&server.url);
+    let at_start = scrape(&api).await;
+    assert_eq!(closed_counters(&at_start), COUNTERS);
+    for counter in COUNTERS {
+        assert!(at_start.contains(&format!("{counter} 0\n")), "{counter}: {at_start}");
+    }
+
+    exercise(&api).await;
+    let metrics = scrape(&api).await;
+    assert_eq!(closed_counters(&metrics), COUNTERS);
+    for sample in [
+        "ingest_entries_accepted_total 1\n",
+        "ingest_entries_refused_total{reason=\"invalid\"} 1\n",
+        "ingest_entries_refused_total{reason=\"unsupported\"} 1\n",
+        "consumer_entries_total 1\n",
+        "consumer_batch_entries_count 1\n",
+        "consumer_delivery_seconds_count{sink=\"index\"} 1\n",
+    ] {
+        assert!(metrics.contains(sample), "{sample} is missing: {metrics}");
+    }
+}
+
+/// Sends accepted and rejected requests to every function.
+async fn exercise(api: &Api) {
+    let service = unique("metrics");
+    let entry = serde_json::json!({"service_name": service, "message": "m"}).to_string();
+    assert_eq!(api.post("/logs", "application/json", entry.clone()).await.status(), 201);
+    assert_eq!(api.post("/logs", "application/json", "{}").await.status(), 400);
+    assert_eq!(api.post("/logs", "text/plain", entry).await.status(), 415);
+    let hits = api.search_until(&[("service_name", &service)], 1).await;
+    let id = hits["data"][0]["id"].as_str().unwrap();
+    assert!(api.entry(id).await.is_some());
+    assert!(api.entry(id).await.is_some());
+    assert_eq!(api.get("/nothing").await.status(), 404);
+}
+
+#[tokio::test]
+async fn every_metric_has_help_and_type_and_passes_promtool() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = support::start(folder.path(), &[]);
+    let api = Api::new(&server.url);
+    exercise(&api).await;
+    let metrics = scrape(&api).await;
+    lint(&metrics);
+    for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = line.split(' ').next().unwrap();
+        assert!(metrics.contains(&format!("# HELP {name} ")), "{name} has no help");
+    }
+    for name in ["process_resident_memory_bytes", "process_open_fds", "process_threads"] {
+        assert!(metrics.contains(&format!("\n{name} ")), "{name} is missing: {metrics}");
+    }
+}

@@ -92,12 +92,15 @@ fn dead_letters_of_a_missing_data_directory_are_an_error() {
 }
 
 #[test]
-fn dead_letters_can_be_listed_while_the_server_runs() {
+fn dead_letters_can_be_managed_while_the_server_runs() {
     let folder = tempfile::tempdir().unwrap();
     let _server = support::start(folder.path(), &[]);
     let data_dir = [("DATA_DIR", folder.path().to_str().unwrap())];
-    let (code, output, errors) = run(&["dead-letters", "list"], &data_dir);
-    assert_eq!((code, output.as_str()), (0, ""), "{errors}");
+    for command in ["list", "replay"] {
+        let (code, output, errors) = run(&["dead-letters", command], &data_dir);
+        assert_eq!((code, output.as_str()), (0, ""), "{errors}");
+        assert!(errors.contains("no dead letters"), "{errors}");
+    }
 }
 
 /// Starts `logpulse` and stops it once it serves; returns its standard output and error.

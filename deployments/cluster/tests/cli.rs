@@ -8,7 +8,7 @@ use cluster::bare_function;
 /// Each function with a setting that its help describes.
 const FUNCTIONS: [(&str, &str); 5] = [
     ("ingest", "QUEUE_URL"),
-    ("get", "STORE_URL"),
+    ("get", "CACHE_URL"),
     ("search", "INDEX_URL"),
     ("docs", "LIMITER_URL"),
     ("consumer", "QUEUE_URL"),

@@ -47,6 +47,7 @@ mod entries;
 mod index;
 mod kafka;
 mod limiter;
+mod migrations;
 mod mysql;
 mod opensearch;
 mod queue;

@@ -43,7 +43,7 @@ pub mod search;
 mod sqlite;
 pub mod store;
 pub mod telemetry;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod trace;
 

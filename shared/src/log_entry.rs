@@ -48,8 +48,7 @@ pub struct NewLogEntry {
 }
 
 /// A log entry as it is kept: id, level and timestamp are certain.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[cfg_attr(test, derive(PartialEq))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {
     /// Unique, ordered by arrival; whatever is done twice with the same id is done once.
     pub id: EntryId,

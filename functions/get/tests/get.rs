@@ -15,8 +15,7 @@ use shared::cache::{self, Cache};
 use shared::config::HttpConfig;
 use shared::http::endpoint;
 use shared::store::{self, Store};
-use shared::testing::Broken;
-use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+use shared::testing::{Broken, entry};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -36,15 +35,10 @@ fn client(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> TestClient<impl Endpo
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())
 }
 
-fn entry() -> LogEntry {
-    let new = NewLogEntry::from_json(br#"{"service":"a","message":"m"}"#).unwrap();
-    new.arrive(&Arrival::new(Timestamp::now()), 0).unwrap()
-}
-
 #[tokio::test]
 async fn a_stored_entry_is_answered_and_cached() {
     let folder = tempfile::tempdir().unwrap();
-    let (cache, store, entry) = (open_cache().await, open_store(&folder).await, entry());
+    let (cache, store, entry) = (open_cache().await, open_store(&folder).await, entry("m"));
     store.insert(std::slice::from_ref(&entry)).await.unwrap();
     let path = format!("/logs/{}", entry.id);
 
@@ -59,7 +53,7 @@ async fn a_stored_entry_is_answered_and_cached() {
 #[tokio::test]
 async fn without_the_cache_the_store_answers() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, entry) = (open_store(&folder).await, entry());
+    let (store, entry) = (open_store(&folder).await, entry("m"));
     store.insert(std::slice::from_ref(&entry)).await.unwrap();
 
     let path = format!("/logs/{}", entry.id);
@@ -70,7 +64,7 @@ async fn without_the_cache_the_store_answers() {
 
 #[tokio::test]
 async fn without_the_store_the_answer_is_to_try_again() {
-    let path = format!("/logs/{}", entry().id);
+    let path = format!("/logs/{}", entry("m").id);
     let response = client(open_cache().await, Arc::new(Broken)).get(&path).send().await;
     response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
     response.assert_header("retry-after", "1");
@@ -79,7 +73,7 @@ async fn without_the_store_the_answer_is_to_try_again() {
 #[tokio::test]
 async fn a_held_request_is_answered_when_the_entry_comes() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, entry) = (open_store(&folder).await, entry());
+    let (store, entry) = (open_store(&folder).await, entry("m"));
     let client = client(open_cache().await, store.clone());
     let path = format!("/logs/{}", entry.id);
     client.get(&path).send().await.assert_header("retry-after", "1");

@@ -13,8 +13,8 @@ use poem::test::TestClient;
 use shared::config::HttpConfig;
 use shared::http::endpoint;
 use shared::index::{self, Index};
-use shared::testing::Broken;
-use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+use shared::testing::{Broken, EntryBuilder};
+use shared::{Arrival, LogEntry, Timestamp};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -24,10 +24,13 @@ fn client(index: Arc<dyn Index>) -> TestClient<impl Endpoint> {
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())
 }
 
-fn entry(position: u32) -> LogEntry {
-    let json = format!(r#"{{"service":"payment","level":"error","message":"number {position}"}}"#);
-    let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
-    new.arrive(&Arrival::new(Timestamp::now()), position).unwrap()
+/// Three errors of the service `payment` that arrived in one request: "number 0" is the oldest.
+fn payment_errors() -> [LogEntry; 3] {
+    let arrival = Arrival::new(Timestamp::now());
+    [0, 1, 2].map(|number| {
+        let entry = EntryBuilder::new(format!("number {number}")).arrival(&arrival, number);
+        entry.service("payment").level("error").build()
+    })
 }
 
 #[tokio::test]
@@ -35,7 +38,7 @@ async fn a_page_tells_how_many_there_are_and_where_to_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("tantivy://{}/index", folder.path().display());
     let index = index::open(&Url::parse(&url).unwrap()).await.unwrap();
-    index.add(&[entry(0), entry(1), entry(2)]).await.unwrap();
+    index.add(&payment_errors()).await.unwrap();
     let client = client(index);
 
     let response = client.get("/logs/search?service_name=payment&level=err&limit=2").send().await;

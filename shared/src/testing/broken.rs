@@ -1,0 +1,100 @@
+//! Every port, with a service that is down.
+
+use async_trait::async_trait;
+
+use crate::cache::Cache;
+use crate::error::{Error, Ready, Refused, Result};
+use crate::index::Index;
+use crate::limiter::{Decision, Limiter};
+use crate::log_entry::{EntryId, LogEntry};
+use crate::queue::{Batch, Consumer, DeadLetter, DeadLetters, Producer, Record};
+use crate::search::{SearchHits, SearchQuery};
+use crate::store::Store;
+
+/// Implements every port; each call fails with [`Error::Unavailable`].
+#[derive(Debug, Clone, Copy)]
+pub struct Broken;
+
+fn unavailable<T>() -> Result<T> {
+    Err(Error::unavailable("broken", "the service is down"))
+}
+
+#[async_trait]
+impl Ready for Broken {
+    async fn ready(&self) -> Result<()> {
+        unavailable()
+    }
+}
+
+#[async_trait]
+impl Producer for Broken {
+    async fn publish(&self, _: Vec<Record>) -> Result<()> {
+        unavailable()
+    }
+}
+
+#[async_trait]
+impl Consumer for Broken {
+    async fn poll(&self) -> Result<Batch> {
+        unavailable()
+    }
+
+    async fn commit(&self, _: Batch) -> Result<()> {
+        unavailable()
+    }
+}
+
+#[async_trait]
+impl DeadLetters for Broken {
+    async fn write(&self, _: &[DeadLetter]) -> Result<()> {
+        unavailable()
+    }
+
+    async fn list(&self, _: i64, _: usize) -> Result<Vec<(i64, DeadLetter)>> {
+        unavailable()
+    }
+
+    async fn purge(&self, _: i64) -> Result<()> {
+        unavailable()
+    }
+}
+
+#[async_trait]
+impl Store for Broken {
+    async fn insert(&self, _: &[LogEntry]) -> Result<Vec<Refused>> {
+        unavailable()
+    }
+
+    async fn get(&self, _: EntryId) -> Result<Option<LogEntry>> {
+        unavailable()
+    }
+}
+
+#[async_trait]
+impl Index for Broken {
+    async fn add(&self, _: &[LogEntry]) -> Result<Vec<Refused>> {
+        unavailable()
+    }
+
+    async fn search(&self, _: &SearchQuery) -> Result<SearchHits> {
+        unavailable()
+    }
+}
+
+#[async_trait]
+impl Cache for Broken {
+    async fn get(&self, _: EntryId) -> Result<Option<LogEntry>> {
+        unavailable()
+    }
+
+    async fn put(&self, _: &LogEntry) -> Result<()> {
+        unavailable()
+    }
+}
+
+#[async_trait]
+impl Limiter for Broken {
+    async fn try_acquire(&self, _: &str) -> Result<Decision> {
+        unavailable()
+    }
+}

@@ -1,9 +1,9 @@
-//! What every adapter of a port must do: one suite a port, run on each of its adapters.
-//! A new adapter is one line in its suite's `contract!`.
+//! The contract of each port: one suite per port, which runs on all of its adapters.
+//! To test a new adapter, add it to the `contract!` of its suite.
 
-#![expect(clippy::unwrap_used, reason = "everything here is a test or a test's")]
+#![expect(clippy::unwrap_used, reason = "this crate contains only tests")]
 
-/// Runs the tests of a suite on every adapter: each test gets what the adapter's function makes.
+/// Runs a suite on every adapter. A test receives what the function named like the adapter returns.
 macro_rules! contract {
     (@on $adapter:ident [$($test:ident,)*]) => {
         mod $adapter {
@@ -15,7 +15,7 @@ macro_rules! contract {
             )*
         }
     };
-    // On a service of its own, which may not be running.
+    // For an adapter whose service may not be running.
     (@with $service:ident [$($test:ident,)*]) => {
         mod $service {
             $(
@@ -28,8 +28,8 @@ macro_rules! contract {
             )*
 
             #[test]
-            fn what_is_left_out_is_said() {
-                crate::services::say_left_out(module_path!(), [$(stringify!($test)),*].len());
+            fn skipped_tests_are_reported() {
+                crate::services::report_skipped(module_path!(), [$(stringify!($test)),*].len());
             }
         }
     };

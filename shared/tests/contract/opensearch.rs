@@ -10,7 +10,7 @@ use shared::{Error, LogEntry};
 use url::Url;
 
 use crate::entries::{entries, entry};
-use crate::services::{address, fresh_name, http, required, say_left_out};
+use crate::services::{address, fresh_name, http, report_skipped, required};
 
 /// A unique prefix of index names. Dropping it deletes the indexes.
 pub(crate) struct Prefix(String);
@@ -86,8 +86,8 @@ async fn open(prefix: &Prefix) -> Arc<dyn Index> {
 }
 
 #[test]
-fn what_is_left_out_is_said() {
-    say_left_out(module_path!(), 4);
+fn skipped_tests_are_reported() {
+    report_skipped(module_path!(), 4);
 }
 
 #[tokio::test]

@@ -139,7 +139,8 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use shared::{Arrival, EntryId, NewLogEntry, Ready, Timestamp};
+    use shared::testing::{EntryBuilder, entries};
+    use shared::{Arrival, EntryId, Ready, Timestamp};
     use tokio::time::{Duration, timeout};
 
     use super::*;
@@ -175,20 +176,6 @@ mod tests {
         }
     }
 
-    fn entries(messages: &[&str]) -> Vec<LogEntry> {
-        entries_at(Timestamp::now(), messages)
-    }
-
-    fn entries_at(time: Timestamp, messages: &[&str]) -> Vec<LogEntry> {
-        let arrival = Arrival::new(time);
-        let entries = (0..).zip(messages).map(|(position, message)| {
-            let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
-            let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
-            new.arrive(&arrival, position).unwrap()
-        });
-        entries.collect()
-    }
-
     fn delivery() -> (Arc<FailingStore>, Delivery) {
         let store = Arc::new(FailingStore::default());
         (Arc::clone(&store), Delivery::to(Sink::Store(store)))
@@ -197,7 +184,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_entry_that_fails_ten_times_is_refused_and_the_others_are_accepted() {
         let (store, delivery) = delivery();
-        let batch = entries(&["bad", "a", "b", "c", "bad", "d"]);
+        let batch = entries(["bad", "a", "b", "c", "bad", "d"]);
         let refused = delivery.deliver(&batch, &CancellationToken::new()).await.unwrap();
         let mut indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
         indexes.sort_unstable();
@@ -213,8 +200,8 @@ mod tests {
     async fn a_lone_bad_entry_is_refused_if_the_sink_accepted_another_before() {
         let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
-        delivery.deliver(&entries(&["good"]), &shutdown).await.unwrap();
-        let refused = delivery.deliver(&entries(&["bad"]), &shutdown).await.unwrap();
+        delivery.deliver(&entries(["good"]), &shutdown).await.unwrap();
+        let refused = delivery.deliver(&entries(["bad"]), &shutdown).await.unwrap();
         assert_eq!(refused.len(), 1);
     }
 
@@ -223,9 +210,10 @@ mod tests {
         let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
         let yesterday =
-            Timestamp::from_micros(Timestamp::now().as_micros() - Timestamp::MICROS_A_DAY);
-        delivery.deliver(&entries_at(yesterday.unwrap(), &["good"]), &shutdown).await.unwrap();
-        let bad = entries(&["bad"]);
+            Timestamp::from_micros(Timestamp::now().as_micros() - Timestamp::MICROS_A_DAY).unwrap();
+        let good = EntryBuilder::new("good").arrival(&Arrival::new(yesterday), 0).build();
+        delivery.deliver(&[good], &shutdown).await.unwrap();
+        let bad = entries(["bad"]);
         let delivering = delivery.deliver(&bad, &shutdown);
         assert!(
             timeout(Duration::from_hours(2), delivering).await.is_err(),
@@ -237,9 +225,9 @@ mod tests {
     async fn no_entry_is_refused_while_the_sink_accepts_nothing() {
         let (store, delivery) = delivery();
         let shutdown = CancellationToken::new();
-        delivery.deliver(&entries(&["before"]), &shutdown).await.unwrap();
+        delivery.deliver(&entries(["before"]), &shutdown).await.unwrap();
         *store.is_broken.lock().unwrap() = true;
-        let batch = entries(&["a", "b", "c"]);
+        let batch = entries(["a", "b", "c"]);
         {
             let mut delivering = Box::pin(delivery.deliver(&batch, &shutdown));
             let long = Duration::from_hours(2);
@@ -258,6 +246,6 @@ mod tests {
         *store.is_broken.lock().unwrap() = true;
         let shutdown = CancellationToken::new();
         shutdown.cancel();
-        assert!(delivery.deliver(&entries(&["a"]), &shutdown).await.is_none());
+        assert!(delivery.deliver(&entries(["a"]), &shutdown).await.is_none());
     }
 }

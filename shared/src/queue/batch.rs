@@ -131,13 +131,10 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_entry::{Arrival, NewLogEntry};
+    use crate::testing::entry;
 
     fn line(message: &str) -> String {
-        let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
-        let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
-        let entry = new.arrive(&Arrival::new(Timestamp::now()), 0).unwrap();
-        String::from_utf8(entry.to_json()).unwrap()
+        String::from_utf8(entry(message).to_json()).unwrap()
     }
 
     fn batch(partition: i32, offset: i64, record: &str) -> Batch {

@@ -98,13 +98,7 @@ impl RecordPacker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
-
-    fn entry(message: &str) -> LogEntry {
-        let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
-        let arrival = Arrival::new(Timestamp::now());
-        NewLogEntry::from_json(json.as_bytes()).unwrap().arrive(&arrival, 0).unwrap()
-    }
+    use crate::testing::entry;
 
     #[test]
     fn small_entries_share_a_record() {
@@ -120,7 +114,7 @@ mod tests {
     #[test]
     fn a_record_exceeds_its_target_size_by_at_most_one_entry() {
         let mut packer = RecordPacker::default();
-        let large = entry(&"m".repeat(300 * 1024));
+        let large = entry("m".repeat(300 * 1024));
         for _ in 0..5 {
             packer.push(&large, 1024 * 1024).unwrap();
         }
@@ -133,7 +127,7 @@ mod tests {
     fn an_oversized_entry_does_not_affect_the_others() {
         let mut packer = RecordPacker::default();
         packer.push(&entry("a"), 200).unwrap();
-        assert!(packer.push(&entry(&"m".repeat(200)), 200).is_err());
+        assert!(packer.push(&entry("m".repeat(200)), 200).is_err());
         packer.push(&entry("b"), 200).unwrap();
         let records = packer.finish();
         let lines: Vec<&[u8]> = records[0].as_bytes().split(|byte| *byte == b'\n').collect();

@@ -9,7 +9,7 @@ use shared::index::{self, Index};
 use shared::queue::{self, Queue, Record};
 use shared::search::SearchQuery;
 use shared::store::{self, Store};
-use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+use shared::{LogEntry, testing};
 use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -58,8 +58,7 @@ impl Backends {
     }
 
     pub(crate) async fn indexed(&self) -> Vec<LogEntry> {
-        let service_name = Some("a".to_owned().try_into().unwrap());
-        let query = SearchQuery { service_name, limit: 100, ..SearchQuery::default() };
+        let query = SearchQuery { limit: 100, ..SearchQuery::default() };
         self.index.search(&query).await.unwrap().entries
     }
 
@@ -94,11 +93,9 @@ pub(crate) async fn run(consumer: Consumer, is_done: impl AsyncFn() -> bool) {
     timeout(DEADLINE, both).await.expect("the consumer should finish its work and stop");
 }
 
-/// An entry of the service "a" with the message "number N".
+/// An entry with the message "number N".
 pub(crate) fn entry(number: u32) -> LogEntry {
-    let json = format!(r#"{{"service":"a","message":"number {number}"}}"#);
-    let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
-    new.arrive(&Arrival::new(Timestamp::now()), number).unwrap()
+    testing::entry(format!("number {number}"))
 }
 
 /// Implements [`Ready`](shared::Ready) by that of the field `inner`.

@@ -76,15 +76,15 @@ mod tests {
     use metrics_exporter_prometheus::PrometheusBuilder;
 
     use super::*;
-    use crate::log_entry::{Arrival, NewLogEntry};
+    use crate::log_entry::Arrival;
     use crate::queue::{Queue, Record};
+    use crate::testing::EntryBuilder;
 
     const HOUR_MICROS: i64 = 3_600_000_000;
 
     fn entry_of_an_hour_ago() -> LogEntry {
         let time = Timestamp::from_micros(Timestamp::now().as_micros() - HOUR_MICROS).unwrap();
-        let new = NewLogEntry::from_json(br#"{"service":"a","message":"old"}"#).unwrap();
-        new.arrive(&Arrival::new(time), 0).unwrap()
+        EntryBuilder::new("old").arrival(&Arrival::new(time), 0).build()
     }
 
     async fn open_in(directory: &tempfile::TempDir) -> Queue {

@@ -36,17 +36,19 @@ impl TraceParent {
     }
 
     /// The id of the trace: 32 hexadecimal digits.
+    #[must_use]
     pub fn trace_id(self) -> impl fmt::Display {
         fmt::from_fn(move |f| write!(f, "{:032x}", self.trace_id))
     }
 
     /// The id of the span: 16 hexadecimal digits.
+    #[must_use]
     pub fn span_id(self) -> impl fmt::Display {
         fmt::from_fn(move |f| write!(f, "{:016x}", self.span_id))
     }
 }
 
-/// Half of a version 4 UUID: its variant bits keep it from being zero, which is not a valid span id.
+/// Half of a version 4 UUID. Its variant bits keep it from being zero, which is invalid.
 fn new_span_id() -> u64 {
     Uuid::new_v4().as_u64_pair().1
 }

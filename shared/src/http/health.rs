@@ -116,8 +116,8 @@ impl Health {
 
     /// Liveness
     ///
-    /// Responds as long as the process runs, in any state of the services behind it. Restart a
-    /// process that does not respond. Not rate limited, and not reachable through the proxy.
+    /// Succeeds while the process runs, regardless of the services behind it. Restart a process
+    /// that does not respond. Not rate limited, and not reachable through the proxy.
     #[oai(path = "/healthz", method = "get", operation_id = "healthz")]
     async fn healthz(&self) -> Json<Alive> {
         Json(Example::example())

@@ -11,14 +11,14 @@ use poem::{IntoResponse, Response};
 use poem_openapi::Object;
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, Source};
 use crate::log_entry::{FieldError, Invalid};
 
 /// The media type of every error response.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// When to retry after a port was unavailable, in seconds.
-const RETRY_AFTER_SECONDS: u64 = 1;
+const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Why a request failed (RFC 9457).
 #[derive(Debug, Clone, Serialize, Object)]
@@ -40,11 +40,11 @@ pub struct Problem {
     /// Seconds to wait before a retry, for the header `Retry-After`.
     #[serde(skip)]
     #[oai(skip)]
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<u32>,
     /// What caused the problem, for the log. Never sent to the client.
     #[serde(skip)]
     #[oai(skip)]
-    pub cause: Option<Arc<dyn StdError + Send + Sync>>,
+    pub cause: Option<Arc<Source>>,
 }
 
 impl Problem {
@@ -70,14 +70,14 @@ impl Problem {
 
     /// Adds the header `Retry-After`.
     #[must_use]
-    pub fn retry_after(self, seconds: u64) -> Self {
+    pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
     /// Adds the cause, which is logged with a server error.
     #[must_use]
-    pub fn caused_by(self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { cause: Some(Arc::from(cause.into())), ..self }
+    pub fn caused_by(self, cause: impl Into<Source>) -> Self {
+        Self { cause: Some(Arc::new(cause.into())), ..self }
     }
 }
 
@@ -109,9 +109,9 @@ pub(super) fn internal_error() -> Problem {
 }
 
 /// The duration in seconds, rounded up, at least one.
-pub(super) fn whole_seconds(duration: Duration) -> u64 {
+pub(super) fn whole_seconds(duration: Duration) -> u32 {
     let rounded_up = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-    rounded_up.max(1)
+    u32::try_from(rounded_up).unwrap_or(u32::MAX).max(1)
 }
 
 impl From<Invalid> for Problem {
@@ -143,7 +143,10 @@ pub(super) struct Cause(String);
 
 impl Cause {
     fn of(problem: &Problem) -> Self {
-        Self(problem.cause.as_deref().map_or_else(|| problem.detail.clone(), |e| chain(e)))
+        match &problem.cause {
+            Some(cause) => Self(chain(&***cause)),
+            None => Self(problem.detail.clone()),
+        }
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -194,7 +197,7 @@ impl std::fmt::Display for Problem {
 
 impl StdError for Problem {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
+        self.cause.as_deref().map(|cause| &**cause as _)
     }
 }
 

@@ -16,7 +16,7 @@ use super::problem;
 /// The route label of requests for unknown paths.
 const NO_ROUTE: SharedString = SharedString::const_str("none");
 
-/// All paths of the functions, and a 404 for every other.
+/// All paths of the functions, and a 404 for the rest.
 pub(super) struct Router {
     paths: Route,
     /// `/`: poem's router would prefer the catch-all to it.

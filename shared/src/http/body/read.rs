@@ -29,7 +29,8 @@ pub(super) async fn read(
     held: &mut Reservation,
 ) -> Result<Vec<u8>, Problem> {
     let reading = timeout(READ_TIMEOUT, collect(body, limits, held));
-    reading.await.map_err(|_elapsed| too_slow(READ_TIMEOUT))?
+    let seconds = READ_TIMEOUT.as_secs();
+    reading.await.map_err(|_elapsed| timed_out(format!("the body took longer than {seconds} s")))?
 }
 
 async fn collect(
@@ -41,7 +42,7 @@ async fn collect(
     let mut bytes = Vec::new();
     loop {
         let next = timeout(STALL_TIMEOUT, chunks.next()).await;
-        let Some(chunk) = next.map_err(|_elapsed| too_slow(STALL_TIMEOUT))? else {
+        let Some(chunk) = next.map_err(|_elapsed| stalled())? else {
             return Ok(bytes);
         };
         let chunk = chunk.map_err(|_| incomplete())?;
@@ -67,8 +68,11 @@ async fn discard(
     }
 }
 
-fn too_slow(limit: Duration) -> Problem {
-    let detail = format!("the body did not continue or end within {} s", limit.as_secs());
+fn stalled() -> Problem {
+    timed_out(format!("the body stalled for {} s", STALL_TIMEOUT.as_secs()))
+}
+
+fn timed_out(detail: String) -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
 }
 

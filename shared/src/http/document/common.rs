@@ -26,8 +26,8 @@ pub(super) fn frame() -> Value {
                 "RateLimit": header(
                     "string",
                     "What remains for the client: `r` requests may follow immediately, more after \
-                     `t` seconds. Absent while the limiter is unavailable; requests are not limited \
-                     then.",
+                     `t` seconds. Absent while the limiter is unavailable and requests are not \
+                     limited.",
                     &json!("\"client\";r=99;t=1"),
                 ),
                 "RateLimitPolicy": header(

@@ -1,5 +1,6 @@
 //! Logs each request once, when its response is known.
-//! Successes and client errors are logged at `debug`; server errors at `warn` or `error`, with their cause.
+//! Server errors are logged with their cause: 503 and 504 at `warn`, others at `error`. The rest is
+//! logged at `debug`.
 
 use poem::http::StatusCode;
 use poem::{Endpoint, Request, Response, Result};

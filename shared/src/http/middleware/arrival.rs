@@ -1,6 +1,5 @@
-//! Notes when a request arrived, and what the ids of its entries derive from.
-//! Both come from a trusted proxy if it sends them, so the entries of a retry on another replica get
-//! the same ids.
+//! Records when a request arrived, and what the ids of its entries derive from.
+//! A trusted proxy may send both, so that its retry on another replica yields the same ids.
 
 use poem::{Endpoint, Request, Response, Result};
 
@@ -8,7 +7,7 @@ use super::request_id;
 use crate::http::client::Client;
 use crate::log_entry::{Arrival, Timestamp};
 
-/// The largest accepted difference between the clocks of the proxy and this machine, in microseconds.
+/// The largest accepted difference between the proxy's clock and ours, in microseconds.
 const MAX_CLOCK_SKEW_MICROS: u64 = 5 * 60 * 1_000_000;
 
 pub(super) struct Arrivals<E> {

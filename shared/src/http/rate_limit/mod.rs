@@ -61,7 +61,7 @@ impl RateLimit {
         Ok(Some(Self::new(limiter.context("opening the limiter")?, bucket)))
     }
 
-    /// Takes a token for the client. The limiter is not asked while the bucket is known to be empty.
+    /// Takes a token for the client, without the limiter while the bucket is known to be empty.
     pub(super) async fn take_token(&self, client: ClientKey) -> Outcome {
         let outcome = match self.empty_buckets.retry_after(client, Instant::now()) {
             Some(retry_after) => Outcome::Refused { retry_after },

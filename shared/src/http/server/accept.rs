@@ -22,7 +22,7 @@ const ERROR_PAUSE: Duration = Duration::from_millis(50);
 /// The most connections that are taken from the backlog at shutdown.
 const MAX_BACKLOG: usize = 10_000;
 
-/// Serves `endpoint` on the connections of `listener`, as many as `connections` allows.
+/// Serves `endpoint` until shutdown, on as many connections at a time as `connections` allows.
 pub(super) async fn serve(
     connections: Arc<OpenConnections>,
     listener: TcpListener,

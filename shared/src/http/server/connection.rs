@@ -105,7 +105,7 @@ impl<E: Endpoint<Output = Response> + 'static> Service<hyper::Request<Incoming>>
         Box::pin(async move {
             let mut response = context.endpoint.get_response(request).await;
             if context.shutdown.is_cancelled() {
-                // Hyper closes the connection after this response, and the client reconnects elsewhere.
+                // Hyper closes the connection after this response; the client reconnects elsewhere.
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             activity.end_request();

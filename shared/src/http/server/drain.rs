@@ -1,4 +1,4 @@
-//! How a connection ends: the last response reaches the client, whatever the client is sending.
+//! Ends a connection so that its last response reaches a client that is still sending.
 
 use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
@@ -45,9 +45,10 @@ where
         Poll::Pending => Poll::Pending,
     });
     let had_requested = activity.has_requested();
-    let request_timeout = match had_requested {
-        true => NEXT_REQUEST_TIMEOUT.min(first_request_timeout),
-        false => first_request_timeout,
+    let request_timeout = if had_requested {
+        NEXT_REQUEST_TIMEOUT.min(first_request_timeout)
+    } else {
+        first_request_timeout
     };
     match timeout(request_timeout.saturating_sub(activity.idle_for()), request).await {
         Ok(Some(ended)) => return ended.map(|()| activity.has_requested()),

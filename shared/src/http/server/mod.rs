@@ -1,5 +1,5 @@
-//! The HTTP server: binds the address, accepts connections, serves them and drains them on shutdown.
-//! Poem's own server has no connection limit, no header timeout and no drain that keeps every request.
+//! The HTTP server: binds the address, accepts and serves connections, drains them on shutdown.
+//! Poem's own server has no connection limit and no header timeout, and its drain breaks requests.
 
 mod accept;
 mod activity;

@@ -86,7 +86,7 @@ impl OpenConnections {
         }
     }
 
-    /// Evicts the connections that have been idle longest: one in 64 of the limit, and at least one.
+    /// Evicts the connections that have been idle longest: one in 64 of the limit, at least one.
     pub(super) fn evict_idle(&self) {
         let mut idle: Vec<(Duration, Arc<Activity>)> = self
             .registry()
@@ -127,6 +127,6 @@ impl Drop for ConnectionGuard {
 }
 
 fn report_count(registry: &Registry) {
-    #[expect(clippy::cast_precision_loss, reason = "there are some thousands at most")]
+    #[expect(clippy::cast_precision_loss, reason = "there are at most 20,000")]
     metrics::gauge!("http_connections").set(registry.by_id.len() as f64);
 }

@@ -5,7 +5,6 @@ mod arrival;
 mod attributes;
 mod invalid;
 mod level;
-mod schema;
 mod text;
 mod timestamp;
 

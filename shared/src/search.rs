@@ -4,7 +4,6 @@
 use std::{fmt, str::FromStr};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use poem_openapi::Enum;
 
 use crate::log_entry::{EntryId, Level, LogEntry, ServiceName, Timestamp};
 
@@ -34,8 +33,7 @@ pub struct SearchQuery {
 }
 
 /// The order of hits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum)]
-#[oai(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sort {
     /// By timestamp, then id, the latest first.
     #[default]
@@ -44,6 +42,30 @@ pub enum Sort {
     Oldest,
     /// The best match first.
     Relevance,
+}
+
+impl Sort {
+    /// Every order.
+    pub const ALL: [Self; 3] = [Self::Newest, Self::Oldest, Self::Relevance];
+
+    /// The name that a client uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Oldest => "oldest",
+            Self::Relevance => "relevance",
+        }
+    }
+}
+
+impl FromStr for Sort {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|sort| sort.as_str() == name);
+        found.ok_or("must be newest, oldest or relevance")
+    }
 }
 
 /// The answer: a page of hits.

@@ -15,6 +15,7 @@ mod problem;
 mod problem_response;
 mod rate_limit;
 mod router;
+mod schema;
 mod server;
 mod tag;
 

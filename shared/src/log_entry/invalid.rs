@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Attributes, EntryId, Level, ServiceName, Timestamp, TraceId};
@@ -15,7 +16,7 @@ const MAX_DETAIL_CHARS: usize = 200;
 const MAX_UNKNOWN_FIELDS: usize = 10;
 
 /// One field that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, poem_openapi::Object)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// The field's name.
     pub field: String,

@@ -1,0 +1,35 @@
+//! The schema of a [`FieldError`], which problems list.
+
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
+use serde_json::Value;
+
+use super::{field, impl_type, string};
+use crate::log_entry::FieldError;
+
+impl_type!(
+    FieldError,
+    "FieldError",
+    MetaSchema {
+        title: Some("FieldError".to_owned()),
+        description: Some("One invalid field."),
+        required: vec!["field", "detail"],
+        properties: vec![
+            field("field", string("The field's name.")),
+            field("detail", string("What is wrong with it, and what to send instead.")),
+        ],
+        ..MetaSchema::new("object")
+    }
+);
+
+impl ToJSON for FieldError {
+    fn to_json(&self) -> Option<Value> {
+        serde_json::to_value(self).ok()
+    }
+}
+
+impl ParseFromJSON for FieldError {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        serde_json::from_value(value.unwrap_or_default()).map_err(ParseError::custom)
+    }
+}

@@ -32,6 +32,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod index;
+pub mod intake;
 pub mod limiter;
 pub mod log_entry;
 pub mod process;

@@ -1,44 +1,44 @@
-//! A log entry: what a client may send (`NewLogEntry`) and what is kept (`LogEntry`).
-//! The JSON of a `LogEntry` is a line of the queue, the value of the cache and the API's answer.
+//! The log entry: `NewLogEntry` is what a client sends, `LogEntry` is what LogPulse stores.
+//! The queue, the cache and the API's responses all carry the same JSON of a `LogEntry`.
 
 mod arrival;
 mod attributes;
-mod invalid;
+mod bounded_string;
 mod level;
-mod text;
 mod timestamp;
+mod validation;
 
 use serde::{Deserialize, Serialize};
 
 pub use arrival::{Arrival, EntryId, MAX_POSITION};
 pub use attributes::Attributes;
-pub use invalid::{FieldError, Invalid};
+pub use bounded_string::BoundedString;
 pub use level::Level;
-pub use text::Text;
 pub use timestamp::Timestamp;
+pub use validation::{FieldError, ParseError, ValidationError};
 
-/// Who wrote the entry: 1 to 255 characters.
-pub type ServiceName = Text<255>;
+/// The name of the service that wrote an entry: 1 to 255 characters.
+pub type ServiceName = BoundedString<255>;
 
-/// A trace or span identifier, in whatever notation the client uses: 1 to 128 characters.
-pub type TraceId = Text<128>;
+/// A trace or span id in any notation: 1 to 128 characters.
+pub type TraceId = BoundedString<128>;
 
-/// A log entry as a client may send it. Absent values become certain when it arrives.
+/// A log entry as a client sends it. Defaults are filled in on arrival.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewLogEntry {
-    /// The entry's id, for a client that wants its own retries to be idempotent.
+    /// The entry's id. A client that sends one makes its retries idempotent.
     pub id: Option<EntryId>,
-    /// When the event happened. Default: the id's time.
+    /// When the event happened. Default: the time of the id.
     pub timestamp: Option<Timestamp>,
-    /// How severe it is. Default: `INFO`.
+    /// The severity. Default: `INFO`.
     pub level: Option<Level>,
-    /// Who wrote it.
+    /// The service that wrote the entry.
     #[serde(alias = "service")]
     pub service_name: ServiceName,
-    /// The text, as written.
+    /// The text, unaltered.
     pub message: String,
-    /// Anything else that is known about the event, kept as it came.
+    /// Structured data about the event.
     pub attributes: Option<Attributes>,
     /// The trace that the event belongs to.
     pub trace_id: Option<TraceId>,
@@ -46,20 +46,20 @@ pub struct NewLogEntry {
     pub span_id: Option<TraceId>,
 }
 
-/// A log entry as it is kept: id, level and timestamp are certain.
+/// A log entry as it is stored. It always has an id, a timestamp and a level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// Unique, ordered by arrival; whatever is done twice with the same id is done once.
+    /// Unique and ordered by arrival. Every operation is idempotent by it.
     pub id: EntryId,
     /// When the event happened.
     pub timestamp: Timestamp,
-    /// How severe it is.
+    /// The severity.
     pub level: Level,
-    /// Who wrote it.
+    /// The service that wrote the entry.
     pub service_name: ServiceName,
-    /// The text, as written.
+    /// The text, unaltered.
     pub message: String,
-    /// Anything else that is known about the event, as it came.
+    /// Structured data about the event, verbatim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Attributes>,
     /// The trace that the event belongs to.
@@ -71,20 +71,21 @@ pub struct LogEntry {
 }
 
 impl NewLogEntry {
-    /// Reads one entry from its JSON.
+    /// Parses an entry.
     ///
     /// # Errors
-    /// [`Invalid`] names each field that is wrong.
-    pub fn from_json(json: &[u8]) -> Result<Self, Invalid> {
-        let text = std::str::from_utf8(json).map_err(Invalid::not_utf8)?;
-        serde_json::from_str(text).map_err(|error| Invalid::explain(text, &error))
+    /// [`ParseError`], which converts into a [`ValidationError`] that names each invalid field.
+    pub fn from_json(json: &[u8]) -> Result<Self, ParseError<'_>> {
+        let text = std::str::from_utf8(json).map_err(ParseError::encoding)?;
+        serde_json::from_str(text).map_err(|error| ParseError::json(text, error))
     }
 
-    /// Makes the entry certain: the id by its arrival and `position` in the request (from 0).
+    /// Fills in the defaults. The default id consists of the arrival and of the entry's `position`
+    /// in the request, from 0.
     ///
     /// # Errors
-    /// [`Invalid`] if the client's own id lies outside the time that arrivals may have.
-    pub fn arrive(self, arrival: &Arrival, position: u32) -> Result<LogEntry, Invalid> {
+    /// When the time of the client's id is too far from that of the arrival.
+    pub fn arrive(self, arrival: &Arrival, position: u32) -> Result<LogEntry, ValidationError> {
         let id = match self.id {
             Some(id) => arrival.accept(id)?,
             None => arrival.id(position),
@@ -103,13 +104,13 @@ impl NewLogEntry {
 }
 
 impl LogEntry {
-    /// Appends the entry's JSON to `line`. It holds no line break.
+    /// Appends the entry's JSON to `line`. The JSON has no line breaks.
     ///
     /// # Panics
-    /// Never: every field has a JSON form, and memory takes any write.
+    /// Never: every field can be serialized, and writing to memory does not fail.
     pub fn write_json(&self, line: &mut Vec<u8>) {
         let written = serde_json::to_writer(line, self);
-        debug_assert!(written.is_ok(), "a log entry always has a JSON form");
+        debug_assert!(written.is_ok(), "every log entry can be serialized");
     }
 
     /// The entry's JSON.
@@ -120,7 +121,7 @@ impl LogEntry {
         json
     }
 
-    /// What the entry's texts take.
+    /// The size of the entry's strings in bytes.
     #[cfg(any(feature = "memory", feature = "mysql", feature = "sqlite"))]
     pub(crate) fn text_bytes(&self) -> usize {
         let attributes = self.attributes.as_ref().map(Attributes::as_str);
@@ -131,10 +132,10 @@ impl LogEntry {
         optional.chain(required).map(str::len).sum()
     }
 
-    /// Reads an entry back from its JSON.
+    /// Parses the JSON of a stored entry.
     ///
     /// # Errors
-    /// When it is not the JSON of a log entry.
+    /// When it is not the JSON of a stored entry.
     pub fn from_json(json: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(json)
     }
@@ -151,13 +152,13 @@ mod tests {
     );
 
     #[test]
-    fn the_json_of_a_log_entry_is_pinned() {
+    fn the_json_of_a_log_entry_is_stable() {
         let entry = LogEntry::from_json(FULL.as_bytes()).unwrap();
         assert_eq!(String::from_utf8(entry.to_json()).unwrap(), FULL);
     }
 
     #[test]
-    fn absent_fields_stay_absent() {
+    fn absent_optional_fields_are_omitted() {
         let json = concat!(
             r#"{"id":"0190163d-8694-7000-8000-000000000001","timestamp":"1970-01-01T00:00:00.000000Z","#,
             r#""level":"INFO","service_name":"a","message":""}"#
@@ -166,13 +167,13 @@ mod tests {
         assert_eq!(String::from_utf8(entry.to_json()).unwrap(), json);
     }
 
-    fn arrive(json: &str) -> Result<LogEntry, Invalid> {
+    fn arrive(json: &str) -> Result<LogEntry, ValidationError> {
         let now = Timestamp::parse("2024-06-14T12:00:00Z").unwrap();
         NewLogEntry::from_json(json.as_bytes())?.arrive(&Arrival::new(now), 0)
     }
 
     #[test]
-    fn what_the_client_left_out_becomes_certain_on_arrival() {
+    fn defaults_are_filled_in_on_arrival() {
         let entry = arrive(r#"{"service":"a","message":"m"}"#).unwrap();
         assert_eq!(entry.level.as_str(), "INFO");
         assert_eq!(entry.timestamp.to_string(), "2024-06-14T12:00:00.000000Z");
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn line_breaks_between_the_tokens_of_attributes_do_not_break_the_line() {
+    fn line_breaks_in_attributes_become_spaces() {
         let entry =
             arrive("{\"service\":\"a\",\"message\":\"m\",\"attributes\":{\n\"a\":\r\n\"\\n\"}}")
                 .unwrap();
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_of_the_client_is_kept_and_gives_the_default_time() {
+    fn a_client_id_is_kept_and_determines_the_default_timestamp() {
         let json = r#"{"id":"0190163d-8694-7000-8000-000000000001","service":"a","message":"m"}"#;
         let entry = arrive(json).unwrap();
         assert_eq!(entry.id.to_string(), "0190163d-8694-7000-8000-000000000001");
@@ -198,16 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_field_is_named() {
+    fn every_invalid_field_is_named() {
         let json = r#"{"service_name":"","level":5,"attributes":[],"host":"x"}"#;
-        let invalid = arrive(json).unwrap_err();
-        let fields: Vec<&str> = invalid.errors.iter().map(|error| error.field.as_str()).collect();
+        let error = arrive(json).unwrap_err();
+        let fields: Vec<&str> = error.errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, ["level", "service_name", "message", "attributes", "host"]);
     }
 
     #[test]
-    fn bad_text_is_refused() {
-        for (json, what) in [
+    fn malformed_json_is_rejected_with_the_cause() {
+        for (json, cause) in [
             (&b"{\"service\":\"a\",\"message\":\"\xff\"}"[..], "UTF-8"),
             (br#"{"service":"a","message":"\ud800"}"#, "escape"),
             (br#"{"service":"a","message":"m","attributes":{"a":"\ud800"}}"#, "escape"),
@@ -215,9 +216,9 @@ mod tests {
             (br#"["a"]"#, "object"),
             (br#"{"service":"a","service_name":"b","message":"m"}"#, "duplicate"),
         ] {
-            let invalid = NewLogEntry::from_json(json).unwrap_err();
-            let text = format!("{} {:?}", invalid.detail, invalid.errors);
-            assert!(text.contains(what), "{text} should speak of {what}");
+            let error = ValidationError::from(NewLogEntry::from_json(json).unwrap_err());
+            let text = format!("{} {:?}", error.detail, error.errors);
+            assert!(text.contains(cause), "{text} should mention {cause}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What is asked of the index, and what it answers.
-//! Every index answers the same question the same way; how it finds the hits is its own affair.
+//! Search queries and their hits.
+//! Every index returns the same hits for a query; the contract suite of the port verifies it.
 
 use std::{fmt, str::FromStr};
 
@@ -7,40 +7,40 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::log_entry::{EntryId, Level, LogEntry, ServiceName, Timestamp};
 
-/// A question: every part that is given must hold for a hit.
+/// A query. An entry is a hit if it meets every condition that is set.
 #[derive(Debug, Clone, Default)]
 pub struct SearchQuery {
-    /// Words, all of which an entry must have in its message, service name or level. A word with
-    /// punctuation inside (`payment-service`, `10.0.0.1`) matches its parts side by side.
+    /// Words, all of which must occur in the entry's message, service name or level. A word with
+    /// inner punctuation (`payment-service`, `10.0.0.1`) matches its parts as a phrase.
     pub text: Option<String>,
-    /// Words may differ: by one edit with 3 to 5 characters, by two with more (an exchange of
-    /// neighbours is one edit). By relevance, exact hits come first.
+    /// Tolerates one edit in words of 3 to 5 characters and two in longer ones. Transposing
+    /// neighbours is one edit. Sorted by relevance, exact hits come first.
     pub fuzzy: bool,
     /// The exact service name.
     pub service_name: Option<ServiceName>,
     /// The exact level.
     pub level: Option<Level>,
-    /// Not before this time.
+    /// The earliest timestamp, inclusive.
     pub from: Option<Timestamp>,
-    /// Before this time.
+    /// The latest timestamp, exclusive.
     pub to: Option<Timestamp>,
     /// The order of the hits.
     pub sort: Sort,
-    /// The most hits to answer.
+    /// The maximum number of hits on a page.
     pub limit: usize,
-    /// Go on behind this hit. Not with [`Sort::Relevance`].
+    /// The hit after which the page starts. Not supported with [`Sort::Relevance`].
     pub cursor: Option<Cursor>,
 }
 
 /// The order of hits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// By timestamp, then id, the latest first.
+    /// By timestamp, then id, latest first.
     #[default]
     Newest,
-    /// By timestamp, then id, the earliest first.
+    /// By timestamp, then id, earliest first.
     Oldest,
-    /// The best match first.
+    /// By score, best match first.
     Relevance,
 }
 
@@ -48,7 +48,7 @@ impl Sort {
     /// Every order.
     pub const ALL: [Self; 3] = [Self::Newest, Self::Oldest, Self::Relevance];
 
-    /// The name that a client uses.
+    /// The name in the API.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -68,29 +68,29 @@ impl FromStr for Sort {
     }
 }
 
-/// The answer: a page of hits.
+/// A page of hits.
 #[derive(Debug, Clone, Default)]
 pub struct SearchHits {
-    /// All hits of the query, on every page; at most [`SearchHits::MAX_TOTAL`].
+    /// The number of hits on all pages, at most [`SearchHits::MAX_TOTAL`].
     pub total: u64,
-    /// False if there are more hits than `total` says.
+    /// Whether `total` is exact; if not, there are more hits.
     pub total_is_exact: bool,
     /// The hits of this page.
     pub entries: Vec<LogEntry>,
-    /// Where the next page begins; `None` at the end and with [`Sort::Relevance`].
+    /// The cursor of the next page; `None` on the last page and with [`Sort::Relevance`].
     pub next_cursor: Option<Cursor>,
 }
 
 impl SearchHits {
-    /// How far hits are counted.
+    /// Counting stops at this number of hits.
     pub const MAX_TOTAL: u64 = 10_000;
 
-    /// The most that the entries of a page have together, as JSON in bytes: what does not fit is
-    /// on the next page. A single entry always fits.
+    /// The maximum size of a page, as JSON in bytes. Further hits are on the next page. A page has
+    /// at least one entry, whatever its size.
     pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-    /// The page that `query` asks for, of `total` hits in all. `found` are its hits in order, one
-    /// more if there are more, each with its size in bytes.
+    /// Builds the page of `query` out of `total` hits. `found` contains the hits in order, each with
+    /// its size in bytes, and one more than the limit if there is a next page.
     #[cfg_attr(not(any(feature = "opensearch", feature = "tantivy")), expect(dead_code))]
     pub(crate) fn page<E>(
         query: &SearchQuery,
@@ -98,15 +98,16 @@ impl SearchHits {
         found: impl Iterator<Item = Result<(LogEntry, usize), E>>,
     ) -> Result<Self, E> {
         let mut entries = Vec::new();
-        let mut room = Self::MAX_BYTES;
+        let mut remaining_bytes = Self::MAX_BYTES;
         let mut has_more = false;
         for hit in found {
             let (entry, bytes) = hit?;
-            has_more = entries.len() == query.limit || (bytes > room && !entries.is_empty());
+            has_more =
+                entries.len() == query.limit || (bytes > remaining_bytes && !entries.is_empty());
             if has_more {
                 break;
             }
-            room = room.saturating_sub(bytes);
+            remaining_bytes = remaining_bytes.saturating_sub(bytes);
             entries.push(entry);
         }
         let next_cursor = match query.sort {
@@ -122,7 +123,7 @@ impl SearchHits {
     }
 }
 
-/// The place of a hit in the order of time: its timestamp, then its id. Opaque to clients.
+/// The position of a hit when sorted by time: its timestamp, then its id. Opaque to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor {
     /// The hit's timestamp.
@@ -132,7 +133,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// The place of `entry`.
+    /// The position of `entry`.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Self {
         Self { timestamp: entry.timestamp, id: entry.id }
@@ -152,11 +153,11 @@ impl FromStr for Cursor {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const WRONG: &str = "must be a next_cursor of an earlier answer";
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| WRONG)?;
-        let (micros, id) = bytes.split_first_chunk::<8>().ok_or(WRONG)?;
-        let timestamp = Timestamp::from_micros(i64::from_be_bytes(*micros)).ok_or(WRONG)?;
-        Ok(Self { timestamp, id: EntryId::from_bytes(id).ok_or(WRONG)? })
+        const INVALID: &str = "must be the next_cursor of a previous page";
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| INVALID)?;
+        let (micros, id) = bytes.split_first_chunk::<8>().ok_or(INVALID)?;
+        let timestamp = Timestamp::from_micros(i64::from_be_bytes(*micros)).ok_or(INVALID)?;
+        Ok(Self { timestamp, id: EntryId::from_bytes(id).ok_or(INVALID)? })
     }
 }
 
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_survives_its_text() {
+    fn a_cursor_round_trips_through_its_text() {
         let cursor = Cursor {
             timestamp: Timestamp::parse("2024-06-14T12:00:00.123456Z").unwrap(),
             id: "0190163d-8694-739b-aea5-966c26f8ad91".parse().unwrap(),
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn another_text_is_no_cursor() {
+    fn other_texts_are_rejected_as_cursors() {
         for text in ["", "17", "AAAA", &"_".repeat(32), "ä"] {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
         }

@@ -1,8 +1,8 @@
-//! Ingest from outside, without a socket: what is accepted is on the queue, and nothing else.
+//! The function without a socket: accepted entries, and only those, are on the queue.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test stops where something is wrong"
+    reason = "a failed assumption should fail the test"
 )]
 
 use std::sync::Arc;
@@ -53,7 +53,7 @@ async fn an_accepted_entry_is_on_the_queue() {
 }
 
 #[tokio::test]
-async fn of_a_batch_the_good_lines_are_on_the_queue() {
+async fn the_valid_lines_of_a_batch_are_on_the_queue() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open_queue(&folder).await;
     let large = format!(r#"{{"service":"a","message":"{}"}}"#, "m".repeat(1_000));
@@ -81,7 +81,7 @@ async fn of_a_batch_the_good_lines_are_on_the_queue() {
 }
 
 #[tokio::test]
-async fn without_the_queue_the_answer_is_to_try_again() {
+async fn a_queue_outage_is_a_503_with_retry_after() {
     let client = client(Arc::new(Broken));
     let body = r#"{"service":"a","message":"m"}"#;
 
@@ -95,7 +95,7 @@ async fn without_the_queue_the_answer_is_to_try_again() {
 }
 
 #[tokio::test]
-async fn an_entry_or_a_body_beyond_its_limit_is_too_large() {
+async fn an_entry_or_a_body_beyond_its_limit_is_a_413() {
     let client = client(Arc::new(Broken));
     for size in [1_000, 10_000] {
         let body = format!(r#"{{"service":"a","message":"{}"}}"#, "m".repeat(size));

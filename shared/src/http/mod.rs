@@ -14,6 +14,7 @@ mod middleware;
 mod problem;
 mod problem_response;
 mod rate_limit;
+mod rejection;
 mod router;
 mod schema;
 mod server;

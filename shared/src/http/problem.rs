@@ -12,7 +12,7 @@ use poem_openapi::Object;
 use serde::Serialize;
 
 use crate::error::{Error, Source};
-use crate::log_entry::{FieldError, Invalid};
+use crate::log_entry::{FieldError, ValidationError};
 
 /// The media type of every error response.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -65,7 +65,7 @@ impl Problem {
     /// An invalid parameter or header.
     #[must_use]
     pub fn bad_parameter(name: &str, detail: impl Into<String>) -> Self {
-        Invalid::field(name, detail).into()
+        ValidationError::field(name, detail).into()
     }
 
     /// Adds the header `Retry-After`.
@@ -114,9 +114,9 @@ pub(super) fn whole_seconds(duration: Duration) -> u32 {
     u32::try_from(rounded_up).unwrap_or(u32::MAX).max(1)
 }
 
-impl From<Invalid> for Problem {
-    fn from(invalid: Invalid) -> Self {
-        Self { errors: invalid.errors, ..Self::new(StatusCode::BAD_REQUEST, invalid.detail) }
+impl From<ValidationError> for Problem {
+    fn from(error: ValidationError) -> Self {
+        Self { errors: error.errors, ..Self::new(StatusCode::BAD_REQUEST, error.detail) }
     }
 }
 

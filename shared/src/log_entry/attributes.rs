@@ -1,5 +1,5 @@
-//! Whatever else a client knows about an event: a JSON object, kept as it came.
-//! Only its depth is bounded, so that everything behind the queue can read it.
+//! Structured data about an event: a JSON object, stored verbatim.
+//! Its depth is bounded, so that every parser downstream can read it.
 
 use std::fmt;
 
@@ -13,18 +13,18 @@ use serde_json::value::RawValue;
 pub struct Attributes(Box<RawValue>);
 
 impl Attributes {
-    /// How deep objects and arrays may nest; `{}` has depth 1.
+    /// The maximum nesting of objects and arrays; `{}` has depth 1.
     pub const MAX_DEPTH: usize = 16;
 
-    /// Reads attributes from their JSON text.
+    /// Parses attributes from JSON.
     ///
     /// # Errors
-    /// When the text is no JSON object or nests too deep.
+    /// When the text is not a JSON object or nests too deeply.
     pub fn parse(json: String) -> Result<Self, String> {
         Self::try_from(RawValue::from_string(json).map_err(|error| error.to_string())?)
     }
 
-    /// The JSON text.
+    /// The JSON.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.get()
@@ -49,23 +49,23 @@ impl TryFrom<Box<RawValue>> for Attributes {
         if !raw.get().contains(['\n', '\r']) {
             return Ok(Self(raw));
         }
-        // JSON has line breaks between tokens only, where a space means the same.
+        // JSON allows line breaks only between tokens, where a space is equivalent.
         let line = raw.get().replace(['\n', '\r'], " ");
         RawValue::from_string(line).map(Self).map_err(|error| error.to_string())
     }
 }
 
-/// Reads any JSON value and keeps nothing; fails where it nests deeper than the number says.
+/// Checks a JSON value without storing it; fails where it nests deeper than this number.
 #[derive(Clone, Copy)]
 struct Depth(usize);
 
 impl Depth {
-    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
-        let Some(rest) = self.0.checked_sub(1) else {
+    fn descend<E: serde::de::Error>(self) -> Result<Self, E> {
+        let Some(remaining) = self.0.checked_sub(1) else {
             let max = Attributes::MAX_DEPTH;
             return Err(E::custom(format_args!("must nest at most {max} levels deep")));
         };
-        Ok(Self(rest))
+        Ok(Self(remaining))
     }
 }
 
@@ -85,8 +85,8 @@ impl<'de> Visitor<'de> for Depth {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
-        // A key is read as a text, so that a broken one is found.
+        let inner = self.descend()?;
+        // Keys are decoded, so that invalid escapes are found.
         while map.next_key_seed(Depth(0))?.is_some() {
             map.next_value_seed(inner)?;
         }
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for Depth {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
+        let inner = self.descend()?;
         while seq.next_element_seed(inner)?.is_some() {}
         Ok(())
     }
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_levels_are_taken_and_seventeen_refused() {
+    fn sixteen_levels_are_accepted_and_seventeen_rejected() {
         assert!(Attributes::parse(nested(16)).is_ok());
         let reason = Attributes::parse(nested(17)).unwrap_err();
         assert!(reason.contains("at most 16 levels"), "{reason}");
@@ -147,21 +147,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn values_other_than_objects_are_rejected() {
         for json in ["[]", "null", "\"a\"", "1"] {
             assert!(Attributes::parse(json.to_owned()).is_err(), "{json}");
         }
     }
 
     #[test]
-    fn text_that_no_reader_could_decode_is_refused() {
+    fn undecodable_values_are_rejected() {
         for json in [r#"{"a":"\ud800"}"#, r#"{"\ud800":1}"#, r#"{"a":1e999}"#] {
             assert!(Attributes::parse(json.to_owned()).is_err(), "{json}");
         }
     }
 
     #[test]
-    fn the_text_is_kept_as_it_came() {
+    fn the_json_is_kept_verbatim() {
         let json = r#"{"b": 1.10, "a":  "\u0041","b":2}"#;
         assert_eq!(Attributes::parse(json.to_owned()).unwrap().as_str(), json);
     }

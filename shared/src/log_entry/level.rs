@@ -1,34 +1,35 @@
-//! How severe an entry is: six names that everybody uses, and whatever else a system calls it.
-//! A log is never lost over its level.
+//! The severity of an entry: six standard names, or any other name a logger uses.
+//! An unknown level is kept, so that no entry is rejected because of it.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A severity: `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR`, `FATAL`, or another text in capitals.
+/// A severity: `TRACE`, `DEBUG`, `INFO`, `WARN`, `ERROR`, `FATAL`, or another name in upper case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Level(Cow<'static, str>);
 
 impl Level {
-    /// The longest level that is kept, in characters; the rest is cut off.
+    /// The maximum length in characters; longer names are truncated.
     pub const MAX_CHARS: usize = 32;
 
-    /// The level that a text of any system means. An empty one means the default, `INFO`.
+    /// Maps a logger's name for a level to a standard name where there is one. An empty name means
+    /// the default, `INFO`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let text = text.trim();
         if let Some(name) = canonical(text) {
             return Self(Cow::Borrowed(name));
         }
-        let capitals = text.chars().flat_map(char::to_uppercase);
-        let capitals: String = capitals.take(Self::MAX_CHARS).collect();
-        // Now it may be a name (`ı`), or end in a space: reading it again must not change it.
-        let capitals = capitals.trim_end();
-        let name = canonical(capitals).map(Cow::Borrowed);
-        Self(name.unwrap_or_else(|| Cow::Owned(capitals.to_owned())))
+        let uppercase = text.chars().flat_map(char::to_uppercase);
+        let uppercase: String = uppercase.take(Self::MAX_CHARS).collect();
+        // Parsing must be idempotent, but the result may be a synonym (`ı`) or end in a space.
+        let uppercase = uppercase.trim_end();
+        let name = canonical(uppercase).map(Cow::Borrowed);
+        Self(name.unwrap_or_else(|| Cow::Owned(uppercase.to_owned())))
     }
 
-    /// The level's name in capitals.
+    /// The name in upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -47,7 +48,8 @@ impl<'de> Deserialize<'de> for Level {
     }
 }
 
-/// The synonyms of syslog (RFC 5424), Android, java.util.logging and the common loggers.
+/// The standard name for a synonym of syslog (RFC 5424), Android, `java.util.logging` or another
+/// common logger.
 fn canonical(text: &str) -> Option<&'static str> {
     const NAMES: [(&str, &[&str]); 6] = [
         ("INFO", &["", "info", "i", "information", "informational", "notice"]),
@@ -68,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn synonyms_become_the_six_names() {
+    fn synonyms_map_to_the_six_standard_names() {
         for (text, name) in [
             ("V", "TRACE"),
             ("finest", "TRACE"),
@@ -84,12 +86,12 @@ mod tests {
     }
 
     #[test]
-    fn another_text_is_kept_in_capitals() {
+    fn an_unknown_level_is_kept_in_upper_case() {
         assert_eq!(Level::parse("audit").as_str(), "AUDIT");
     }
 
     #[test]
-    fn reading_a_level_again_does_not_change_it() {
+    fn parsing_a_level_twice_does_not_change_it() {
         let cut_at_a_space = format!("{} b", "a".repeat(31));
         for text in [&*cut_at_a_space, "ſevere", "ı", "ŉ", "ǆ", "Ω ", "\u{0}", "audit"] {
             let level = Level::parse(text);
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut() {
+    fn a_long_level_is_truncated() {
         assert_eq!(Level::parse(&"ß".repeat(40)).as_str(), "S".repeat(32));
     }
 }

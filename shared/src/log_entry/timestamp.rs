@@ -1,29 +1,29 @@
-//! A moment in microseconds: as precise as the stores hold it, answered in UTC with six digits.
-//! Source of the notation: RFC 3339.
+//! Points in time with microsecond precision, which is what the stores support.
+//! They are parsed from RFC 3339 and formatted in UTC with six fractional digits.
 
 use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A moment of the years 1970 to 9999, in microseconds since 1970-01-01T00:00:00Z.
+/// A point in time of the years 1970 to 9999, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last moment that can be held: 9999-12-31T23:59:59.999999Z.
+    /// The latest timestamp: 9999-12-31T23:59:59.999999Z.
     pub const MAX: Self = Self(253_402_300_799_999_999);
 
-    /// The length of a day.
-    pub const MICROS_A_DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    /// The length of a day in microseconds.
+    pub const MICROS_PER_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
-    /// The present moment. Read the clock at the edge only.
+    /// The current time. Call this only where a request or a record enters the system.
     #[must_use]
     pub fn now() -> Self {
         Self(Utc::now().timestamp_micros())
     }
 
-    /// A moment from the microseconds since 1970, `None` outside the years 1970 to 9999.
+    /// Creates a timestamp from microseconds since 1970; `None` outside the years 1970 to 9999.
     #[must_use]
     pub fn from_micros(micros: i64) -> Option<Self> {
         (0..=Self::MAX.0).contains(&micros).then_some(Self(micros))
@@ -35,21 +35,21 @@ impl Timestamp {
         self.0
     }
 
-    /// Reads RFC 3339; digits beyond the microsecond are cut off.
+    /// Parses RFC 3339. Digits beyond the microsecond are truncated.
     ///
     /// # Errors
-    /// What is wrong with the text, without repeating it.
+    /// When the text is not RFC 3339 or the year is before 1970. The error does not repeat the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let moment = DateTime::parse_from_rfc3339(text)
+        let time = DateTime::parse_from_rfc3339(text)
             .map_err(|_| "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z")?;
-        Self::from_micros(moment.timestamp_micros()).ok_or("must lie in the years 1970 to 9999")
+        Self::from_micros(time.timestamp_micros()).ok_or("must be in the years 1970 to 9999")
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
-        f.write_str(&moment.to_rfc3339_opts(SecondsFormat::Micros, true))
+        let time = DateTime::from_timestamp_micros(self.0).unwrap_or_default();
+        f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_offset_is_answered_in_utc_with_six_digits() {
+    fn timestamps_are_formatted_in_utc_with_six_digits() {
         for (text, utc) in [
             ("2024-06-14T12:00:00+02:00", "2024-06-14T10:00:00.000000Z"),
             ("2024-06-14t12:00:00.1234567z", "2024-06-14T12:00:00.123456Z"),
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_of_the_years_1970_to_9999_is_refused() {
+    fn times_outside_the_years_1970_to_9999_are_rejected() {
         for text in [
             "1969-12-31T23:59:59Z",
             "99999-01-01T00:00:00Z",

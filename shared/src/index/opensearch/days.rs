@@ -44,7 +44,7 @@ impl DailyIndexes {
 
     /// The name of a day's index, e.g. `logs-2026.11.23`.
     pub(super) fn name(&self, day: Day) -> String {
-        let midnight = Timestamp::from_micros(day.0 * Timestamp::MICROS_A_DAY);
+        let midnight = Timestamp::from_micros(day.0 * Timestamp::MICROS_PER_DAY);
         let midnight = midnight.unwrap_or(Timestamp::MAX);
         let date: String = midnight.to_string().chars().take(10).collect();
         format!("{}{}", self.settings.prefix, date.replace('-', "."))

@@ -1,26 +1,26 @@
-//! A short text that a field holds: never empty, bounded.
-//! The bounds are told in the OpenAPI document and in the refusal.
+//! Short strings with bounds, such as names and trace ids.
+//! The OpenAPI document and the error state the same bounds.
 
 use serde::{Deserialize, Serialize};
 
-/// A text of 1 to `MAX` characters.
+/// A string of 1 to `MAX` characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Text<const MAX: usize>(String);
+pub struct BoundedString<const MAX: usize>(String);
 
-impl<const MAX: usize> Text<MAX> {
-    /// The text itself.
+impl<const MAX: usize> BoundedString<MAX> {
+    /// The string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl<const MAX: usize> TryFrom<String> for Text<MAX> {
+impl<const MAX: usize> TryFrom<String> for BoundedString<MAX> {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        // Most texts are shorter in bytes than the limit in characters.
+        // Counting characters is rarely necessary: most strings have fewer bytes than MAX.
         if text.is_empty() || (text.len() > MAX && text.chars().nth(MAX).is_some()) {
             return Err(format!("must have 1 to {MAX} characters"));
         }
@@ -32,17 +32,17 @@ impl<const MAX: usize> TryFrom<String> for Text<MAX> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Text<3>, String> {
-        Text::try_from(text.to_owned())
+    fn parse(text: &str) -> Result<BoundedString<3>, String> {
+        BoundedString::try_from(text.to_owned())
     }
 
     #[test]
-    fn an_empty_text_is_refused() {
+    fn an_empty_string_is_rejected() {
         assert_eq!(parse("").unwrap_err(), "must have 1 to 3 characters");
     }
 
     #[test]
-    fn characters_count_not_bytes() {
+    fn the_bound_counts_characters_rather_than_bytes() {
         assert!(parse("äöü").is_ok());
         assert!(parse("äöüx").is_err());
     }

@@ -1,7 +1,8 @@
-//! Why an entry cannot be taken, field by field.
-//! The fast path stops at the first error; this path, taken once it has failed, finds them all.
+//! Why an entry is invalid, field by field.
+//! Parsing stops at the first error; only if it has failed are the others searched for.
 
 use std::collections::BTreeMap;
+use std::str::Utf8Error;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -9,67 +10,93 @@ use serde_json::value::RawValue;
 
 use super::{Attributes, EntryId, Level, ServiceName, Timestamp, TraceId};
 
-/// The longest text about an error, in characters: drivers like to repeat the input.
+/// The longest explanation of an error, in characters: parsers may repeat the input.
 const MAX_DETAIL_CHARS: usize = 200;
 
-/// How many unknown fields are named.
+/// How many unknown fields an error names.
 const MAX_UNKNOWN_FIELDS: usize = 10;
 
-/// One field that is wrong.
+/// One invalid field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// The field's name.
     pub field: String,
-    /// What is wrong with it and what it should be.
+    /// What is wrong with it, and what to send instead.
     pub detail: String,
 }
 
-/// Why an entry cannot be taken.
+/// Why an entry or a request is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invalid {
-    /// The whole in a sentence.
+pub struct ValidationError {
+    /// The explanation in one sentence.
     pub detail: String,
-    /// Each field that is wrong; empty if it is not about fields.
+    /// Each invalid field; empty if the error is not about fields.
     pub errors: Vec<FieldError>,
 }
 
-impl Invalid {
-    /// One field is wrong.
+impl ValidationError {
+    /// One field is invalid.
     #[must_use]
     pub fn field(field: &str, detail: impl Into<String>) -> Self {
         Self::fields(vec![FieldError { field: field.to_owned(), detail: detail.into() }])
     }
 
-    /// It is wrong as a whole.
+    /// The whole is invalid.
     #[must_use]
     pub fn whole(detail: &str) -> Self {
         Self { detail: shorten(detail), errors: Vec::new() }
     }
 
-    pub(super) fn not_utf8(error: std::str::Utf8Error) -> Self {
-        Self::whole(&format!("the entry is not UTF-8: {error}"))
-    }
-
-    /// Finds every field of `json` that is wrong; `error` is where the fast path stopped.
-    pub(super) fn explain(json: &str, error: &serde_json::Error) -> Self {
-        if !json.trim_start().starts_with('{') && error.is_data() {
-            return Self::whole("the entry must be a JSON object");
-        }
-        let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
-            return Self::whole(&format!("the entry is not valid JSON: {error}"));
-        };
-        let errors = field_errors(&fields);
-        if errors.is_empty() {
-            return Self::whole(&format!("the entry is not valid: {error}"));
-        }
-        Self::fields(errors)
-    }
-
     fn fields(errors: Vec<FieldError>) -> Self {
-        let told: Vec<String> =
+        let details: Vec<String> =
             errors.iter().map(|error| format!("{}: {}", error.field, error.detail)).collect();
-        Self { detail: shorten(&told.join("; ")), errors }
+        Self { detail: shorten(&details.join("; ")), errors }
     }
+}
+
+/// The bytes are not the JSON of a log entry. Converting this into a [`ValidationError`] parses them
+/// again to find every invalid field.
+#[derive(Debug)]
+pub struct ParseError<'a>(Cause<'a>);
+
+#[derive(Debug)]
+enum Cause<'a> {
+    Encoding(Utf8Error),
+    Json { text: &'a str, error: serde_json::Error },
+}
+
+impl<'a> ParseError<'a> {
+    pub(super) fn encoding(error: Utf8Error) -> Self {
+        Self(Cause::Encoding(error))
+    }
+
+    pub(super) fn json(text: &'a str, error: serde_json::Error) -> Self {
+        Self(Cause::Json { text, error })
+    }
+}
+
+impl From<ParseError<'_>> for ValidationError {
+    fn from(error: ParseError<'_>) -> Self {
+        match error.0 {
+            Cause::Encoding(error) => Self::whole(&format!("the entry is not UTF-8: {error}")),
+            Cause::Json { text, error } => explain(text, &error),
+        }
+    }
+}
+
+/// Finds every invalid field of `json`; `error` is where parsing stopped.
+fn explain(json: &str, error: &serde_json::Error) -> ValidationError {
+    if !json.trim_start().starts_with('{') && error.is_data() {
+        return ValidationError::whole("the entry must be a JSON object");
+    }
+    let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
+        return ValidationError::whole(&format!("the entry is not valid JSON: {error}"));
+    };
+    let errors = field_errors(&fields);
+    if errors.is_empty() {
+        return ValidationError::whole(&format!("the entry is invalid: {error}"));
+    }
+    ValidationError::fields(errors)
 }
 
 fn field_errors(fields: &BTreeMap<String, &RawValue>) -> Vec<FieldError> {
@@ -91,13 +118,13 @@ fn field_errors(fields: &BTreeMap<String, &RawValue>) -> Vec<FieldError> {
         .take(MAX_UNKNOWN_FIELDS)
         .map(|name| FieldError {
             field: shorten(name),
-            detail: "is not a field of an entry: put it into attributes".to_owned(),
+            detail: "unknown field; put it into attributes".to_owned(),
         });
-    let wrong = known.iter().filter_map(|(field, checked)| {
+    let invalid = known.iter().filter_map(|(field, checked)| {
         let detail = shorten(checked.as_ref().err()?);
         Some(FieldError { field: (*field).to_owned(), detail })
     });
-    wrong.chain(unknown).collect()
+    invalid.chain(unknown).collect()
 }
 
 fn check<T: DeserializeOwned>(

@@ -1,0 +1,34 @@
+//! The body of `POST /logs`: one entry in JSON.
+
+use poem_openapi::registry::{MetaMediaType, Registry};
+use poem_openapi::types::Type;
+use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
+use shared::intake::{Packed, pack_one};
+use shared::{Arrival, EntryId, NewLogEntry};
+
+use crate::count_rejected_body;
+
+/// The accepted body.
+pub(crate) struct EntryBody;
+
+impl BodyContent for EntryBody {
+    fn content() -> Vec<MetaMediaType> {
+        vec![MetaMediaType { content_type: "application/json", schema: NewLogEntry::schema_ref() }]
+    }
+
+    fn register(registry: &mut Registry) {
+        NewLogEntry::register(registry);
+    }
+}
+
+/// Parses and packs the entry. The decoded body goes with it: its memory stays reserved until the
+/// entry is on the queue.
+pub(crate) fn pack(
+    body: EncodedBody,
+    arrival: &Arrival,
+    max_entry_bytes: usize,
+) -> Result<(Packed<EntryId>, DecodedBody), Problem> {
+    let body = body.decode().inspect_err(count_rejected_body)?;
+    let packed = pack_one(NewLogEntry::from_json(&body.bytes), arrival, max_entry_bytes)?;
+    Ok((packed, body))
+}

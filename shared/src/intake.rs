@@ -1,0 +1,171 @@
+//! The way in: from decoded entries to records on the queue.
+//! `NewLogEntry -- arrive, pack --> Packed -- publish --> result`
+//!
+//! An ingest function decodes its protocol and packs what it finds: [`pack_one`] for a request with
+//! one entry, a [`Packer`] for many. A result is available only from [`Packed::publish`], so no
+//! client learns the id of an entry that is not yet durable. Wire formats stay with the functions.
+
+mod metrics;
+mod packer;
+mod rejection;
+mod workers;
+
+pub use metrics::count_rejected;
+pub use packer::{Outcome, Packer, Report, TooManyEntries};
+pub use rejection::{Reason, Rejection};
+pub use workers::Workers;
+
+use crate::TraceParent;
+use crate::error::Error;
+use crate::log_entry::{Arrival, EntryId, NewLogEntry, ValidationError};
+use crate::queue::{Producer, Record, RecordPacker};
+
+/// The accepted entries of a request as records, and the result to report once they are durable.
+#[derive(Debug)]
+pub struct Packed<T> {
+    records: Vec<Record>,
+    entries: usize,
+    result: T,
+}
+
+impl<T> Packed<T> {
+    /// The size of the records in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.records.iter().map(|record| record.as_bytes().len()).sum()
+    }
+
+    /// Puts the records on the queue as parts of the request's trace, and returns the result.
+    ///
+    /// # Errors
+    /// When the queue fails: each entry may be on the queue or not.
+    pub async fn publish(self, queue: &dyn Producer, trace: TraceParent) -> Result<T, Error> {
+        if !self.records.is_empty() {
+            let traced = self.records.into_iter().map(|record| record.traced(trace)).collect();
+            let published = queue.publish(traced).await;
+            published.inspect_err(|error| count_rejected(error.into(), self.entries))?;
+        }
+        metrics::count_accepted(self.entries);
+        Ok(self.result)
+    }
+}
+
+/// Packs the only entry of a request.
+///
+/// # Errors
+/// The rejection, if the entry is invalid or larger than `max_entry_bytes` as JSON.
+pub fn pack_one<E: Into<ValidationError>>(
+    entry: Result<NewLogEntry, E>,
+    arrival: &Arrival,
+    max_entry_bytes: usize,
+) -> Result<Packed<EntryId>, Rejection> {
+    let mut records = RecordPacker::default();
+    let packed = match entry {
+        Ok(entry) => pack(entry, arrival, 0, max_entry_bytes, &mut records),
+        Err(error) => Err(Rejection::invalid(0, error.into())),
+    };
+    let id = packed.inspect_err(|rejection| count_rejected(rejection.reason, 1))?;
+    Ok(Packed { records: records.finish(), entries: 1, result: id })
+}
+
+/// Assigns what the client left out, and adds the entry to the records.
+fn pack(
+    entry: NewLogEntry,
+    arrival: &Arrival,
+    position: u32,
+    max_bytes: usize,
+    records: &mut RecordPacker,
+) -> Result<EntryId, Rejection> {
+    let entry =
+        entry.arrive(arrival, position).map_err(|error| Rejection::invalid(position, error))?;
+    records
+        .push(&entry, max_bytes)
+        .map_err(|bytes| Rejection::too_large(position, bytes, max_bytes))?;
+    Ok(entry.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+    use crate::error::Ready;
+    use crate::log_entry::Timestamp;
+    use crate::testing::Broken;
+
+    const VALID: &[u8] = br#"{"service":"a","message":"m"}"#;
+    const REPORT: Report = Report { ids: false, max_rejections: 10 };
+
+    /// A queue that accepts every record.
+    struct Discard;
+
+    #[async_trait]
+    impl Ready for Discard {
+        async fn ready(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[async_trait]
+    impl Producer for Discard {
+        async fn publish(&self, _: Vec<Record>) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    fn arrival() -> Arrival {
+        Arrival::new(Timestamp::now())
+    }
+
+    /// Packs three entries, one of them invalid, and publishes them on `queue`.
+    async fn publish_two_of_three(queue: &dyn Producer) -> Result<Outcome, Error> {
+        let mut packer = Packer::new(arrival(), 1000, REPORT);
+        for (position, json) in [VALID, b"{}", VALID].into_iter().enumerate() {
+            packer.push(position, NewLogEntry::from_json(json)).unwrap();
+        }
+        packer.finish().publish(queue, TraceParent::start()).await
+    }
+
+    /// The metrics that `future` records.
+    fn metrics_of(future: impl Future) -> String {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        metrics::with_local_recorder(&recorder, || runtime.block_on(future));
+        recorder.handle().render()
+    }
+
+    #[test]
+    fn entries_are_counted_as_accepted_once_they_are_on_the_queue() {
+        let text = metrics_of(publish_two_of_three(&Discard));
+        assert!(text.contains("ingest_entries_accepted_total 2"), "{text}");
+        assert!(text.contains(r#"ingest_entries_refused_total{reason="invalid"} 1"#), "{text}");
+    }
+
+    #[test]
+    fn entries_that_cannot_be_published_are_counted_as_rejected() {
+        let text = metrics_of(publish_two_of_three(&Broken));
+        assert!(!text.contains("ingest_entries_accepted_total"), "{text}");
+        assert!(text.contains(r#"ingest_entries_refused_total{reason="unavailable"} 2"#), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_request_without_valid_entries_does_not_use_the_queue() {
+        let packed = Packer::new(arrival(), 1000, REPORT).finish();
+        let outcome = packed.publish(&Broken, TraceParent::start()).await.unwrap();
+        assert_eq!(outcome.accepted, 0);
+    }
+
+    #[test]
+    fn a_single_entry_is_packed_or_rejected_with_its_reason() {
+        let packed = pack_one(NewLogEntry::from_json(VALID), &arrival(), 1000).unwrap();
+        assert!(packed.bytes() > VALID.len());
+        for (json, max_bytes, reason) in
+            [(&b"{}"[..], 1000, Reason::Invalid), (VALID, 100, Reason::TooLarge)]
+        {
+            let rejection =
+                pack_one(NewLogEntry::from_json(json), &arrival(), max_bytes).unwrap_err();
+            assert_eq!((rejection.position, rejection.reason), (0, reason));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Packs the entries of a request one by one, so that they are never all in memory.
+
+use super::{Packed, Reason, Rejection, count_rejected, pack};
+use crate::log_entry::{Arrival, EntryId, MAX_POSITION, NewLogEntry, ValidationError};
+use crate::queue::RecordPacker;
+
+/// What became of the entries of a request.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// How many entries were accepted.
+    pub accepted: usize,
+    /// How many entries were rejected.
+    pub rejected: usize,
+    /// The first rejections, at most [`Report::max_rejections`].
+    pub rejections: Vec<Rejection>,
+    /// With [`Report::ids`]: the id of each entry, `None` where it was rejected.
+    pub ids: Option<Vec<Option<EntryId>>>,
+}
+
+/// What an [`Outcome`] contains besides the counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Report {
+    /// Whether to collect the ids.
+    pub ids: bool,
+    /// How many rejections to explain. Explaining takes longer than everything else.
+    pub max_rejections: usize,
+}
+
+/// The request has more entries than ids can number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a request must have at most {} entries", MAX_POSITION + 1)]
+pub struct TooManyEntries;
+
+/// Packs the entries of one request into records.
+#[derive(Debug)]
+pub struct Packer {
+    arrival: Arrival,
+    max_entry_bytes: usize,
+    max_rejections: usize,
+    records: RecordPacker,
+    outcome: Outcome,
+}
+
+impl Packer {
+    /// A packer for the request that arrived with `arrival`. Entries whose JSON is larger than
+    /// `max_entry_bytes` are rejected.
+    #[must_use]
+    pub fn new(arrival: Arrival, max_entry_bytes: usize, report: Report) -> Self {
+        let outcome = Outcome { ids: report.ids.then(Vec::new), ..Outcome::default() };
+        Self {
+            arrival,
+            max_entry_bytes,
+            max_rejections: report.max_rejections,
+            records: RecordPacker::default(),
+            outcome,
+        }
+    }
+
+    /// Packs or rejects the entry at `position` in the request, from 0. An error of the decoder is
+    /// converted only if the rejection is reported.
+    ///
+    /// # Errors
+    /// When the position is too large for an id.
+    pub fn push<E: Into<ValidationError>>(
+        &mut self,
+        position: usize,
+        entry: Result<NewLogEntry, E>,
+    ) -> Result<(), TooManyEntries> {
+        let position = u32::try_from(position).ok().filter(|position| *position <= MAX_POSITION);
+        let position = position.ok_or(TooManyEntries)?;
+        match entry {
+            Ok(entry) => self.pack(position, entry),
+            Err(error) => {
+                self.reject(Reason::Invalid, || Rejection::invalid(position, error.into()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the records and the outcome.
+    #[must_use]
+    pub fn finish(self) -> Packed<Outcome> {
+        let entries = self.outcome.accepted;
+        Packed { records: self.records.finish(), entries, result: self.outcome }
+    }
+
+    fn pack(&mut self, position: u32, entry: NewLogEntry) {
+        let packed = pack(entry, &self.arrival, position, self.max_entry_bytes, &mut self.records);
+        match packed {
+            Ok(id) => {
+                self.outcome.accepted += 1;
+                self.report_id(Some(id));
+            }
+            Err(rejection) => self.reject(rejection.reason, || rejection),
+        }
+    }
+
+    fn reject(&mut self, reason: Reason, rejection: impl FnOnce() -> Rejection) {
+        count_rejected(reason, 1);
+        self.outcome.rejected += 1;
+        self.report_id(None);
+        if self.outcome.rejections.len() < self.max_rejections {
+            self.outcome.rejections.push(rejection());
+        }
+    }
+
+    fn report_id(&mut self, id: Option<EntryId>) {
+        if let Some(ids) = &mut self.outcome.ids {
+            ids.push(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_entry::{LogEntry, Timestamp};
+
+    fn packer(report: Report) -> Packer {
+        Packer::new(Arrival::new(Timestamp::now()), 200, report)
+    }
+
+    fn json(message: &str) -> Vec<u8> {
+        format!(r#"{{"service":"a","message":"{message}"}}"#).into_bytes()
+    }
+
+    #[test]
+    fn valid_entries_are_packed_and_the_others_reported_by_position() {
+        let bodies = [json("one"), b"not json".to_vec(), json(&"m".repeat(200)), json("two")];
+        let mut packer = packer(Report { ids: true, max_rejections: 10 });
+        for (position, body) in bodies.iter().enumerate() {
+            packer.push(position, NewLogEntry::from_json(body)).unwrap();
+        }
+
+        let Packed { records, result: outcome, .. } = packer.finish();
+
+        assert_eq!((outcome.accepted, outcome.rejected), (2, 2));
+        let rejections = outcome.rejections.iter();
+        let rejections: Vec<_> =
+            rejections.map(|rejection| (rejection.position, rejection.reason)).collect();
+        assert_eq!(rejections, [(1, Reason::Invalid), (2, Reason::TooLarge)]);
+        let ids = outcome.ids.unwrap();
+        assert_eq!(ids.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, true]);
+        let lines: Vec<LogEntry> = records
+            .iter()
+            .flat_map(|record| record.as_bytes().split(|byte| *byte == b'\n'))
+            .map(|line| LogEntry::from_json(line).unwrap())
+            .collect();
+        assert_eq!(lines.iter().map(|entry| Some(entry.id)).collect::<Vec<_>>(), [ids[0], ids[3]]);
+    }
+
+    #[test]
+    fn rejections_beyond_the_reported_ones_are_counted_but_not_explained() {
+        struct Unexplained;
+        impl From<Unexplained> for ValidationError {
+            fn from(_: Unexplained) -> Self {
+                panic!("the rejection is not reported")
+            }
+        }
+        let mut packer = packer(Report { ids: false, max_rejections: 0 });
+
+        packer.push(0, Err(Unexplained)).unwrap();
+
+        let outcome = packer.finish().result;
+        assert_eq!(outcome.rejected, 1);
+        assert!(outcome.rejections.is_empty());
+    }
+
+    #[test]
+    fn a_position_that_does_not_fit_an_id_is_an_error() {
+        let mut packer = packer(Report { ids: false, max_rejections: 0 });
+        let body = json("m");
+        let mut push = |position| packer.push(position, NewLogEntry::from_json(&body));
+        assert_eq!(push(MAX_POSITION as usize), Ok(()));
+        assert_eq!(push(MAX_POSITION as usize + 1), Err(TooManyEntries));
+    }
+}

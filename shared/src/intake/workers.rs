@@ -1,0 +1,81 @@
+//! Decoding and parsing large bodies takes milliseconds of CPU time, so it happens on threads of
+//! its own, where it does not delay other requests.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::error::Error;
+
+/// Runs CPU-bound work on as many blocking threads as there are processors.
+#[derive(Debug, Clone)]
+pub struct Workers(Arc<Semaphore>);
+
+impl Default for Workers {
+    fn default() -> Self {
+        let processors = available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Semaphore::new(processors)))
+    }
+}
+
+impl Workers {
+    /// Runs the work once a processor is free.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the process is shutting down.
+    ///
+    /// # Panics
+    /// When the work panics.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit =
+            self.0.clone().acquire_owned().await.map_err(|error| stopping(error.into()))?;
+        let task = spawn_blocking(move || {
+            // The permit is held until the work ends, even if the caller is cancelled earlier.
+            let _permit = permit;
+            work()
+        });
+        match task.await {
+            Ok(result) => Ok(result),
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => Err(stopping(error.into())),
+        }
+    }
+}
+
+fn stopping(source: crate::error::Source) -> Error {
+    Error::unavailable("server", source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_the_work_reaches_the_caller() {
+        let task = tokio::spawn(async { Workers::default().run(|| panic!("expected")).await });
+        assert!(task.await.unwrap_err().is_panic());
+    }
+
+    #[tokio::test]
+    async fn work_of_a_cancelled_caller_keeps_its_processor() {
+        let workers = Workers(Arc::new(Semaphore::new(1)));
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let caller = workers.clone();
+        let task = tokio::spawn(async move { caller.run(move || finished.recv()).await });
+        while workers.0.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+
+        assert_eq!(workers.0.available_permits(), 0);
+        finish.send(()).unwrap();
+        workers.run(|| ()).await.unwrap();
+    }
+}

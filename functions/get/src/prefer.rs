@@ -1,13 +1,13 @@
 //! The preference `wait` of RFC 7240, section 4.3.
-//! Other preferences are passed over, as the RFC wants.
+//! Other preferences are ignored, as the RFC requires.
 
 use std::time::Duration;
 
-/// The longest time that an answer is held.
+/// The longest time that a request may wait.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// How long the client is willing to wait, as the value of the header `Prefer` says.
-pub(crate) fn wait(prefer: &str) -> Option<Duration> {
+/// Parses how long the client is willing to wait from the value of a `Prefer` header.
+pub(crate) fn parse_wait(prefer: &str) -> Option<Duration> {
     let seconds = prefer.split([',', ';']).find_map(|preference| {
         let (name, value) = preference.split_once('=')?;
         name.trim().eq_ignore_ascii_case("wait").then_some(value)?.trim().parse::<u64>().ok()
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_may_wait_for_ten_seconds_at_most() {
+    fn a_client_may_wait_at_most_ten_seconds() {
         for (prefer, seconds) in [
             ("wait=3", Some(3)),
             ("respond-async, WAIT = 5", Some(5)),
@@ -29,7 +29,7 @@ mod tests {
             ("return=minimal", None),
             ("", None),
         ] {
-            assert_eq!(wait(prefer), seconds.map(Duration::from_secs), "{prefer}");
+            assert_eq!(parse_wait(prefer), seconds.map(Duration::from_secs), "{prefer}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Get from outside, without a socket: cache-aside, and what happens when a part is away.
+//! The function without a socket: cache-aside, waiting, and outages of the cache or the store.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test stops where something is wrong"
+    reason = "a failed assumption should fail the test"
 )]
 
 use std::sync::Arc;
@@ -36,7 +36,7 @@ fn client(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> TestClient<impl Endpo
 }
 
 #[tokio::test]
-async fn a_stored_entry_is_answered_and_cached() {
+async fn a_stored_entry_is_returned_and_cached() {
     let folder = tempfile::tempdir().unwrap();
     let (cache, store, entry) = (open_cache().await, open_store(&folder).await, entry("m"));
     store.insert(std::slice::from_ref(&entry)).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_stored_entry_is_answered_and_cached() {
 }
 
 #[tokio::test]
-async fn without_the_cache_the_store_answers() {
+async fn an_entry_is_read_from_the_store_while_the_cache_is_down() {
     let folder = tempfile::tempdir().unwrap();
     let (store, entry) = (open_store(&folder).await, entry("m"));
     store.insert(std::slice::from_ref(&entry)).await.unwrap();
@@ -63,7 +63,7 @@ async fn without_the_cache_the_store_answers() {
 }
 
 #[tokio::test]
-async fn without_the_store_the_answer_is_to_try_again() {
+async fn a_store_outage_is_a_503_with_retry_after() {
     let path = format!("/logs/{}", entry("m").id);
     let response = client(open_cache().await, Arc::new(Broken)).get(&path).send().await;
     response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
@@ -71,25 +71,25 @@ async fn without_the_store_the_answer_is_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_held_request_is_answered_when_the_entry_comes() {
+async fn a_waiting_request_returns_once_the_entry_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let (store, entry) = (open_store(&folder).await, entry("m"));
     let client = client(open_cache().await, store.clone());
     let path = format!("/logs/{}", entry.id);
     client.get(&path).send().await.assert_header("retry-after", "1");
 
-    let held = client.get(&path).header("prefer", "wait=10").send();
+    let waiting = client.get(&path).header("prefer", "wait=10").send();
     let insert = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         store.insert(std::slice::from_ref(&entry)).await.unwrap();
     };
-    let (response, ()) = tokio::join!(held, insert);
+    let (response, ()) = tokio::join!(waiting, insert);
 
     response.assert_status_is_ok();
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_never_cached() {
+async fn a_404_must_not_be_cached_by_clients() {
     let folder = tempfile::tempdir().unwrap();
     let client = client(open_cache().await, open_store(&folder).await);
     for id in ["17", "0190163d-8694-739b-aea5-966c26f8ad91", "%20"] {

@@ -16,7 +16,7 @@ use shared::{Level, Timestamp};
 
 use page::{Page, SearchResponse};
 
-/// The function: the index that it asks.
+/// The API, and the index that it queries.
 pub struct Search {
     index: Arc<dyn Index>,
 }
@@ -27,7 +27,7 @@ pub fn function(index: Arc<dyn Index>) -> Function {
     Function::new("search", Search { index: index.clone() }).requires("index", index)
 }
 
-/// What the function answers, as an OpenAPI document.
+/// The OpenAPI document of the function.
 #[must_use]
 pub fn document() -> serde_json::Value {
     let mut document = document_of::<Search>();
@@ -53,52 +53,52 @@ pub fn document() -> serde_json::Value {
 impl Search {
     /// Search log entries
     ///
-    /// At least one of `q`, `service_name`, `level`, `from` and `to` is needed; an entry must fit
-    /// all that are given. An entry is found within two seconds of being saved. Follow
-    /// `next_cursor` for the next page.
+    /// At least one of `q`, `service_name`, `level`, `from` and `to` is required; hits match all
+    /// that are given. Entries are searchable within two seconds of being saved. Pass
+    /// `next_cursor` as `cursor` to get the next page.
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the OpenAPI document")]
     #[oai(path = "/logs/search", method = "get", operation_id = "searchLogs", tag = "Tag::Logs")]
     async fn search(
         &self,
-        /// Words, all of which the entry must have in its message, service name or level, in any
-        /// case. A word with punctuation inside (`payment-service`, `10.0.0.1`) matches its parts
-        /// side by side.
+        /// Words, all of which must occur in the entry's message, service name or level, in any
+        /// case. A word with inner punctuation (`payment-service`, `10.0.0.1`) matches its parts
+        /// as a phrase.
         #[oai(validator(max_length = "1024"))]
         q: Query<Option<String>>,
-        /// Take words of 3 to 5 characters with one wrong letter, and longer ones with two.
+        /// Tolerate one typo in words of 3 to 5 characters, and two in longer ones.
         #[oai(default)]
         fuzzy: Query<bool>,
         /// The exact service name.
         service_name: Query<Option<String>>,
-        /// The level; synonyms are understood (`err` is `ERROR`).
+        /// The level or a synonym of it: `err` means `ERROR`.
         level: Query<Option<String>>,
-        /// Not before this time (RFC 3339).
+        /// The earliest timestamp, inclusive (RFC 3339).
         from: Query<Option<String>>,
-        /// Before this time (RFC 3339).
+        /// The latest timestamp, exclusive (RFC 3339).
         to: Query<Option<String>>,
-        /// The order of the answer.
+        /// The order of the hits.
         #[oai(default)]
         sort: Query<Sort>,
-        /// The most entries to answer, 1 to 1000.
+        /// The maximum number of entries on a page, 1 to 1000.
         #[oai(default = "default_limit", validator(minimum(value = "1"), maximum(value = "1000")))]
         limit: Query<usize>,
-        /// Where to go on: `next_cursor` of the page before. Not with `sort=relevance`.
+        /// The `next_cursor` of the previous page. Not supported with `sort=relevance`.
         cursor: Query<Option<String>>,
     ) -> Result<SearchResponse, ProblemResponse<SearchProblems>> {
         let query = SearchQuery {
-            text: text(q.0),
+            text: q.0.filter(|text| !text.trim().is_empty()),
             fuzzy: *fuzzy,
             service_name: parse("service_name", service_name.0, ServiceName::try_from)?,
-            level: parse("level", level.0, level_name)?,
+            level: parse("level", level.0, parse_level)?,
             from: parse("from", from.0, |text| Timestamp::parse(&text))?,
             to: parse("to", to.0, |text| Timestamp::parse(&text))?,
             sort: *sort,
             limit: *limit,
             cursor: parse("cursor", cursor.0, |text| Cursor::from_str(&text))?,
         };
-        check(&query)?;
+        validate(&query)?;
         let hits = self.index.search(&query).await?;
-        Ok(SearchResponse::Hits(Json(Page::of(hits))))
+        Ok(SearchResponse::Hits(Json(Page::from(hits))))
     }
 }
 
@@ -106,13 +106,8 @@ fn default_limit() -> usize {
     100
 }
 
-/// The text to search for; a blank one is none.
-fn text(q: Option<String>) -> Option<String> {
-    q.filter(|text| !text.trim().is_empty())
-}
-
-/// The level that the text means; an entry's empty one would be `INFO`.
-fn level_name(text: String) -> Result<Level, &'static str> {
+/// Rejects an empty level, which would mean `INFO` in an entry.
+fn parse_level(text: String) -> Result<Level, &'static str> {
     if text.trim().is_empty() { Err("must not be empty") } else { Ok(Level::parse(&text)) }
 }
 
@@ -125,18 +120,18 @@ fn parse<T, E: Into<String>>(
     parsed.map_err(|detail| Problem::bad_parameter(name, detail))
 }
 
-fn check(query: &SearchQuery) -> Result<(), Problem> {
-    let asks_for_something = query.text.is_some()
+fn validate(query: &SearchQuery) -> Result<(), Problem> {
+    let has_condition = query.text.is_some()
         || query.service_name.is_some()
         || query.level.is_some()
         || query.from.is_some()
         || query.to.is_some();
-    if !asks_for_something {
-        let detail = "give at least one of q, service_name, level, from and to";
+    if !has_condition {
+        let detail = "at least one of q, service_name, level, from and to is required";
         return Err(Problem::bad_parameter("q", detail));
     }
     if query.sort == Sort::Relevance && query.cursor.is_some() {
-        return Err(Problem::bad_parameter("cursor", "does not go with sort=relevance"));
+        return Err(Problem::bad_parameter("cursor", "is not supported with sort=relevance"));
     }
     Ok(())
 }
@@ -145,7 +140,7 @@ struct SearchProblems;
 
 impl Problems for SearchProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
-        (StatusCode::BAD_REQUEST, "A parameter is wrong: `errors` names it."),
-        (StatusCode::SERVICE_UNAVAILABLE, "The index is away: try again."),
+        (StatusCode::BAD_REQUEST, "A parameter is invalid; `errors` names it."),
+        (StatusCode::SERVICE_UNAVAILABLE, "The index is unavailable; retry later."),
     ];
 }

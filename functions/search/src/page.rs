@@ -1,4 +1,4 @@
-//! A page of hits, as it is answered.
+//! The response: a page of hits.
 
 use poem_openapi::{ApiResponse, Object};
 use serde::Serialize;
@@ -10,24 +10,24 @@ use shared::search::SearchHits;
 #[derive(Debug, Serialize, Object)]
 #[oai(rename = "SearchPage", read_only_all)]
 pub(crate) struct Page {
-    /// Entries on this page.
+    /// The number of entries on this page.
     count: usize,
-    /// Entries on all pages; counted to 10,000.
+    /// The number of entries on all pages, at most 10,000.
     total: u64,
-    /// `gte`: there are more entries than `total` says. Absent: `total` is exact.
+    /// `gte` if there are more than `total` entries; absent if `total` is exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     total_relation: Option<&'static str>,
     /// The entries.
     data: Vec<LogEntry>,
-    /// Give this as `cursor` for the next page. Absent at the end.
+    /// The `cursor` of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     next_cursor: Option<String>,
 }
 
-impl Page {
-    pub(crate) fn of(hits: SearchHits) -> Self {
+impl From<SearchHits> for Page {
+    fn from(hits: SearchHits) -> Self {
         Self {
             count: hits.entries.len(),
             total: hits.total,

@@ -1,8 +1,8 @@
-//! Search from outside, without a socket.
+//! The function without a socket.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test stops where something is wrong"
+    reason = "a failed assumption should fail the test"
 )]
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ fn payment_errors() -> [LogEntry; 3] {
 }
 
 #[tokio::test]
-async fn a_page_tells_how_many_there_are_and_where_to_go_on() {
+async fn a_page_has_the_total_and_the_cursor_of_the_next_page() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("tantivy://{}/index", folder.path().display());
     let index = index::open(&Url::parse(&url).unwrap()).await.unwrap();
@@ -58,14 +58,14 @@ async fn a_page_tells_how_many_there_are_and_where_to_go_on() {
 }
 
 #[tokio::test]
-async fn without_the_index_the_answer_is_to_try_again() {
+async fn an_index_outage_is_a_503_with_retry_after() {
     let response = client(Arc::new(Broken)).get("/logs/search?q=a").send().await;
     response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
     response.assert_header("retry-after", "1");
 }
 
 #[tokio::test]
-async fn a_question_without_a_condition_is_refused() {
+async fn a_query_without_a_condition_is_rejected() {
     for query in ["", "?q=", "?q=%20", "?limit=5", "?q=a&sort=relevance&cursor=x"] {
         let response = client(Arc::new(Broken)).get(format!("/logs/search{query}")).send().await;
         response.assert_status(StatusCode::BAD_REQUEST);

@@ -1,5 +1,5 @@
-//! Show what the service takes and answers: its OpenAPI document, and Swagger UI to read and try it.
-//! Needs no port and nothing from the network; every URL is relative, so any proxy may be in front.
+//! Docs: serves the OpenAPI document, and Swagger UI to read and try it.
+//! It depends on no other service, and every URL is relative, so that it works behind any proxy.
 
 use std::sync::Arc;
 
@@ -8,45 +8,45 @@ use poem::{Error, Response, endpoint::make_sync, handler, web::Path};
 use shared::http::Function;
 use utoipa_swagger_ui::Config;
 
-/// The document, as `make openapi` wrote it.
+/// The document, written by `make openapi`.
 const DOCUMENT: &str = include_str!("../../../openapi/openapi.json");
 
-/// What the page may load and do: only what comes with it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+/// The page may load only its own files.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// How long a browser may show the document or the page without asking again.
-const CACHE: &str = "public, max-age=300";
+/// Browsers may cache the document and the page for five minutes.
+const CACHE_CONTROL: &str = "public, max-age=300";
 
-/// The function.
+/// The function `docs`, ready to be served.
 #[must_use]
 pub fn function() -> Function {
     Function::new("docs", ())
         .route("/openapi.json", make_sync(|_| document()))
-        .route("/", make_sync(|_| to_the_page()))
-        .route("/docs", make_sync(|_| to_the_page()))
+        .route("/", make_sync(|_| redirect_to_page()))
+        .route("/docs", make_sync(|_| redirect_to_page()))
         .route("/docs/*path", page)
 }
 
 fn document() -> Response {
     Response::builder()
         .content_type("application/json")
-        .header(header::CACHE_CONTROL, CACHE)
+        .header(header::CACHE_CONTROL, CACHE_CONTROL)
         .body(DOCUMENT)
 }
 
-/// The page's own links are relative to `/docs/`.
-fn to_the_page() -> Response {
+/// The links of the page are relative to `/docs/`, with the slash.
+fn redirect_to_page() -> Response {
     Response::builder()
         .status(StatusCode::TEMPORARY_REDIRECT)
         .header(header::LOCATION, "docs/")
         .finish()
 }
 
-/// A file of Swagger UI.
+/// Serves a file of Swagger UI.
 #[handler]
 fn page(Path(path): Path<String>) -> poem::Result<Response> {
-    // The bar that is left out has an inline style, and a field for documents from elsewhere.
+    // The base layout omits the top bar, which has inline styles and loads documents from any URL.
     let config = Config::from("../openapi.json")
         .use_base_layout()
         .deep_linking(true)
@@ -60,7 +60,7 @@ fn page(Path(path): Path<String>) -> poem::Result<Response> {
     };
     Ok(Response::builder()
         .content_type(file.content_type)
-        .header(header::CACHE_CONTROL, CACHE)
-        .header(header::CONTENT_SECURITY_POLICY, POLICY)
+        .header(header::CACHE_CONTROL, CACHE_CONTROL)
+        .header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)
         .body(file.bytes.into_owned()))
 }

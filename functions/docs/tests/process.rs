@@ -1,7 +1,7 @@
-//! The process of a function: exit codes, signals, and what it says of a wrong setting.
-//! Every function has the same frame; this one needs nothing to run.
+//! The process of a function: exit codes, signals, and errors of invalid settings.
+//! All functions share this code; `docs` is tested because it depends on no service.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
+#![allow(clippy::unwrap_used, reason = "a failed assumption should fail the test")]
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,16 +15,16 @@ fn docs(variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Starts the process and waits until it serves.
-fn serving() -> Child {
+/// Starts the process and waits until it is serving.
+fn start() -> Child {
     let mut child = docs(&[]).spawn().unwrap();
     let mut line = String::new();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     while !line.contains("serving") {
         line.clear();
-        assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it served");
+        assert!(log.read_line(&mut line).unwrap() > 0, "the process exited before it was serving");
     }
-    // The process goes on writing: somebody must read.
+    // The process would block if nothing read its log.
     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     child
 }
@@ -35,7 +35,7 @@ fn code_and_log(variables: &[(&str, &str)]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_wrong_setting_exits_78_and_is_named() {
+fn an_invalid_setting_exits_78_and_is_named() {
     for (variable, value) in [
         ("PORT", "http"),
         ("LOG_FORMAT", "xml"),
@@ -51,14 +51,14 @@ fn a_wrong_setting_exits_78_and_is_named() {
 }
 
 #[test]
-fn a_limiter_that_no_variable_names_exits_78() {
+fn a_missing_limiter_url_exits_78() {
     let (code, log) = code_and_log(&[("RATE_LIMIT_ENABLED", "true")]);
     assert_eq!(code, Some(78), "{log}");
     assert!(log.contains("LIMITER_URL: is missing"), "{log}");
 }
 
 #[test]
-fn an_address_that_is_in_use_exits_1_and_is_told() {
+fn an_address_in_use_exits_1_and_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let (code, log) = code_and_log(&[("PORT", &port)]);
@@ -67,9 +67,9 @@ fn an_address_that_is_in_use_exits_1_and_is_told() {
 }
 
 #[test]
-fn sigterm_and_sigint_end_it_with_0() {
+fn sigterm_and_sigint_exit_0() {
     for signal in ["TERM", "INT"] {
-        let mut child = serving();
+        let mut child = start();
         let process = child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &process]).status().unwrap().success());
         assert_eq!(child.wait().unwrap().code(), Some(0), "SIG{signal}");

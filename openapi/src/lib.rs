@@ -1,12 +1,12 @@
-//! The OpenAPI document of the service: what each function says of itself, joined.
-//! `openapi.json` is this document, written by `make openapi`; a test holds the two together.
+//! The OpenAPI document of the service: the documents of the functions, joined.
+//! `make openapi` writes it to `openapi.json`; a test verifies that the file is up to date.
 
 use serde_json::Value;
 
 /// The document of all functions.
 ///
 /// # Errors
-/// When two functions have the same operation or say different things of the same component.
+/// When two functions define the same operation, or the same component differently.
 pub fn document() -> anyhow::Result<Value> {
     shared::http::join(vec![
         ingest::document(),
@@ -16,7 +16,7 @@ pub fn document() -> anyhow::Result<Value> {
     ])
 }
 
-/// The document as `openapi.json` holds it.
+/// The document as formatted in `openapi.json`.
 ///
 /// # Errors
 /// As [`document`].
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_document_is_the_one_that_the_functions_describe() {
+    fn the_committed_document_is_up_to_date() {
         let committed = include_str!("../openapi.json");
         assert!(
             committed == text().unwrap(),
@@ -38,7 +38,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_is_described_and_has_an_id_of_its_own() {
+    fn every_operation_has_a_description_and_a_unique_id() {
         let document = document().unwrap();
         let mut ids = Vec::new();
         for (path, operations) in document["paths"].as_object().unwrap() {
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_resolves() {
         let document = document().unwrap();
         let text = document.to_string();
         let references = text.split(r##""$ref":"#"##).skip(1);

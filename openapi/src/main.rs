@@ -1,5 +1,5 @@
-//! Writes the OpenAPI document to the file that is given, or to standard output.
-//! `make openapi` writes `openapi/openapi.json`.
+//! Writes the OpenAPI document to the given file, or to standard output.
+//! `make openapi` runs it to write `openapi/openapi.json`.
 
 use std::io::Write;
 

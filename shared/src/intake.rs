@@ -131,7 +131,7 @@ mod tests {
     fn metrics_of(future: impl Future) -> String {
         let recorder = PrometheusBuilder::new().build_recorder();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        metrics::with_local_recorder(&recorder, || runtime.block_on(future));
+        ::metrics::with_local_recorder(&recorder, || runtime.block_on(future));
         recorder.handle().render()
     }
 

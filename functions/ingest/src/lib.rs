@@ -64,6 +64,7 @@ pub fn document() -> serde_json::Value {
     let error = json!({"line": 2, "detail": "message: is required"});
     let schemas = &mut document["components"]["schemas"];
     schemas["Saved"]["example"] = json!({"message": "Log saved", "id": id});
+    schemas["Saved"]["properties"]["id"]["format"] = json!("uuid");
     schemas["BatchSaved"]["example"] =
         json!({"accepted": 1, "rejected": 1, "errors": [error], "ids": [id, null]});
     // poem-openapi does not describe the items of an array as nullable.

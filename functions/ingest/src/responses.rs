@@ -14,7 +14,7 @@ pub(crate) struct Saved {
     /// `Log saved`.
     message: &'static str,
     /// The entry's id: a `UUIDv7`.
-    id: EntryId,
+    id: String,
 }
 
 #[derive(ApiResponse)]
@@ -31,7 +31,7 @@ pub(crate) enum SaveResponse {
 
 impl SaveResponse {
     pub(crate) fn saved(id: EntryId) -> Self {
-        Self::Saved(Json(Saved { message: "Log saved", id }), format!("/logs/{id}"))
+        Self::Saved(Json(Saved { message: "Log saved", id: id.to_string() }), format!("/logs/{id}"))
     }
 }
 

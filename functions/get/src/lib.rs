@@ -10,7 +10,7 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
 use shared::cache::Cache;
-use shared::http::{Function, Json, Problem, Problems, ProblemResponse, Tag, document_of};
+use shared::http::{Function, Json, Problem, ProblemResponse, Problems, Tag, document_of};
 use shared::store::Store;
 use shared::telemetry::{CACHE_METRICS, start_counters};
 use shared::{EntryId, Error, LogEntry, Timestamp};

@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use crate::error::Error;
+use crate::error::{Error, Source};
 
 /// Runs CPU-bound work on as many blocking threads as there are processors.
 #[derive(Debug, Clone)]
@@ -32,8 +32,7 @@ impl Workers {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let permit =
-            self.0.clone().acquire_owned().await.map_err(|error| stopping(error.into()))?;
+        let permit = self.0.clone().acquire_owned().await.map_err(stopping)?;
         let task = spawn_blocking(move || {
             // The permit is held until the work ends, even if the caller is cancelled earlier.
             let _permit = permit;
@@ -42,12 +41,12 @@ impl Workers {
         match task.await {
             Ok(result) => Ok(result),
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(error) => Err(stopping(error.into())),
+            Err(error) => Err(stopping(error)),
         }
     }
 }
 
-fn stopping(source: crate::error::Source) -> Error {
+fn stopping(source: impl Into<Source>) -> Error {
     Error::unavailable("server", source)
 }
 

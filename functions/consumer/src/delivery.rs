@@ -210,7 +210,8 @@ mod tests {
         let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
         let yesterday =
-            Timestamp::from_micros(Timestamp::now().as_micros() - Timestamp::MICROS_PER_DAY).unwrap();
+            Timestamp::from_micros(Timestamp::now().as_micros() - Timestamp::MICROS_PER_DAY)
+                .unwrap();
         let good = EntryBuilder::new("good").arrival(&Arrival::new(yesterday), 0).build();
         delivery.deliver(&[good], &shutdown).await.unwrap();
         let bad = entries(["bad"]);

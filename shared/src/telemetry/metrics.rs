@@ -163,7 +163,8 @@ mod tests {
         let macros = ["counter!(", "gauge!(", "histogram!("];
         let calls = macros.iter().flat_map(|name| source.split(name).skip(1));
         let names = calls.filter_map(|call| call.trim_start().strip_prefix('"')?.split('"').next());
-        names.map(str::to_owned).collect()
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        names.filter(|name| name.chars().all(is_name)).map(str::to_owned).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Bad input gets a clear 4xx, changes nothing, and takes no memory worth mentioning.
+//! Bad input gets a 4xx that says why, stores nothing, and uses little memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -12,10 +12,9 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 const MIB: usize = 1024 * 1024;
-const NO_LIMITER: (&str, &str) = ("RATE_LIMIT_ENABLED", "false");
+const NO_RATE_LIMIT: (&str, &str) = ("RATE_LIMIT_ENABLED", "false");
 
-/// What is sent (content type, content encoding, body) and what must come back (status, a text in
-/// the problem).
+/// A request (content type, content encoding, body) and its response (status, a text in the problem).
 struct Case(&'static str, &'static str, Vec<u8>, u16, &'static str);
 
 fn entry(extra: &str) -> Vec<u8> {
@@ -75,9 +74,9 @@ fn cases() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn each_is_refused_by_name_and_nothing_is_stored() {
+async fn bad_entries_are_rejected_with_the_reason_and_not_stored() {
     let data_dir = tempfile::tempdir().unwrap();
-    let server = support::start(data_dir.path(), &[NO_LIMITER]);
+    let server = support::start(data_dir.path(), &[NO_RATE_LIMIT]);
     let api = Api::new(&server.url);
 
     for Case(content_type, encoding, body, status, text) in cases() {
@@ -93,8 +92,8 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
         assert_eq!(response.headers()["content-type"], "application/problem+json", "{start}");
         let problem: Value = response.json().await.unwrap();
         assert_eq!(problem["status"], status, "{start}");
-        let told = problem.to_string();
-        assert!(told.contains(text) && told.len() < 1500, "{start}: {told}");
+        let problem = problem.to_string();
+        assert!(problem.contains(text) && problem.len() < 1500, "{start}: {problem}");
     }
 
     let marker = json!({"service": "marker", "message": "m"}).to_string();
@@ -102,7 +101,7 @@ async fn each_is_refused_by_name_and_nothing_is_stored() {
     api.search_until(&[("service_name", "marker")], 1).await;
     assert_eq!(api.search(&[("service_name", "bad")]).await["total"], 0);
     let peak = server.peak_memory_mib();
-    assert!(peak < 200, "the process took {peak} MiB");
+    assert!(peak < 200, "peak memory: {peak} MiB");
 }
 
 #[tokio::test]
@@ -121,7 +120,7 @@ async fn unknown_paths_and_methods_are_problems() {
 }
 
 #[tokio::test]
-async fn a_batch_without_one_good_entry_is_refused() {
+async fn a_batch_without_valid_entries_is_rejected() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = support::start(data_dir.path(), &[]);
     let api = Api::new(&server.url);
@@ -140,7 +139,7 @@ async fn a_batch_without_one_good_entry_is_refused() {
 }
 
 #[test]
-fn a_client_of_one_byte_a_second_is_closed_and_holds_nobody_up() {
+fn a_client_that_sends_one_byte_per_second_is_disconnected() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = support::start(data_dir.path(), &[]);
     let address = server.url.strip_prefix("http://").unwrap();
@@ -161,19 +160,19 @@ fn a_client_of_one_byte_a_second_is_closed_and_holds_nobody_up() {
 }
 
 #[test]
-fn thousands_of_idle_connections_hold_nobody_up() {
+fn thousands_of_idle_connections_do_not_slow_others_down() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = support::start(data_dir.path(), &[]);
     let address = server.url.strip_prefix("http://").unwrap();
     let idle: Vec<TcpStream> =
         (0..idle_connections()).map(|_| TcpStream::connect(address).unwrap()).collect();
 
-    let took = ping(address);
+    let latency = ping(address);
 
-    assert!(took < Duration::from_secs(5), "{} idle connections: {took:?}", idle.len());
+    assert!(latency < Duration::from_secs(5), "{} idle connections: {latency:?}", idle.len());
 }
 
-/// 10,000, or as many as this machine allows a process.
+/// 10,000, or as many as the limit of open files allows.
 fn idle_connections() -> u64 {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
@@ -186,8 +185,11 @@ fn ping(address: &str) -> Duration {
     let started = Instant::now();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(b"GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.1 429"), "{answer}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(
+        response.starts_with("HTTP/1.1 200") || response.starts_with("HTTP/1.1 429"),
+        "{response}"
+    );
     started.elapsed()
 }

@@ -1,5 +1,5 @@
-//! `kill -9` at random moments under load: every acknowledged entry is there exactly once.
-//! `CRASH_ROUNDS` says how often (default 3; `make test-crash`: 20).
+//! SIGKILL at random moments under load: every acknowledged entry is stored and indexed exactly once.
+//! `CRASH_ROUNDS` is the number of crashes (default 3; `make test-crash`: 20).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -13,32 +13,32 @@ use serde_json::{Value, json};
 
 const WRITERS: usize = 8;
 
-/// What the writers know: everything that was sent, and the ids of what was acknowledged.
+/// What the writers know: all messages sent, and the acknowledged ones by their ids.
 #[derive(Default)]
 struct Known {
     sent: HashSet<String>,
     acknowledged: HashMap<String, String>,
 }
 
-/// Sends single entries and batches until the server is gone.
+/// Posts single entries and batches until the server is killed.
 async fn write(api: Api, service: String, known: Arc<Mutex<Known>>) {
     for turn in 0.. {
         let count = if turn % 3 == 0 { 50 } else { 1 };
         let messages: Vec<String> = (0..count).map(|_| unique("message")).collect();
         let entry = |message: &String| json!({"service": service, "message": message});
         known.lock().unwrap().sent.extend(messages.iter().cloned());
-        let answer = if count == 1 {
+        let response = if count == 1 {
             let body = entry(&messages[0]).to_string();
             api.try_post("/logs", "application/json", body).await
         } else {
             let body = Value::from(messages.iter().map(entry).collect::<Vec<_>>()).to_string();
             api.try_post("/logs/batch?ids=true", "application/json", body).await
         };
-        let Ok(answer) = answer else { return };
-        if answer.status() != 201 {
+        let Ok(response) = response else { return };
+        if response.status() != 201 {
             continue;
         }
-        let Ok(saved) = answer.json::<Value>().await else { return };
+        let Ok(saved) = response.json::<Value>().await else { return };
         let ids = saved["ids"].as_array().cloned().unwrap_or_else(|| vec![saved["id"].clone()]);
         assert_eq!(ids.len(), messages.len());
         let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned());
@@ -47,7 +47,7 @@ async fn write(api: Api, service: String, known: Arc<Mutex<Known>>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_acknowledged_entry_is_there_exactly_once_after_any_crash() {
+async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
     let rounds: u32 = std::env::var("CRASH_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
     let data_dir = tempfile::tempdir().unwrap();
     let service = unique("crash");
@@ -70,7 +70,7 @@ async fn every_acknowledged_entry_is_there_exactly_once_after_any_crash() {
 
     let server = support::start(data_dir.path(), &settings);
     let api = Api::new(&server.url);
-    // What was on the queue before the marker is stored and indexed before it.
+    // Entries that were queued before the marker are stored and indexed before it.
     let marker = json!({"service": "marker", "message": "m"}).to_string();
     api.post("/logs", "application/json", marker).await;
     api.search_until(&[("service_name", "marker")], 1).await;

@@ -1,6 +1,6 @@
-//! A full disk: 503, nothing acknowledged is lost, and it goes on when there is room.
-//! The disk is a small tmpfs in a mount namespace of its own. Where the machine has none, the test
-//! says so and is left out; with `FULL_DISK=required` (`make test-full-disk`) that is a failure.
+//! A full disk: requests get a 503, no acknowledged entry is lost, and writes succeed again once space
+//! is free. The disk is a small tmpfs in a separate mount namespace. On a machine without mount
+//! namespaces the test is skipped; with `FULL_DISK=required` (`make test-full-disk`) it fails.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 const DISK: &str = "160m";
 
-/// What is freed: room for all that waits on the queue, in store and index, and for their logs.
+/// The space that is freed: enough for the queued entries in store and index, and for their logs.
 const BALLAST_BYTES: usize = 110 * 1024 * 1024;
 
 fn in_namespace() -> Command {
@@ -31,7 +31,7 @@ fn namespaces_work() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Starts the server with a tmpfs as its data folder.
+/// Starts the server with a tmpfs as its data directory.
 fn start(data_dir: &Path) -> Server {
     let script = format!("mount -t tmpfs -o size={DISK} tmpfs \"$DATA_DIR\" && exec \"$0\"");
     let mut command = in_namespace();
@@ -41,11 +41,11 @@ fn start(data_dir: &Path) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_refuses_loses_nothing_and_recovers() {
+async fn a_full_disk_rejects_writes_loses_nothing_and_recovers() {
     if !namespaces_work() {
         let required = std::env::var("FULL_DISK").is_ok_and(|value| value == "required");
         assert!(!required, "this machine has no mount namespaces");
-        eprintln!("left out: this machine has no mount namespaces");
+        eprintln!("skipped: this machine has no mount namespaces");
         return;
     }
     let data_dir = tempfile::tempdir().unwrap();
@@ -69,7 +69,7 @@ async fn a_full_disk_refuses_loses_nothing_and_recovers() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert_eq!(status, 201, "it goes on when there is room");
+    assert_eq!(status, 201, "writes succeed once space is free");
     api.search_until(&[("service_name", "marker")], 1).await;
     let mut indexed = HashMap::new();
     for entry in api.every_entry(&service).await {
@@ -79,32 +79,32 @@ async fn a_full_disk_refuses_loses_nothing_and_recovers() {
     assert!(acknowledged.len() > 1000, "only {} acknowledged", acknowledged.len());
     let stored = api.entries(acknowledged.clone()).await;
     for id in acknowledged {
-        assert!(indexed.contains_key(&id), "{id} was acknowledged and is not in the index");
-        assert!(stored.contains_key(&id), "{id} was acknowledged and is not in the store");
+        assert!(indexed.contains_key(&id), "{id} was acknowledged, but is not in the index");
+        assert!(stored.contains_key(&id), "{id} was acknowledged, but is not in the store");
     }
 }
 
-/// Sends batches until the disk has refused ten in a row; answers the ids that were acknowledged.
+/// Posts batches until ten in a row are rejected; returns the acknowledged ids.
 async fn fill(api: &Api, service: &str) -> Vec<String> {
     let mut acknowledged = Vec::new();
-    let mut refused = 0;
-    while refused < 10 {
+    let mut rejected = 0;
+    while rejected < 10 {
         let entry = |_| json!({"service": service, "message": unique("m").repeat(8)});
         let batch = Value::from((0..200).map(entry).collect::<Vec<_>>()).to_string();
-        let answer = api.post("/logs/batch?ids=true", "application/json", batch).await;
-        match answer.status().as_u16() {
+        let response = api.post("/logs/batch?ids=true", "application/json", batch).await;
+        match response.status().as_u16() {
             201 => {
-                refused = 0;
-                let saved: Value = answer.json().await.unwrap();
+                rejected = 0;
+                let saved: Value = response.json().await.unwrap();
                 let ids = saved["ids"].as_array().unwrap();
                 acknowledged.extend(ids.iter().map(|id| id.as_str().unwrap().to_owned()));
             }
             503 => {
-                refused += 1;
-                assert!(answer.headers().contains_key("retry-after"));
-                assert_eq!(answer.headers()["content-type"], "application/problem+json");
+                rejected += 1;
+                assert!(response.headers().contains_key("retry-after"));
+                assert_eq!(response.headers()["content-type"], "application/problem+json");
             }
-            status => panic!("{status}: {}", answer.text().await.unwrap()),
+            status => panic!("{status}: {}", response.text().await.unwrap()),
         }
     }
     acknowledged

@@ -1,4 +1,4 @@
-//! SIGTERM under load: what was accepted is answered, and what was answered is kept.
+//! SIGTERM under load: accepted requests are answered, and acknowledged entries are kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -12,44 +12,45 @@ use serde_json::{Value, json};
 
 const SETTINGS: [(&str, &str); 1] = [("RATE_LIMIT_ENABLED", "false")];
 
-/// What a writer saw: the ids it was given, and the errors after its request was accepted.
+/// What a writer saw: acknowledged ids, and errors of requests that were accepted.
 #[derive(Default)]
 struct Seen {
     acknowledged: Vec<String>,
-    broken: Vec<String>,
+    failed: Vec<String>,
 }
 
-/// Sends entries until the server takes no more connections: over one that is kept, or each over
-/// one of its own.
-async fn write(url: String, kept: bool, service: String, stopping: Arc<AtomicBool>) -> Seen {
+/// Posts entries until the server refuses connections: over a kept connection, or each over a new one.
+async fn write(url: String, keep_alive: bool, service: String, stopping: Arc<AtomicBool>) -> Seen {
     let mut seen = Seen::default();
     let mut api = Api::new(&url);
     loop {
-        if !kept {
+        if !keep_alive {
             api = Api::new(&url);
         }
         let body = json!({"service": service, "message": "m"}).to_string();
         match api.try_post("/logs", "application/json", body).await {
-            Ok(answer) if answer.status() == 201 => {
-                let saved: Value = answer.json().await.unwrap();
+            Ok(response) if response.status() == 201 => {
+                let saved: Value = response.json().await.unwrap();
                 seen.acknowledged.push(saved["id"].as_str().unwrap().to_owned());
             }
-            Ok(answer) => seen.broken.push(answer.status().to_string()),
+            Ok(response) => seen.failed.push(response.status().to_string()),
             Err(error) if error.is_connect() && stopping.load(Ordering::SeqCst) => return seen,
-            Err(error) => seen.broken.push(format!("{error:?}")),
+            Err(error) => seen.failed.push(format!("{error:?}")),
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_accepted_request_is_broken_and_no_acknowledged_entry_lost() {
+async fn sigterm_breaks_no_accepted_request_and_loses_no_entry() {
     let data_dir = tempfile::tempdir().unwrap();
     let service = unique("shutdown");
     let server = support::start(data_dir.path(), &SETTINGS);
     let stopping = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> = (0..16)
         .map(|n| (server.url.clone(), n % 2 == 0, service.clone(), stopping.clone()))
-        .map(|(url, kept, service, stopping)| tokio::spawn(write(url, kept, service, stopping)))
+        .map(|(url, keep_alive, service, stopping)| {
+            tokio::spawn(write(url, keep_alive, service, stopping))
+        })
         .collect();
     tokio::time::sleep(Duration::from_secs(1)).await;
 
@@ -62,7 +63,7 @@ async fn no_accepted_request_is_broken_and_no_acknowledged_entry_lost() {
     let mut acknowledged = Vec::new();
     for writer in writers {
         let seen = writer.await.unwrap();
-        assert_eq!(seen.broken, [] as [String; 0]);
+        assert_eq!(seen.failed, [] as [String; 0]);
         acknowledged.extend(seen.acknowledged);
     }
     assert!(acknowledged.len() > 100, "there was no load: {}", acknowledged.len());

@@ -1,5 +1,5 @@
-//! The same entries in three forms: records of the queue, rows, and bodies of bulk requests.
-//! Each is made before anything is measured.
+//! The same entries in three forms: records of the queue, rows, and bodies of bulk requests. All are
+//! prepared before the measurement.
 
 use std::fmt::Write;
 
@@ -10,19 +10,19 @@ use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
 
 use crate::entries::{Numbers, entry};
 
-/// Entries that arrive together.
-const ARRIVE: usize = 1000;
+/// Entries per request.
+const REQUEST_ENTRIES: usize = 1000;
 
-/// Entries of a batch: what a consumer writes at a time unless it is told otherwise.
+/// Entries per batch: the default of `BATCH_MAX_ENTRIES`.
 pub(crate) const BATCH: usize = 5000;
 
 /// The largest entry, in bytes of JSON.
 const MAX_ENTRY_BYTES: usize = 1024 * 1024;
 
-/// Records that are published at once: 4 MiB.
-const PUBLISH: usize = 8;
+/// Records that are published together: 4 MiB.
+const PUBLISH_RECORDS: usize = 8;
 
-/// What the loader writes to each sink at a time.
+/// What the loader writes to each sink in one request.
 pub(crate) struct Batch {
     /// The rows.
     pub(crate) entries: Vec<LogEntry>,
@@ -30,13 +30,13 @@ pub(crate) struct Batch {
     pub(crate) bulk: Bytes,
 }
 
-/// So many entries that have just arrived, the same ones in every run but for time and id.
+/// Entries that have just arrived. They differ between runs in time and id only.
 pub(crate) fn entries(count: usize) -> Vec<LogEntry> {
     let mut numbers = Numbers::new(1);
     let mut entries = Vec::with_capacity(count);
     while entries.len() < count {
         let arrival = Arrival::new(Timestamp::now());
-        for position in (0..).take(ARRIVE.min(count - entries.len())) {
+        for position in (0..).take(REQUEST_ENTRIES.min(count - entries.len())) {
             let new = NewLogEntry::from_json(entry(&mut numbers).as_bytes()).unwrap();
             entries.push(new.arrive(&arrival, position).unwrap());
         }
@@ -44,7 +44,7 @@ pub(crate) fn entries(count: usize) -> Vec<LogEntry> {
     entries
 }
 
-/// The entries as the loader writes them.
+/// The batches that the loader writes.
 pub(crate) fn batches(entries: &[LogEntry]) -> Vec<Batch> {
     let batches = entries.chunks(BATCH);
     batches.map(|entries| Batch { entries: entries.to_vec(), bulk: bulk(entries) }).collect()
@@ -64,7 +64,7 @@ fn id(entry: &LogEntry) -> Value {
     serde_json::to_value(entry.id).unwrap()
 }
 
-/// The document that the index keeps of an entry.
+/// The document that the index stores of an entry.
 pub(crate) fn document(entry: &LogEntry) -> Value {
     let mut document: Value = serde_json::from_slice(&entry.to_json()).unwrap();
     document["timestamp_micros"] = json!(entry.timestamp.as_micros());
@@ -72,7 +72,7 @@ pub(crate) fn document(entry: &LogEntry) -> Value {
     document
 }
 
-/// Puts the entries on the queue, many a record.
+/// Publishes the entries, many to a record.
 pub(crate) async fn publish(queue_url: &str, entries: &[LogEntry]) {
     let queue = queue::open(&queue_url.parse().unwrap()).await.unwrap();
     let mut packer = RecordPacker::default();
@@ -80,7 +80,7 @@ pub(crate) async fn publish(queue_url: &str, entries: &[LogEntry]) {
         packer.push(entry, MAX_ENTRY_BYTES).unwrap();
     }
     let records: Vec<Record> = packer.finish();
-    for some in records.chunks(PUBLISH) {
+    for some in records.chunks(PUBLISH_RECORDS) {
         queue.producer.publish(some.to_vec()).await.unwrap();
     }
 }

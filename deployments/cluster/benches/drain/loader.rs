@@ -1,5 +1,5 @@
-//! The bare loader: nothing but the writes that a consumer cannot do without, on both sinks at
-//! once, each with so many connections. It keeps no order, retries nothing and commits no offset.
+//! The bare loader: only the writes that a consumer needs, to both sinks in parallel, over several
+//! connections each. It keeps no order, retries nothing and commits no offsets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 use crate::backlog::{BATCH, Batch};
 use crate::sinks::Sinks;
 
-/// Rows of an `INSERT`.
+/// Rows per `INSERT`.
 const ROWS: usize = 1000;
 
 const INSERT: &str = "INSERT INTO log_entries
      (id, timestamp, level, service_name, message, attributes, trace_id, span_id) ";
 
-/// The batches, and which of them was taken last.
+/// The batches, and the position of the next one.
 struct Work {
     batches: Arc<Vec<Batch>>,
     count: usize,
@@ -27,7 +27,7 @@ struct Work {
 }
 
 impl Work {
-    /// The first batches, with so many entries.
+    /// The first batches, with this many entries in total.
     fn new(batches: &Arc<Vec<Batch>>, entries: usize) -> Arc<Self> {
         let (batches, count) = (Arc::clone(batches), entries / BATCH);
         Arc::new(Self { batches, count, next: AtomicUsize::new(0) })
@@ -39,8 +39,8 @@ impl Work {
     }
 }
 
-/// Writes the first `count` entries, over so many connections to each sink; answers the seconds
-/// that it took.
+/// Writes the first `count` entries over `concurrency` connections to each sink; returns the seconds
+/// that this takes.
 pub(crate) async fn load(
     sinks: &Sinks,
     batches: &Arc<Vec<Batch>>,
@@ -92,7 +92,7 @@ async fn index(bulk_url: String, work: Arc<Work>) {
     let client = reqwest::Client::new();
     while let Some(batch) = work.take() {
         let bulk = client.post(&bulk_url).header("content-type", "application/x-ndjson");
-        let answer = bulk.body(batch.bulk.clone()).send().await.unwrap().text().await.unwrap();
-        assert_eq!(answer, r#"{"errors":false}"#);
+        let response = bulk.body(batch.bulk.clone()).send().await.unwrap().text().await.unwrap();
+        assert_eq!(response, r#"{"errors":false}"#);
     }
 }

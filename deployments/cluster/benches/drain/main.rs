@@ -1,16 +1,16 @@
 //! `make bench-drain`: how fast one consumer drains a backlog into both sinks, next to a bare loader
-//! that writes the same documents in the same run. Figures mean something only as ratios.
+//! that writes the same documents in the same run. Only the ratios are comparable between machines.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    reason = "a measurement, run by a person"
+    reason = "a benchmark, not a test or a service"
 )]
 
 mod backlog;
 #[path = "../../../standalone/benches/bench/entries.rs"]
-#[expect(dead_code, reason = "of its entries, not of its batches")]
+#[expect(dead_code, reason = "only single entries are used here")]
 mod entries;
 mod loader;
 mod sinks;
@@ -27,17 +27,17 @@ use sinks::Sinks;
 /// Entries of the backlog.
 const BACKLOG: usize = 500_000;
 
-/// Documents from which on a Java machine that has just started is as fast as it gets.
+/// Documents that warm up the JVM of OpenSearch.
 const WARM_UP: usize = 300_000;
 
-/// Documents for each try of a concurrency.
-const TRY: usize = 200_000;
+/// Documents per trial of a concurrency.
+const TRIAL: usize = 200_000;
 
-/// How often the consumer is measured, with the loader before and after it.
+/// How often the consumer is measured, each time between two runs of the loader.
 const ROUNDS: usize = 3;
 
-/// How often the consumer is asked how far it is.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often the progress of the consumer is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[tokio::main]
 async fn main() {
@@ -45,7 +45,7 @@ async fn main() {
     let first = entries.pop().unwrap();
     let loader = Loader { batches: Arc::new(backlog::batches(&entries)), first };
     println!("{}", machine());
-    loader.say_sizes();
+    loader.print_sizes();
     loader.run(2, WARM_UP).await;
     let concurrency = loader.best_concurrency().await;
     let mut loads = vec![loader.full_run(concurrency).await];
@@ -66,15 +66,15 @@ async fn main() {
     );
 }
 
-/// The bare loader and what it loads.
+/// The bare loader and its documents.
 struct Loader {
     batches: Arc<Vec<Batch>>,
-    /// The entry that a consumer brings in before, so that table and index are LogPulse's.
+    /// An entry that a consumer writes first, so that LogPulse creates the table and the index.
     first: LogEntry,
 }
 
 impl Loader {
-    fn say_sizes(&self) {
+    fn print_sizes(&self) {
         let bulk: usize = self.batches.iter().map(|batch| batch.bulk.len()).sum();
         println!(
             "{BACKLOG} entries of {} bytes as JSON, {} bytes in a bulk request",
@@ -86,8 +86,10 @@ impl Loader {
     async fn best_concurrency(&self) -> usize {
         let mut best = (0.0, 0);
         for concurrency in 1..=4 {
-            let rate = self.run(concurrency, TRY).await;
-            println!("loader, {concurrency} connections to each sink, {TRY} entries: {rate:.0}/s");
+            let rate = self.run(concurrency, TRIAL).await;
+            println!(
+                "loader, {concurrency} connections to each sink, {TRIAL} entries: {rate:.0}/s"
+            );
             if rate > best.0 {
                 best = (rate, concurrency);
             }
@@ -101,26 +103,26 @@ impl Loader {
         rate
     }
 
-    /// Loads so many entries into a table and an index of its own, at this rate.
+    /// Loads this many entries into a new table and index; returns entries per second.
     async fn run(&self, concurrency: usize, count: usize) -> f64 {
         let cluster = Cluster::fresh().await;
         let sinks = Sinks::of(&cluster, self.first.id);
         backlog::publish(cluster.setting("QUEUE_URL"), std::slice::from_ref(&self.first)).await;
         let consumer = cluster.start("consumer");
-        while entries_done(&consumer).await < 1 {
-            tokio::time::sleep(LOOK).await;
+        while entries_written(&consumer).await < 1 {
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         assert!(consumer.terminate().success());
         assert_eq!(sinks.document(self.first.id).await, backlog::document(&self.first));
         let seconds = loader::load(&sinks, &self.batches, count, concurrency).await;
-        sinks.hold(count + 1).await;
+        sinks.assert_count(count + 1).await;
         cluster.remove().await;
         count as f64 / seconds
     }
 }
 
-/// A consumer with the settings that it has by default drains the backlog, at this rate: from the
-/// first batch that it is done with, which does not count, to the last.
+/// Drains the backlog with a consumer in its default settings; returns entries per second, measured
+/// from the end of the first batch to the end of the last.
 async fn drain(entries: &[LogEntry]) -> f64 {
     let cluster = Cluster::fresh().await;
     backlog::publish(cluster.setting("QUEUE_URL"), entries).await;
@@ -129,8 +131,8 @@ async fn drain(entries: &[LogEntry]) -> f64 {
     let mut done = 0;
     let mut first_seen = None;
     while done < entries.len() {
-        tokio::time::sleep(LOOK).await;
-        done = entries_done(&consumer).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
+        done = entries_written(&consumer).await;
         if done > 0 {
             first_seen.get_or_insert_with(|| (Instant::now(), done));
         }
@@ -144,23 +146,23 @@ async fn drain(entries: &[LogEntry]) -> f64 {
         consumer.peak_memory_mib(),
     );
     assert!(consumer.terminate().success());
-    Sinks::of(&cluster, entries[0].id).hold(entries.len()).await;
+    Sinks::of(&cluster, entries[0].id).assert_count(entries.len()).await;
     cluster.remove().await;
     rate
 }
 
 /// How many entries a consumer has written to both sinks.
-async fn entries_done(consumer: &Server) -> usize {
+async fn entries_written(consumer: &Server) -> usize {
     let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
     let metrics = metrics.text().await.unwrap();
     let line = metrics.lines().find_map(|line| line.strip_prefix("consumer_entries_total "));
     line.map_or(0, |count| count.parse().unwrap())
 }
 
-/// What a process has used of all cores, in seconds.
+/// The CPU time of a process on all cores.
 fn cpu_seconds(server: &Server) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
-    // User and system time: the 14th and 15th field, in hundredths; the name is the 2nd.
+    // User and system time are the 14th and 15th field, in 1/100 s. The second field is the name.
     let (_, after_name) = stat.rsplit_once(") ").unwrap();
     let times = after_name.split(' ').skip(11).take(2);
     times.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0

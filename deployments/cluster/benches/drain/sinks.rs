@@ -1,18 +1,18 @@
-//! Both sinks of a cluster, looked into without LogPulse.
+//! Both sinks of a cluster, read without LogPulse.
 
 use cluster::{Cluster, opensearch};
 use serde_json::Value;
 use shared::EntryId;
 use sqlx::{Connection, MySqlConnection};
 
-/// Where a cluster's table is, and its index of the day on which the backlog arrived.
+/// The database of a cluster, and its index of the day on which the backlog arrived.
 pub(crate) struct Sinks {
     pub(crate) store_url: String,
     pub(crate) index_url: String,
 }
 
 impl Sinks {
-    /// The sinks of entries that arrived when the one with this id did.
+    /// The sinks of entries that arrived on the same day as this one.
     pub(crate) fn of(cluster: &Cluster, id: EntryId) -> Self {
         let day = id.time().to_string()[..10].replace('-', ".");
         Self {
@@ -27,8 +27,8 @@ impl Sinks {
         json(format!("{}/_source/{}", self.index_url, id.as_str().unwrap())).await
     }
 
-    /// Makes sure that each holds so many entries.
-    pub(crate) async fn hold(&self, count: usize) {
+    /// Checks that each sink has this many entries.
+    pub(crate) async fn assert_count(&self, count: usize) {
         let mut table = MySqlConnection::connect(&self.store_url).await.unwrap();
         let rows = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM log_entries");
         assert_eq!(usize::try_from(rows.fetch_one(&mut table).await.unwrap()).unwrap(), count);

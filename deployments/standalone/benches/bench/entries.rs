@@ -10,7 +10,7 @@ const SERVICES: [&str; 8] =
 
 const LEVELS: [&str; 8] = ["INFO", "INFO", "INFO", "INFO", "DEBUG", "WARN", "notice", "ERROR"];
 
-/// A small generator of numbers that look random and are the same in every run.
+/// A small pseudo-random number generator with the same sequence in every run.
 pub(crate) struct Numbers(u64);
 
 impl Numbers {

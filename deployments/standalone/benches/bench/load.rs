@@ -1,4 +1,4 @@
-//! A client that costs little: requests made beforehand, raw HTTP/1.1 over kept connections.
+//! A cheap client: prepared requests, raw HTTP/1.1 over kept connections.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ pub(crate) fn post_entry(body: &str) -> Request {
     Arc::new(head.into_bytes())
 }
 
-/// A path to get as a request.
+/// A GET of a path as a request.
 pub(crate) fn get(path: &str) -> Request {
     Arc::new(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes())
 }
@@ -41,12 +41,12 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn open(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the server takes connections");
+        let stream = TcpStream::connect(address).await.expect("the server accepts connections");
         stream.set_nodelay(true).expect("a socket option");
         Self { stream, buffer: Vec::new() }
     }
 
-    /// Sends a request; answers the status and the body.
+    /// Sends a request; returns the status and the body.
     pub(crate) async fn send(&mut self, request: &[u8]) -> (u16, String) {
         self.stream.write_all(request).await.expect("the server reads");
         self.buffer.clear();
@@ -67,7 +67,7 @@ impl Connection {
     }
 
     async fn read_more(&mut self) {
-        let read = self.stream.read_buf(&mut self.buffer).await.expect("the server answers");
+        let read = self.stream.read_buf(&mut self.buffer).await.expect("the server responds");
         assert!(read > 0, "the server closed the connection");
     }
 }
@@ -76,15 +76,15 @@ fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
     bytes.windows(part.len()).position(|window| window == part)
 }
 
-/// What a run of requests took.
+/// The duration of a run, and the latencies of its requests.
 pub(crate) struct Run {
     pub(crate) elapsed: Duration,
     latencies: Vec<Duration>,
 }
 
 impl Run {
-    pub(crate) fn per_second(&self, things: usize) -> f64 {
-        things as f64 / self.elapsed.as_secs_f64()
+    pub(crate) fn per_second(&self, count: usize) -> f64 {
+        count as f64 / self.elapsed.as_secs_f64()
     }
 
     /// The latency that `share` (0 to 1) of the requests did not exceed, in milliseconds.
@@ -94,7 +94,7 @@ impl Run {
     }
 }
 
-/// Sends all requests over so many connections, each waiting for its answer; all must succeed.
+/// Sends all requests over this many connections, one at a time on each; all must succeed.
 pub(crate) async fn drive(address: &str, connections: usize, requests: Vec<Request>) -> Run {
     let queue = Arc::new(Mutex::new(VecDeque::from(requests)));
     let started = Instant::now();
@@ -116,7 +116,7 @@ pub(crate) async fn drive(address: &str, connections: usize, requests: Vec<Reque
         .collect();
     let mut latencies = Vec::new();
     for worker in workers {
-        latencies.extend(worker.await.expect("a worker ends"));
+        latencies.extend(worker.await.expect("no panic"));
     }
     let elapsed = started.elapsed();
     latencies.sort_unstable();

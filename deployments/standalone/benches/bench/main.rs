@@ -1,5 +1,5 @@
-//! `make bench`: how fast standalone LogPulse is, next to a floor measured in the same run.
-//! Figures mean something only as ratios, and on a machine that does nothing else.
+//! `make bench`: the speed of standalone LogPulse, next to baselines of the same run. Only the ratios
+//! are comparable between machines, and only on a machine that is otherwise idle.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -8,11 +8,11 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
-    reason = "a measurement, run by a person"
+    reason = "a benchmark, not a test or a service"
 )]
 
+mod baseline;
 mod entries;
-mod floor;
 mod load;
 
 #[path = "../../tests/support/mod.rs"]
@@ -29,12 +29,12 @@ use load::{Connection, Request, drive, get, post_batch, post_entry};
 const CONNECTIONS: usize = 8;
 const BURST: usize = 600_000;
 const MILLION: usize = 1_000_000;
-const NO_LIMITER: [(&str, &str); 2] = [("RATE_LIMIT_ENABLED", "false"), ("RUST_LOG", "warn")];
+const QUIET: [(&str, &str); 2] = [("RATE_LIMIT_ENABLED", "false"), ("RUST_LOG", "warn")];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    if std::env::args().any(|word| word == "--floor") {
-        return floor::serve().await;
+    if std::env::args().any(|word| word == "--baseline") {
+        return baseline::serve().await;
     }
     let data_dir = tempfile::tempdir().expect("a folder");
     fresh_start(data_dir.path()).await;
@@ -45,7 +45,7 @@ async fn main() {
 }
 
 fn start(data_dir: &Path) -> (Server, String) {
-    let server = support::start(data_dir, &NO_LIMITER);
+    let server = support::start(data_dir, &QUIET);
     let address = server.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     (server, address)
 }
@@ -55,17 +55,17 @@ fn requests(entries: usize) -> Vec<Request> {
     bodies.into_iter().cycle().take(entries / BATCH).collect()
 }
 
-/// An empty folder: from exec to the first answer, and the memory then.
+/// The time from exec to the first response on an empty folder, and the memory at that point.
 async fn fresh_start(data_dir: &Path) {
     let started = Instant::now();
     let (server, address) = start(&data_dir.join("fresh"));
     let (status, _) = Connection::open(&address).await.send(&get("/ping")).await;
-    let took = started.elapsed().as_millis();
+    let elapsed = started.elapsed().as_millis();
     let memory = server.memory_mib();
-    println!("fresh start: /ping answered {status} after {took} ms, {memory} MiB resident");
+    println!("fresh start: /ping answered {status} after {elapsed} ms, {memory} MiB resident");
 }
 
-/// One entry a request: how many requests share a sync shows in the rate.
+/// One entry per request. The rate with many connections shows how many requests share a sync.
 async fn single_entries(data_dir: &Path) {
     let mut numbers = Numbers::new(3);
     for connections in [1, 64] {
@@ -81,12 +81,12 @@ async fn single_entries(data_dir: &Path) {
     }
 }
 
-/// Batches of 1,000 entries, acknowledged; the floor reads the same bodies and keeps nothing.
+/// Batches of 1,000 entries, acknowledged. The baseline reads the same bodies and discards them.
 async fn burst(data_dir: &Path) {
     let exe = std::env::current_exe().expect("this program");
-    let bare = Server::start(Command::new(exe).arg("--floor"));
+    let bare = Server::start(Command::new(exe).arg("--baseline"));
     let address = bare.url.trim_start_matches("http://").trim_end_matches('/');
-    let floor = drive(address, CONNECTIONS, requests(BURST)).await.per_second(BURST);
+    let baseline = drive(address, CONNECTIONS, requests(BURST)).await.per_second(BURST);
     drop(bare);
 
     let (server, address) = start(&data_dir.join("burst"));
@@ -94,32 +94,32 @@ async fn burst(data_dir: &Path) {
     let rate = run.per_second(BURST);
     println!(
         "batches of {BATCH}: {rate:.0} entries/s acknowledged, p50 {:.0} ms, p99 {:.0} ms, peak {} MiB; \
-         bare poem handler {floor:.0}/s, ratio {:.2}",
+         bare poem handler {baseline:.0}/s, ratio {:.2}",
         run.percentile(0.5),
         run.percentile(0.99),
         server.peak_memory_mib(),
-        rate / floor,
+        rate / baseline,
     );
     server.kill();
 }
 
-/// What the burst left on the queue becomes searchable after a crash.
+/// After a crash, the backlog that the burst left on the queue becomes searchable.
 async fn backlog(data_dir: &Path) {
-    let floor = floor::tantivy_per_second(200_000);
+    let baseline = baseline::tantivy_per_second(200_000);
     let started = Instant::now();
     let (server, address) = start(&data_dir.join("burst"));
-    let entries = drained(&address, "backlog-end").await;
+    let entries = drain(&address, "backlog-end").await;
     let rate = entries as f64 / started.elapsed().as_secs_f64();
     println!(
         "backlog: {entries} entries made searchable at {rate:.0}/s, peak {} MiB; bare tantivy \
-         {floor:.0}/s, ratio {:.2}",
+         {baseline:.0}/s, ratio {:.2}",
         server.peak_memory_mib(),
-        rate / floor,
+        rate / baseline,
     );
 }
 
-/// Waits until everything on the queue is searchable; answers how many entries that were.
-async fn drained(address: &str, marker: &str) -> u64 {
+/// Waits until everything on the queue is searchable; returns how many entries that were.
+async fn drain(address: &str, marker: &str) -> u64 {
     let mut connection = Connection::open(address).await;
     let body = format!(r#"{{"service":"{marker}","message":"m"}}"#);
     connection.send(&post_entry(&body)).await;
@@ -129,14 +129,15 @@ async fn drained(address: &str, marker: &str) -> u64 {
     }
     let (_, metrics) = connection.send(&get("/metrics")).await;
     let line = metrics.lines().find(|line| line.starts_with("consumer_entries_total"));
-    line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("the consumer counts")
+    line.and_then(|line| line.split(' ').nth(1)?.parse().ok())
+        .expect("the consumer counts its entries")
 }
 
 /// Searches over a million entries while 5,000 entries/s come in.
 async fn search(data_dir: &Path) {
     let (_server, address) = start(&data_dir.join("search"));
     drive(&address, CONNECTIONS, requests(MILLION)).await;
-    drained(&address, "million").await;
+    drain(&address, "million").await;
     let incoming = tokio::spawn(trickle(address.clone()));
     for (name, query) in [
         ("a common word, newest", "q=timeout"),

@@ -1,4 +1,4 @@
-//! The floors: what the parts alone can do on this machine, in this run.
+//! The baselines: bare libraries on the same machine, in the same run.
 
 use std::time::Instant;
 
@@ -9,22 +9,22 @@ use tantivy::{Index, IndexWriter, TantivyDocument};
 
 use crate::entries::{Numbers, entry};
 
-/// A bare poem handler that reads the same body and answers at once.
+/// Reads the body and responds immediately.
 #[handler]
-async fn swallow(body: Vec<u8>) -> (StatusCode, String) {
+async fn discard(body: Vec<u8>) -> (StatusCode, String) {
     (StatusCode::CREATED, format!("{{\"bytes\":{}}}", body.len()))
 }
 
-/// Serves the bare handler until it is killed, and prints its address.
+/// Serves the bare handler until it is killed. Prints its address.
 pub(crate) async fn serve() {
     let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.expect("a free port");
     let address = acceptor.local_addr()[0].to_string();
     eprintln!("ready on http://{}", address.trim_start_matches("socket://"));
-    let routes = Route::new().at("/logs/batch", post(swallow));
-    Server::new_with_acceptor(acceptor).run(routes).await.expect("the floor serves");
+    let routes = Route::new().at("/logs/batch", post(discard));
+    Server::new_with_acceptor(acceptor).run(routes).await.expect("the baseline serves");
 }
 
-/// Documents a second of bare tantivy: one thread, the same fields, a commit every 5,000.
+/// Documents per second of bare tantivy: one thread, the same fields, a commit every 5,000 documents.
 pub(crate) fn tantivy_per_second(entries: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a folder");
     let mut schema = Schema::builder();
@@ -48,11 +48,11 @@ pub(crate) fn tantivy_per_second(entries: usize) -> f64 {
         document.add_bytes(id, &(n as u128).to_be_bytes());
         document.add_i64(timestamp, n as i64);
         document.add_bytes(whole, line.as_bytes());
-        writer.add_document(document).expect("room");
+        writer.add_document(document).expect("space on the disk");
         if n % 5000 == 4999 {
-            writer.commit().expect("room");
+            writer.commit().expect("space on the disk");
         }
     }
-    writer.commit().expect("room");
+    writer.commit().expect("space on the disk");
     entries as f64 / started.elapsed().as_secs_f64()
 }

@@ -1,4 +1,4 @@
-//! A process of LogPulse, for tests: started on a free port, and killed when the test ends.
+//! A process of LogPulse on a free port. It is killed when it is dropped.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write, copy, stderr};
@@ -8,9 +8,9 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A running LogPulse, or one of its functions. It is killed when the test ends.
+/// A running LogPulse, or one of its functions. It is killed when this is dropped.
 pub struct Server {
-    /// Where it serves.
+    /// The base URL.
     pub url: String,
     /// The process.
     pub child: Child,
@@ -39,32 +39,32 @@ impl Server {
         Self { url: format!("http://{address}"), child }
     }
 
-    /// The number of the process.
+    /// The id of the process.
     #[must_use]
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// `kill -9`: no chance to finish anything.
+    /// Kills the process with SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and what the process says when it ends.
+    /// Sends SIGTERM, and returns the status that the process exits with.
     #[must_use]
     pub fn terminate(mut self) -> ExitStatus {
         kill_process(self.pid(), Signal::TERM).unwrap();
         self.child.wait().unwrap()
     }
 
-    /// The memory that the process has now, in MiB.
+    /// The resident memory of the process, in MiB.
     #[must_use]
     pub fn memory_mib(&self) -> u64 {
         self.status_mib("VmRSS")
     }
 
-    /// The most memory that the process ever had, in MiB.
+    /// The peak memory of the process, in MiB.
     #[must_use]
     pub fn peak_memory_mib(&self) -> u64 {
         self.status_mib("VmHWM")
@@ -84,7 +84,7 @@ impl Drop for Server {
     }
 }
 
-/// The address that follows `mark` in what a process says. It all goes to `log`, too.
+/// The address that follows `mark` in the output of a process. The output is copied to `log`.
 fn address_after(mark: &str, lines: &mut impl BufRead, log: &mut impl Write) -> String {
     let mut line = String::new();
     while lines.read_line(&mut line).unwrap() > 0 {
@@ -95,5 +95,5 @@ fn address_after(mark: &str, lines: &mut impl BufRead, log: &mut impl Write) -> 
         }
         line.clear();
     }
-    panic!("it ended before it served");
+    panic!("the process ended before it served");
 }

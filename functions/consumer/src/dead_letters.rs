@@ -44,10 +44,12 @@ async fn for_each_page(
     loop {
         let mut page =
             queue.dead_letters.list(after, PAGE_SIZE).await.context("reading dead letters")?;
-        // A replayed line that is refused again is appended. Stop there rather than replay it in an
-        // endless loop.
-        let newer = page.iter().position(|(_, dead_letter)| dead_letter.time > started);
-        page.truncate(newer.unwrap_or(page.len()));
+        if command == DeadLettersCommand::Replay {
+            // A replayed line that is refused again is appended. Stop there rather than replay it in
+            // an endless loop.
+            let newer = page.iter().position(|(_, dead_letter)| dead_letter.time > started);
+            page.truncate(newer.unwrap_or(page.len()));
+        }
         let Some((last, _)) = page.last() else { return Ok(count) };
         (after, count) = (*last, count + page.len());
         match command {

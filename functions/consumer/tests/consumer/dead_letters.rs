@@ -129,8 +129,10 @@ async fn a_replay_stops_at_dead_letters_that_are_newer_than_itself() {
     ];
     backends.queue.dead_letters.write(&dead_letters).await.unwrap();
 
+    let (listed_before, _) = run_command(DeadLettersCommand::List, &backends.queue).await;
     let (out, notes) = run_command(DeadLettersCommand::Replay, &backends.queue).await;
 
+    assert_eq!(listed_before.lines().count(), 3, "{listed_before}");
     assert_eq!((out.as_str(), notes.as_str()), ("replayed 1 dead letter\n", ""));
     let remaining = listed(&backends.queue).await;
     assert_eq!(remaining, dead_letters[1..]);

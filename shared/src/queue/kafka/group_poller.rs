@@ -34,7 +34,7 @@ const FETCH_AHEAD_KBYTES: &str = "16384";
 const FETCH_MAX_BYTES: &str = "8388608";
 
 /// The broker responds to a fetch when this much is available or the wait is over. Without a
-/// minimum, each new record would cost a response of its own and keep the broker busy.
+/// minimum, it would respond to each new record separately, and be busy with that.
 const FETCH_MIN_BYTES: &str = "65536";
 const FETCH_MAX_WAIT_MS: &str = "50";
 

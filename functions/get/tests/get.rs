@@ -41,13 +41,14 @@ async fn a_stored_entry_is_returned_and_cached() {
     let (cache, store, entry) = (open_cache().await, open_store(&folder).await, entry("m"));
     store.insert(std::slice::from_ref(&entry)).await.unwrap();
     let path = format!("/logs/{}", entry.id);
+    let body = [entry.to_json(), b"\n".to_vec()].concat();
 
     let response = client(cache.clone(), store).get(&path).send().await;
 
     response.assert_status_is_ok();
-    response.assert_bytes(entry.to_json()).await;
+    response.assert_bytes(&body).await;
     let cached = client(cache, Arc::new(Broken)).get(&path).send().await;
-    cached.assert_bytes(entry.to_json()).await;
+    cached.assert_bytes(&body).await;
 }
 
 #[tokio::test]

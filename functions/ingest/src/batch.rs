@@ -52,12 +52,12 @@ pub(crate) fn pack(
     if is_ndjson {
         pack_lines(&body.bytes, &mut packer).map_err(|error| bad_request(&error))?;
     } else {
-        let packed = pack_array(&body.bytes, &mut packer);
-        packed.map_err(|error| bad_request(&format!("the body is not a JSON array: {error}")))?;
+        let array = pack_array(&body.bytes, &mut packer);
+        array.map_err(|error| bad_request(&format!("the body is not a JSON array: {error}")))?;
     }
-    let packed = packer.finish();
-    body.reserve(packed.bytes())?;
-    Ok((packed, body))
+    let entries = packer.finish();
+    body.reserve(entries.bytes())?;
+    Ok((entries, body))
 }
 
 /// Blank lines are ignored, but count as lines.

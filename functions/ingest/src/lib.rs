@@ -116,8 +116,8 @@ impl Ingest {
         let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
         let report = Report { ids: *ids, max_rejections: MAX_LINE_ERRORS };
         let packer = Packer::new(**arrival, self.limits.max_entry_bytes, report);
-        let packed = self.workers.run(move || batch::pack(body, packer)).await?;
-        let (entries, _body) = packed.inspect_err(count_rejected_body)?;
+        let batch = self.workers.run(move || batch::pack(body, packer)).await?;
+        let (entries, _body) = batch.inspect_err(count_rejected_body)?;
         let outcome = entries.publish(&*self.queue, **trace).await?;
         Ok(BatchResponse::try_from(outcome)?)
     }

@@ -108,8 +108,8 @@ fn quote_bare_ellipses(pattern: &str) -> String {
         }
         let is_member = containers.last() == Some(&'{') && previous != ':';
         match c {
-            '…' if is_member => json.push_str(&format!("\"{BARE}\":null")),
-            '…' => json.push_str(&format!("\"{BARE}\"")),
+            '…' if is_member => json.extend(["\"", BARE, "\":null"]),
+            '…' => json.extend(["\"", BARE, "\""]),
             _ => json.push(c),
         }
         if !c.is_whitespace() {

@@ -91,10 +91,11 @@ fn instrument(text: &str) -> (String, Vec<&str>) {
     for line in text.lines() {
         match promise_of(line) {
             Some(promise) => {
-                script.push_str(&format!("promise {}\n", promises.len()));
+                let number = promises.len().to_string();
+                script.extend(["promise ", &number, "\n"]);
                 promises.push(promise);
             }
-            None => script.push_str(&format!("{line}\n")),
+            None => script.extend([line, "\n"]),
         }
     }
     (script, promises)

@@ -32,11 +32,11 @@ pub(crate) struct MemoryMonitor {
 impl MemoryMonitor {
     pub(crate) fn start() -> Self {
         let processes = Processes::default();
-        let sampled = Arc::clone(&processes);
+        let shared = Arc::clone(&processes);
         let sampler = tokio::spawn(async move {
             loop {
                 sleep(SAMPLE_INTERVAL).await;
-                sample(&mut sampled.lock().unwrap());
+                sample(&mut shared.lock().unwrap());
             }
         });
         Self { processes, sampler }

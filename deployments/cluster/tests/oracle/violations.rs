@@ -79,7 +79,7 @@ fn wrong(ledger: &Ledger, number: u64, outcome: &Outcome, copies: &[&Value]) -> 
         Outcome::Rejected if !is_invalid(number) => wrong.push("valid, but rejected"),
         Outcome::Rejected if !copies.is_empty() => wrong.push("rejected, but present"),
         Outcome::Unknown if is_invalid(number) && !copies.is_empty() => {
-            wrong.push("invalid, but present")
+            wrong.push("invalid, but present");
         }
         Outcome::Rejected | Outcome::Unknown => {}
     }

@@ -36,7 +36,7 @@ pub trait Producer: Ready {
     /// Appends the records to the queue.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue is full or does not respond
+    /// [`Error::Unavailable`] if the queue is full or does not respond
     /// within two seconds.
     async fn publish(&self, records: Vec<Record>) -> Result<()>;
 }
@@ -53,13 +53,13 @@ pub trait Consumer: Ready {
     /// takes several.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond.
+    /// [`Error::Unavailable`] if the queue does not respond.
     async fn poll(&self) -> Result<Batch>;
 
     /// Marks every record of the batch as processed, so that it is not polled again.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond; the batch
+    /// [`Error::Unavailable`] if the queue does not respond; the batch
     /// may then be polled again.
     async fn commit(&self, batch: Batch) -> Result<()>;
 }
@@ -74,20 +74,20 @@ pub trait DeadLetters: Ready {
     /// Appends the dead letters.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond.
+    /// [`Error::Unavailable`] if the queue does not respond.
     async fn write(&self, dead_letters: &[DeadLetter]) -> Result<()>;
 
     /// Returns at most `limit` dead letters with a sequence number above `after` (0: from the
     /// start), each with its sequence number.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond.
+    /// [`Error::Unavailable`] if the queue does not respond.
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>>;
 
     /// Deletes every dead letter with a sequence number of at most `up_to`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) if the queue does not respond.
+    /// [`Error::Unavailable`] if the queue does not respond.
     async fn purge(&self, up_to: i64) -> Result<()>;
 }
 

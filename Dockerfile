@@ -11,7 +11,7 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -name main.rs ! -name
 
 FROM rust:1.95-bookworm AS toolchain
 WORKDIR /src
-# The runtime image has no zlib to link to. Without symbols and with one codegen unit a crate, binaries are smaller.
+# The runtime image has no zlib to link to. One codegen unit per crate and no symbols make the binaries smaller.
 ENV LIBZ_SYS_STATIC=1 CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 COPY --from=manifests /src .
 
@@ -35,13 +35,13 @@ COPY deployments/standalone/src deployments/standalone/src
 RUN find deployments functions shared -name '*.rs' -exec touch {} + && $BUILD && mkdir /data
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
-# Listen on every address of the container. What is published is up to `docker run`.
+# Listen on every address of the container; `docker run` decides what is published.
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
 
 FROM runtime AS standalone
 COPY --from=build-standalone /src/target/release/logpulse /logpulse
-# A volume takes the owner of the folder that it covers.
+# A new volume takes the owner of the directory that it is mounted on.
 COPY --from=build-standalone --chown=65532:65532 /data /data
 ENV DATA_DIR=/data
 VOLUME /data

@@ -54,7 +54,7 @@ STANDALONE_IMAGE := logpulse/standalone
 # The cluster. Settings come from .env or the environment: HTTP_PORT=8088 make run
 COMPOSE := docker compose --env-file .env -f deployments/compose.yaml
 FUNCTIONS := $(notdir $(wildcard functions/*))
-# Without :80, the default port.
+# The default port, :80, is left out.
 BASE_URL = http://$$($(COMPOSE) port nginx 8080 | sed 's/:80$$//')
 K6 ?= k6
 
@@ -127,11 +127,11 @@ k6-smoke: ## make each call once and check the responses
 	$(K6) run -e BASE_URL=$(BASE_URL) k6/smoke.js
 
 .PHONY: k6-stress
-k6-stress: ## 600 users for seven minutes, rate limiter off; DURATION_SCALE=0.1 is shorter
+k6-stress: ## 600 users for seven minutes, rate limiter off (DURATION_SCALE=0.1 shortens it)
 	$(UNLIMITED) && $(K6) run -e BASE_URL=$(BASE_URL) k6/stress.js
 
 .PHONY: k6-ratelimit
-k6-ratelimit: ## 400 requests/s from one client: how many are allowed
+k6-ratelimit: ## send 400 requests/s from one client and count those allowed
 	$(K6) run -e BASE_URL=$(BASE_URL) k6/ratelimit.js
 
 .PHONY: services

@@ -1,4 +1,5 @@
-//! An HTTP client of LogPulse for tests. It waits out the rate limit and the way to the index.
+//! An HTTP client of LogPulse for tests. It retries rate-limited requests, and waits until entries
+//! are searchable.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -69,7 +70,7 @@ impl Api {
         self.send(self.http.get(self.url(path))).await.unwrap()
     }
 
-    /// Sends a request, and retries it after `Retry-After` if it is rate-limited.
+    /// Sends a request, and repeats it after `Retry-After` while it is rate-limited.
     ///
     /// # Errors
     /// When there is no response.

@@ -1,7 +1,7 @@
-//! The calls that the documents show, made as they stand there and compared with what they promise.
+//! Makes the calls that the documents show, and compares the responses with those shown.
 //!
-//! A promise is a status, often followed by the JSON of the body: `201 {"id":"…",…}`. In it `…`
-//! stands for what differs from call to call:
+//! An expectation is a status, often followed by the JSON of the body: `201 {"id":"…",…}`. In it
+//! `…` stands for what varies:
 //!
 //! - in a string, any text: `"…"`, `"2026-…Z"`
 //! - as a value, any value: `{"total":…}`
@@ -10,9 +10,9 @@
 //!
 //! Everything else must be equal.
 
+mod expectation;
 mod http_file;
 mod pattern;
-mod promise;
 mod shell;
 
 pub use http_file::check_calls;

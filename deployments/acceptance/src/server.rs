@@ -1,4 +1,4 @@
-//! A process of LogPulse on a free port. It is killed when it is dropped.
+//! A LogPulse process on a free port.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write, copy, stderr};
@@ -17,7 +17,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a command that runs standalone LogPulse, whose banner has its address.
+    /// Starts a command that runs standalone LogPulse, whose banner shows the address.
     pub fn start(command: &mut Command) -> Self {
         command.env("PORT", "0").env("LOG_FORMAT", "text").stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -95,5 +95,5 @@ fn address_after(mark: &str, lines: &mut impl BufRead, log: &mut impl Write) -> 
         }
         line.clear();
     }
-    panic!("the process ended before it served");
+    panic!("the process exited before it served");
 }

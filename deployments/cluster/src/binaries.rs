@@ -36,7 +36,7 @@ fn build() {
         cargo.args(["build", "--quiet", "--release"]);
         cargo.args(functions().iter().flat_map(|function| ["-p", function]));
     } else {
-        // The same build as that of the tests, which is done already.
+        // The command that built this test, so cargo has nothing left to build.
         cargo.args(["test", "--quiet", "--workspace", "--no-run"]);
     }
     assert!(cargo.status().unwrap().success(), "the functions do not build");

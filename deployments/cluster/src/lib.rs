@@ -37,7 +37,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster without any data. Only its empty database exists, because functions may not create it.
+    /// A cluster without any data. Only its empty database exists, because functions do not create it.
     pub async fn fresh() -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
         on_mysql(&format!("CREATE DATABASE {name}")).await;
@@ -60,7 +60,7 @@ impl Cluster {
         &self.name
     }
 
-    /// Changes a setting of the functions that are started from now on.
+    /// Changes a setting for the functions that are started afterwards.
     #[must_use]
     pub fn with(mut self, variable: &str, value: &str) -> Self {
         self.settings.insert(variable.to_owned(), value.to_owned());
@@ -79,7 +79,7 @@ impl Cluster {
         Server::start_function(&mut self.command(function), &self.new_log(function))
     }
 
-    /// Starts a function from another binary, such as the one of its image.
+    /// Starts a function from another binary, such as the one in its image.
     #[must_use]
     pub fn start_file(&self, function: &str, file: &Path) -> Server {
         let mut command = Command::new(file);
@@ -131,7 +131,7 @@ impl Cluster {
         command
     }
 
-    /// Deletes its data on the services.
+    /// Deletes its data from the services.
     pub async fn remove(self) {
         on_mysql(&format!("DROP DATABASE {}", self.name)).await;
         let http = reqwest::Client::new();

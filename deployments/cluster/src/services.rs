@@ -47,8 +47,8 @@ fn address(variable: &str, default: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Whether a test must be skipped for want of the services, which is reported on standard error.
-/// `LOGPULSE_TEST_SERVICES=required` (`make test-services`) skips none.
+/// Whether to skip a test because the services are not running, which is reported on standard error.
+/// With `LOGPULSE_TEST_SERVICES=required` (`make test-services`) no test is skipped.
 #[must_use]
 pub fn without_services(test: &str) -> bool {
     let required = std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required");
@@ -84,7 +84,7 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Stops the service in an orderly way: connections are closed and refused.
+    /// Stops the service gracefully: connections are closed and refused.
     #[must_use]
     pub fn stop(service: &'static str) -> Self {
         succeed(&["stop", service]);

@@ -1,4 +1,4 @@
-//! Waits for conditions, with a deadline: above all for LogPulse to recover from an outage.
+//! Waits for conditions with a deadline, mainly for LogPulse to recover from an outage.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,10 @@ pub const RECOVERY_TIMEOUT: Duration = Duration::from_mins(1);
 pub async fn wait_until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !condition().await {
-        assert!(started.elapsed() < RECOVERY_TIMEOUT, "not within {RECOVERY_TIMEOUT:?}: {what}");
+        assert!(
+            started.elapsed() < RECOVERY_TIMEOUT,
+            "timed out after {RECOVERY_TIMEOUT:?}: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -1,5 +1,5 @@
 //! The command line of each function. It needs no service.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::process::Output;
 

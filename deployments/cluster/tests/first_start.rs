@@ -1,5 +1,5 @@
-//! Three replicas of each function start in parallel on empty services. Each function gets its own
-//! settings only.
+//! Three replicas of each function start in parallel on empty services. Each function gets only
+//! the settings that it requires.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use cluster::{Cluster, base_url, docker, functions, replicas, wait_until};
 
-/// The most memory that an idle function may use: 20 MB, in KiB.
+/// An idle function must use less memory than this: 20 MB, in KiB.
 const MAX_RESIDENT_KIB: u64 = 20_000_000 / 1024;
 
 /// The largest image allowed.
@@ -43,7 +43,7 @@ async fn an_idle_replica_of_each_function_uses_less_than_20_mb() {
 }
 
 #[test]
-fn the_image_of_each_function_has_at_most_40_mb() {
+fn the_image_of_each_function_is_at_most_40_mb() {
     if base_url(module_path!()).is_none() {
         return;
     }
@@ -56,7 +56,7 @@ fn the_image_of_each_function_has_at_most_40_mb() {
     }
 }
 
-/// The time depends on the machine, so it is printed and not asserted. Images hold Linux binaries.
+/// The time depends on the machine, so it is printed and not asserted. Images contain Linux binaries.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_binary_of_each_image_starts_and_answers_ping() {

@@ -1,5 +1,5 @@
-//! nginx of the running cluster: its problems, its headers, and its limits. `make test-cluster` runs
-//! them.
+//! The problems, headers and limits of nginx in the running cluster. `make test-cluster` runs these
+//! tests.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::io::{Read, Write};

@@ -1,5 +1,5 @@
-//! Outages of a service that is stopped or hangs: requests that do not need it succeed, the others
-//! fail in time, and everything recovers automatically.
+//! Outages: a service is stopped or hangs. Requests that do not need it succeed, the others fail in
+//! time, and everything recovers automatically.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -194,7 +194,7 @@ async fn without_mysql_only_uncached_reads_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_kafka_only_posts_fail_and_in_time() {
+async fn without_kafka_only_posts_fail_within_the_timeout() {
     if without_services(module_path!()) {
         return;
     }

@@ -51,11 +51,11 @@ async fn publish(queue: &Queue, record: impl Into<Vec<u8>>) {
 /// The dead letters, by their lines.
 fn dead_letters(cluster: &Cluster) -> BTreeMap<String, Value> {
     let listed = cluster.dead_letters("list");
-    let letters = listed.lines().map(|letter| {
-        let letter: Value = serde_json::from_str(letter).unwrap();
-        (letter["line"].as_str().unwrap().to_owned(), letter)
+    let by_line = listed.lines().map(|dead_letter| {
+        let dead_letter: Value = serde_json::from_str(dead_letter).unwrap();
+        (dead_letter["line"].as_str().unwrap().to_owned(), dead_letter)
     });
-    let all: Vec<(String, Value)> = letters.collect();
+    let all: Vec<(String, Value)> = by_line.collect();
     let count = all.len();
     let by_line: BTreeMap<String, Value> = all.into_iter().collect();
     assert_eq!(by_line.len(), count, "a line has two dead letters: {listed}");
@@ -159,7 +159,7 @@ async fn each_bad_line_becomes_a_dead_letter_alone_and_can_be_replayed() {
 
 fn assert_reasons_and_sources(
     cluster: &Cluster,
-    letters: &BTreeMap<String, Value>,
+    listed: &BTreeMap<String, Value>,
     [half, by_mysql, by_opensearch]: [&str; 3],
 ) {
     let reasons = [
@@ -169,14 +169,14 @@ fn assert_reasons_and_sources(
         (by_mysql, "rejected by the trigger"),
         (by_opensearch, "mapper_parsing_exception: failed to parse field [span_id.number]"),
     ];
-    assert_eq!(letters.len(), reasons.len(), "{letters:?}");
+    assert_eq!(listed.len(), reasons.len(), "{listed:?}");
     let records: BTreeMap<String, String> = cluster.records(10_000).into_iter().collect();
     for (line, reason) in reasons {
-        let letter = &letters[line];
-        assert!(letter["reason"].as_str().unwrap().contains(reason), "{letter}");
-        let record = &records[letter["source"].as_str().unwrap()];
-        assert!(record.lines().any(|in_record| in_record == line), "{letter}: {record}");
-        println!("dead letter: {letter}");
+        let dead_letter = &listed[line];
+        assert!(dead_letter["reason"].as_str().unwrap().contains(reason), "{dead_letter}");
+        let record = &records[dead_letter["source"].as_str().unwrap()];
+        assert!(record.lines().any(|in_record| in_record == line), "{dead_letter}: {record}");
+        println!("dead letter: {dead_letter}");
     }
 }
 

@@ -11,7 +11,7 @@ use acceptance::{Api, unique};
 use cluster::{docker, skip, wait_until};
 use serde_json::{Value, json};
 
-/// The largest image allowed, in bytes.
+/// The image must be smaller than this.
 const MAX_IMAGE_BYTES: u64 = 50_000_000;
 
 /// The image to test, from `STANDALONE_IMAGE`. Without it the test is skipped.

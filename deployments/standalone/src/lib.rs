@@ -15,9 +15,9 @@ use shared::index::{self, Index};
 use shared::queue::{self, Queue};
 use shared::store::{self, Store};
 
-/// The open adapters of a standalone LogPulse.
+/// The open adapters of standalone LogPulse.
 pub struct Parts {
-    /// The entries that are accepted and not yet stored.
+    /// The entries that are accepted, but not yet stored.
     pub queue: Queue,
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
@@ -107,7 +107,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 fn lock(config: &StandaloneConfig) -> anyhow::Result<File> {
     let data_dir = &config.data_dir;
     let opened = fs::create_dir_all(data_dir).and_then(|()| File::create(data_dir.join("lock")));
-    let lock = opened.with_context(|| format!("using {} (DATA_DIR)", data_dir.display()))?;
+    let lock = opened.with_context(|| format!("opening {} (DATA_DIR)", data_dir.display()))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {

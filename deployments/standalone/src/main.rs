@@ -46,15 +46,14 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
         print_banner(listener.local_addr()?).context("writing to standard error")?;
     }
 
-    // Half of the time is for requests in flight, the other half for the batches that the consumer
-    // still writes after them.
+    // Requests in flight get half of the time, and the consumer the other half to finish its batches.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());
     http::serve_on(listener, endpoint, half, shutdown).await?;
     stop.cancel();
     let finished = timeout(half, consuming).await;
-    finished.context("finishing the last batch")?.context("consuming")
+    finished.context("finishing the last batch")?.context("running the consumer")
 }
 
 /// Prints where the server listens and how to call it. The structured log has the address, too.

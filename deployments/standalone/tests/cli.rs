@@ -1,5 +1,5 @@
 //! The command line of `logpulse`: help, exit codes, standard output and standard error.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 mod support;
 
@@ -118,7 +118,7 @@ fn serve_and_stop(data_dir: &Path, settings: &[(&str, &str)]) -> (String, String
 /// Reads the log to its end; sends SIGTERM as soon as the process serves.
 fn read_until_serving(mut log: impl Read, process: Pid) -> String {
     let (mut text, mut buffer, mut is_stopped) = (String::new(), [0; 1024], false);
-    // The terminal of a process that has ended is an error to read.
+    // Reading the terminal of a process that has exited is an error.
     while let Ok(length @ 1..) = log.read(&mut buffer) {
         text.push_str(&String::from_utf8_lossy(&buffer[..length]));
         if !is_stopped && text.contains("serving") {

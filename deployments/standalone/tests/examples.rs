@@ -26,10 +26,10 @@ async fn api_test_http_shows_the_responses_that_its_calls_get() {
 }
 
 #[test]
-fn each_call_of_the_readme_makes_a_promise_or_waits() {
+fn each_block_of_the_readme_shows_a_response_or_waits() {
     let blocks = blocks(README);
     assert!(blocks.len() >= 5, "{} blocks", blocks.len());
     for block in blocks {
-        assert!(block.promises() >= 1 || block.waits(), "{block:?}");
+        assert!(block.expectations() >= 1 || block.waits(), "{block:?}");
     }
 }

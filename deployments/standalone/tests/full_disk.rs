@@ -1,6 +1,6 @@
 //! A full disk: requests get a 503, no acknowledged entry is lost, and writes succeed again once space
 //! is free. The disk is a small tmpfs in a separate mount namespace. On a machine without mount
-//! namespaces the test is skipped; with `FULL_DISK=required` (`make test-full-disk`) it fails.
+//! namespaces the test is skipped, or fails if `FULL_DISK=required` (`make test-full-disk`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -19,7 +19,7 @@ struct Seen {
     failed: Vec<String>,
 }
 
-/// Posts entries until the server refuses connections: over a kept connection, or each over a new one.
+/// Posts entries until the server refuses connections, over one connection or each over a new one.
 async fn write(url: String, keep_alive: bool, service: String, stopping: Arc<AtomicBool>) -> Seen {
     let mut seen = Seen::default();
     let mut api = Api::new(&url);

@@ -1,4 +1,4 @@
-//! The calls of an `.http` file. `# expect 201 {…}` promises a status and a body, and
+//! The calls of an `.http` file. `# expect 201 {…}` gives the expected status and body, and
 //! `# expect Location: /logs/…` a header.
 
 use std::collections::HashMap;
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Method, StatusCode, redirect::Policy};
 use serde_json::Value;
 
+use super::expectation::Expectation;
 use super::pattern;
-use super::promise::Promise;
 use crate::TIMEOUT;
 
 /// How long to wait before a read is repeated: the entry may not be indexed yet.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
-/// A call, and what the file promises about its response.
+/// A call and its expected response.
 #[derive(Debug)]
 struct Call<'a> {
     title: &'a str,
     name: Option<&'a str>,
-    promise: Promise,
-    promised_headers: Vec<(&'a str, &'a str)>,
+    expectation: Expectation,
+    expected_headers: Vec<(&'a str, &'a str)>,
     method: Method,
     url: &'a str,
     headers: Vec<(&'a str, &'a str)>,
@@ -30,7 +30,7 @@ struct Call<'a> {
 /// Makes all calls of a file on the deployment at `base`, and returns how many there are.
 ///
 /// # Errors
-/// The first call whose response differs from the promise.
+/// The first call whose response differs from the expectation.
 pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
     let calls: Vec<Call> =
         file.split("\n### ").skip(1).map(Call::parse).collect::<Result<_, _>>()?;
@@ -62,14 +62,16 @@ impl<'a> Call<'a> {
         let mut lines = head.lines();
         let title = lines.next().unwrap().trim();
         let comments = lines.clone().filter_map(|line| line.strip_prefix("# "));
-        let (mut name, mut promise, mut promised_headers) = (None, None, Vec::new());
+        let (mut name, mut expectation, mut expected_headers) = (None, None, Vec::new());
         for comment in comments {
             if let Some(text) = comment.strip_prefix("@name ") {
                 name = Some(text);
             } else if let Some(expected) = comment.strip_prefix("expect ") {
-                match Promise::parse(expected) {
-                    Some(parsed) => promise = Some(parsed.map_err(|e| format!("{title}: {e}"))?),
-                    None => promised_headers.push(header(expected)),
+                match Expectation::parse(expected) {
+                    Some(parsed) => {
+                        expectation = Some(parsed.map_err(|e| format!("{title}: {e}"))?);
+                    }
+                    None => expected_headers.push(header(expected)),
                 }
             }
         }
@@ -78,8 +80,8 @@ impl<'a> Call<'a> {
         Ok(Self {
             title,
             name,
-            promise: promise.ok_or_else(|| format!("{title}: no `# expect STATUS`"))?,
-            promised_headers,
+            expectation: expectation.ok_or_else(|| format!("{title}: no `# expect STATUS`"))?,
+            expected_headers,
             method: method.parse().unwrap(),
             url,
             headers: request.map(header).collect(),
@@ -87,8 +89,8 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Makes the call and returns the body. A read is repeated until the promise holds, for as long
-    /// as an entry may take to become searchable.
+    /// Makes the call and returns the body. A read is repeated until its response is as expected,
+    /// for as long as an entry may take to become searchable.
     async fn check(&self, http: &Client, url: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {
@@ -114,8 +116,8 @@ impl<'a> Call<'a> {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.text().await.unwrap();
-        let checked = self.promise.check(status.as_u16(), &body).and_then(|()| {
-            for (name, expected) in &self.promised_headers {
+        let checked = self.expectation.check(status.as_u16(), &body).and_then(|()| {
+            for (name, expected) in &self.expected_headers {
                 let value = headers.get(*name).map(|value| value.to_str().unwrap());
                 let value = value.ok_or_else(|| format!("no header {name}"))?;
                 pattern::compare(&(*expected).into(), &value.into())
@@ -136,19 +138,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_parsed_with_its_promises() {
+    fn a_call_is_parsed_with_its_expectations() {
         let text = "Save\n# @name saved\n# expect 201 {\"id\":\"…\"}\n# expect Location: /logs/…\n\
                     POST {{base}}/logs\nContent-Type: application/json\n\n{\"a\": 1}\n";
         let call = Call::parse(text).unwrap();
         assert_eq!((call.title, call.name), ("Save", Some("saved")));
         assert_eq!((call.method, call.url), (Method::POST, "{{base}}/logs"));
-        assert_eq!(call.promised_headers, [("Location", "/logs/…")]);
+        assert_eq!(call.expected_headers, [("Location", "/logs/…")]);
         assert_eq!(call.headers, [("Content-Type", "application/json")]);
         assert_eq!(call.body, "{\"a\": 1}");
     }
 
     #[test]
-    fn a_call_without_a_promise_is_rejected() {
+    fn a_call_without_an_expectation_is_rejected() {
         let error = Call::parse("Save\nPOST {{base}}/logs\n").unwrap_err();
         assert_eq!(error, "Save: no `# expect STATUS`");
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 const ELLIPSIS: &str = "…";
 
-/// A bare `…` once it is parsed. It is a private character, so that no pattern contains it.
+/// A bare `…` once it is parsed. A private-use character, which no pattern contains.
 const BARE: &str = "\u{e000}";
 
 /// Parses a pattern.
@@ -49,7 +49,7 @@ fn compare_members(
         return Ok(());
     }
     match members.keys().find(|name| !pattern.contains_key(*name)) {
-        Some(name) => Err(format!("{path}.{name}: not in the document")),
+        Some(name) => Err(format!("{path}.{name}: unexpected")),
         None => Ok(()),
     }
 }
@@ -151,7 +151,7 @@ mod tests {
         for (pattern, value, difference) in [
             (r#"{"a":1}"#, r#"{"a":2}"#, "$.a: expected 1, got 2"),
             (r#"{"a":1}"#, r#"{"a":"1"}"#, r#"$.a: expected 1, got "1""#),
-            (r#"{"a":1}"#, r#"{"a":1,"b":2}"#, "$.b: not in the document"),
+            (r#"{"a":1}"#, r#"{"a":1,"b":2}"#, "$.b: unexpected"),
             (r#"{"a":1,…}"#, r#"{"b":2}"#, "$.a: missing"),
             (r#"{"a":[1,2]}"#, r#"{"a":[1]}"#, "$.a: expected 2 elements, got 1"),
             (r#"{"a":[1]}"#, r#"{"a":[1,2]}"#, "$.a: expected 1 elements, got 2"),

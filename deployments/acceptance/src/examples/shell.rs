@@ -1,6 +1,6 @@
-//! The shell blocks of a Markdown document. They run in one shell, in order, exactly as they would
-//! when pasted; only the address is another one. A comment that begins with a status is a promise
-//! about the call before it.
+//! The shell blocks of a Markdown document. They run in one shell, in order, as if
+//! pasted; only the address is replaced. A comment that begins with a status shows the response of
+//! the call before it.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::promise::Promise;
+use super::expectation::Expectation;
 
 /// The address that the documents use.
 const ADDRESS: &str = "http://127.0.0.1:8080";
@@ -17,7 +17,7 @@ const ADDRESS: &str = "http://127.0.0.1:8080";
 /// How long all blocks of a document may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Keeps the body and the status of the last call, and copies them when a promise is reached.
+/// Save the body and the status of the last call, and keep a copy of them for each expectation.
 const FUNCTIONS: &str = r#"
 curl() {
   command curl "$@" --write-out '%{stderr}%{http_code}' >"$CALLS/body" 2>"$CALLS/status"
@@ -25,7 +25,7 @@ curl() {
   cat "$CALLS/body"
   return $code
 }
-promise() {
+expectation() {
   cp "$CALLS/body" "$CALLS/body.$1"
   cp "$CALLS/status" "$CALLS/status.$1"
 }
@@ -45,10 +45,10 @@ impl Block<'_> {
         commands.map(|line| line.matches("curl ").count()).sum()
     }
 
-    /// How many promises the block makes.
+    /// How many responses the block shows.
     #[must_use]
-    pub fn promises(&self) -> usize {
-        self.text.lines().filter_map(promise_of).count()
+    pub fn expectations(&self) -> usize {
+        self.text.lines().filter_map(expectation_of).count()
     }
 
     /// Whether the block only waits until an entry is found.
@@ -69,40 +69,40 @@ pub fn blocks(markdown: &str) -> Vec<Block<'_>> {
 /// Runs all blocks of a document on the deployment at `base`.
 ///
 /// # Errors
-/// The first call that fails, or whose response differs from the promise.
+/// The first call that fails, or whose response differs from the expectation.
 pub async fn check_blocks(markdown: &str, base: &str) -> Result<(), String> {
     let text: String = blocks(markdown).iter().map(|block| block.text).collect();
     let text = text.replace(ADDRESS, base);
-    let (script, promises) = instrument(&text);
+    let (script, expectations) = instrument(&text);
     let folder = std::env::temp_dir().join(crate::unique("examples"));
     fs::create_dir_all(&folder).unwrap();
     let checked = match run(&script, &folder).await {
-        Ok(()) => check_promises(&promises, &folder),
+        Ok(()) => check_expectations(&expectations, &folder),
         Err(error) => Err(error),
     };
     fs::remove_dir_all(&folder).unwrap();
     checked
 }
 
-/// Replaces each promise by a command that keeps what it is about.
+/// Replaces each expectation with a command that keeps a copy of the response before it.
 fn instrument(text: &str) -> (String, Vec<&str>) {
     let mut script = FUNCTIONS.to_owned();
-    let mut promises = Vec::new();
+    let mut expectations = Vec::new();
     for line in text.lines() {
-        match promise_of(line) {
-            Some(promise) => {
-                let number = promises.len().to_string();
-                script.extend(["promise ", &number, "\n"]);
-                promises.push(promise);
+        match expectation_of(line) {
+            Some(expectation) => {
+                let number = expectations.len().to_string();
+                script.extend(["expectation ", &number, "\n"]);
+                expectations.push(expectation);
             }
             None => script.extend([line, "\n"]),
         }
     }
-    (script, promises)
+    (script, expectations)
 }
 
-fn promise_of(line: &str) -> Option<&str> {
-    line.strip_prefix("# ").filter(|comment| Promise::parse(comment).is_some())
+fn expectation_of(line: &str) -> Option<&str> {
+    line.strip_prefix("# ").filter(|comment| Expectation::parse(comment).is_some())
 }
 
 async fn run(script: &str, folder: &Path) -> Result<(), String> {
@@ -110,7 +110,7 @@ async fn run(script: &str, folder: &Path) -> Result<(), String> {
     shell.args(["-ec", script]).env("CALLS", folder);
     let running = shell.stdin(Stdio::null()).kill_on_drop(true).output();
     let Ok(output) = tokio::time::timeout(TIMEOUT, running).await else {
-        return Err(format!("the blocks did not end within {TIMEOUT:?}"));
+        return Err(format!("the blocks did not finish within {TIMEOUT:?}"));
     };
     let output = output.unwrap();
     if output.status.success() {
@@ -121,19 +121,21 @@ async fn run(script: &str, folder: &Path) -> Result<(), String> {
     Err(format!("{}: {stderr}\nlast call: {curl}", output.status))
 }
 
-fn check_promises(promises: &[&str], folder: &Path) -> Result<(), String> {
-    for (n, text) in promises.iter().enumerate() {
+fn check_expectations(expectations: &[&str], folder: &Path) -> Result<(), String> {
+    for (n, text) in expectations.iter().enumerate() {
         let read = |name: &str| fs::read_to_string(folder.join(format!("{name}.{n}"))).unwrap();
         let (status, body) = (read("status"), read("body"));
-        // What curl reports comes first.
+        // Errors that curl reports come before the status.
         let status = status[status.len() - 3..].parse().unwrap();
-        let promise = Promise::parse(text).unwrap()?;
-        promise.check(status, without_head(&body)).map_err(|error| format!("# {text}\n{error}"))?;
+        let expectation = Expectation::parse(text).unwrap()?;
+        expectation
+            .check(status, without_head(&body))
+            .map_err(|error| format!("# {text}\n{error}"))?;
     }
     Ok(())
 }
 
-/// The body of a response that `curl -i` printed with its head.
+/// The body of a response that `curl -i` may have printed with its head.
 fn without_head(response: &str) -> &str {
     match response.split_once("\r\n\r\n") {
         Some((head, body)) if head.starts_with("HTTP/") => body,
@@ -181,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_broken_promise_is_an_error() {
+    async fn an_unmet_expectation_is_an_error() {
         for (commands, expected) in [
             (
                 "curl -s http://127.0.0.1:8080/a\n# 200 {\"path\":\"/b\"}",
@@ -197,10 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn calls_and_promises_are_counted() {
+    fn calls_and_expectations_are_counted() {
         let text = document("# curl it\ncurl -s http://127.0.0.1:8080/a\n# 200 {}\n# more");
         let blocks = blocks(&text);
         assert_eq!(blocks.len(), 1);
-        assert_eq!((blocks[0].calls(), blocks[0].promises(), blocks[0].waits()), (1, 1, false));
+        assert_eq!((blocks[0].calls(), blocks[0].expectations(), blocks[0].waits()), (1, 1, false));
     }
 }

@@ -1,5 +1,5 @@
 //! The bare loader: only the writes that a consumer needs, to both sinks in parallel, over several
-//! connections each. It keeps no order, retries nothing and commits no offsets.
+//! connections each. It preserves no order, retries nothing and commits no offsets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +27,7 @@ struct Work {
 }
 
 impl Work {
-    /// The first batches, with this many entries in total.
+    /// The first batches, which have this many entries in total.
     fn new(batches: &Arc<Vec<Batch>>, entries: usize) -> Arc<Self> {
         let (batches, count) = (Arc::clone(batches), entries / BATCH);
         Arc::new(Self { batches, count, next: AtomicUsize::new(0) })

@@ -1,4 +1,4 @@
-//! Both sinks of a cluster, read without LogPulse.
+//! Both sinks of a cluster, read directly.
 
 use cluster::{Cluster, opensearch};
 use serde_json::Value;

@@ -66,7 +66,7 @@ impl Fault {
         if self == Self::Rebalance { 3 } else { 1 }
     }
 
-    /// How many effects the fault must have. A run with fewer proves nothing.
+    /// The minimum number of effects of the fault. A run with fewer proves nothing.
     pub(crate) fn min_effects(self, length: Duration) -> u64 {
         match self {
             Self::Kill | Self::Rebalance => (length.as_secs() / 30).max(1),
@@ -121,7 +121,8 @@ async fn kill(run: &mut Run) -> u64 {
     kills
 }
 
-/// Replaces the oldest consumer. Effects: departures of consumers that had written.
+/// Replaces the oldest consumer every few seconds. Effects: departures of consumers that had
+/// written.
 async fn rebalance(run: &mut Run, violations: &mut Violations) -> u64 {
     let mut departures = 0;
     while !run.is_over() {
@@ -174,7 +175,7 @@ async fn cut(run: &mut Run) -> u64 {
 async fn stop_redis(run: &mut Run, violations: &mut Violations) -> u64 {
     run.wait(0.2).await;
     let acknowledged = run.ledger.acknowledged();
-    // Leaves time to store them all.
+    // Leave time to store them all.
     run.wait(0.1).await;
     let outage = Outage::stop("redis");
     let effects = reads::read_until(Instant::now() + OUTAGE, run, &acknowledged, violations).await;

@@ -18,10 +18,10 @@ const WRITERS: u64 = 8;
 const SEND_INTERVAL: Duration = Duration::from_millis(120);
 const BATCH: u64 = 50;
 
-/// Every so many entries, one is invalid.
+/// One in this many entries is invalid.
 const INVALID_EVERY: u64 = 37;
 
-/// Every so many entries, one is long.
+/// One in this many entries is long.
 const LONG_EVERY: u64 = 101;
 
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];

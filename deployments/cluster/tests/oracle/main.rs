@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a test stops where something is wrong, and the table of results is printed"
+    reason = "test code: a panic is a failed test, and the table of results is printed"
 )]
 
 mod faults;
@@ -32,7 +32,7 @@ const HEAD: [&str; 12] = [
     "peak MiB", "effects",
 ];
 
-/// The least load, outages included. A run with less proves nothing.
+/// The minimum load, outages included. A run with less proves nothing.
 const MIN_ACKNOWLEDGED_PER_SECOND: u64 = 200;
 
 /// A row of the table.
@@ -74,8 +74,8 @@ async fn test(fault: Fault, length: Duration) -> (Row, String) {
     }
     let [stored, indexed, double] = check_sinks(&run, &mut violations).await;
     let dead_letters = run.cluster.dead_letters("list");
-    for letter in dead_letters.lines() {
-        violations.add("dead letters", letter);
+    for dead_letter in dead_letters.lines() {
+        violations.add("dead letters", dead_letter);
     }
     for grown in run.memory.grown() {
         violations.add("processes that outgrew their memory bound", grown);

@@ -65,7 +65,7 @@ impl Run {
         sleep(self.length.mul_f64(fraction)).await;
     }
 
-    /// Ends the load at its time; returns how many seconds it lasted.
+    /// Ends the load once it has lasted long enough; returns its duration in seconds.
     pub(crate) async fn end_load(&mut self) -> u64 {
         sleep(self.length.saturating_sub(self.started.elapsed())).await;
         if let Some(load) = self.load.take() {
@@ -87,7 +87,7 @@ impl Run {
         sum
     }
 
-    /// Stops all processes and deletes their data on the services.
+    /// Stops all processes and deletes their data from the services.
     pub(crate) async fn clean_up(self) {
         drop((self.consumers, self.others));
         self.cluster.remove().await;

@@ -1,4 +1,4 @@
-//! The state of the sinks, read without LogPulse: rows of MySQL, lag of Kafka, and the number of
+//! The state of the sinks, read directly: rows of MySQL, lag of Kafka, and the number of
 //! documents of OpenSearch. The documents themselves are read through search.
 
 use std::time::{Duration, Instant};

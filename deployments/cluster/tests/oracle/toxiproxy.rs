@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// The path of the proxy in toxiproxy's API.
 const PROXY: &str = "/proxies/opensearch";
 
-/// Starts the proxy. It passes everything on.
+/// Starts the proxy. It forwards everything.
 pub(crate) async fn start_proxy() {
     start("toxiproxy");
     let proxy = json!({
@@ -27,10 +27,10 @@ pub(crate) async fn cut_after(bytes: u64) {
     post(&toxics, &toxic).await;
 }
 
-/// Passes everything on again.
+/// Forwards everything again.
 pub(crate) async fn reset() {
     let toxic = format!("http://{}{PROXY}/toxics/cut", toxiproxy());
-    // A 404 is fine: nothing was cut.
+    // A 404 is fine: no connection was being cut.
     Client::new().delete(toxic).send().await.unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! Compares the outcomes that the client knows with the contents of the sinks.
+//! Compares the outcomes that the client saw with the contents of the sinks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -35,7 +35,7 @@ impl Violations {
     }
 }
 
-/// Compares a sink with what the client knows; returns the number of duplicates.
+/// Compares a sink with the outcomes that the client saw; returns the number of duplicates.
 pub(crate) fn judge(
     ledger: &Ledger,
     sink: &str,
@@ -60,7 +60,7 @@ pub(crate) fn judge(
     duplicates
 }
 
-/// What is wrong with an entry that a sink has these copies of.
+/// What is wrong with an entry, given the copies that a sink has of it.
 fn wrong(ledger: &Ledger, number: u64, outcome: &Outcome, copies: &[&Value]) -> Vec<&'static str> {
     let mut expected = ledger.entry(number);
     // Without an acknowledgement the client does not know the id.

@@ -1,4 +1,4 @@
-//! A cheap client: prepared requests, raw HTTP/1.1 over kept connections.
+//! A client with little overhead: prepared requests over raw HTTP/1.1 with keep-alive.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -28,12 +28,12 @@ pub(crate) fn post_entry(body: &str) -> Request {
     Arc::new(head.into_bytes())
 }
 
-/// A GET of a path as a request.
+/// A GET request for a path.
 pub(crate) fn get(path: &str) -> Request {
     Arc::new(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes())
 }
 
-/// A kept connection.
+/// A keep-alive connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,

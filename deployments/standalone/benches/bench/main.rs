@@ -1,5 +1,5 @@
-//! `make bench`: the speed of standalone LogPulse, next to baselines of the same run. Only the ratios
-//! are comparable between machines, and only on a machine that is otherwise idle.
+//! `make bench`: the speed of standalone LogPulse, next to baselines measured in the same run.
+//! Only the ratios are comparable between machines, and only if the machine is otherwise idle.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -55,7 +55,7 @@ fn requests(entries: usize) -> Vec<Request> {
     bodies.into_iter().cycle().take(entries / BATCH).collect()
 }
 
-/// The time from exec to the first response on an empty folder, and the memory at that point.
+/// The time from exec to the first response on an empty directory, and the memory at that point.
 async fn fresh_start(data_dir: &Path) {
     let started = Instant::now();
     let (server, address) = start(&data_dir.join("fresh"));
@@ -133,7 +133,7 @@ async fn drain(address: &str, marker: &str) -> u64 {
         .expect("the consumer counts its entries")
 }
 
-/// Searches over a million entries while 5,000 entries/s come in.
+/// Searches over a million entries while 5,000 entries/s arrive.
 async fn search(data_dir: &Path) {
     let (_server, address) = start(&data_dir.join("search"));
     drive(&address, CONNECTIONS, requests(MILLION)).await;

@@ -1,4 +1,4 @@
-//! What a document promises about a response.
+//! The response that a document shows.
 
 use serde_json::Value;
 
@@ -6,12 +6,12 @@ use super::pattern;
 
 /// A status, and the pattern of a body if the document shows one.
 #[derive(Debug)]
-pub(super) struct Promise {
+pub(super) struct Expectation {
     status: u16,
     body: Option<Value>,
 }
 
-impl Promise {
+impl Expectation {
     /// Parses `STATUS` or `STATUS BODY`; `None` if the text does not begin with a status.
     ///
     /// # Errors
@@ -27,7 +27,7 @@ impl Promise {
         Some(pattern.map(|pattern| Self { status, body: Some(pattern) }))
     }
 
-    /// Compares a response with the promise.
+    /// Compares a response with the expectation.
     ///
     /// # Errors
     /// The first difference.
@@ -46,33 +46,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_without_a_status_is_not_a_promise() {
+    fn text_without_a_status_is_not_an_expectation() {
         for text in ["", "Save an entry.", "2000 entries", "20", "201: created", "HTTP 200"] {
-            assert!(Promise::parse(text).is_none(), "{text}");
+            assert!(Expectation::parse(text).is_none(), "{text}");
         }
     }
 
     #[test]
     fn a_body_that_is_not_json_is_rejected() {
         for text in ["201 created", r#"200 {"id":}"#] {
-            assert!(Promise::parse(text).unwrap().is_err(), "{text}");
+            assert!(Expectation::parse(text).unwrap().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_broken_promise_is_reported() {
-        for (promise, status, body, difference) in [
+    fn an_unmet_expectation_is_reported() {
+        for (expectation, status, body, difference) in [
             ("200", 200, "pong", None),
             ("200", 404, "{}", Some("expected status 200, got 404")),
             (r#"201 {"id":"…"}"#, 201, r#"{"id":"0190"}"#, None),
             (r#"201 {"id":"…"}"#, 201, r#"{"id":17}"#, Some(r#"$.id: expected "…", got 17"#)),
             (r#"201 {"id":"…"}"#, 201, "", Some("EOF")),
         ] {
-            let promise = Promise::parse(promise).unwrap().unwrap();
-            match (promise.check(status, body), difference) {
+            let expectation = Expectation::parse(expectation).unwrap().unwrap();
+            match (expectation.check(status, body), difference) {
                 (Ok(()), None) => {}
                 (Err(error), Some(difference)) => assert!(error.contains(difference), "{error}"),
-                (checked, expected) => panic!("{promise:?}: {checked:?}, expected {expected:?}"),
+                (checked, expected) => {
+                    panic!("{expectation:?}: {checked:?}, expected {expected:?}")
+                }
             }
         }
     }

@@ -37,7 +37,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster without any data. Only its empty database exists, because functions do not create it.
+    /// A cluster without any data. Only its empty database exists, because functions do not create
+    /// it.
     pub async fn fresh() -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
         on_mysql(&format!("CREATE DATABASE {name}")).await;

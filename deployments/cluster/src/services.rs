@@ -47,8 +47,8 @@ fn address(variable: &str, default: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Whether to skip a test because the services are not running, which is reported on standard error.
-/// With `LOGPULSE_TEST_SERVICES=required` (`make test-services`) no test is skipped.
+/// Whether to skip a test because the services are not running. A skip is reported on standard
+/// error. With `LOGPULSE_TEST_SERVICES=required` (`make test-services`) no test is skipped.
 #[must_use]
 pub fn without_services(test: &str) -> bool {
     let required = std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required");

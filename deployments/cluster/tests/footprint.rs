@@ -56,7 +56,8 @@ fn the_image_of_each_function_is_at_most_40_mb() {
     }
 }
 
-/// The time depends on the machine, so it is printed and not asserted. Images contain Linux binaries.
+/// The time depends on the machine, so it is printed and not asserted. Images contain Linux
+/// binaries.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_binary_of_each_image_starts_and_answers_ping() {

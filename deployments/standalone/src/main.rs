@@ -46,7 +46,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
         print_banner(listener.local_addr()?).context("writing to standard error")?;
     }
 
-    // Requests in flight get half of the time, and the consumer the other half to finish its batches.
+    // Requests in flight get half of the time, the batches of the consumer the other half.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());

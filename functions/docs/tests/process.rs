@@ -63,7 +63,7 @@ fn an_address_in_use_exits_1_and_is_named() {
     let port = taken.local_addr().unwrap().port().to_string();
     let (code, log) = code_and_log(&[("PORT", &port)]);
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains(&format!("listening on 127.0.0.1:{port}")), "{log}");
+    assert!(log.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{log}");
 }
 
 #[test]

@@ -65,17 +65,7 @@ impl<'e> InsertPlan<'e> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
-
-    fn entries(messages: &[&str]) -> Vec<LogEntry> {
-        let arrival = Arrival::new(Timestamp::now());
-        let entries = (0..).zip(messages).map(|(position, message)| {
-            let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
-            let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
-            new.arrive(&arrival, position).unwrap()
-        });
-        entries.collect()
-    }
+    use crate::testing::entries;
 
     /// Runs the plan on a database that does not accept "bad". Returns the sizes of the statements
     /// and the positions of the refused rows.
@@ -96,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_split_into_statements_of_four_sizes() {
-        let (sizes, refused) = run(&entries(&vec!["good"; 2112]));
+        let (sizes, refused) = run(&entries(vec!["good"; 2112]));
         assert_eq!(sizes, [1000, 1000, 100, 10, 1, 1]);
         assert!(refused.is_empty());
     }
@@ -105,14 +95,14 @@ mod tests {
     fn a_bad_row_is_isolated_in_few_statements() {
         let mut messages = vec!["good"; 5000];
         messages[4321] = "bad";
-        let (sizes, refused) = run(&entries(&messages));
+        let (sizes, refused) = run(&entries(messages));
         assert_eq!(refused, [4321]);
         assert!(sizes.len() < 50, "{sizes:?}");
     }
 
     #[test]
     fn a_batch_of_bad_rows_needs_one_statement_per_row() {
-        let (sizes, refused) = run(&entries(&vec!["bad"; 5000]));
+        let (sizes, refused) = run(&entries(vec!["bad"; 5000]));
         assert_eq!(refused.len(), 5000);
         assert!(sizes.len() < 5010, "{}", sizes.len());
     }
@@ -120,7 +110,7 @@ mod tests {
     #[test]
     fn large_rows_make_short_statements() {
         let message = "m".repeat(1024 * 1024);
-        let entries = entries(&vec![message.as_str(); 40]);
+        let entries = entries([message.as_str(); 40]);
         let mut plan = InsertPlan::new(&entries, 1000);
         while let Some(rows) = plan.next() {
             let bytes: usize = rows.iter().map(LogEntry::text_bytes).sum();

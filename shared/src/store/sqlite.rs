@@ -99,17 +99,7 @@ fn is_row_error(error: &sqlx::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
-
-    fn entries(messages: &[&str]) -> Vec<LogEntry> {
-        let arrival = Arrival::new(Timestamp::now());
-        let entries = (0..).zip(messages).map(|(position, message)| {
-            let json = format!(r#"{{"service":"a","message":"{message}"}}"#);
-            let new = NewLogEntry::from_json(json.as_bytes()).unwrap();
-            new.arrive(&arrival, position).unwrap()
-        });
-        entries.collect()
-    }
+    use crate::testing::{entries, entry};
 
     /// Opens a store and runs this SQL in it.
     async fn store_with(sql: &'static str) -> (SqliteStore, tempfile::TempDir) {
@@ -132,7 +122,7 @@ mod tests {
         let mut messages = vec!["good"; 250];
         messages[7] = "bad";
         messages[203] = "bad";
-        let entries = entries(&messages);
+        let entries = entries(messages);
         let refused = store.insert(&entries).await.unwrap();
         let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
         assert_eq!(indexes, [7, 203]);
@@ -146,7 +136,7 @@ mod tests {
     #[tokio::test]
     async fn inserts_succeed_again_after_a_full_disk_has_space() {
         let (store, _directory) = store_with("PRAGMA max_page_count = 20").await;
-        let entries = entries(&vec!["m"; 5000]);
+        let entries = entries(vec!["m"; 5000]);
         let error = store.insert(&entries).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { service: "store", .. }));
         assert!(store.get(entries[0].id).await.unwrap().is_none());
@@ -157,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn reading_a_row_that_is_not_an_entry_is_rejected() {
         let (store, _directory) = store_with("SELECT 1").await;
-        let entry = entries(&["m"]).remove(0);
+        let entry = entry("m");
         store.insert(std::slice::from_ref(&entry)).await.unwrap();
         let mut connection = store.writer.lock().await.take().await.unwrap();
         sqlx::raw_sql("UPDATE log_entries SET attributes = '['")

@@ -4,15 +4,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
+use crate::testing::entry;
 
 fn open(url: &str) -> anyhow::Result<OpenSearchIndex> {
     OpenSearchIndex::open(&url.parse().unwrap())
-}
-
-fn entry() -> LogEntry {
-    let new = NewLogEntry::from_json(br#"{"service":"test","message":"m"}"#).unwrap();
-    new.arrive(&Arrival::new(Timestamp::now()), 0).unwrap()
 }
 
 /// A server that accepts connections and never responds.
@@ -29,7 +24,7 @@ async fn search_add_and_ready_fail_immediately_without_opensearch() {
     let index = open(&url).unwrap();
     let begin = Instant::now();
     let search = index.search(&SearchQuery::default()).await.map(drop);
-    let add = index.add(&[entry()]).await.map(drop);
+    let add = index.add(&[entry("m")]).await.map(drop);
     for result in [search, add, index.ready().await] {
         let error = result.unwrap_err();
         assert!(matches!(error, Error::Unavailable { service: "index", .. }), "{error:?}");
@@ -45,7 +40,7 @@ async fn search_add_and_ready_time_out_when_opensearch_hangs() {
     let begin = tokio::time::Instant::now();
     assert!(index.ready().await.is_err());
     assert!(index.search(&SearchQuery::default()).await.is_err());
-    assert!(index.add(&[entry()]).await.is_err());
+    assert!(index.add(&[entry("m")]).await.is_err());
     let limits = READINESS_TIMEOUT + SEARCH_TIMEOUT + ADD_TIMEOUT;
     assert!(begin.elapsed() <= limits + Duration::from_secs(1), "{:?}", begin.elapsed());
 }

@@ -176,18 +176,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::log_entry::{Arrival, NewLogEntry, Timestamp};
     use crate::search::Sort;
-
-    fn entries(messages: &[&str]) -> Vec<LogEntry> {
-        let arrival = Arrival::new(Timestamp::now());
-        let arrived = (0..).zip(messages).map(|(position, message)| {
-            let json = format!(r#"{{"service":"test","message":"{message}"}}"#);
-            let entry = NewLogEntry::from_json(json.as_bytes()).unwrap();
-            entry.arrive(&arrival, position).unwrap()
-        });
-        arrived.collect()
-    }
+    use crate::testing::entries;
 
     async fn open(directory: &TempDir) -> TantivyIndex {
         let url = format!("tantivy://{}/index", directory.path().display());
@@ -203,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn entries_survive_reopening_and_the_first_write_still_wins() {
         let directory = TempDir::new().unwrap();
-        let mut added = entries(&["one", "two"]);
+        let mut added = entries(["one", "two"]);
         open(&directory).await.add(&added).await.unwrap();
 
         let index = open(&directory).await;
@@ -218,8 +208,8 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let (path, moved) = (directory.path().join("index"), directory.path().join("moved"));
         let index = open(&directory).await;
-        index.add(&entries(&["one"])).await.unwrap();
-        let added = entries(&["two", "three"]);
+        index.add(&entries(["one"])).await.unwrap();
+        let added = entries(["two", "three"]);
 
         std::fs::rename(&path, &moved).unwrap();
         for _ in 0..2 {
@@ -240,7 +230,7 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let index = open(&directory).await;
         for _ in 0..40 {
-            index.add(&entries(&["one"])).await.unwrap();
+            index.add(&entries(["one"])).await.unwrap();
         }
         assert_eq!(all_messages(&index).await.len(), 40);
         let segments = index.inner.reader.searcher().segment_readers().len();
@@ -251,7 +241,7 @@ mod tests {
     async fn an_index_without_a_version_opens_and_a_newer_one_is_refused() {
         let directory = TempDir::new().unwrap();
         let index = open(&directory).await;
-        index.add(&entries(&["one"])).await.unwrap();
+        index.add(&entries(["one"])).await.unwrap();
         drop(index);
         let version = directory.path().join("index/format_version");
         std::fs::remove_file(&version).unwrap();

@@ -121,7 +121,7 @@ async fn a_huge_word_does_not_hide_the_rest_of_its_entry(fixture: Fixture) {
     let index = fixture.open().await;
     let index = index.as_ref();
     let (huge, long) = ("a".repeat(1 << 20), "b".repeat(255));
-    add(index, &[entry(&format!("before {huge} after {long}"))]).await;
+    add(index, &[entry(format!("before {huge} after {long}"))]).await;
     for words in ["before", "after", &long] {
         assert_eq!(messages(index, &text(words)).await.len(), 1, "{words}");
     }

@@ -60,7 +60,7 @@ async fn a_query_may_have_512_distinct_words(fixture: Fixture) {
             [text(words), fuzzy(words), by_relevance(text(words)), by_relevance(fuzzy(words))]
         {
             let query = SearchQuery {
-                service_name: Some("contract".to_owned().try_into().unwrap()),
+                service_name: Some("checkout".to_owned().try_into().unwrap()),
                 level: Some(Level::default()),
                 from: Timestamp::from_micros(0),
                 to: Some(Timestamp::MAX),

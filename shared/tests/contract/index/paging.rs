@@ -93,7 +93,7 @@ async fn large_entries_make_shorter_pages_without_gaps(fixture: Fixture) {
     let index = fixture.open().await;
     let index = index.as_ref();
     let large = "word ".repeat(180 * 1024);
-    let entries: Vec<LogEntry> = (0..20).map(|n| entry(&format!("{n} {large}"))).collect();
+    let entries: Vec<LogEntry> = (0..20).map(|n| entry(format!("{n} {large}"))).collect();
     add(index, &entries).await;
 
     let mut query = text("word");

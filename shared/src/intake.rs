@@ -1,4 +1,4 @@
-//! The way in: from decoded entries to records on the queue.
+//! The path of accepted entries: from a decoded request to records on the queue.
 //! `NewLogEntry -- arrive, pack --> Packed -- publish --> result`
 //!
 //! An ingest function decodes its protocol and packs what it finds: [`pack_one`] for a request with

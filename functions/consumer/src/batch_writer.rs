@@ -32,8 +32,8 @@ impl BatchWriter {
     }
 
     /// Writes the batch to both sinks in parallel. Once the previous batch is committed, writes the
-    /// dead letters and commits. `None` if shutdown came while a service was unavailable; the batch
-    /// is then not committed.
+    /// dead letters and commits. `None` if the process shuts down while a service is
+    /// unavailable; the batch is then not committed.
     pub(crate) async fn write(
         &self,
         batch: Batch,
@@ -49,7 +49,7 @@ impl BatchWriter {
         ticket.wait_for_previous().await?;
         self.write_dead_letters(&dead_letters, shutdown).await?;
         record_metrics(&batch);
-        // The next commit makes up for one that fails. Until then the batch may be polled again,
+        // If this commit fails, the next one covers it. Until then the batch may be polled again,
         // which is harmless.
         if let Err(error) = self.queue.commit(batch).await {
             retry::log("commit", &error);

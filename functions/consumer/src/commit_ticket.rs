@@ -27,7 +27,7 @@ impl CommitTicket {
 
     /// Lets the next batch be committed.
     pub(crate) fn complete(self) {
-        // After the last batch of a run, there is no receiver.
+        // The last batch of a run has no successor that waits.
         let _ = self.committed.send(());
     }
 }

@@ -1,4 +1,4 @@
-//! The function without a socket: the document, and a self-contained page.
+//! The function, called without a network: the document, and a self-contained page.
 
 #![allow(clippy::unwrap_used, reason = "a failed assumption should fail the test")]
 

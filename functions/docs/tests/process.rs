@@ -1,4 +1,4 @@
-//! The process of a function: exit codes, signals, and errors of invalid settings.
+//! A function as a process: exit codes, signals, and the errors for invalid settings.
 //! All functions share this code; `docs` is tested because it depends on no service.
 
 #![allow(clippy::unwrap_used, reason = "a failed assumption should fail the test")]

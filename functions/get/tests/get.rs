@@ -1,4 +1,5 @@
-//! The function without a socket: cache-aside, waiting, and outages of the cache or the store.
+//! The function, called without a network: cache-aside, waiting, and outages of the cache or the
+//! store.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The function without a socket: accepted entries, and only those, are on the queue.
+//! The function, called without a network: accepted entries, and only those, are on the queue.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The function without a socket.
+//! The function, called without a network.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

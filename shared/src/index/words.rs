@@ -1,9 +1,9 @@
 //! The rules for the words of a query, which every adapter follows.
 
-/// The most distinct words in a query: as many as fit in 1,024 characters.
+/// The maximum number of distinct words in a query: as many as fit in 1,024 characters.
 const MAX_WORDS: usize = 512;
 
-/// The most parts of a query that match fuzzily. Each one scans the term dictionary.
+/// The maximum number of parts of a query that match fuzzily. Each one scans the term dictionary.
 pub(super) const MAX_FUZZY_PARTS: usize = 16;
 
 /// The longest part that matches fuzzily. Its automaton grows with every character, in tantivy by

@@ -4,7 +4,7 @@ use super::{Packed, Reason, Rejection, count_rejected, pack};
 use crate::log_entry::{Arrival, EntryId, MAX_POSITION, NewLogEntry, ValidationError};
 use crate::queue::RecordPacker;
 
-/// What became of the entries of a request.
+/// The result for the entries of a request.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// How many entries were accepted.
@@ -22,7 +22,7 @@ pub struct Outcome {
 pub struct Report {
     /// Whether to collect the ids.
     pub ids: bool,
-    /// How many rejections to explain. Explaining takes longer than everything else.
+    /// How many rejections to explain. Finding the explanation is the slowest step.
     pub max_rejections: usize,
 }
 

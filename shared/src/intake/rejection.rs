@@ -1,4 +1,4 @@
-//! Why an entry was rejected: by a reason to count, and by an explanation for the client.
+//! Why an entry was rejected: a reason for the metrics, and an explanation for the client.
 
 use crate::error::Error;
 use crate::log_entry::ValidationError;
@@ -8,7 +8,7 @@ use crate::log_entry::ValidationError;
 pub struct Rejection {
     /// The entry's position in the request, from 0.
     pub position: u32,
-    /// The reason that is counted.
+    /// The reason, as the metrics count it.
     pub reason: Reason,
     /// What is wrong with the entry.
     pub error: ValidationError,

@@ -1,5 +1,5 @@
-//! Decoding and parsing large bodies takes milliseconds of CPU time, so it happens on threads of
-//! its own, where it does not delay other requests.
+//! Decoding and parsing large bodies takes milliseconds of CPU time, so it happens on
+//! separate threads, where it does not delay other requests.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;

@@ -14,8 +14,7 @@ use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Result};
 
-/// Requests between two sweeps, which bounds memory: a bucket that survives a sweep lacks a token
-/// that a recent request took.
+/// The number of requests between two sweeps. A sweep removes full buckets, which bounds memory.
 const SWEEP_INTERVAL_REQUESTS: u32 = 10_000;
 
 type Buckets<C> = RateLimiter<String, DashMapStateStore<String>, C, StateInformationMiddleware>;

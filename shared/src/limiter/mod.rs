@@ -52,7 +52,7 @@ pub enum Decision {
 /// # Contract
 /// * A client gets bursts of up to `capacity` tokens, and `rate` tokens per second on average.
 /// * Every client has its own bucket.
-/// * An error never fails a request: let it pass.
+/// * If the limiter fails, callers let the request pass.
 /// * A limiter that does not respond delays one request by at most 50 ms. After that, calls fail
 ///   immediately for a moment. Callers need neither a timeout nor a breaker.
 #[async_trait]
@@ -76,7 +76,7 @@ const SCHEMES: &[&str] = &[
 
 /// Opens the limiter at this URL.
 ///
-/// * `memory:`: in this process. Only clients that are short of tokens take memory.
+/// * `memory:`: in this process. Full buckets are removed now and then.
 /// * `redis://host:6379/0`: a Redis database, which may be down. Keys start with `logpulse:`, or with
 ///   the `prefix` option: `?prefix=name`.
 ///

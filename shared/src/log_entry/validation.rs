@@ -1,5 +1,5 @@
 //! Why an entry is invalid, field by field.
-//! Parsing stops at the first error; only if it has failed are the others searched for.
+//! Parsing stops at the first error; the other fields are checked only after it has failed.
 
 use std::collections::BTreeMap;
 use std::str::Utf8Error;

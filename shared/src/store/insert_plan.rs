@@ -1,6 +1,6 @@
 //! Splits a batch into `INSERT` statements of 1, 10, 100 or 1,000 rows, so that a connection
 //! prepares at most four statements. After a failure the statements get shorter, until the row
-//! that the database does not accept stands alone; after a success they get longer again.
+//! that the database does not accept is in a statement by itself; after a success they get longer.
 
 use crate::error::Refused;
 use crate::log_entry::LogEntry;
@@ -15,7 +15,7 @@ pub(super) struct InsertPlan<'e> {
     done: usize,
     /// Rows in the current statement.
     current: usize,
-    /// The most rows of the next statement.
+    /// The maximum number of rows in the next statement.
     limit: usize,
     max_rows: usize,
     refused: Vec<Refused>,

@@ -41,7 +41,7 @@ const MIGRATE_TIMEOUT: Duration = Duration::from_mins(1);
 /// An idle connection is closed after this, before `wait_timeout` closes it on the server.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Session settings that the store relies on, whatever the server's defaults are. Values that do
+/// Session settings that the store relies on, independent of the server's defaults. Values that do
 /// not fit are rejected instead of truncated, and inserts lock only their own rows. If a replica
 /// dies during a batch, MySQL releases its locks after `wait_timeout`; until then other inserts of
 /// the same rows fail after `innodb_lock_wait_timeout`.

@@ -34,7 +34,7 @@ pub fn series(count: u32, first: Timestamp) -> Vec<LogEntry> {
 }
 
 /// Builds an entry field by field. Without further calls it is an `INFO` entry of the service
-/// `checkout` that has just arrived, in a request of its own.
+/// `checkout` that has just arrived alone in its request.
 #[derive(Debug, Clone)]
 pub struct EntryBuilder(LogEntry);
 

@@ -58,7 +58,7 @@ async fn an_entry_expires_after_its_time_to_live(fixture: Fixture) {
     cache.put(&entry).await.unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
     while cache.get(entry.id).await.unwrap().is_some() {
-        assert!(Instant::now() < deadline, "the entry expires");
+        assert!(Instant::now() < deadline, "the entry did not expire");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

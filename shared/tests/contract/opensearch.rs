@@ -26,7 +26,7 @@ impl Prefix {
         url
     }
 
-    /// Sends a request about the prefix, e.g. to `/{}*/_settings`.
+    /// Sends a request for the indexes with the prefix, e.g. to `/{}*/_settings`.
     fn request(&self, method: &str, path: &str, body: &str) -> String {
         let service = service();
         let address = format!("{}:{}", service.host().unwrap(), service.port().unwrap_or(9200));

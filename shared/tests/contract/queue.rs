@@ -42,7 +42,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Long enough to conclude that a poll has nothing to return.
 const SILENCE: Duration = Duration::from_millis(700);
 
-/// A queue that no other test uses. It may be reopened, and is deleted in the end.
+/// A queue that no other test uses. It may be reopened, and is deleted after the test.
 struct Fresh {
     url: Url,
     _storage: Storage,

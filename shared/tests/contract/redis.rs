@@ -1,4 +1,5 @@
-//! The adapters on Redis beyond their contracts: replicas share state, and an outage costs little.
+//! The adapters on Redis beyond their contracts: replicas share state, and an outage delays
+//! requests only briefly.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -108,7 +109,7 @@ async fn redis_is_used_once_it_comes_up(mut url: Url) {
     });
     let start = Instant::now();
     while limiter.try_acquire("client").await.is_err() {
-        assert!(start.elapsed() < Duration::from_secs(5), "Redis is used");
+        assert!(start.elapsed() < Duration::from_secs(5), "Redis was not used");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

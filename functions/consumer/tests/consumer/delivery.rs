@@ -1,4 +1,4 @@
-//! Entries reach both sinks, whatever fails in between.
+//! Entries reach both sinks despite failures in between.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

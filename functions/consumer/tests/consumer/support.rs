@@ -98,7 +98,7 @@ pub(crate) fn entry(number: u32) -> LogEntry {
     testing::entry(format!("number {number}"))
 }
 
-/// Implements [`Ready`](shared::Ready) by that of the field `inner`.
+/// Implements [`Ready`](shared::Ready) by delegating to the field `inner`.
 macro_rules! ready_as_inner {
     ($type:ty) => {
         #[async_trait::async_trait]

@@ -9,8 +9,8 @@ use super::{SERVICE, document, unavailable};
 use crate::error::{Error, Refused, Result};
 use crate::log_entry::LogEntry;
 
-/// A request ends with the entry that reaches this size. An entry and its indexed copy have about
-/// 2 MiB, so that a request has at most 8.
+/// A request ends with the entry that reaches this size. The largest entry takes about 2 MiB,
+/// so a request is smaller than 8 MiB.
 const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 
 /// Reasons are cut at this length, because OpenSearch repeats the value that it rejects.

@@ -1,5 +1,5 @@
-//! One index per day of arrival, so that an entry that is added again meets its first copy.
-//! Each index is created from a template before its first use, by whichever process comes first.
+//! One index per day of arrival, so that a redelivered entry goes to the index that already has it.
+//! Each index is created from a template before its first use, by the first process that needs it.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -74,7 +74,7 @@ impl DailyIndexes {
         Ok(())
     }
 
-    /// Assumes that any index may have been deleted.
+    /// Forgets which indexes exist, because any of them may have been deleted.
     pub(super) fn clear_known(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

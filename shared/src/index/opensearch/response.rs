@@ -1,4 +1,4 @@
-//! Responses of OpenSearch, and what went wrong when there is none.
+//! Reads responses of OpenSearch, and reports why there is none.
 
 use bytes::Bytes;
 use opensearch::http::StatusCode;

@@ -99,7 +99,7 @@ impl Writer {
         let sent = new
             .into_iter()
             .try_for_each(|entry| writer.add_document(self.fields.document(entry)).map(drop));
-        // If the worker died, this error has the cause; that of `sent` only reports the death.
+        // If the indexing thread has failed, this error has the cause; `sent` only has the symptom.
         let prepared = writer.prepare_commit()?;
         sent?;
         prepared.commit()?;

@@ -59,7 +59,7 @@ async fn add(index: &dyn Index, entries: &[LogEntry]) {
 async fn wait_for_total(index: &dyn Index, count: u64) {
     let deadline = Instant::now() + VISIBILITY_TIMEOUT;
     while total(index).await < count {
-        assert!(Instant::now() < deadline, "{count} entries are visible within a second");
+        assert!(Instant::now() < deadline, "{count} entries are not visible in time");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

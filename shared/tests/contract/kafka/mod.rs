@@ -20,7 +20,7 @@ use crate::services;
 /// Long enough for anything that should happen.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// A unique name for a topic and a group. Both are deleted in the end.
+/// A unique name for a topic and a group. Both are deleted after the test.
 pub(crate) struct FreshTopic {
     brokers: String,
     name: String,

@@ -36,7 +36,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// The client that the middleware has found for the request, or else its peer.
+    /// The client that the middleware determined, or the peer if it has not run.
     pub(super) fn of(request: &Request) -> Self {
         let peer = || Self { address: peer_of(request), behind_proxy: false };
         request.data().copied().unwrap_or_else(peer)

@@ -1,4 +1,4 @@
-//! A function, as the HTTP runtime sees it: its operations, and the ports that it requires.
+//! A function as the HTTP runtime sees it: its operations and the ports that it requires.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -77,13 +77,13 @@ impl Function {
     }
 }
 
-/// The paths of the API as the document has them, by their shape.
+/// The path templates of the OpenAPI document, by path shape.
 fn templates<A: OpenApi>(_: &A) -> HashMap<String, String> {
     let paths = A::meta().into_iter().flat_map(|MetaApi { paths }| paths);
     paths.map(|path| (path_shape(&path.path), path.path)).collect()
 }
 
-/// The path without the names of its parameters, in either notation: poem-openapi renames them for
+/// The path without its parameter names, in either notation: poem-openapi renames parameters for
 /// poem's router.
 pub(super) fn path_shape(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment.as_bytes().first() {

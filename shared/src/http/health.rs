@@ -17,7 +17,7 @@ use super::problem::{Problem, chain};
 use super::problem_response::{ProblemResponse, Problems};
 use crate::telemetry;
 
-/// The paths for orchestrators and Prometheus, which the rate limit does not count.
+/// The paths for orchestrators and Prometheus, which are not rate limited.
 pub(super) const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// How long a port may take to report its readiness.
@@ -29,7 +29,7 @@ pub(super) struct Health {
     shutdown: CancellationToken,
 }
 
-/// The function that reports on the ports of the others.
+/// The function with these operations. Its readiness covers the ports of `functions`.
 pub(super) fn function(functions: &[Function], shutdown: CancellationToken) -> Function {
     let requirements = functions.iter().flat_map(|function| &function.requirements);
     let health = Health { requirements: requirements.cloned().collect(), shutdown };
@@ -155,7 +155,7 @@ impl Health {
     }
 }
 
-/// Fails with the name of the port and the cause unless the port is ready in time.
+/// Fails with the port's name and the cause if the port is not ready in time.
 async fn check(required: &Requirement) -> Result<(), (&'static str, String)> {
     let Requirement { name, port } = required;
     match timeout(READINESS_TIMEOUT, port.ready()).await {

@@ -38,7 +38,7 @@ impl<T: Serialize + Send> IntoResponse for Json<T> {
     }
 }
 
-/// As the only response of an operation, its status is 200.
+/// The status is 200 if this is the only response of an operation.
 impl<T: Type> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
         let content =

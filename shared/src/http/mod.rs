@@ -1,7 +1,7 @@
 //! Serves functions over HTTP.
 //!
-//! A function is a poem-openapi API and the ports that it requires. A request passes the server,
-//! the router, the list of middleware and then its operation. Errors become problems (RFC 9457).
+//! A function is a poem-openapi API and the ports that it requires. A request passes through the
+//! server, the router and the middleware to its operation. Errors become problems (RFC 9457).
 
 mod body;
 mod client;

@@ -137,7 +137,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Why a request failed with a server error, as the log shows it. It travels with the response.
+/// Why a request failed with a server error, for the log. It is attached to the response.
 #[derive(Clone)]
 pub(super) struct Cause(String);
 

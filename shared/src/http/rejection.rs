@@ -1,4 +1,4 @@
-//! What the intake rejects, as a problem; and a problem, as a reason to count.
+//! Converts rejections of the intake to problems, and problems to the reasons that metrics count.
 
 use poem::http::StatusCode;
 

@@ -58,7 +58,7 @@ async fn a_wrong_method_gets_405_with_the_allowed_methods() {
 }
 
 #[tokio::test]
-async fn errors_of_poem_are_problems_with_truncated_details() {
+async fn poem_errors_are_problems_with_truncated_details() {
     let long = "x".repeat(5000);
     let response = client().get(format!("/things/{long}")).send().await;
     let problem_of_path = problem(response, StatusCode::BAD_REQUEST).await;
@@ -68,7 +68,7 @@ async fn errors_of_poem_are_problems_with_truncated_details() {
 }
 
 #[tokio::test]
-async fn errors_of_operations_are_problems() {
+async fn operation_errors_are_problems() {
     problem(client().get("/teapot").send().await, StatusCode::IM_A_TEAPOT).await;
     let response = client().get("/unavailable").send().await;
     response.assert_header("retry-after", "1");

@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How long anything may take that should be immediate, on a busy machine.
+/// The deadline of steps that should be immediate, with a margin for a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Things;
@@ -89,7 +89,7 @@ fn unavailable(service: &'static str) -> Error {
     Error::unavailable(service, "connection refused")
 }
 
-/// A port that is ready, or is not.
+/// A port with a fixed readiness.
 pub(crate) struct Port {
     pub(crate) ready: bool,
 }

@@ -86,7 +86,7 @@ fn decompress(
 }
 
 fn invalid(encoding: &str, error: &io::Error) -> Problem {
-    let detail = format!("the body is not valid or not complete {encoding} data: {error}");
+    let detail = format!("the body is invalid or incomplete {encoding} data: {error}");
     Problem::new(StatusCode::BAD_REQUEST, detail)
 }
 

@@ -32,7 +32,7 @@ impl BodyLimits {
     /// Adds `bytes` of the shared memory to a reservation.
     ///
     /// # Errors
-    /// 503: that much is not free.
+    /// 503: too little memory is free.
     pub(super) fn reserve(&self, bytes: usize, held: &mut Reservation) -> Result<(), Problem> {
         let permits = u32::try_from(bytes).map_err(|_| self.too_large())?;
         let Ok(added) = Arc::clone(&self.memory).try_acquire_many_owned(permits) else {

@@ -16,7 +16,8 @@ use encoding::Encoding;
 pub use limits::BodyLimits;
 use limits::Reservation;
 
-/// A body of at most this size is parsed in a fraction of a millisecond, in bytes.
+/// The largest body that is parsed on the async runtime, in bytes. Parsing it takes a fraction of a
+/// millisecond.
 const SMALL_BYTES: usize = 64 * 1024;
 
 /// The media types that an operation accepts.
@@ -90,8 +91,8 @@ impl EncodedBody {
 }
 
 impl DecodedBody {
-    /// Reserves memory for what is made of the body, `bytes` in all, as far as the body itself does
-    /// not cover it.
+    /// Reserves memory for the data parsed from the body, `bytes` in total, less the size of the
+    /// body itself.
     ///
     /// # Errors
     /// 503: too little memory is free.

@@ -15,11 +15,11 @@ use crate::http::Problem;
 /// How long a client may take to send a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client may send nothing within a body.
+/// How long a client may pause within a body.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The part of a body that takes no memory of the budget, in bytes. Small bodies are accepted even
-/// while large ones take all of it.
+/// The part of a body that does not count towards the shared memory, in bytes. Small bodies are thus
+/// accepted even while large ones use all of it.
 const UNCOUNTED_BYTES: usize = 16 * 1024;
 
 /// Reads the whole body.
@@ -57,7 +57,7 @@ async fn collect(
     }
 }
 
-/// Reads up to `max_bytes` more and keeps nothing. Many clients read no response while they send.
+/// Reads and discards up to `max_bytes` more, because many clients read no response while they send.
 async fn discard(
     mut chunks: impl Stream<Item = std::io::Result<Bytes>> + Unpin,
     mut max_bytes: usize,
@@ -77,5 +77,5 @@ fn timed_out(detail: String) -> Problem {
 }
 
 fn incomplete() -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "the body ended too early")
+    Problem::new(StatusCode::BAD_REQUEST, "the body is incomplete")
 }

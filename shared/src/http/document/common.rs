@@ -53,7 +53,7 @@ pub(super) fn frame() -> Value {
     })
 }
 
-/// Adds what is true of every operation.
+/// Adds the headers and responses that all operations share.
 pub(super) fn complete(operation: &mut Value, is_limited: bool) {
     let responses = &mut operation["responses"];
     for (status, response) in members(responses) {

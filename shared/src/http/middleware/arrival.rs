@@ -1,5 +1,5 @@
-//! Records when a request arrived, and what the ids of its entries derive from.
-//! A trusted proxy may send both, so that its retry on another replica yields the same ids.
+//! Records when a request arrived, and what its entries' ids are derived from.
+//! A trusted proxy may send both, so that a retry on another replica yields the same ids.
 
 use poem::{Endpoint, Request, Response, Result};
 
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_random_unless_a_trusted_proxy_sends_a_name_and_a_plausible_start() {
+    fn ids_are_random_unless_a_trusted_proxy_sends_an_id_and_a_plausible_start() {
         let name = ("x-request-id", "a1");
         let long = "a".repeat(129);
         let cases: [(&str, &[(&str, &str)]); 9] = [
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_of_a_proxy_may_differ_by_five_minutes() {
+    fn a_proxys_clock_may_differ_by_five_minutes() {
         for start in ["t=1718366700.123", "t=1718366100.123"] {
             let headers = [("x-request-id", "a1"), ("x-request-start", start)];
             let ids = (entry_id("10.1.1.1:80", &headers), entry_id("10.1.1.1:80", &headers));

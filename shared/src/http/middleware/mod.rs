@@ -1,4 +1,4 @@
-//! What happens around every operation: the list in [`Middleware::around`], a file for each item.
+//! The middleware around every operation, one file each; [`Middleware::around`] lists it in order.
 
 mod access_log;
 mod arrival;
@@ -59,15 +59,15 @@ impl Middleware {
     }
 }
 
-/// Parses the query string for the parameters of operations. Poem-openapi does so in its own router
-/// only, which is not used here.
+/// Parses the query string for the parameters of operations. Poem-openapi does so only in its
+/// own router, which is not used here.
 async fn parse_query(mut request: Request) -> poem::Result<Request> {
     let query: Vec<(String, String)> = request.params().unwrap_or_default();
     request.set_data(UrlQuery(query));
     Ok(request)
 }
 
-/// The response after a panic of an operation.
+/// The response if an operation panics.
 fn on_panic(panic: Box<dyn Any + Send>) -> Problem {
     let message = match panic.downcast::<String>() {
         Ok(message) => *message,

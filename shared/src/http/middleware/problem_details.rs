@@ -7,7 +7,7 @@ use poem_openapi::error::ParseParamError;
 
 use crate::http::problem::{self, PROBLEM_JSON, Problem};
 
-/// The longest detail that repeats a message of poem, in characters.
+/// The maximum length of a detail taken from a poem message, in characters.
 const MAX_DETAIL_CHARS: usize = 200;
 
 pub(super) struct ProblemDetails<E> {

@@ -1,4 +1,4 @@
-//! Gives each request an id, which the response and the log carry.
+//! Assigns each request an id, which appears in the response and the log.
 
 use poem::http::{HeaderName, HeaderValue};
 use poem::{Endpoint, Request, Response, Result};
@@ -37,12 +37,12 @@ impl RequestId {
     }
 }
 
-/// The id that a trusted proxy has given the request, if it is fit for a log.
+/// The id that a trusted proxy assigned, if it is safe to log.
 pub(super) fn from_proxy(request: &Request) -> Option<RequestId> {
     let id = request.headers().get(X_REQUEST_ID).filter(|_| Client::of(request).behind_proxy)?;
-    let is_fit =
+    let is_safe =
         (1..=MAX_BYTES).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic);
-    is_fit.then(|| RequestId(id.clone()))
+    is_safe.then(|| RequestId(id.clone()))
 }
 
 fn random() -> RequestId {

@@ -1,4 +1,4 @@
-//! Opens a span for each request, in the trace of its client if that sends a `traceparent`.
+//! Opens a span for each request, in the client's trace if the client sends a `traceparent`.
 
 use metrics::SharedString;
 use poem::{Endpoint, Request, Response, Result};

@@ -1,4 +1,4 @@
-//! Remembers clients whose bucket is empty, so that the limiter need not be asked about them.
+//! Remembers clients whose bucket is empty, to refuse their requests without calling the limiter.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_clients_does_not_grow_the_memory() {
+    fn the_number_of_remembered_buckets_is_bounded() {
         let buckets = EmptyBuckets::default();
         let now = Instant::now();
         for number in 0..10_000 {

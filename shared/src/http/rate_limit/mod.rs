@@ -61,17 +61,17 @@ impl RateLimit {
         Ok(Some(Self::new(limiter.context("opening the limiter")?, bucket)))
     }
 
-    /// Takes a token for the client, without the limiter while the bucket is known to be empty.
+    /// Takes a token for the client. Skips the limiter while the bucket is known to be empty.
     pub(super) async fn take_token(&self, client: ClientKey) -> Outcome {
         let outcome = match self.empty_buckets.retry_after(client, Instant::now()) {
             Some(retry_after) => Outcome::Refused { retry_after },
-            None => self.ask_limiter(client).await,
+            None => self.call_limiter(client).await,
         };
         counter!("rate_limit_decisions_total", "decision" => outcome.label()).increment(1);
         outcome
     }
 
-    async fn ask_limiter(&self, client: ClientKey) -> Outcome {
+    async fn call_limiter(&self, client: ClientKey) -> Outcome {
         match self.limiter.try_acquire(&client.to_string()).await {
             Ok(Decision::Allowed { remaining }) => Outcome::Allowed { remaining },
             Ok(Decision::Refused { retry_after }) => {
@@ -91,8 +91,8 @@ impl RateLimit {
     }
 }
 
-/// Counts and logs a failure of the limiter. While its breaker is open, every request would repeat
-/// the failure that opened it.
+/// Counts and logs a failure of the limiter. Calls that its open breaker prevented are skipped: the
+/// failure that opened it has been reported.
 fn report_failure(error: &Error) {
     if BreakerOpen::caused(error) {
         return;
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_bucket_does_not_concern_other_clients() {
+    async fn an_empty_bucket_does_not_affect_other_clients() {
         let (limit, limiter) = limited_by(Some(Decision::Refused { retry_after: HALF_A_SECOND }));
         limit.take_token(client(1)).await;
         limit.take_token(client(2)).await;

@@ -16,10 +16,10 @@ use super::{
     open_connections::{OpenConnections, Slot},
 };
 
-/// How long accepting pauses after an error such as "too many open files".
+/// How long to pause accepting after an error such as "too many open files".
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
-/// The most connections that are taken from the backlog at shutdown.
+/// The most connections that are accepted from the backlog at shutdown.
 const MAX_BACKLOG: usize = 10_000;
 
 /// Serves `endpoint` until shutdown, on as many connections at a time as `connections` allows.

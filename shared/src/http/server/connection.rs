@@ -51,7 +51,7 @@ pub(super) async fn serve<E>(
 {
     // Responses are written whole, so waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    // A client that vanishes or does not read frees the memory of its response.
+    // Frees the response of a client that has vanished or does not read.
     #[cfg(target_os = "linux")]
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MILLIS);
     let shutdown = context.shutdown.clone();

@@ -23,7 +23,7 @@ const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long remaining input is discarded, however steadily it arrives.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much remaining input is discarded, in bytes.
+/// The most remaining input that is discarded, in bytes.
 const LINGER_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Ends the connection after the request in flight, or soon if it is idle. A connection that never
@@ -71,7 +71,7 @@ pub(super) async fn linger(stream: TcpStream) {
 
 async fn discard_input(mut stream: TcpStream) {
     let mut discarded_bytes = 0;
-    // On the heap, or else every idle connection would carry it in its future.
+    // On the heap, so that it does not enlarge the future of every connection.
     let mut buffer = vec![0; 8192];
     if stream.shutdown().await.is_err() {
         return;

@@ -26,7 +26,7 @@ const RESERVED_FILES: u64 = 512;
 /// How long to wait for a free slot before evicting more connections.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A slot for one connection. Connections of the backlog at shutdown are not counted.
+/// A slot for one connection, or `None` for one from the backlog at shutdown, which is not counted.
 pub(super) type Slot = Option<OwnedSemaphorePermit>;
 
 /// The open connections of a server.

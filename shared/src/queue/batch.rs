@@ -96,7 +96,8 @@ impl Batch {
         self.bytes += later.bytes;
     }
 
-    /// Parses a record and appends it. Lines that are not log entries become dead letters of `time`.
+    /// Parses a record and appends it. Lines that are not log entries become dead letters
+    /// with this `time`.
     #[cfg_attr(not(any(test, feature = "kafka", feature = "sqlite")), expect(dead_code))]
     pub(super) fn push_record(
         &mut self,

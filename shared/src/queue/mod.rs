@@ -128,9 +128,9 @@ const SCHEMES: &[&str] = &[
 /// Opens the queue at `url`.
 ///
 /// * `kafka://host:port/topic?partitions=3&replication=1&retention_hours=168&group=logpulse`: a Kafka
-///   topic, and `<topic>.dead_letters`. Several brokers that share a port are `host,host:port`. The
-///   first client to connect creates the topics with the options of the query (defaults shown);
-///   `group` is the consumer group. Opening succeeds without a broker.
+///   topic, and `<topic>.dead_letters`. Several brokers share the port: `host,host:port`. The first
+///   client to connect creates the topics with these options (defaults shown); `group` is the
+///   consumer group. Opening succeeds without a broker.
 /// * `sqlite:///path/to/file?max_bytes=…`: a local file. `max_bytes` (default 10 GiB) bounds the
 ///   records that it holds.
 ///

@@ -27,7 +27,7 @@ const REASON: &str = "reason";
 const SOURCE: &str = "source";
 const TIME: &str = "time";
 
-/// Longer reasons are truncated, so that they fit beside the largest record.
+/// Longer reasons are truncated, to fit into a message with the largest record.
 const MAX_REASON_BYTES: usize = 8 * 1024;
 
 /// How long reading a page may take.
@@ -134,7 +134,7 @@ fn reader_config(settings: &Settings) -> ClientConfig {
     config
 }
 
-/// Parses a message. One that an operator has produced by hand may have no headers.
+/// Parses a message. A message that was produced by hand may have no headers.
 fn parse_dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
     let header = |key| {
         let mut headers = message.headers()?.iter();

@@ -1,6 +1,6 @@
 //! Polls Kafka as a member of the consumer group, on a blocking thread.
-//! It never stops polling, so that the member keeps its place in the group however long a batch
-//! takes to process. Its partitions are paused while the consumer is that busy.
+//! It keeps polling while the consumer is busy, so that the member remains in the group however long
+//! a batch takes to process. Its partitions are paused meanwhile.
 
 use std::sync::Arc;
 use std::thread;
@@ -34,7 +34,7 @@ const FETCH_AHEAD_KBYTES: &str = "16384";
 const FETCH_MAX_BYTES: &str = "8388608";
 
 /// The broker responds to a fetch when this much is available or the wait is over. Without a
-/// minimum, it would respond to each new record separately, and be busy with that.
+/// minimum, it would waste time on a separate response to each new record.
 const FETCH_MIN_BYTES: &str = "65536";
 const FETCH_MAX_WAIT_MS: &str = "50";
 
@@ -167,7 +167,7 @@ fn client_config(settings: &Settings) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "earliest")
-        // When a member joins or leaves, only the partitions that move stop being consumed.
+        // When a member joins or leaves, only reassigned partitions stop being consumed.
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", SESSION_TIMEOUT_MS)
         .set("topic.metadata.refresh.interval.ms", "10000")

@@ -27,11 +27,11 @@ pub(super) struct MessageSender {
 impl MessageSender {
     /// Creates a sender that delivers messages in any order, and retries each separately.
     ///
-    /// `enable.idempotence` is off because it can lose messages: librdkafka takes one success as
-    /// that of every earlier message, but a partition accepts any sequence number from a producer
-    /// that it has not seen before. A message that failed just before, while the partition had no
-    /// leader, would be acknowledged and lost (confluent-kafka-go#921). Duplicate records are
-    /// harmless, and their order is irrelevant.
+    /// `enable.idempotence` is off because it can lose messages: librdkafka treats one success
+    /// as the success of every earlier message, but a partition accepts any sequence number from a
+    /// producer that it has not seen before. A message that failed just before, while the partition
+    /// had no leader, would be acknowledged and lost (confluent-kafka-go#921). Duplicate records
+    /// are harmless, and their order is irrelevant.
     pub(super) fn unordered(settings: &Settings) -> Self {
         Self::with_config(config(settings))
     }

@@ -1,4 +1,4 @@
-//! A Kafka client that is created on first use, and recreated once it has lost every broker.
+//! A Kafka client that is created on first use, and recreated after it has lost every broker.
 //!
 //! If the cluster metadata is empty for a moment, librdkafka drops its known brokers and never
 //! reconnects (confluentinc/librdkafka#5301). A new client starts from the configured brokers.

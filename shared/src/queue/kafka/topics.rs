@@ -1,5 +1,5 @@
 //! The topics of records and dead letters. The first client to need them creates them; a topic that
-//! another client has created in the meantime is not an error.
+//! already exists is not an error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{REQUEST_TIMEOUT, check_leader, classify};
 use crate::error::Result;
 use crate::queue::unavailable;
 
-/// The only partition of the dead letters. With a single one, their offsets are their order.
+/// The only partition of the dead letters, so that their offsets define their order.
 pub(super) const DEAD_LETTERS_PARTITION: i32 = 0;
 
 /// How long a request for watermarks may take. It blocks the consumer's poll loop.
@@ -53,7 +53,8 @@ impl Topics {
         let max_record_bytes = MAX_RECORD_BYTES.to_string();
         let max_dead_letter_bytes = MAX_DEAD_LETTER_BYTES.to_string();
         let replication = || TopicReplication::Fixed(settings.replication.into());
-        // Writes succeed with one broker down, and the others have every acknowledged record.
+        // Writes succeed with one broker down. From three replicas on, at least two have each
+        // acknowledged record.
         let min_in_sync = (settings.replication - 1).max(1).to_string();
         let records = NewTopic::new(&settings.topic, settings.partitions.into(), replication())
             .set("retention.ms", &retention_ms)

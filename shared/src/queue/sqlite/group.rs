@@ -1,4 +1,4 @@
-//! Changes to the file, and the groups that share a transaction.
+//! Changes to the file, grouped into transactions.
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 

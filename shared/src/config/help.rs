@@ -1,4 +1,4 @@
-//! The settings that the command line's `--help` describes. `.env` lists every one.
+//! The settings that the command line's `--help` describes. `.env` lists all of them.
 
 /// An environment variable as `--help` describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub const COMMON: [Variable; 5] = [
     variable("NO_COLOR", "Log without colour if set"),
 ];
 
-/// Where embedded data is kept.
+/// The directory of embedded data.
 pub const DATA_DIR: Variable =
     variable("DATA_DIR", "Directory of the queue, store and index [default: ./data]");
 /// The queue of a cluster.
@@ -40,6 +40,6 @@ pub const CACHE_URL: Variable =
 /// The rate limiter of a cluster.
 pub const LIMITER_URL: Variable =
     variable("LIMITER_URL", "Rate limiter, e.g. redis://redis:6379 [default: CACHE_URL]");
-/// Whether clients are limited.
+/// Whether clients are rate limited.
 pub const RATE_LIMIT_ENABLED: Variable =
     variable("RATE_LIMIT_ENABLED", "Limit the request rate of each client [default: true]");

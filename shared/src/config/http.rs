@@ -1,4 +1,4 @@
-//! Settings of the HTTP server and of the size of requests.
+//! Settings of the HTTP server, and the size limits of requests.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::value;
 
-/// How a function is served.
+/// How functions are served over HTTP.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct HttpConfig {
@@ -22,8 +22,7 @@ pub struct HttpConfig {
     /// addresses and CIDRs, separated by commas. `TRUSTED_PROXIES`, default none.
     #[serde(deserialize_with = "value::networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// How long requests in flight may take to finish on SIGTERM. `SHUTDOWN_TIMEOUT_SECONDS`,
-    /// default 30.
+    /// The grace period for requests in flight on SIGTERM. `SHUTDOWN_TIMEOUT_SECONDS`, default 30.
     #[serde(
         rename = "shutdown_timeout_seconds",
         deserialize_with = "value::seconds::<1, 3600, _>"

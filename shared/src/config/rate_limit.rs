@@ -10,7 +10,7 @@ use super::{ConfigError, ServiceUrl, value};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct RateLimitConfig {
-    /// Whether clients are limited. `RATE_LIMIT_ENABLED`, default true.
+    /// Whether clients are rate limited. `RATE_LIMIT_ENABLED`, default true.
     #[serde(rename = "rate_limit_enabled", deserialize_with = "value::boolean")]
     pub enabled: bool,
     /// The capacity of a client's bucket in tokens, which is the largest burst.

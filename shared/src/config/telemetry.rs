@@ -1,4 +1,4 @@
-//! Settings of the log.
+//! Logging settings.
 
 use std::{
     io::{IsTerminal, stderr},

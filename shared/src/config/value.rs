@@ -15,7 +15,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     Ok(text.trim().to_owned())
 }
 
-/// Parses a value by its [`FromStr`].
+/// Parses a value with its [`FromStr`].
 pub(super) fn parsed<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: Display>,
@@ -24,7 +24,7 @@ where
     text(deserializer)?.parse().map_err(D::Error::custom)
 }
 
-/// Parses an optional value by its [`FromStr`].
+/// Parses an optional value with its [`FromStr`].
 pub(super) fn parsed_or_none<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err: Display>,

@@ -1,5 +1,5 @@
 //! The command line of every program: `serve` (the default), `--health`, `--help`, `--version`,
-//! and `dead-letters` where the program runs the consumer.
+//! and `dead-letters` in programs that run the consumer.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -62,7 +62,7 @@ impl<C: Subcommand> CommandLine<C> {
     /// Parses the arguments, the first of which is the path of the binary.
     ///
     /// # Errors
-    /// With what clap prints: the help, the version, or what is wrong with the arguments.
+    /// What clap prints: the help, the version, or a usage error.
     pub(super) fn parse(
         program: &Program,
         arguments: impl IntoIterator<Item = OsString>,
@@ -88,7 +88,7 @@ fn after_help(settings: &[Variable]) -> String {
          0 success   1 failure   2 invalid command line   78 invalid setting\n\n\
          Documentation:\n  \
          README.md introduces LogPulse, .env lists every setting, and a running server\n  \
-         documents its API on /docs.",
+         documents its API at /docs.",
     );
     help
 }

@@ -1,4 +1,4 @@
-//! `--health`: checks the readiness of the server that runs beside this process.
+//! `--health`: checks the readiness of the server on `HOST` and `PORT`.
 //! Containers without a shell or curl use it as their health check.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 
 use crate::config::{self, EX_CONFIG, HttpConfig};
 
-/// How long the server may take to respond: longer than it waits for its own ports.
+/// How long the server may take to respond: longer than its own readiness checks.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Exits 0 if `/readyz` on `HOST` and `PORT` responds with 200, else 1 with the reason on stderr.
@@ -26,8 +26,8 @@ pub(super) fn check() -> ExitCode {
     }
 }
 
-/// Returns the whole response of `/readyz`. A server on every address (0.0.0.0 or ::) is reached
-/// on the loopback address.
+/// Returns the whole response of `/readyz`. A server that listens on every address (0.0.0.0
+/// or ::) is reached on loopback.
 fn request_readiness(host: &str, port: u16) -> io::Result<String> {
     let address = (host, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
     let mut stream = TcpStream::connect_timeout(&address, READINESS_TIMEOUT)?;
@@ -49,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    /// Serves one request on every address and returns it with what `request_readiness` returns.
+    /// Serves one request on every address. Returns the request and the response as received.
     fn exchange(response: &'static str) -> (String, String) {
         let listener = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = listener.local_addr().unwrap().port();

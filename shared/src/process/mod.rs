@@ -1,4 +1,4 @@
-//! The frame around every `main`: command line, logs, runtime, signals and exit codes.
+//! What every `main` shares: command line, logs, runtime, signals and exit codes.
 //!
 //! | exit code | meaning |
 //! |---|---|

@@ -1,6 +1,6 @@
 //! `RUST_LOG`: which events are logged.
 //! A directive is a level, or a target with a level. tracing also accepts a bare target, but then
-//! a misspelt level would log nothing; a bare word that is not a level is therefore refused.
+//! a misspelt level would log nothing; a bare word that is not a level is therefore rejected.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter};
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_with_the_name_of_the_variable() {
+    fn an_invalid_directive_is_rejected_by_name() {
         for (value, directive) in [
             ("inof", "inof"),
             ("shared", "shared"),

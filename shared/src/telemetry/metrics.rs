@@ -3,7 +3,7 @@
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
 
-/// A metric as Prometheus knows it.
+/// A metric, and its description for Prometheus.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
     name: &'static str,
@@ -27,7 +27,7 @@ use Kind::{Counter, CounterBy, CounterByAny, Gauge, Histogram};
 
 /// The metrics of the process.
 const PROCESS_METRICS: [Metric; 1] =
-    [metric("build_info", Gauge, "Version of LogPulse, as a label of the value 1")];
+    [metric("build_info", Gauge, "LogPulse version as a label; the value is always 1")];
 
 /// The metrics of the HTTP server.
 const HTTP_METRICS: [Metric; 3] = [
@@ -47,7 +47,7 @@ pub const RATE_LIMIT_METRICS: [Metric; 2] = [
         CounterBy("decision", &["allowed", "refused", "unknown"]),
         "Requests by decision of the rate limit; unknown requests pass because the limiter is down",
     ),
-    metric("rate_limit_failures_total", Counter, "Failed calls of the rate limiter"),
+    metric("rate_limit_failures_total", Counter, "Failed calls to the rate limiter"),
 ];
 
 /// The metrics of every function that accepts log entries.
@@ -59,7 +59,7 @@ pub const INGEST_METRICS: [Metric; 2] = [
             "reason",
             &["failed", "invalid", "too_large", "too_slow", "unavailable", "unsupported"],
         ),
-        "Log entries refused by reason; a request body that could not be read counts as one",
+        "Log entries refused, by reason; a request body that could not be read counts as one",
     ),
 ];
 
@@ -89,7 +89,7 @@ pub const CONSUMER_METRICS: [Metric; 5] = [
     metric(
         "consumer_retries_total",
         CounterBy("what", &["commit", "dead_letters", "index", "poll", "store"]),
-        "Failed operations that the consumer repeats, by operation",
+        "Failed operations that the consumer retries, by operation",
     ),
     metric("consumer_dead_letters_total", Counter, "Log entries written to the dead letters"),
 ];
@@ -126,7 +126,7 @@ pub(super) fn describe() {
     }
 }
 
-/// Starts the counters among these metrics at zero, so that Prometheus sees their first increase.
+/// Sets the counters among these metrics to zero, so that Prometheus sees their first increase.
 pub fn start_counters(metrics: &[Metric]) {
     for Metric { name, kind, .. } in metrics {
         match *kind {

@@ -1,4 +1,4 @@
-//! The recorder of the metrics, and their text in the format of Prometheus.
+//! Records metrics and renders them in the Prometheus text format.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -14,7 +14,7 @@ const SECONDS: [f64; 14] =
 /// The upper bounds of the buckets of every histogram of entries.
 const ENTRIES: [f64; 8] = [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0];
 
-/// How often the samples of histograms are moved into their buckets. Until then they use memory.
+/// How often histogram samples are moved into buckets, which frees their memory.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(install);
@@ -24,7 +24,7 @@ pub fn record_metrics() {
     LazyLock::force(&RECORDER);
 }
 
-/// Returns the metrics of this process in the text format of Prometheus.
+/// Returns the metrics of this process in the Prometheus text format.
 #[must_use]
 pub fn render_metrics() -> String {
     Collector::default().collect();
@@ -46,12 +46,12 @@ fn install() -> PrometheusHandle {
     }
     describe();
     Collector::default().describe();
-    keep_up(handle.clone());
+    run_upkeep(handle.clone());
     handle
 }
 
 /// Moves samples into their buckets periodically for the lifetime of the process.
-fn keep_up(handle: PrometheusHandle) {
+fn run_upkeep(handle: PrometheusHandle) {
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(UPKEEP_INTERVAL);

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long the breaker is open after a first failure.
+/// How long the breaker stays open after the first failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long it is open at most. After as long without a failure, the next pause is the first again.
+/// The longest pause. After this long without a failure, the next one is [`FIRST_PAUSE`] again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The breaker of one service; closed at first.
@@ -20,9 +20,9 @@ pub(crate) struct Breaker {
     last: Mutex<Option<Pause>>,
 }
 
-/// The breaker is open: the service has failed a moment ago and was not called.
+/// The breaker is open: the service failed recently and was not called.
 #[derive(Debug, thiserror::Error)]
-#[error("not called: it failed a moment ago")]
+#[error("not called because it failed recently")]
 pub(crate) struct BreakerOpen;
 
 #[derive(Debug, Clone, Copy)]

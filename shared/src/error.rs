@@ -1,4 +1,4 @@
-//! The one error behind every port, classified by what the caller should do.
+//! The error type of every port, classified by what the caller should do.
 //! "Not found" is not an error: ports return `Option` for it.
 
 use async_trait::async_trait;
@@ -69,7 +69,7 @@ impl Error {
     }
 }
 
-/// An entry of a batch that a sink will never accept, although it accepted the others.
+/// An entry that a sink will never accept, although it accepted the rest of the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The position of the entry in the slice that was passed in, from 0.
@@ -86,7 +86,7 @@ impl Refused {
     }
 }
 
-/// A part whose readiness can be checked.
+/// A dependency whose readiness can be checked.
 #[async_trait]
 pub trait Ready: Send + Sync {
     /// Checks that the service behind the port responds.

@@ -1,5 +1,5 @@
-//! The crate that every LogPulse function uses: the log entry, the ports and their adapters, and the
-//! runtime that serves a function.
+//! What all LogPulse functions share: the log entry, the ports and their adapters, and the runtime
+//! that serves a function.
 //!
 //! # The path of a log entry
 //!
@@ -14,6 +14,7 @@
 //!
 //! * [`log_entry`]: the entry, and how it gets its id, level and timestamp on arrival.
 //! * [`search`]: queries and hits.
+//! * [`intake`]: from decoded entries to records on the queue.
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module has a trait with
 //!   its contract, `open(&url)`, and one file or folder per adapter.
 //! * [`http`]: serves functions: listener, limits, health, rate limit, problems, OpenAPI.
@@ -23,7 +24,8 @@
 //! # Features
 //!
 //! One per technology: `kafka`, `memory`, `mysql`, `opensearch`, `redis`, `sqlite`, `tantivy`. Each
-//! adds the adapters of that technology. `testing` adds test doubles.
+//! adds the adapters of that technology. `testing` adds an entry builder and ports
+//! whose service is down.
 
 #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis has a breaker"))]
 mod breaker;

@@ -1,5 +1,5 @@
 //! A Redis connection with a short timeout and a circuit breaker, for callers that can do without
-//! Redis. The adapters of the cache and the limiter have one each.
+//! Redis. The cache and the limiter have one each.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::error::{Error, Result, Source};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Closes a connection whose data is not acknowledged in this time: a host that disappears does not
-/// close it.
+/// How long sent data may remain unacknowledged before the connection is closed. A host that
+/// disappears does not close it.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -32,7 +32,7 @@ pub(crate) struct Redis {
 
 impl Redis {
     /// Opens the Redis at `redis://host:6379/database?prefix=…`, the value of `variable`, for the
-    /// port `service`. Redis may be down, and has `response_timeout` for each command.
+    /// port `service`. Redis may be down. `response_timeout` applies to each command.
     pub(crate) fn open(
         variable: &'static str,
         url: &Url,
@@ -105,12 +105,12 @@ fn lazy_connection(url: &Url, response_timeout: Duration) -> RedisResult<Connect
     ConnectionManager::new_lazy_with_config(client, config)
 }
 
-/// Connects ahead of the first request, whose timeout is shorter than connecting may take.
+/// Connects before the first request, because connecting may take longer than its timeout.
 fn connect_in_background(mut connection: ConnectionManager) {
     tokio::spawn(async move { redis::cmd("PING").exec_async(&mut connection).await });
 }
 
-/// Whether the error is a response of Redis, which means that it is up.
+/// Whether the error is a response from Redis, which is therefore up.
 fn is_response(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }

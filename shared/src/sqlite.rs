@@ -20,18 +20,18 @@ use crate::config::ConfigError;
 const PAGE_BYTES: u32 = 8 * 1024;
 
 /// The write-ahead log is copied into the file when it reaches this size. The transaction that
-/// triggers a checkpoint waits for it. A large log pays off for the queue: the pages of records
-/// that were deleted in the meantime are reused, and never written to the file.
+/// triggers a checkpoint waits for it. A large log suits the queue: pages of records that are
+/// deleted before a checkpoint are reused and never written to the file.
 const CHECKPOINT_BYTES: u32 = 16 * 1024 * 1024;
 
-/// The number of connections that read, beside the one that writes.
+/// The number of read connections, besides the one that writes.
 const READERS: u32 = 2;
 
 /// How long a read may wait for a connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Opens the file at `url`, the value of `variable`. Creates the file if necessary, and migrates it. Returns the connection that
-/// writes and those that read.
+/// Opens the file at `url`, the value of `variable`. Creates it if necessary and migrates it.
+/// Returns the writer and a pool of read connections.
 pub(crate) async fn open(
     variable: &str,
     url: &Url,
@@ -90,7 +90,7 @@ fn options(url: &Url) -> Result<SqliteConnectOptions, String> {
         .page_size(PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        // On macOS, a plain fsync leaves data in the cache of the disk.
+        // On macOS, a plain fsync leaves data in the disk's cache.
         .pragma("fullfsync", "ON")
         .pragma("wal_autocheckpoint", checkpoint_pages.to_string())
         .pragma("journal_size_limit", CHECKPOINT_BYTES.to_string())
@@ -176,7 +176,7 @@ mod tests {
         }
     }
 
-    /// Adds the record of a migration that this version does not know.
+    /// Records a migration that this version does not have.
     async fn migrate_beyond_this_version(path: &Path) {
         let options: SqliteConnectOptions = format!("sqlite://{}", path.display()).parse().unwrap();
         let mut connection = options.connect().await.unwrap();

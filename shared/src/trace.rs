@@ -1,12 +1,12 @@
-//! Trace context across processes: of a request, its records and their batch (W3C Trace Context,
-//! <https://www.w3.org/TR/trace-context/>).
+//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>), carried across processes from a
+//! request to its queue records and their batch.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// The HTTP header, and the header of a queue record, that carries the trace context.
+/// The header of HTTP requests and queue records that carries the trace context.
 pub const TRACEPARENT: &str = "traceparent";
 
 /// A span of a trace: `00-<trace id>-<span id>-<flags>`.
@@ -19,7 +19,7 @@ pub struct TraceParent {
 
 /// The text is not a `traceparent`.
 #[derive(Debug, thiserror::Error)]
-#[error("a traceparent must be 00-<32 hexadecimal digits>-<16>-<2>")]
+#[error("a traceparent must be 00-<32 hex digits>-<16 hex digits>-<2 hex digits>")]
 pub struct InvalidTraceParent;
 
 impl TraceParent {
@@ -80,7 +80,7 @@ impl FromStr for TraceParent {
     }
 }
 
-/// Parses exactly this many hexadecimal digits, in lower case.
+/// Parses exactly `digits` lowercase hexadecimal digits.
 fn parse_hex(text: Option<&str>, digits: usize) -> Result<u128, InvalidTraceParent> {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let text = text.filter(|text| text.len() == digits && text.bytes().all(is_digit));

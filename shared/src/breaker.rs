@@ -1,4 +1,4 @@
-//! A circuit breaker: after a failure, calls to a service fail immediately for a moment.
+//! A circuit breaker: after a failure, calls to a service fail immediately for a short time.
 //! The pause doubles while failures repeat, so an outage delays few requests and a brief failure
 //! hardly any.
 

@@ -25,7 +25,7 @@
 //!
 //! One per technology: `kafka`, `memory`, `mysql`, `opensearch`, `redis`, `sqlite`, `tantivy`. Each
 //! adds the adapters of that technology. `testing` adds an entry builder and ports
-//! whose service is down.
+//! that are always unavailable.
 
 #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis has a breaker"))]
 mod breaker;

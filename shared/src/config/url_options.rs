@@ -49,7 +49,7 @@ impl UrlOptions {
     /// The value of an option that is a whole number in `range`.
     ///
     /// # Errors
-    /// When it is not.
+    /// When the value is not such a number.
     pub(crate) fn number<N: FromStr>(
         &self,
         name: &str,

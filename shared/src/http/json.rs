@@ -29,7 +29,7 @@ impl<T: Serialize + Send> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(mut body) => {
-                // So that a terminal shows its prompt on a new line.
+                // The line break keeps a terminal prompt off the line of the response.
                 body.push(b'\n');
                 Response::builder().content_type("application/json").body(body)
             }

@@ -1,4 +1,4 @@
-//! Connections that are idle, slow, malformed, or send more than is read.
+//! Connections that are idle, slow, or malformed, and requests that are longer than what is read.
 
 use std::time::Duration;
 

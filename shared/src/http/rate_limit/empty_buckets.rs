@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::http::client::ClientKey;
 
-/// The most buckets that are remembered.
+/// The maximum number of buckets to remember.
 const MAX_BUCKETS: usize = 4096;
 
 /// When the next token arrives, for each client with an empty bucket.

@@ -19,7 +19,7 @@ use super::{
 /// How long to pause accepting after an error such as "too many open files".
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
-/// The most connections that are accepted from the backlog at shutdown.
+/// The maximum number of connections to accept from the backlog at shutdown.
 const MAX_BACKLOG: usize = 10_000;
 
 /// Serves `endpoint` until shutdown, on as many connections at a time as `connections` allows.

@@ -23,7 +23,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a new connection may take to send its first request after shutdown has begun.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The same for a connection that is evicted.
+/// How long an evicted connection may take to send its first request.
 const EVICTED_FIRST_REQUEST_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// How long sent data may remain unacknowledged (`TCP_USER_TIMEOUT`, RFC 5482), in milliseconds.

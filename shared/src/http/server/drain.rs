@@ -23,7 +23,7 @@ const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long remaining input is discarded, however steadily it arrives.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most remaining input that is discarded, in bytes.
+/// The maximum number of bytes of remaining input to discard.
 const LINGER_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Ends the connection after the request in flight, or soon if it is idle. A connection that never

@@ -17,7 +17,7 @@ use tokio::{
 
 use super::activity::Activity;
 
-/// The most connections, however many files the process may open.
+/// The maximum number of connections, even if the process may open more files.
 const MAX_CONNECTIONS: u64 = 20_000;
 
 /// File descriptors reserved for everything else: databases, the index, logs.
@@ -50,7 +50,7 @@ pub(super) struct ConnectionGuard {
     _slot: Slot,
 }
 
-/// The most connections that the file descriptors of the process allow. Raises the soft limit of
+/// The number of connections that the file descriptors allow. Raises the soft limit of
 /// the process to its hard limit.
 pub(super) fn limit_of_process() -> usize {
     let files = getrlimit(Resource::Nofile);
@@ -70,12 +70,12 @@ impl OpenConnections {
         Arc::new(Self { limit, slots, registry: Mutex::default() })
     }
 
-    /// The most connections that may be open.
+    /// The maximum number of open connections.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Waits for a free slot, and evicts idle connections while there is none.
+    /// Waits for a free slot, and evicts idle connections until one is free.
     pub(super) async fn acquire_slot(&self) -> Slot {
         loop {
             let slot = Arc::clone(&self.slots).acquire_owned();

@@ -38,7 +38,7 @@ impl<T> Packed<T> {
     /// Puts the records on the queue as parts of the request's trace, and returns the result.
     ///
     /// # Errors
-    /// When the queue fails: each entry may be on the queue or not.
+    /// When the queue fails: any of the entries may be on the queue.
     pub async fn publish(self, queue: &dyn Producer, trace: TraceParent) -> Result<T, Error> {
         if !self.records.is_empty() {
             let traced = self.records.into_iter().map(|record| record.traced(trace)).collect();

@@ -15,7 +15,8 @@ const PAGE_SIZE: usize = 16;
 /// so that `out` remains machine-readable.
 ///
 /// # Errors
-/// If the queue or a writer fails. What was replayed before is not replayed again.
+/// If the queue or a writer fails. Pages replayed before the error are
+/// not replayed again, unless deleting them failed.
 pub async fn run(
     command: DeadLettersCommand,
     queue: &Queue,

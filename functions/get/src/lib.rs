@@ -17,7 +17,7 @@ use shared::{EntryId, Error, LogEntry, Timestamp};
 use tokio::sync::Semaphore;
 
 /// How long an entry may take from ingest to the store, in microseconds. A missing entry with an
-/// older id does not exist.
+/// older id is assumed not to exist.
 const MAX_DELAY_MICROS: u64 = 10 * 60 * 1_000_000;
 
 /// How often a waiting request polls for its entry.

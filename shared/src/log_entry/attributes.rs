@@ -1,4 +1,5 @@
-//! Structured data about an event: a JSON object, stored verbatim.
+//! Structured data about an event: a JSON object, stored verbatim except that line
+//! breaks between tokens become spaces.
 //! Its depth is bounded, so that every parser downstream can read it.
 
 use std::fmt;

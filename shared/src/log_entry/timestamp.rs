@@ -38,7 +38,8 @@ impl Timestamp {
     /// Parses RFC 3339. Digits beyond the microsecond are truncated.
     ///
     /// # Errors
-    /// When the text is not RFC 3339 or the year is before 1970. The error does not repeat the text.
+    /// When the text is not RFC 3339 or the time is outside the years 1970 to 9999 in UTC. The error
+    /// does not repeat the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let time = DateTime::parse_from_rfc3339(text)
             .map_err(|_| "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z")?;

@@ -34,6 +34,7 @@ pub trait Index: Ready {
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond or is
     /// full, [`Error::Failed`](crate::Error::Failed) when either the index or an entry may be the
     /// cause. Any of the entries may be added by then: add all of them again.
+    /// [`Error::Rejected`](crate::Error::Rejected) when the index will never accept the batch.
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
     /// Returns a page of hits: whole entries, at most as many as the query asks for and as fit in

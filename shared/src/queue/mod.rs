@@ -36,8 +36,8 @@ pub trait Producer: Ready {
     /// Appends the records to the queue.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the queue is full or does not respond
-    /// within two seconds.
+    /// [`Error::Unavailable`] if the queue is full or does not respond within two seconds,
+    /// [`Error::Rejected`] if a record is too large for it.
     async fn publish(&self, records: Vec<Record>) -> Result<()>;
 }
 

@@ -53,8 +53,8 @@ impl Topics {
         let max_record_bytes = MAX_RECORD_BYTES.to_string();
         let max_dead_letter_bytes = MAX_DEAD_LETTER_BYTES.to_string();
         let replication = || TopicReplication::Fixed(settings.replication.into());
-        // Writes succeed with one broker down. From three replicas on, at least two have each
-        // acknowledged record.
+        // With two or more replicas, writes succeed with one broker down. From three on, at least
+        // two have each acknowledged record.
         let min_in_sync = (settings.replication - 1).max(1).to_string();
         let records = NewTopic::new(&settings.topic, settings.partitions.into(), replication())
             .set("retention.ms", &retention_ms)

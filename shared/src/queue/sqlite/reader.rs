@@ -5,7 +5,7 @@ use sqlx::{Row, SqliteConnection, SqlitePool};
 use super::super::{Batch, DeadLetter, Position};
 use crate::log_entry::Timestamp;
 
-/// A table of records is a single partition.
+/// The only partition.
 pub(super) const PARTITION: i32 = 0;
 
 /// The approximate size of a polled batch, which has at least one record.

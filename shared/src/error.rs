@@ -3,6 +3,8 @@
 
 use async_trait::async_trait;
 
+use crate::breaker::BreakerOpen;
+
 /// Why a port failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -56,6 +58,13 @@ impl Error {
     #[must_use]
     pub fn rejected(service: &'static str, source: impl Into<Source>) -> Self {
         Self::Rejected { service, source: source.into() }
+    }
+
+    /// Whether the service was not called, because it failed a moment ago. That failure has been
+    /// reported; callers need not report this one.
+    #[must_use]
+    pub fn is_repeated(&self) -> bool {
+        BreakerOpen::caused(self)
     }
 
     /// The service that failed, e.g. `queue`.

@@ -109,16 +109,23 @@ impl Get {
             Ok(None) => count_lookup("miss"),
             Err(error) => {
                 count_lookup("failure");
-                tracing::warn!(%error, "cache lookup failed, reading from the store");
+                log_cache_failure(&error, "cache lookup failed, reading from the store");
             }
         }
         let found = self.store.get(id).await?;
         if let Some(entry) = &found
             && let Err(error) = self.cache.put(entry).await
         {
-            tracing::warn!(%error, "caching the entry failed");
+            log_cache_failure(&error, "caching the entry failed");
         }
         Ok(found)
+    }
+}
+
+/// Logs a failure of the cache, once while it is not called: every request would repeat it.
+fn log_cache_failure(error: &Error, message: &str) {
+    if !error.is_repeated() {
+        tracing::warn!(%error, "{message}");
     }
 }
 

@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::client::ClientKey;
 use super::problem::chain;
-use crate::breaker::BreakerOpen;
 use crate::config::RateLimitConfig;
 use crate::error::Error;
 use crate::limiter::{self, Decision, Limiter, TokenBucket};
@@ -91,10 +90,9 @@ impl RateLimit {
     }
 }
 
-/// Counts and logs a failure of the limiter. Calls that its open breaker prevented are skipped: the
-/// failure that opened it has been reported.
+/// Counts and logs a failure of the limiter, once while its breaker is open.
 fn report_failure(error: &Error) {
-    if BreakerOpen::caused(error) {
+    if error.is_repeated() {
         return;
     }
     counter!("rate_limit_failures_total").increment(1);

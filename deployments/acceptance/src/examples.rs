@@ -15,5 +15,5 @@ mod http_file;
 mod pattern;
 mod shell;
 
-pub use http_file::check_calls;
+pub use http_file::{called_operations, check_calls};
 pub use shell::{Block, blocks, check_blocks};

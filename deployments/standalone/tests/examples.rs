@@ -6,11 +6,16 @@
 mod deployment;
 mod support;
 
-use acceptance::examples::{blocks, check_blocks, check_calls};
+use acceptance::examples::{blocks, called_operations, check_blocks, check_calls};
 use deployment::Deployment;
+use serde_json::Value;
 
 const README: &str = include_str!("../../../README.md");
 const CALLS: &str = include_str!("../../../apiTest.http");
+const DOCUMENT: &str = include_str!("../../../openapi/openapi.json");
+
+/// The paths that standalone serves and nginx does not.
+const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 #[tokio::test]
 async fn the_readme_shows_the_responses_that_its_calls_get() {
@@ -31,5 +36,19 @@ fn each_block_of_the_readme_shows_a_response_or_waits() {
     assert!(blocks.len() >= 5, "{} blocks", blocks.len());
     for block in blocks {
         assert!(block.expectations() >= 1 || block.waits(), "{block:?}");
+    }
+}
+
+#[test]
+fn api_test_http_calls_every_operation_of_the_document() {
+    let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+    let called = called_operations(CALLS).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    for (path, operations) in paths.iter().filter(|(path, _)| !PROBES.contains(&path.as_str())) {
+        let path = path.replace("{id}", "{{saved.response.body.$.id}}");
+        for method in operations.as_object().unwrap().keys() {
+            let operation = format!("{} {path}", method.to_uppercase());
+            assert!(called.contains(&operation), "{operation} is not called");
+        }
     }
 }

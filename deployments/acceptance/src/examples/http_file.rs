@@ -32,8 +32,7 @@ struct Call<'a> {
 /// # Errors
 /// The first call whose response differs from the expectation.
 pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
-    let calls: Vec<Call> =
-        file.split("\n### ").skip(1).map(Call::parse).collect::<Result<_, _>>()?;
+    let calls = parse(file)?;
     let http = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).build().unwrap();
     let mut bodies: HashMap<&str, Value> = HashMap::new();
     for call in &calls {
@@ -44,6 +43,22 @@ pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
         }
     }
     Ok(calls.len())
+}
+
+/// Returns the method and the path of each call of a file, for example `GET /logs/search`.
+///
+/// # Errors
+/// The first call that cannot be parsed.
+pub fn called_operations(file: &str) -> Result<Vec<String>, String> {
+    let calls = parse(file)?.into_iter().map(|call| {
+        let path = call.url.trim_start_matches("{{base}}").split('?').next().unwrap_or_default();
+        format!("{} {path}", call.method)
+    });
+    Ok(calls.collect())
+}
+
+fn parse(file: &str) -> Result<Vec<Call<'_>>, String> {
+    file.split("\n### ").skip(1).map(Call::parse).collect()
 }
 
 /// Replaces `{{base}}`, and `{{name.response.body.$.field}}` by a field of an earlier response.
@@ -153,6 +168,12 @@ mod tests {
     fn a_call_without_an_expectation_is_rejected() {
         let error = Call::parse("Save\nPOST {{base}}/logs\n").unwrap_err();
         assert_eq!(error, "Save: no `# expect STATUS`");
+    }
+
+    #[test]
+    fn operations_are_listed_without_base_and_query() {
+        let file = "@base = http://a\n\n### Find\n# expect 200\nGET {{base}}/logs/search?q=a\n";
+        assert_eq!(called_operations(file), Ok(vec!["GET /logs/search".to_owned()]));
     }
 
     #[test]

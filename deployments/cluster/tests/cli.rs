@@ -3,7 +3,7 @@
 
 use std::process::Output;
 
-use cluster::bare_function;
+use cluster::{bare_function, functions};
 
 /// Each function with a setting that its help describes.
 const FUNCTIONS: [(&str, &str); 5] = [
@@ -35,6 +35,13 @@ fn help_describes_each_function_even_with_invalid_settings() {
         }
         assert_eq!(help.contains("dead-letters"), function == "consumer", "{help}");
     }
+}
+
+#[test]
+fn the_tests_cover_every_function() {
+    let mut tested = FUNCTIONS.map(|(function, _)| function);
+    tested.sort_unstable();
+    assert_eq!(functions(), tested);
 }
 
 #[test]

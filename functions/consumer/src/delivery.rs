@@ -1,5 +1,5 @@
 //! Delivers entries to a sink until it has accepted or permanently refused each of them.
-//! An unavailable sink is retried. A bad entry delays its batch, but blocks nothing for good.
+//! An unavailable sink is retried. A bad entry delays its batch, but does not block the queue.
 
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -23,7 +23,7 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// Why a request failed (RFC 9457).
 #[derive(Debug, Clone, Serialize, Object)]
 pub struct Problem {
-    /// The type of the problem. `about:blank`: the status says it all.
+    /// The type of the problem. `about:blank`: it has no meaning beyond that of the status.
     #[serde(rename = "type")]
     #[oai(rename = "type")]
     pub kind: String,

@@ -1,5 +1,5 @@
 //! The arrival of a request, and the entry ids derived from it.
-//! An id is a `UUIDv7` (RFC 9562). Its time determines the partition or index of the entry.
+//! An id is a `UUIDv7` (RFC 9562). Its time determines where the entry is stored and indexed.
 
 use std::{fmt, str::FromStr};
 
@@ -40,7 +40,7 @@ impl EntryId {
         micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX)
     }
 
-    /// The day of arrival in days since 1970, which determines the partition or index.
+    /// The day of arrival in days since 1970, which determines the index of the entry.
     #[must_use]
     pub fn day(self) -> i64 {
         self.time().as_micros() / Timestamp::MICROS_PER_DAY

@@ -25,7 +25,7 @@ pub(super) fn frame() -> Value {
             "headers": {
                 "RateLimit": header(
                     "string",
-                    "What remains for the client: `r` requests may follow immediately, more after \
+                    "The client's remaining quota: `r` requests may follow immediately, more after \
                      `t` seconds. Absent while the limiter is unavailable and requests are not \
                      limited.",
                     &json!("\"client\";r=99;t=1"),

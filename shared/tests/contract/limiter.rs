@@ -58,7 +58,7 @@ async fn a_refusal_reports_the_time_until_the_next_token(fixture: Fixture) {
     let limiter = fixture.open(1, 1).await;
     limiter.try_acquire("client").await.unwrap();
     let Decision::Refused { retry_after } = limiter.try_acquire("client").await.unwrap() else {
-        panic!("an empty bucket refuses");
+        panic!("an empty bucket should refuse");
     };
     assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_secs(1));
     tokio::time::sleep(retry_after).await;

@@ -1,9 +1,10 @@
 //! The contract of each port: one suite per port, which runs on all of its adapters.
 //! To test a new adapter, add it to the `contract!` of its suite.
 
-#![expect(clippy::unwrap_used, reason = "this crate contains only tests")]
+#![expect(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
-/// Runs a suite on every adapter. A test receives what the function named like the adapter returns.
+/// Runs a suite on every adapter. Each test receives the value returned by the function named after
+/// the adapter.
 macro_rules! contract {
     (@on $adapter:ident [$($test:ident,)*]) => {
         mod $adapter {

@@ -1,4 +1,4 @@
-//! Released migrations. sqlx stores their checksums in the database and refuses to open it when one
+//! Released migrations. sqlx stores their checksums in the database and refuses to open it if one
 //! was edited, even in a comment: a change needs a new migration.
 
 use std::fmt::Write;

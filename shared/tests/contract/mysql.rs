@@ -23,12 +23,12 @@ contract! {
         a_row_that_mysql_rejects_is_refused_on_its_own,
         server_conditions_refuse_no_rows_and_a_retry_succeeds,
         a_hanging_read_times_out_and_the_next_succeeds,
-        connections_closed_by_mysql_fail_no_request,
+        requests_survive_connections_closed_by_mysql,
         a_row_is_readable_in_plain_sql,
     ]
 }
 
-/// A database for one test, dropped at its end.
+/// A database for one test, dropped when it ends.
 pub(crate) struct Database {
     pub(crate) url: Url,
     server: Url,
@@ -172,13 +172,15 @@ async fn a_hanging_read_times_out_and_the_next_succeeds(database: Database) {
     assert!(store.get(entry.id).await.unwrap().is_some());
 }
 
-async fn connections_closed_by_mysql_fail_no_request(database: Database) {
+async fn requests_survive_connections_closed_by_mysql(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     insert_one(&*store, &entry("before")).await.unwrap();
     let mut killer = database.connect().await;
-    let of_store = "SELECT CAST(processlist_id AS SIGNED) FROM performance_schema.threads
-                    WHERE processlist_db = DATABASE() AND processlist_id <> CONNECTION_ID()";
-    let ids: Vec<i64> = sqlx::query_scalar(of_store).fetch_all(&mut killer).await.unwrap();
+    let connections_of_store =
+        "SELECT CAST(processlist_id AS SIGNED) FROM performance_schema.threads
+         WHERE processlist_db = DATABASE() AND processlist_id <> CONNECTION_ID()";
+    let ids: Vec<i64> =
+        sqlx::query_scalar(connections_of_store).fetch_all(&mut killer).await.unwrap();
     assert!(!ids.is_empty());
     for id in ids {
         killer.execute(AssertSqlSafe(format!("KILL {id}"))).await.unwrap();

@@ -12,7 +12,7 @@ use url::Url;
 use crate::entries::{entries, entry};
 use crate::services::{address, fresh_name, http, report_skipped, required};
 
-/// A unique prefix of index names. Dropping it deletes the indexes.
+/// A unique prefix for index names. Dropping it deletes the indexes.
 pub(crate) struct Prefix(String);
 
 impl Prefix {

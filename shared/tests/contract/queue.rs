@@ -76,7 +76,7 @@ async fn publish(queue: &Queue, entries: &[LogEntry]) {
     queue.producer.publish(records).await.unwrap();
 }
 
-/// Polls until the batch has `count` entries and unreadable lines.
+/// Polls until the batch has `count` entries and unreadable lines in total.
 async fn poll(queue: &Queue, count: usize) -> Batch {
     let mut batch = Batch::default();
     while batch.entries().len() + batch.unreadable().len() < count {

@@ -26,7 +26,7 @@ contract! {
     ]
 }
 
-/// The URL of the test Redis, with a key prefix of its own.
+/// The URL of the test Redis, with its own key prefix.
 pub(crate) fn server() -> Url {
     let mut url: Url = format!("redis://{}", address("REDIS_PORT", 6379)).parse().unwrap();
     url.query_pairs_mut().append_pair("prefix", &fresh_name());
@@ -43,7 +43,7 @@ async fn open_cache(url: &Url) -> Arc<dyn cache::Cache> {
     cache::open(url, Duration::from_mins(1)).await.unwrap()
 }
 
-/// A URL at which no server listens.
+/// A URL where no server listens.
 async fn closed_port() -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -58,7 +58,7 @@ async fn unresponsive() -> (Url, TcpListener) {
 }
 
 #[tokio::test]
-async fn an_outage_of_redis_delays_only_the_first_request() {
+async fn an_outage_of_redis_delays_callers_by_one_timeout() {
     let (unresponsive, _listener) = unresponsive().await;
     for url in [closed_port().await, unresponsive] {
         let cache = open_cache(&url).await;
@@ -152,7 +152,7 @@ async fn buckets_of_extreme_sizes_are_exact(url: Url) {
     let slow = open_limiter(&url, 1, 1).await;
     slow.try_acquire("slow").await.unwrap();
     let Decision::Refused { retry_after } = slow.try_acquire("slow").await.unwrap() else {
-        panic!("an empty bucket refuses");
+        panic!("an empty bucket should refuse");
     };
     tokio::time::sleep(retry_after.saturating_sub(Duration::from_millis(100))).await;
     let decision = slow.try_acquire("slow").await.unwrap();
@@ -174,7 +174,7 @@ async fn the_key_of_a_full_bucket_expires(url: Url) {
         if keys == 0 {
             break;
         }
-        assert!(start.elapsed() < Duration::from_secs(5), "{key} expires");
+        assert!(start.elapsed() < Duration::from_secs(5), "{key} did not expire");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(start.elapsed() < Duration::from_secs(2));

@@ -23,10 +23,10 @@ async fn longer_fuzzy_words_allow_more_edits(fixture: Fixture) {
         ("tmeout", 1),    // one letter missing
         ("timeoutxy", 1), // two extra letters
         ("tixxxut", 0),   // three wrong letters
-        ("dsik", 1),      // four characters, one edit
-        ("dsikk", 0),     // five characters, two edits
+        ("dsik", 1),      // one edit, one allowed
+        ("dsikk", 0),     // two edits, one allowed
         ("DB", 1),
-        ("dx", 0), // two characters are matched exactly
+        ("dx", 0), // two characters must match exactly
         ("conection timeuot", 1),
         ("timeuot disk", 0),
     ] {

@@ -14,7 +14,7 @@ use shared::{LogEntry, Timestamp};
 use tempfile::TempDir;
 use url::Url;
 
-/// Entries are visible within a second by the contract; a busy machine may take longer.
+/// The contract allows one second, but a busy machine may take longer.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A new, empty index.
@@ -47,11 +47,11 @@ impl Fixture {
     }
 }
 
-/// Adds entries that are all new, and waits until they are visible.
+/// Adds entries, all of them new, and waits until they are visible.
 async fn add(index: &dyn Index, entries: &[LogEntry]) {
     let before = total(index).await;
     assert_eq!(index.add(entries).await.unwrap(), []);
-    // Totals above the maximum count as one more than the maximum.
+    // `total` returns one more than the maximum for every total above it.
     wait_for_total(index, (before + entries.len() as u64).min(SearchHits::MAX_TOTAL + 1)).await;
 }
 
@@ -59,7 +59,7 @@ async fn add(index: &dyn Index, entries: &[LogEntry]) {
 async fn wait_for_total(index: &dyn Index, count: u64) {
     let deadline = Instant::now() + VISIBILITY_TIMEOUT;
     while total(index).await < count {
-        assert!(Instant::now() < deadline, "{count} entries are not visible in time");
+        assert!(Instant::now() < deadline, "{count} entries were not visible in time");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

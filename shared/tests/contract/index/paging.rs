@@ -71,7 +71,7 @@ async fn paging_returns_each_entry_once_while_others_arrive(fixture: Fixture) {
         }
         let expected: Vec<_> = entries.iter().map(|entry| entry.id).collect();
         assert_eq!(found[..250], expected, "{sort:?}");
-        // In the second round, the entries that arrived during the first sort after the series.
+        // In the second round, the hits end with the entries that the first round added.
         let additional = if sort == Sort::Newest { 0 } else { 10 };
         assert_eq!(found.len(), 250 + additional, "{sort:?}");
     }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{DEADLINE, FreshTopic, ids, poll, publish_some};
 use crate::services;
 
-/// The ids that were polled, once for each time.
+/// The polled ids, including duplicates.
 type Polled = Arc<Mutex<Vec<EntryId>>>;
 
 /// A member that polls and commits in a task.
@@ -38,7 +38,7 @@ impl Member {
         Self { task, polled }
     }
 
-    /// Waits until it has polled something, which takes an assigned partition.
+    /// Waits until it has polled something, which requires an assigned partition.
     async fn wait_for_partitions(&self) {
         let has_polled = async {
             while self.polled.lock().unwrap().is_empty() {
@@ -105,7 +105,7 @@ async fn a_slow_member_remains_in_its_group_and_resumes() {
         polled.extend(ids(&batch));
         queue.consumer.commit(batch).await.unwrap();
     }
-    // Longer than the time before partitions are paused, and more than is polled ahead.
+    // Lasts long enough for the partitions to be paused, and publishes more than is polled ahead.
     for _ in 0..20 {
         for _ in 0..20 {
             published.extend(publish_some(&queue).await);
@@ -117,7 +117,7 @@ async fn a_slow_member_remains_in_its_group_and_resumes() {
         polled.extend(ids(&batch));
         queue.consumer.commit(batch).await.unwrap();
     }
-    // No duplicates: it was a member throughout, and resumed where it had paused.
+    // There are no duplicates, because it remained a member and resumed where it had paused.
     polled.sort();
     published.sort();
     assert_eq!(polled, published);
@@ -131,7 +131,7 @@ async fn a_slow_member_hands_over_partitions_to_a_new_member() {
     let topic = FreshTopic::new();
     let queue = topic.open().await;
     publish_some(&queue).await;
-    // As if its backend were unavailable, it keeps this batch and polls no other.
+    // The member keeps this batch and polls no other, as if a sink were unavailable.
     let batch = poll(&queue).await;
     let publishing = tokio::spawn({
         let queue = queue.clone();

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::services;
 
-/// Long enough for anything that should happen.
+/// The deadline for each wait.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A unique name for a topic and a group. Both are deleted after the test.

@@ -1,4 +1,4 @@
-//! Topics are created on demand, and bound the size of their messages.
+//! Topics are created on demand, and limit the size of their messages.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ async fn records_published_during_topic_creation_are_not_lost() {
     if !services::required() {
         return;
     }
-    // The first requests may fail because the partitions have no leader yet, and are retried.
+    // The first requests may fail and be retried, because the partitions have no leader yet.
     for _ in 0..8 {
         let topic = FreshTopic::new();
         let queue = topic.open().await;
@@ -53,7 +53,7 @@ async fn records_published_during_topic_creation_are_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_largest_record_fits_a_dead_letter_and_a_larger_one_is_rejected() {
+async fn the_largest_record_fits_in_a_dead_letter_and_larger_ones_are_rejected() {
     if !services::required() {
         return;
     }

@@ -13,7 +13,7 @@ use crate::commit_ticket::CommitTicket;
 use crate::delivery::{Delivery, Sink};
 use crate::retry::{self, retry_while_unavailable};
 
-/// Writes the batches of a consumer.
+/// Writes a consumer's batches.
 pub(crate) struct BatchWriter {
     queue: Arc<dyn queue::Consumer>,
     dead_letters: Arc<dyn DeadLetters>,
@@ -32,8 +32,8 @@ impl BatchWriter {
     }
 
     /// Writes the batch to both sinks in parallel. Once the previous batch is committed, writes the
-    /// dead letters and commits. `None` if the process shuts down while a service is
-    /// unavailable; the batch is then not committed.
+    /// dead letters and commits. Returns `None` without committing if shutdown interrupts the
+    /// retries, the dead letters cannot be written, or the previous batch was not finished.
     pub(crate) async fn write(
         &self,
         batch: Batch,
@@ -91,7 +91,7 @@ fn dead_letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<D
     batch.unreadable().iter().cloned().chain(refused).collect()
 }
 
-/// Counts a batch whose entries are stored and indexed, or dead letters, and logs its traces.
+/// Counts the entries of a finished batch, and logs its traces.
 #[expect(clippy::cast_precision_loss, reason = "a batch has fewer than 2^53 entries")]
 fn record_metrics(batch: &Batch) {
     let entries = batch.entries().len();

@@ -27,7 +27,7 @@ impl CommitTicket {
 
     /// Lets the next batch be committed.
     pub(crate) fn complete(self) {
-        // The last batch of a run has no successor that waits.
+        // Nothing waits for the last batch of a run.
         let _ = self.committed.send(());
     }
 }

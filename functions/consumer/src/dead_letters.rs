@@ -1,5 +1,5 @@
-//! The commands on dead letters: list them, and replay them once their cause is fixed.
-//! A replayed line that is refused again becomes a new dead letter.
+//! The commands for dead letters: list them, and replay them once their cause is fixed. A replayed
+//! line that is refused again becomes a new dead letter.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use shared::Timestamp;
 use shared::process::DeadLettersCommand;
 use shared::queue::{DeadLetter, Queue, Record};
 
-/// The number of dead letters that are read at a time.
+/// The number of dead letters read at a time.
 const PAGE_SIZE: usize = 16;
 
 /// Runs a command. Its result goes to `out`; a note that there are no dead letters goes to `notes`,

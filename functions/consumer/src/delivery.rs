@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::retry::{self, backoff, retry_while_unavailable};
 
-/// How often an entry may fail with an error that either the entry or the sink may have caused.
+/// How many times an entry may fail with an error that either the entry or the sink may have
+/// caused.
 const MAX_FAILURES: u32 = 10;
 
 /// A destination of entries.
@@ -24,7 +25,7 @@ pub(crate) enum Sink {
     Index(Arc<dyn Index>),
 }
 
-/// The delivery to one sink.
+/// Delivers entries to one sink.
 pub(crate) struct Delivery {
     sink: Sink,
     /// The last accepted entry. A sink that accepts it again is healthy, so an entry that keeps
@@ -32,7 +33,7 @@ pub(crate) struct Delivery {
     last_accepted: Mutex<Option<LogEntry>>,
 }
 
-/// Entries that are written together, and how often they have failed.
+/// Entries that are written together, and how many times they have failed.
 struct Part {
     range: Range<usize>,
     failures: u32,
@@ -59,12 +60,12 @@ impl Delivery {
         Self { sink, last_accepted: Mutex::default() }
     }
 
-    /// Delivers the entries, and returns those that the sink permanently refuses. `None` if
-    /// shutdown comes while the sink is failing.
+    /// Delivers the entries, and returns those that the sink permanently refuses. `None` if the
+    /// process shuts down while the sink is failing.
     ///
     /// A batch that fails as a whole is halved until the bad entry is found: immediately if the
     /// sink rejects it, else after [`MAX_FAILURES`] attempts. A single entry that keeps failing is
-    /// refused only if the sink accepts other entries of its day.
+    /// refused only if the sink accepts another entry from the same day.
     pub(crate) async fn deliver(
         &self,
         entries: &[LogEntry],
@@ -120,8 +121,9 @@ impl Delivery {
         }
     }
 
-    /// Whether the sink accepts another entry of the same day again. Only the same day counts,
-    /// because a sink keeps each day separately and may be unable to write to one of them.
+    /// Whether the sink accepts its last accepted entry again, if that entry is from the same day.
+    /// Other days prove nothing: a sink may store each day separately, and be unable to write to
+    /// one of them.
     async fn is_healthy_for(&self, entry: &LogEntry) -> bool {
         let last_accepted = self.last_accepted().clone();
         let Some(probe) = last_accepted.filter(|last| last.id.day() == entry.id.day()) else {

@@ -1,4 +1,5 @@
-//! Consumes the queue: stores and indexes log entries at the pace that store and index sustain.
+//! Consumes the queue: stores and indexes log entries at a pace that the store and the index can
+//! sustain.
 //! `queue.poll --> Batch -- store.insert and index.add --> queue.commit`
 
 mod batch_writer;
@@ -27,8 +28,8 @@ use batch_writer::BatchWriter;
 use commit_ticket::CommitTicket;
 use gather::gather;
 
-/// The number of batches that are written concurrently, so that neither sink waits for the other or
-/// for a commit. One more batch is gathered in memory.
+/// The number of batches written concurrently, so that neither sink waits for the other or for a
+/// commit. One more batch is gathered in memory.
 const CONCURRENT_WRITES: usize = 3;
 
 /// The maximum number of trace ids on the span of a batch.
@@ -77,7 +78,7 @@ impl Consumer {
     }
 
     /// Moves batches from the queue to both sinks until `shutdown`, then finishes the batches in
-    /// progress unless a service is unavailable. While some batches are written, the next is
+    /// progress unless a service is unavailable. While batches are being written, the next one is
     /// gathered.
     pub async fn run(&self, shutdown: &CancellationToken) {
         let writer = BatchWriter::new(self);
@@ -105,7 +106,7 @@ impl Consumer {
     }
 }
 
-/// The span of writing a batch, with the ids of the traces that it completes.
+/// The span for writing a batch, with the ids of its first traces.
 fn batch_span(batch: &Batch) -> tracing::Span {
     let traces: Vec<String> =
         batch.traces().take(MAX_SPAN_TRACES).map(|trace| trace.trace_id().to_string()).collect();

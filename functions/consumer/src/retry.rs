@@ -1,5 +1,5 @@
-//! Retries until a service recovers, so that nothing is lost while it is unavailable.
-//! Pauses grow with jitter, so that consumers do not retry in step.
+//! Retries until a service recovers, so that nothing is lost while it is unavailable. Pauses grow
+//! and are jittered, so that consumers do not retry in lockstep.
 
 use std::{iter::Iterator, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Returns the pauses between attempts, without end.
+/// Returns an endless series of pauses between attempts.
 pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
@@ -20,7 +20,7 @@ pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Repeats `attempt` while the service is unavailable. `None` if shutdown comes first.
+/// Repeats `attempt` while the service is unavailable. `None` if the process shuts down first.
 pub(crate) async fn retry_while_unavailable<T, F: Future<Output = Result<T, Error>>>(
     what: &'static str,
     shutdown: &CancellationToken,

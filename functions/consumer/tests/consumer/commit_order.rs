@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::support::{BATCHING, Backends, entry, ready_as_inner, run};
 
-/// A store that finishes the first insert after the second.
+/// A store whose first insert finishes after the second.
 struct ReorderingStore {
     calls: AtomicU32,
     second_inserted: Notify,
@@ -66,7 +66,7 @@ async fn a_batch_is_written_while_the_previous_one_is_in_progress() {
     backends.assert_all_committed(&directory).await;
 }
 
-/// A consumer end that records the ids of each committed batch.
+/// A queue consumer that records the ids of each committed batch.
 struct CommitRecorder {
     commits: Mutex<Vec<Vec<EntryId>>>,
     inner: Arc<dyn queue::Consumer>,
@@ -143,7 +143,7 @@ async fn a_written_batch_is_not_committed_before_the_previous_one() {
         }
         let is_second_written = indexed == 2 && backends.is_stored(&second).await;
         if is_second_written && !store.is_unblocked.load(Ordering::SeqCst) {
-            // Long enough for a commit that does not wait for the previous one.
+            // Gives a premature commit time to happen.
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert!(recorder.commits().is_empty(), "{:?}", recorder.commits());
             store.is_unblocked.store(true, Ordering::SeqCst);

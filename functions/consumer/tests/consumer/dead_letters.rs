@@ -82,7 +82,7 @@ impl Store for RejectingStore {
 }
 
 #[tokio::test]
-async fn a_rejected_batch_loses_only_its_bad_entry() {
+async fn only_the_bad_entry_of_a_rejected_batch_becomes_a_dead_letter() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
     let entries: Vec<LogEntry> = (0..7).map(entry).collect();
@@ -103,7 +103,7 @@ async fn a_rejected_batch_loses_only_its_bad_entry() {
 }
 
 #[tokio::test]
-async fn commands_without_dead_letters_say_so_apart_from_the_output() {
+async fn without_dead_letters_a_command_prints_only_a_note() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
     for command in [DeadLettersCommand::List, DeadLettersCommand::Replay] {
@@ -113,7 +113,7 @@ async fn commands_without_dead_letters_say_so_apart_from_the_output() {
 }
 
 #[tokio::test]
-async fn a_replay_stops_at_dead_letters_that_are_newer_than_itself() {
+async fn a_replay_stops_at_dead_letters_newer_than_itself() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
     let dead_letter = |line: &[u8], time: &str| DeadLetter {

@@ -1,4 +1,4 @@
-//! Entries reach both sinks despite failures in between.
+//! Entries reach both sinks despite temporary failures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

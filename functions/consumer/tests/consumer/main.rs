@@ -1,9 +1,5 @@
 //! The consumer on the embedded adapters: nothing is committed before both sinks have it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test stops where something is wrong"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod commit_order;
 mod dead_letters;

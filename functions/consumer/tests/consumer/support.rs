@@ -15,13 +15,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// Long enough for anything that should happen.
+/// The deadline for each wait.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) const BATCHING: BatchConfig =
     BatchConfig { max_entries: 100, max_wait: Duration::from_millis(20) };
 
-/// The queue, store and index of a directory.
+/// The queue, store and index in a directory.
 pub(crate) struct Backends {
     pub(crate) queue: Queue,
     pub(crate) store: Arc<dyn Store>,
@@ -66,8 +66,8 @@ impl Backends {
         !self.queue.dead_letters.list(0, 1).await.unwrap().is_empty()
     }
 
-    /// Checks that every record is committed: after reopening the queue, only an entry that was
-    /// published later is polled.
+    /// Checks that every record is committed: after reopening the queue, only an entry published
+    /// afterwards is polled.
     pub(crate) async fn assert_all_committed(self, directory: &TempDir) {
         drop(self);
         let reopened = Self::open(directory).await;

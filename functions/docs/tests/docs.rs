@@ -1,6 +1,6 @@
 //! The function, called without a network: the document, and a self-contained page.
 
-#![allow(clippy::unwrap_used, reason = "a failed assumption should fail the test")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use poem::{Endpoint, Response, http::StatusCode, test::TestClient};
 use shared::config::HttpConfig;

@@ -1,7 +1,7 @@
 //! A function as a process: exit codes, signals, and the errors for invalid settings.
 //! All functions share this code; `docs` is tested because it depends on no service.
 
-#![allow(clippy::unwrap_used, reason = "a failed assumption should fail the test")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,10 +1,6 @@
 //! The function, called without a network: cache-aside, waiting, and outages of the cache or the
 //! store.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed assumption should fail the test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 use std::sync::Arc;
 use std::time::Duration;

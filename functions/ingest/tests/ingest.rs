@@ -1,9 +1,5 @@
 //! The function, called without a network: accepted entries, and only those, are on the queue.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed assumption should fail the test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 use std::sync::Arc;
 
@@ -46,7 +42,7 @@ async fn an_accepted_entry_is_on_the_queue() {
     response.assert_status(StatusCode::CREATED);
     let id = response.json().await.value().object().get("id").string().to_owned();
     let batch = queue.consumer.poll().await.unwrap();
-    let [entry] = batch.entries() else { panic!("one entry: {batch:?}") };
+    let [entry] = batch.entries() else { panic!("expected one entry: {batch:?}") };
     assert_eq!(entry.id.to_string(), id);
     assert_eq!((entry.message.as_str(), entry.level.as_str()), ("m", "WARN"));
     assert_eq!(entry.attributes.as_ref().unwrap().as_str(), r#"{"a":1.0}"#);

@@ -1,9 +1,5 @@
 //! The function, called without a network.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a failed assumption should fail the test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 use std::sync::Arc;
 
@@ -24,7 +20,7 @@ fn client(index: Arc<dyn Index>) -> TestClient<impl Endpoint> {
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())
 }
 
-/// Three errors of the service `payment` that arrived in one request: "number 0" is the oldest.
+/// Three errors from the service `payment` that arrived in one request: "number 0" is the oldest.
 fn payment_errors() -> [LogEntry; 3] {
     let arrival = Arrival::new(Timestamp::now());
     [0, 1, 2].map(|number| {

@@ -1,4 +1,4 @@
-//! Connections that are idle, slow, or malformed, and requests that are longer than what is read.
+//! Idle and slow connections, malformed requests, and bodies that are not read.
 
 use std::time::Duration;
 

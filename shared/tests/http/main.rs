@@ -1,6 +1,11 @@
 //! The HTTP runtime from outside: a test function, served with and without a socket.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test code: a panic is a failed test"
+)]
 
 mod connections;
 mod request_log;

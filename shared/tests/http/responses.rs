@@ -1,4 +1,4 @@
-//! Responses of the runtime: their headers, problems for every error, and metrics.
+//! The runtime's responses: their headers, a problem for every error, and metrics.
 
 use std::sync::Arc;
 
@@ -122,7 +122,7 @@ async fn only_a_trusted_proxy_may_set_the_request_id() {
 }
 
 #[tokio::test]
-async fn responses_state_what_remains_of_the_rate_limit() {
+async fn responses_state_the_remaining_rate_limit() {
     let client = TestClient::new(endpoint(&HttpConfig::default(), Some(rate_limit(Some(2)))));
     for (remaining, path) in [(1, "/ping"), (0, "/nothing")] {
         let response = client.get(path).send().await;

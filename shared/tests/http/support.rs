@@ -20,7 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// The deadline of steps that should be immediate, with a margin for a busy machine.
+/// The deadline for steps that should be immediate, with a margin for a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Things;
@@ -130,7 +130,7 @@ impl Limiter for Buckets {
     }
 }
 
-/// A rate limit with this many tokens per client; `None`: the limiter fails.
+/// A rate limit with this many tokens per client; with `None`, the limiter fails.
 pub(crate) fn rate_limit(tokens: Option<u32>) -> RateLimit {
     let bucket = TokenBucket { capacity: 100.try_into().unwrap(), rate: 50.try_into().unwrap() };
     let taken = std::sync::Mutex::default();

@@ -34,8 +34,8 @@ pub struct Batch {
     bytes: usize,
 }
 
-/// The entries of the batch that one record holds, possibly none: those from the end of the record
-/// before it to `end`.
+/// The range of the batch's entries that came from one record, possibly empty: from the end of the
+/// previous record's range to `end`.
 #[derive(Debug)]
 struct RecordSpan {
     end: usize,
@@ -62,7 +62,7 @@ impl Batch {
         self.bytes
     }
 
-    /// Whether no record was polled.
+    /// Whether no records were polled.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.offsets.is_empty()

@@ -131,8 +131,8 @@ const SCHEMES: &[&str] = &[
 ///   topic, and `<topic>.dead_letters`. Several brokers share the port: `host,host:port`. The first
 ///   client to connect creates the topics with these options (defaults shown); `group` is the
 ///   consumer group. Opening succeeds without a broker.
-/// * `sqlite:///path/to/file?max_bytes=…`: a local file. `max_bytes` (default 10 GiB) bounds the
-///   records that it holds.
+/// * `sqlite:///path/to/file?max_bytes=…`: a local file. `max_bytes` (default 10 GiB) limits the
+///   total size of its records.
 ///
 /// # Errors
 /// If the scheme is unknown, or the queue cannot be opened or created.

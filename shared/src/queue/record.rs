@@ -7,7 +7,7 @@ use crate::log_entry::LogEntry;
 use crate::trace::TraceParent;
 
 /// A record of at least this size is closed. The largest entry (1 MiB) on top of an almost full
-/// record remains below the 2 MiB limit of producer and topic.
+/// record remains below the 2 MiB limit of the producer and the topic.
 const TARGET_BYTES: usize = 512 * 1024;
 
 /// One or more log entries as NDJSON without a trailing line break, and the trace context of the

@@ -1,4 +1,4 @@
-//! Tracks whether a Kafka client has lost every broker for good.
+//! Tracks whether a Kafka client has been without brokers for too long.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 /// How long a client without brokers may try to reconnect before it counts as lost.
 pub(super) const RECONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Logs librdkafka's errors, and records since when every broker is down.
+/// Logs librdkafka's errors, and records when every broker went down.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BrokerHealth {
     down_since: Arc<Mutex<Option<Instant>>>,

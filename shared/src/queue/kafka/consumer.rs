@@ -1,4 +1,4 @@
-//! The reading end on Kafka: returns the batches of the group poller, and commits them.
+//! The reading end on Kafka: returns the group poller's batches, and commits them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(super) struct KafkaConsumer {
     subscription: Mutex<Option<Arc<Subscription>>>,
 }
 
-/// A membership of the consumer group: its client, and the batches that the poller has read.
+/// A membership in the consumer group: its client, and the batches that the poller has read.
 struct Subscription {
     client: Arc<BaseConsumer<GroupContext>>,
     batches: Mutex<mpsc::Receiver<Batch>>,
@@ -110,7 +110,7 @@ impl Consumer for KafkaConsumer {
 }
 
 /// Commits the partitions that are still assigned to this member. The new owner of a revoked
-/// partition reads the batch again, and its offset must not be reset.
+/// partition reads the batch again, and a late commit must not overwrite its offset.
 fn commit(
     client: &BaseConsumer<GroupContext>,
     topic: &str,

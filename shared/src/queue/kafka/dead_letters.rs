@@ -1,4 +1,4 @@
-//! Dead letters on Kafka: a topic of a single partition. A dead letter's sequence number is its
+//! Dead letters on Kafka: a topic with a single partition. A dead letter's sequence number is its
 //! offset plus one. The value is the line; headers hold the reason, the source and the time.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const REASON: &str = "reason";
 const SOURCE: &str = "source";
 const TIME: &str = "time";
 
-/// Longer reasons are truncated, to fit into a message with the largest record.
+/// Longer reasons are truncated, so that even the largest record fits in the message.
 const MAX_REASON_BYTES: usize = 8 * 1024;
 
 /// How long reading a page may take.

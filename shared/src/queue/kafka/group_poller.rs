@@ -1,6 +1,6 @@
-//! Polls Kafka as a member of the consumer group, on a blocking thread.
-//! It keeps polling while the consumer is busy, so that the member remains in the group however long
-//! a batch takes to process. Its partitions are paused meanwhile.
+//! Polls Kafka as a member of the consumer group, on a blocking thread. It keeps polling while the
+//! consumer is busy, so that the member remains in the group however long a batch takes to process.
+//! Its partitions are paused in the meantime.
 
 use std::sync::Arc;
 use std::thread;

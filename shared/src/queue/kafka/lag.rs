@@ -32,8 +32,8 @@ pub(super) fn report(client: &BaseConsumer<GroupContext>, topics: &Topics) -> Ka
     Ok(())
 }
 
-/// The records that were polled but not committed: when each was published, in milliseconds, by
-/// partition and offset.
+/// The records that were polled but not committed: the time at which each was published, in
+/// milliseconds, by partition and offset.
 #[derive(Default)]
 pub(super) struct Uncommitted {
     published_millis: Mutex<BTreeMap<(i32, i64), i64>>,

@@ -13,7 +13,7 @@ use super::{REQUEST_TIMEOUT, check_leader, classify};
 use crate::error::Result;
 use crate::queue::unavailable;
 
-/// The maximum size of unsent messages in memory, in KiB. Beyond it, the queue is full.
+/// The maximum size of unsent messages in memory, in KiB. Beyond it, the queue counts as full.
 const BUFFER_KBYTES: &str = "65536";
 
 /// The share of that buffer that a single call may fill.
@@ -56,7 +56,8 @@ impl MessageSender {
         check_leader(topic, fetch).await
     }
 
-    /// Sends the messages and waits until all are delivered. If cancelled, some may still be.
+    /// Sends the messages and waits until all are delivered. If cancelled, some may still be
+    /// delivered.
     pub(super) async fn send<'a>(
         &self,
         messages: impl Iterator<Item = FutureRecord<'a, (), [u8]>> + Send,
@@ -103,7 +104,7 @@ mod tests {
     use crate::Error;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_full_buffer_rejects_messages_immediately() {
+    async fn a_full_buffer_is_unavailable_immediately() {
         let settings = Settings::from_url(&"kafka://127.0.0.1:1/logs".parse().unwrap()).unwrap();
         let sender = MessageSender::unordered(&settings);
         let client = sender.client.client().unwrap();

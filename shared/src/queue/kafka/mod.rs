@@ -52,7 +52,7 @@ fn classify(error: KafkaError) -> Error {
     }
 }
 
-/// Checks that a partition of the topic has a leader, according to the metadata of a client.
+/// Checks that a partition of the topic has a leader, according to a client's metadata.
 async fn check_leader(
     topic: &str,
     fetch_metadata: impl FnOnce(&str) -> KafkaResult<Metadata> + Send + 'static,

@@ -10,7 +10,7 @@ use rdkafka::error::KafkaResult;
 
 use super::broker_health::BrokerHealth;
 
-/// A factory of Kafka clients, and the client in use.
+/// A factory for Kafka clients, and the client in use.
 pub(super) struct ReconnectingClient<C> {
     create: Box<dyn Fn(BrokerHealth) -> KafkaResult<C> + Send + Sync>,
     current: Mutex<Option<(Arc<C>, BrokerHealth)>>,

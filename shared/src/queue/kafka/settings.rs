@@ -16,7 +16,7 @@ pub(super) const MAX_DEAD_LETTER_BYTES: u32 = MAX_RECORD_BYTES + 64 * 1024;
 
 const DEFAULT_PORT: u16 = 9092;
 
-/// The suffix of the topic of dead letters.
+/// The suffix of the dead-letter topic.
 const DEAD_LETTERS_SUFFIX: &str = ".dead_letters";
 
 /// The maximum length of the topic's name: Kafka's limit less the suffix.

@@ -53,8 +53,8 @@ impl Topics {
         let max_record_bytes = MAX_RECORD_BYTES.to_string();
         let max_dead_letter_bytes = MAX_DEAD_LETTER_BYTES.to_string();
         let replication = || TopicReplication::Fixed(settings.replication.into());
-        // With two or more replicas, writes succeed with one broker down. From three on, at least
-        // two have each acknowledged record.
+        // With two or more replicas, writes succeed with one broker down. With three or more, at
+        // least two have each acknowledged record.
         let min_in_sync = (settings.replication - 1).max(1).to_string();
         let records = NewTopic::new(&settings.topic, settings.partitions.into(), replication())
             .set("retention.ms", &retention_ms)
@@ -92,7 +92,7 @@ impl Topics {
         timeout(REQUEST_TIMEOUT, check).await.map_err(unavailable)?
     }
 
-    /// Returns the first offset of a partition of the records, and the one after its last. Blocks.
+    /// Returns the first offset of a record partition, and the one after its last. Blocks.
     ///
     /// This uses the admin client, because on the consumer's connection the request would wait for
     /// a pending fetch.

@@ -59,7 +59,7 @@ async fn measure(reader: &SqlitePool) -> sqlx::Result<Backlog> {
     Ok(Backlog { records: records.unwrap_or(0), oldest_age })
 }
 
-/// The arrival time of a record: that of its first entry, which the id holds.
+/// The arrival time of a record: the time in the id of its first entry.
 fn arrival_time(record: &[u8]) -> Option<Timestamp> {
     let mut lines = record.split(|byte| *byte == b'\n');
     let first = lines.find_map(|line| LogEntry::from_json(line).ok())?;
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_arrived_with_its_first_entry() {
+    fn a_record_has_the_arrival_time_of_its_first_entry() {
         let entry = entry_of_an_hour_ago();
         let record = [&b"not json"[..], &entry.to_json()].join(&b'\n');
         assert_eq!(arrival_time(&record), Some(entry.id.time()));

@@ -55,7 +55,7 @@ impl Group {
         }
     }
 
-    /// The part of the group that only deletes, if there is one.
+    /// The deletions in the group, if there are any.
     pub(super) fn deletions(&self) -> Option<Self> {
         let (commit, purge) = (self.commit, self.purge);
         (commit.is_some() || purge.is_some()).then(|| Self { commit, purge, ..Self::default() })

@@ -1,5 +1,5 @@
-//! The queue in a SQLite file: a table of records, and a table of dead letters.
-//! A single task writes, in groups. Readers never wait for it.
+//! The queue in a SQLite file: a table of records, and a table of dead letters. A single task
+//! writes all changes, in groups. Readers never wait for it.
 
 mod backlog;
 mod capacity;
@@ -102,7 +102,7 @@ impl Consumer for SqliteQueue {
                 *polled = *last;
                 return Ok(batch);
             }
-            // Read again on either outcome.
+            // Reads again in either case.
             let _ = timeout(IDLE_POLL_INTERVAL, self.writer.published()).await;
         }
     }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_queue_rejects_publishes_until_a_commit() {
+    async fn a_full_queue_is_unavailable_until_a_commit() {
         let directory = tempfile::tempdir().unwrap();
         let queue = open(&url(&directory, "?max_bytes=1000")).await.unwrap();
         queue.producer.publish(vec![record(600)]).await.unwrap();
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reopening_a_queue_keeps_its_fill_level() {
+    async fn reopening_a_queue_keeps_its_used_capacity() {
         let directory = tempfile::tempdir().unwrap();
         let url = url(&directory, "?max_bytes=1000");
         let queue = open(&url).await.unwrap();

@@ -73,7 +73,8 @@ impl GroupWriter {
         outcome.await.map_err(unavailable)?.map_err(unavailable)
     }
 
-    /// Waits until records are published. Returns immediately if some were since the last call.
+    /// Waits until records are published. Returns immediately if some have been published since the
+    /// last call.
     pub(super) async fn published(&self) {
         self.published.notified().await;
     }

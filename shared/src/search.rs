@@ -1,5 +1,5 @@
-//! Search queries and their hits.
-//! Every index returns the same hits for a query; the contract suite of the port verifies it.
+//! Search queries and their hits. Every index returns the same hits for a query; the port's
+//! contract suite verifies this.
 
 use std::{fmt, str::FromStr};
 
@@ -13,8 +13,8 @@ pub struct SearchQuery {
     /// Words, all of which must occur in the entry's message, service name or level. A word with
     /// inner punctuation (`payment-service`, `10.0.0.1`) matches its parts as a phrase.
     pub text: Option<String>,
-    /// Tolerates one edit in words of 3 to 5 characters and two in longer ones. Transposing
-    /// neighbours is one edit. Sorted by relevance, exact hits come first.
+    /// Tolerates one edit in words of 3 to 5 characters and two in longer ones. Transposing two
+    /// neighbours is one edit. With [`Sort::Relevance`], exact hits come first.
     pub fuzzy: bool,
     /// The exact service name.
     pub service_name: Option<ServiceName>,
@@ -45,7 +45,7 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// Every order.
+    /// All sort orders.
     pub const ALL: [Self; 3] = [Self::Newest, Self::Oldest, Self::Relevance];
 
     /// The name in the API.
@@ -86,11 +86,11 @@ impl SearchHits {
     pub const MAX_TOTAL: u64 = 10_000;
 
     /// The maximum size of a page, as JSON in bytes. Further hits are on the next page. A page has
-    /// at least one entry of any size.
+    /// at least one entry, whatever its size.
     pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
-    /// Builds the page of `query` out of `total` hits. `found` contains the hits in order, each with
-    /// its size in bytes, and one more than the limit if there is a next page.
+    /// Builds the page that `query` asks for, from `total` hits. `found` contains the hits in
+    /// order, each with its size in bytes, and one more than the limit if there is a next page.
     #[cfg_attr(not(any(feature = "opensearch", feature = "tantivy")), expect(dead_code))]
     pub(crate) fn page<E>(
         query: &SearchQuery,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_rejected_as_cursors() {
+    fn text_that_is_not_a_cursor_is_rejected() {
         for text in ["", "17", "AAAA", &"_".repeat(32), "ä"] {
             assert!(text.parse::<Cursor>().is_err(), "{text}");
         }

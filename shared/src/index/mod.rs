@@ -33,12 +33,12 @@ pub trait Index: Ready {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond or is
     /// full, [`Error::Failed`](crate::Error::Failed) when either the index or an entry may be the
-    /// cause. Any of the entries may be added by then: add all of them again.
+    /// cause. Some of the entries may have been added: add all of them again.
     /// [`Error::Rejected`](crate::Error::Rejected) when the index will never accept the batch.
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
-    /// Returns a page of hits: whole entries, at most as many as the query asks for and as fit in
-    /// [`SearchHits::MAX_BYTES`], at least one.
+    /// Returns a page of hits: as many whole entries as the query asks for and as fit in
+    /// [`SearchHits::MAX_BYTES`], but at least one if there are any.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond,
@@ -64,8 +64,8 @@ const SCHEMES: &[&str] = &[
 
 /// Opens the index at this URL.
 ///
-/// * `tantivy:///path/to/directory`: a local directory, created if it does not exist. One process
-///   at a time may write to it.
+/// * `tantivy:///path/to/directory`: a local directory, created if it does not exist. Only one
+///   process at a time may write to it.
 /// * `http://host:9200` or `https://user:password@host:9200`: OpenSearch, with one index per day of
 ///   arrival. Index names start with `prefix` (default `logs-`); `shards` (1) and `replicas` (0)
 ///   apply to indexes created from then on. OpenSearch may be down when the index is opened.

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_edits_grows_with_the_length_in_characters() {
+    fn the_number_of_edits_depends_on_the_length_in_characters() {
         for (part, edits) in [
             ("db", None),
             ("dsk", Some(1)),

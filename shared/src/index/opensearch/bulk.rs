@@ -83,7 +83,7 @@ pub(super) fn refused(response: &[u8], count: usize) -> Result<Vec<Refused>> {
     let mut unknown = None;
     for (index, Item { create }) in items.into_iter().enumerate() {
         match create {
-            // A conflict means that the entry exists already.
+            // A conflict means that the entry already exists.
             Outcome { status: CREATED | CONFLICT, .. } => {}
             Outcome { status: BAD_REQUEST, error: Some(cause) } if cause.is_document_error() => {
                 refused.push(Refused { index, reason: cause.reason() });
@@ -157,13 +157,13 @@ mod tests {
         "caused_by":{"type":"json_parse_exception","reason":"Duplicate field"}}"#;
 
     #[test]
-    fn an_entry_that_exists_already_counts_as_created() {
+    fn an_entry_that_already_exists_counts_as_created() {
         let conflict = item(409, r#"{"type":"version_conflict_engine_exception","reason":"r"}"#);
         assert_eq!(outcome(&format!("{CREATED_ITEM},{conflict}")).unwrap(), []);
     }
 
     #[test]
-    fn a_document_error_refuses_only_that_entry_with_reasons() {
+    fn a_document_error_refuses_only_its_entry_and_gives_the_reasons() {
         let too_long = item(
             400,
             r#"{"type":"illegal_argument_exception","reason":"immense term",

@@ -15,7 +15,8 @@ use super::settings::IndexSettings;
 use super::{ADD_TIMEOUT, document};
 use crate::log_entry::{EntryId, LogEntry, Timestamp};
 
-/// The number of days whose index is known to exist. Usually one is in use, around midnight two.
+/// The maximum number of days whose indexes are known to exist. Usually there is one, and two
+/// around midnight.
 const MAX_KNOWN_DAYS: usize = 100;
 
 /// Takes precedence over the templates that distributions install.
@@ -62,7 +63,7 @@ impl DailyIndexes {
         entries: &[LogEntry],
     ) -> Result<(), Failure> {
         for day in self.unknown_days(entries) {
-            // Put each time, so that a new day uses the mappings of the newest release.
+            // Put each time, so that a new day uses the latest release's mappings.
             self.put_template(client).await?;
             create_index(client, &self.name(day)).await?;
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

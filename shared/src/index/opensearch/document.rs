@@ -1,6 +1,6 @@
-//! Entries as OpenSearch documents: their fields, the words of all texts in one field, and the
+//! Entries as OpenSearch documents: their fields, the words of their text in one field, and the
 //! attributes both as JSON and as an indexed object. An index keeps its mappings and analyzers, so
-//! a change to them applies from the next day's index on.
+//! a change to them takes effect with the next day's index.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ pub(super) const TEXT: &str = "text";
 pub(super) const SERVICE_NAME: &str = "service_name";
 /// The exact level.
 pub(super) const LEVEL: &str = "level";
-/// Microseconds since 1970. OpenSearch's own dates have milliseconds only.
+/// Microseconds since 1970. OpenSearch's own dates only have millisecond precision.
 pub(super) const TIMESTAMP_MICROS: &str = "timestamp_micros";
 /// The id as text, which sorts by arrival.
 pub(super) const ID: &str = "id";
@@ -33,8 +33,8 @@ const MAX_VALUE_BYTES: usize = 8 * 1024;
 /// Attributes with longer keys are not indexed.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// The number of attribute values that are indexed per entry. Each one takes many times its own
-/// size of OpenSearch's memory.
+/// The number of attribute values that are indexed per entry. Each one takes many times its size in
+/// OpenSearch's memory.
 const MAX_VALUES: usize = 1000;
 
 /// An entry as a document.

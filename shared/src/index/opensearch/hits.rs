@@ -31,7 +31,7 @@ struct Hit<'a> {
     source: &'a RawValue,
 }
 
-/// The page that `query` asks for. The response holds one more hit if there is one.
+/// The page that `query` asks for. The response has one more hit if there is a next page.
 pub(super) fn page(response: &[u8], query: &SearchQuery) -> Result<SearchHits, Source> {
     let Response { hits: Hits { total, hits } } = serde_json::from_slice(response)?;
     let found = hits.iter().map(|hit| {

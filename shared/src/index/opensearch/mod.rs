@@ -34,17 +34,18 @@ const ADD_TIMEOUT: Duration = Duration::from_secs(30);
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long OpenSearch waits for a writable shard: less than [`ADD_TIMEOUT`], so that it responds.
+/// How long OpenSearch waits for a writable shard: less than [`ADD_TIMEOUT`], so that it responds
+/// in time.
 const SHARD_TIMEOUT: &str = "20s";
 
-/// Pauses between attempts of a search that gets a 503. OpenSearch returns it for some milliseconds
-/// a day, while the shards of a new index are being opened.
+/// Pauses between the attempts of a search that gets a 503. OpenSearch returns one for a few
+/// milliseconds each day, while the shards of a new index are being opened.
 const RETRY_PAUSES_MILLIS: [u64; 4] = [50, 100, 200, 400];
 
 /// The fields of a bulk response that are read. The whole response is ten times as large.
 const BULK_RESPONSE_FIELDS: &[&str] = &["items.*.status", "items.*.error"];
 
-/// An [`Index`] in OpenSearch. It connects with the first request.
+/// An [`Index`] in OpenSearch. It connects on the first request.
 pub(super) struct OpenSearchIndex {
     client: OpenSearch,
     indexes: DailyIndexes,
@@ -81,7 +82,7 @@ impl OpenSearchIndex {
     }
 
     /// Adds as many of the first entries as fit in a request. Returns their number and those that
-    /// were refused. A bulk request that fails as a whole is never about one entry.
+    /// were refused. A single entry never makes a bulk request fail as a whole.
     async fn add_first(&self, entries: &[LogEntry]) -> Result<(usize, Vec<Refused>)> {
         let (body, count) = bulk::body(&self.indexes, entries);
         let bulk = self
@@ -114,7 +115,7 @@ impl OpenSearchIndex {
     /// Sends a search. It fails unless all shards take part.
     async fn search_once(&self, sort: Sort, body: &Value) -> std::result::Result<Bytes, Failure> {
         let search_type = match sort {
-            // Word statistics of all indexes, so that a score does not depend on the day.
+            // Uses the word statistics of all indexes, so that a score does not depend on the day.
             Sort::Relevance => SearchType::DfsQueryThenFetch,
             Sort::Newest | Sort::Oldest => SearchType::QueryThenFetch,
         };

@@ -92,8 +92,8 @@ impl Clauses {
         Ok(())
     }
 
-    /// Requires the parts of a word in any place, and prefers the exact word: only exact matches
-    /// contribute to the score, so they come first by relevance.
+    /// Requires the parts of a word anywhere in the text, and prefers the exact word: only exact
+    /// matches contribute to the score, so they come first when sorted by relevance.
     fn require_fuzzy_word(&mut self, word: &Word<'_>, fuzzy_parts: &mut usize) {
         let mut is_exact = word.len() == 1;
         for part in word {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_parts_and_short_ones_match_fuzzily() {
+    fn long_parts_and_parts_beyond_the_limit_match_exactly() {
         let many: Vec<String> = (100..200).map(|n| n.to_string()).collect();
         let fuzzy = query(&many.join(" "), true);
         assert_eq!(fuzzy.matches("fuzziness").count(), MAX_FUZZY_PARTS);

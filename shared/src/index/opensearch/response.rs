@@ -1,4 +1,4 @@
-//! Reads responses of OpenSearch, and reports why there is none.
+//! Reads OpenSearch responses, and reports failed requests.
 
 use bytes::Bytes;
 use opensearch::http::StatusCode;

@@ -45,7 +45,7 @@ impl IndexSettings {
     }
 }
 
-/// Whether the text can start the names of indexes. Such a text has no wildcard.
+/// Whether `text` is a valid index prefix, which contains no wildcard.
 fn is_index_prefix(text: &str) -> bool {
     let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     text.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -46,7 +46,7 @@ async fn search_add_and_ready_time_out_when_opensearch_hangs() {
 }
 
 #[tokio::test]
-async fn credentials_are_sent_and_not_part_of_errors() {
+async fn credentials_are_sent_but_not_shown_in_errors() {
     let (listener, url) = unresponsive().await;
     let index = open(&url.replace("http://", "http://us%40er:pass%3Aword@")).unwrap();
     let ready = tokio::spawn(async move { index.ready().await });

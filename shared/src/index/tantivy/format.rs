@@ -8,12 +8,12 @@ use anyhow::{Context, ensure};
 
 const FILE: &str = "format_version";
 
-/// Increase it with every change that an older binary cannot read: of the schema or, with an upgrade
-/// of tantivy, of the index format.
+/// Increase it with every change that an older binary cannot read: to the schema or, when tantivy
+/// is upgraded, to the index format.
 const VERSION: u32 = 1;
 
 /// Checks that this binary can read the directory. Records the version in a directory that has
-/// none: it is empty or was written before the file existed, which was version 1.
+/// none: it is either empty, or was written in version 1, before the file was introduced.
 ///
 /// # Errors
 /// When a newer version of LogPulse wrote the directory.

@@ -1,4 +1,4 @@
-//! The index in a local directory, by tantivy.
+//! The index in a local directory, built with tantivy.
 
 mod format;
 mod page;

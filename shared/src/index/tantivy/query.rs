@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_parts_and_short_ones_match_fuzzily() {
+    fn long_parts_and_parts_beyond_the_limit_match_exactly() {
         let many: Vec<String> = (100..200).map(|n| n.to_string()).collect();
         let fuzzy = query(&many.join(" "), true);
         assert_eq!(fuzzy.matches("FuzzyTermQuery").count(), MAX_FUZZY_PARTS);

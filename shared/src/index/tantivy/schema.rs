@@ -36,7 +36,7 @@ pub(super) struct Fields {
     pub(super) level: Field,
     /// Microseconds since 1970, a column.
     pub(super) timestamp: Field,
-    /// The first half of the id, a column. As a term it finds the entries of one request.
+    /// The first half of the id, a column. As a term, it finds the entries of one request.
     pub(super) id_high: Field,
     /// The second half of the id, a column.
     pub(super) id_low: Field,
@@ -105,7 +105,7 @@ pub(super) fn query_analyzer() -> TextAnalyzer {
 
 /// The timestamp as it is indexed.
 pub(super) fn micros(timestamp: Timestamp) -> u64 {
-    // Timestamps are in the years 1970 to 9999, so never negative.
+    // Timestamps are between the years 1970 and 9999, so they are never negative.
     timestamp.as_micros().cast_unsigned()
 }
 

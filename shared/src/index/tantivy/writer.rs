@@ -132,8 +132,8 @@ fn new_entries<'a>(
     Ok(new)
 }
 
-/// Whether the segment contains the id. New ids are greater than all earlier ones, so that the
-/// segment's bounds rule out nearly every one.
+/// Whether the segment contains the id. New ids are usually greater than all earlier ones, so a
+/// segment's bounds rule out nearly all of them.
 fn contains(
     segment: &SegmentReader,
     columns: &Columns,

@@ -1,12 +1,12 @@
--- Takes a token from the bucket KEYS[1], with a capacity of ARGV[1] tokens and ARGV[2] new tokens
--- per second. Returns {1, remaining tokens} or {0, microseconds until the next token}.
--- Counts in millionths of a token, of which a bucket gains ARGV[2] per microsecond. All numbers are
--- below 2^53, where Lua's numbers are exact, so rounding never favours the client.
+-- Takes a token from the bucket KEYS[1], which holds up to ARGV[1] tokens and gains ARGV[2] per
+-- second. Returns {1, remaining tokens} or {0, microseconds until the next token}. Counts in
+-- millionths of a token, of which a bucket gains ARGV[2] per microsecond. All numbers are below
+-- 2^53, where Lua's numbers are exact.
 local TOKEN = 1000000
 local capacity = tonumber(ARGV[1]) * TOKEN
 local rate = tonumber(ARGV[2])
 
--- Use the clock of Redis: those of the replicas may differ.
+-- Use the clock of Redis, because the replicas' clocks may differ.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 

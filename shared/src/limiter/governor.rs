@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bucket_that_lacks_tokens_survives_a_sweep() {
+    async fn a_bucket_that_is_not_full_survives_a_sweep() {
         let (limiter, clock) = limiter(3, 1);
         for _ in 0..3 {
             limiter.try_acquire("a").await.unwrap();

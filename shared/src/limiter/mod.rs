@@ -17,7 +17,7 @@ use crate::config::RateLimitConfig;
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Result};
 
-/// The size of every client's bucket.
+/// The capacity and the refill rate of every client's bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenBucket {
     /// The tokens in a full bucket, which is the largest burst.
@@ -54,7 +54,7 @@ pub enum Decision {
 /// * Every client has its own bucket.
 /// * If the limiter fails, callers let the request pass.
 /// * A limiter that does not respond delays one request by at most 50 ms. After that, calls fail
-///   immediately for a moment. Callers need neither a timeout nor a breaker.
+///   immediately for a short time. Callers need neither a timeout nor a breaker.
 #[async_trait]
 pub trait Limiter: Ready {
     /// Takes a token from the bucket of `client`.
@@ -76,7 +76,7 @@ const SCHEMES: &[&str] = &[
 
 /// Opens the limiter at this URL.
 ///
-/// * `memory:`: in this process. Full buckets are removed now and then.
+/// * `memory:`: in this process. Full buckets are removed periodically.
 /// * `redis://host:6379/0`: a Redis database, which may be down. Keys start with `logpulse:`, or with
 ///   the `prefix` option: `?prefix=name`.
 ///

@@ -1,5 +1,5 @@
-//! The limiter in Redis. All replicas take tokens from the same buckets, `logpulse:bucket:<client>`,
-//! by a script that runs atomically in one round trip.
+//! The limiter in Redis. All replicas take tokens from the same buckets,
+//! `logpulse:bucket:<client>`, with a script that runs atomically in one round trip.
 
 use std::time::Duration;
 

@@ -11,9 +11,9 @@ const MAX_STATEMENT_BYTES: usize = 8 * 1024 * 1024;
 /// The progress through a batch.
 pub(super) struct InsertPlan<'e> {
     entries: &'e [LogEntry],
-    /// Rows that are inserted or refused.
+    /// The number of rows that have been inserted or refused.
     done: usize,
-    /// Rows in the current statement.
+    /// The number of rows in the current statement.
     current: usize,
     /// The maximum number of rows in the next statement.
     limit: usize,
@@ -22,7 +22,7 @@ pub(super) struct InsertPlan<'e> {
 }
 
 impl<'e> InsertPlan<'e> {
-    /// A plan with statements of at most `max_rows`, a power of ten.
+    /// A plan with statements of at most `max_rows` rows, a power of ten.
     pub(super) fn new(entries: &'e [LogEntry], max_rows: usize) -> Self {
         Self { entries, done: 0, current: 0, limit: max_rows, max_rows, refused: Vec::new() }
     }

@@ -32,7 +32,7 @@ pub trait Store: Ready {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond or is
     /// full, [`Error::Failed`](crate::Error::Failed) when either the store or an entry may be the
-    /// cause. Any of the entries may be stored by then: insert all of them again.
+    /// cause. Some of the entries may have been stored: insert all of them again.
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
     /// Returns the entry with this id, if there is one.
@@ -59,9 +59,9 @@ const SCHEMES: &[&str] = &[
 /// Opens the store at this URL.
 ///
 /// * `sqlite:///path/to/file`: a local file, created if it does not exist.
-/// * `mysql://user:password@host:3306/database`: an existing database. `ssl-mode` and `ssl-ca` mean
-///   what they mean to the `mysql` client, e.g. `?ssl-mode=VERIFY_CA&ssl-ca=/path/to/ca.pem`. MySQL
-///   may be down when the store is opened.
+/// * `mysql://user:password@host:3306/database`: an existing database. `ssl-mode` and `ssl-ca` have
+///   the same meaning as in the `mysql` client, e.g. `?ssl-mode=VERIFY_CA&ssl-ca=/path/to/ca.pem`.
+///   MySQL may be down when the store is opened.
 ///
 /// # Errors
 /// When the URL is invalid, or the file cannot be opened or created.

@@ -21,7 +21,7 @@ use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::{EntryId, LogEntry};
 
-/// Rows of the longest `INSERT`: 8,000 of the 65,535 placeholders that MySQL allows.
+/// Rows in the longest `INSERT`: 8,000 of the 65,535 placeholders that MySQL allows.
 const MAX_ROWS: usize = 1000;
 
 /// Connections per replica. MySQL allows 151 in total by default.
@@ -38,7 +38,7 @@ const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Limits the migrations, including the wait for another replica that runs them.
 const MIGRATE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// An idle connection is closed after this, before `wait_timeout` closes it on the server.
+/// Idle connections are closed after this time, before the server's `wait_timeout` closes them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Session settings that the store relies on, independent of the server's defaults. Values that do
@@ -181,7 +181,8 @@ async fn migrate(pool: MySqlPool) -> Result<()> {
 /// compile in a task; `run_direct` is what it calls.)
 async fn run_migrations(pool: MySqlPool) -> std::result::Result<(), MigrateError> {
     let migrator = migrator();
-    // Detached from the pool: closing the connection releases its locks in every case.
+    // Detached from the pool, so that the connection is closed and its locks are released in every
+    // case.
     let mut connection = pool.acquire().await?.detach();
     let mut migrated = migrator.run_direct(None, &mut connection, false).await;
     if let Err(MigrateError::Dirty(_)) = migrated {
@@ -205,8 +206,9 @@ fn unavailable(source: impl Into<Source>) -> Error {
     Error::unavailable(SERVICE, source)
 }
 
-/// Classifies an error that does not refuse a row: a column that does not decode is rejected, a
-/// server error that is not known to be temporary is failed, everything else is unavailable.
+/// Classifies an error that does not refuse a row: a column that does not decode is `Rejected`, a
+/// server error that is not known to be temporary is `Failed`, and everything else is
+/// `Unavailable`.
 fn classify(error: sqlx::Error) -> Error {
     match (&error, error_number(&error)) {
         (sqlx::Error::ColumnDecode { .. }, _) => Error::rejected(SERVICE, error),

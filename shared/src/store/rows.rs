@@ -6,7 +6,7 @@ use super::SERVICE;
 use crate::error::{Error, Result, Source};
 use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
 
-/// Selects the row with an id.
+/// Selects a row by its id.
 pub(super) const SELECT: &str = "SELECT
      id, timestamp, level, service_name, message, attributes, trace_id, span_id
      FROM log_entries WHERE id = ?";

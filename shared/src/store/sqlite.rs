@@ -19,7 +19,7 @@ use crate::sqlite::{self, Writer};
 
 static TABLES: Migrator = sqlx::migrate!("migrations/sqlite/store");
 
-/// Rows of the longest `INSERT`: enough to amortise the cost of a statement.
+/// Rows in the longest `INSERT`: enough to amortise the cost of a statement.
 const MAX_ROWS: usize = 100;
 
 /// Opens the store at `sqlite:///path/to/file`.
@@ -78,8 +78,8 @@ async fn insert_all(
     Ok(plan.into_refused())
 }
 
-/// Classifies an error that does not refuse a row: a column that does not decode is rejected,
-/// everything else (a full disk, a missing file) is unavailable.
+/// Classifies an error that does not refuse a row: a column that does not decode is `Rejected`, and
+/// everything else (a full disk, a missing file) is `Unavailable`.
 fn classify(error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::ColumnDecode { .. } => Error::rejected(SERVICE, error),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn inserts_succeed_again_after_a_full_disk_has_space() {
+    async fn inserts_succeed_again_once_a_full_disk_has_space() {
         let (store, _directory) = store_with("PRAGMA max_page_count = 20").await;
         let entries = entries(vec!["m"; 5000]);
         let error = store.insert(&entries).await.unwrap_err();

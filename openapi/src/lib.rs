@@ -19,7 +19,7 @@ pub fn document() -> anyhow::Result<Value> {
 /// The document as formatted in `openapi.json`.
 ///
 /// # Errors
-/// As [`document`].
+/// Same as [`document`].
 pub fn text() -> anyhow::Result<String> {
     Ok(shared::http::to_text(&document()?))
 }

@@ -68,7 +68,7 @@ pub fn pack_one<E: Into<ValidationError>>(
     Ok(Packed { records: records.finish(), entries: 1, result: id })
 }
 
-/// Assigns what the client left out, and adds the entry to the records.
+/// Fills in the defaults, and adds the entry to the records.
 fn pack(
     entry: NewLogEntry,
     arrival: &Arrival,

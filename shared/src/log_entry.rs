@@ -59,7 +59,7 @@ pub struct LogEntry {
     pub service_name: ServiceName,
     /// The text, unaltered.
     pub message: String,
-    /// Structured data about the event, verbatim.
+    /// Structured data about the event, verbatim except that line breaks have become spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attributes: Option<Attributes>,
     /// The trace that the event belongs to.
@@ -80,8 +80,8 @@ impl NewLogEntry {
         serde_json::from_str(text).map_err(|error| ParseError::json(text, error))
     }
 
-    /// Fills in the defaults. The default id consists of the arrival and of the entry's `position`
-    /// in the request, from 0.
+    /// Fills in the defaults. The default id is derived from the arrival and the entry's `position`
+    /// in the request, which starts at 0.
     ///
     /// # Errors
     /// When the time of the client's id is too far from that of the arrival.

@@ -33,7 +33,7 @@ const RFC_VARIANT: u64 = 0b10 << 62;
 pub struct EntryId(Uuid);
 
 impl EntryId {
-    /// The time of arrival, in whole milliseconds.
+    /// The time in the id, in whole milliseconds.
     #[must_use]
     pub fn time(self) -> Timestamp {
         let micros = i64::try_from(self.millis() * 1000).ok();

@@ -56,7 +56,7 @@ impl TryFrom<Box<RawValue>> for Attributes {
     }
 }
 
-/// Checks a JSON value without storing it; fails where it nests deeper than this number.
+/// Checks a JSON value without storing it; fails if it nests deeper than this many levels.
 #[derive(Clone, Copy)]
 struct Depth(usize);
 

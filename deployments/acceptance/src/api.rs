@@ -1,5 +1,5 @@
-//! An HTTP client of LogPulse for tests. It retries rate-limited requests, and waits until entries
-//! are searchable.
+//! A LogPulse client for tests. It retries rate-limited requests, and waits until entries are
+//! searchable.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ impl Api {
         Self::of_functions([url; 4])
     }
 
-    /// A client of separate functions, by their addresses: ingest, get, search, docs.
+    /// A client of separate functions at these addresses: ingest, get, search, docs.
     #[must_use]
     pub fn of_functions(urls: [&str; 4]) -> Self {
         let http = Client::builder().timeout(TIMEOUT).build().unwrap();
@@ -46,7 +46,7 @@ impl Api {
         format!("{function}{path}")
     }
 
-    /// Sends a body. Panics without a response.
+    /// Sends a body. Panics if there is no response.
     pub async fn post(&self, path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Response {
         self.try_post(path, content_type, body).await.unwrap()
     }
@@ -65,7 +65,7 @@ impl Api {
         self.send(request.header("content-type", content_type).body(body.into())).await
     }
 
-    /// Gets a path. Panics without a response.
+    /// Gets a path. Panics if there is no response.
     pub async fn get(&self, path: &str) -> Response {
         self.send(self.http.get(self.url(path))).await.unwrap()
     }
@@ -96,7 +96,7 @@ impl Api {
         }
     }
 
-    /// The entries that exist among these ids, by id, fetched eight at a time.
+    /// The entries that exist under these ids, keyed by id. Fetches eight at a time.
     pub async fn entries(&self, ids: Vec<String>) -> HashMap<String, Value> {
         let readers: Vec<_> = ids
             .chunks(ids.len().div_ceil(8).max(1))

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use api::{Api, TIMEOUT};
 pub use server::Server;
 
-/// Passes the names of all tests of the [`suite`] to another macro: `$run! { [name, …] }`.
+/// Passes the names of all tests in the [`suite`] to another macro: `$run! { [name, …] }`.
 #[macro_export]
 macro_rules! for_each_test {
     ($run:ident) => {

@@ -1,4 +1,4 @@
-//! Checks of the text that `/metrics` returns.
+//! Checks the text that `/metrics` returns.
 
 use std::collections::BTreeSet;
 use std::io::Write;

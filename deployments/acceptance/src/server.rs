@@ -51,7 +51,7 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Sends SIGTERM, and returns the status that the process exits with.
+    /// Sends SIGTERM, and returns the exit status of the process.
     #[must_use]
     pub fn terminate(mut self) -> ExitStatus {
         kill_process(self.pid(), Signal::TERM).unwrap();
@@ -95,5 +95,5 @@ fn address_after(mark: &str, lines: &mut impl BufRead, log: &mut impl Write) -> 
         }
         line.clear();
     }
-    panic!("the process exited before it served");
+    panic!("the process exited before it was serving");
 }

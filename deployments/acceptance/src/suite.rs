@@ -1,4 +1,4 @@
-//! The tests. Each is an `async fn` of an [`Api`]; [`crate::for_each_test!`] lists them.
+//! The tests. Each is an `async fn` that takes an [`Api`]; [`crate::for_each_test!`] lists them.
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
 use std::io::Write;

@@ -67,7 +67,7 @@ impl Parts {
     }
 }
 
-/// Opens the queue alone. In contrast to [`Parts::open`], it never creates one.
+/// Opens the queue alone. Unlike [`Parts::open`], it never creates one.
 ///
 /// # Errors
 /// When `DATA_DIR` has no queue, or the queue cannot be opened.
@@ -89,8 +89,8 @@ pub async fn open_rate_limit(config: &StandaloneConfig) -> anyhow::Result<Option
     RateLimit::open(&RateLimitConfig { limiter_url, ..load()? }).await
 }
 
-/// Syncs the directory and its parent: a synced file survives a power cut only if its directory
-/// entry does, too.
+/// Syncs the directory and its parent: a synced file survives a power failure only if its directory
+/// entry does as well.
 fn sync_directory(path: &Path) -> io::Result<()> {
     let path = std::path::absolute(path)?;
     for directory in path.ancestors().take(2) {

@@ -46,7 +46,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
         print_banner(listener.local_addr()?).context("writing to standard error")?;
     }
 
-    // Requests in flight get half of the time, the batches of the consumer the other half.
+    // Requests in flight get half of the time, and the consumer's batches get the other half.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());
@@ -56,7 +56,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     finished.context("finishing the last batch")?.context("running the consumer")
 }
 
-/// Prints where the server listens and how to call it. The structured log has the address, too.
+/// Prints where the server listens and how to call it. The structured log also has the address.
 fn print_banner(address: SocketAddr) -> io::Result<()> {
     writeln!(
         io::stderr(),

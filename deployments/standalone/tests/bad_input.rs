@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const MIB: usize = 1024 * 1024;
 const NO_RATE_LIMIT: (&str, &str) = ("RATE_LIMIT_ENABLED", "false");
 
-/// A request (content type, content encoding, body) and its response (status, a text in the problem).
+/// A request (content type, content encoding, body) and the response (status, text in the problem).
 struct Case(&'static str, &'static str, Vec<u8>, u16, &'static str);
 
 fn entry(extra: &str) -> Vec<u8> {
@@ -172,7 +172,7 @@ fn thousands_of_idle_connections_do_not_slow_others_down() {
     assert!(latency < Duration::from_secs(5), "{} idle connections: {latency:?}", idle.len());
 }
 
-/// 10,000, or as many as the limit of open files allows.
+/// 10,000, or as many as the limit on open files allows.
 fn idle_connections() -> u64 {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -103,7 +103,7 @@ fn dead_letters_can_be_managed_while_the_server_runs() {
     }
 }
 
-/// Starts `logpulse` and stops it once it serves; returns its standard output and error.
+/// Starts `logpulse` and stops it once it is serving; returns its standard output and error.
 fn serve_and_stop(data_dir: &Path, settings: &[(&str, &str)]) -> (String, String) {
     let mut command = logpulse(&["serve"], settings);
     command.env("DATA_DIR", data_dir).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -115,7 +115,7 @@ fn serve_and_stop(data_dir: &Path, settings: &[(&str, &str)]) -> (String, String
     (output, errors)
 }
 
-/// Reads the log to its end; sends SIGTERM as soon as the process serves.
+/// Reads the log to its end; sends SIGTERM as soon as the process is serving.
 fn read_until_serving(mut log: impl Read, process: Pid) -> String {
     let (mut text, mut buffer, mut is_stopped) = (String::new(), [0; 1024], false);
     // Reading the terminal of a process that has exited is an error.
@@ -139,7 +139,7 @@ fn banner_and_log_go_to_standard_error_without_colour() {
 }
 
 #[test]
-fn a_log_in_json_has_no_other_lines() {
+fn a_json_log_has_no_other_lines() {
     let folder = tempfile::tempdir().unwrap();
     let (output, log) = serve_and_stop(folder.path(), &[]);
     assert_eq!(output, "");
@@ -149,7 +149,8 @@ fn a_log_in_json_has_no_other_lines() {
     }
 }
 
-/// Starts `logpulse` on a terminal and stops it once it serves; returns what the terminal shows.
+/// Starts `logpulse` on a terminal and stops it once it is serving; returns what the terminal
+/// shows.
 fn serve_on_terminal(settings: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const WRITERS: usize = 8;
 
-/// What the writers know: all messages sent, and the acknowledged ones by their ids.
+/// What the writers know: all messages that were sent, and the acknowledged ones by id.
 #[derive(Default)]
 struct Known {
     sent: HashSet<String>,
@@ -83,12 +83,12 @@ async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
     assert_eq!(by_id.len(), indexed.len(), "an id is in the index twice");
     assert_eq!(messages.len(), indexed.len(), "a message is in the index twice");
     assert!(messages.iter().all(|message| known.sent.contains(*message)));
-    assert!(known.acknowledged.len() > 100 * rounds as usize, "there was no load");
+    assert!(known.acknowledged.len() > 100 * rounds as usize, "too little load");
     for (id, message) in &known.acknowledged {
-        assert_eq!(by_id.get(id), Some(message), "{id} was acknowledged");
+        assert_eq!(by_id.get(id), Some(message), "{id} was acknowledged, but not indexed");
     }
     let stored = api.entries(by_id.keys().cloned().collect()).await;
     for (id, message) in &by_id {
-        assert_eq!(stored[id]["message"], **message, "{id} in the store");
+        assert_eq!(stored[id]["message"], **message, "{id} differs between store and index");
     }
 }

@@ -1,5 +1,5 @@
-//! Every call of the README and of `apiTest.http` gets the response that is shown there: from a
-//! standalone LogPulse, or with `BASE_URL=http://…` from any deployment.
+//! Every call in the README and in `apiTest.http` gets the response that is shown there, from a
+//! standalone LogPulse or, with `BASE_URL=http://…`, from any deployment.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 #[path = "support/deployment.rs"]

@@ -69,7 +69,7 @@ async fn a_full_disk_rejects_writes_loses_nothing_and_recovers() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    assert_eq!(status, 201, "writes succeed once space is free");
+    assert_eq!(status, 201, "writes still fail after space was freed");
     api.search_until(&[("service_name", "marker")], 1).await;
     let mut indexed = HashMap::new();
     for entry in api.every_entry(&service).await {

@@ -34,7 +34,7 @@ async fn scrape(api: &Api) -> String {
     api.get("/metrics").await.text().await.unwrap()
 }
 
-/// Returns the counters except those of requests, whose label values are not fixed.
+/// Returns the counters except those for requests, whose label values are not fixed.
 fn fixed_counters(metrics: &str) -> Vec<String> {
     let mut counters = counters(metrics);
     assert!(counters.remove("process_cpu_seconds_total"), "{metrics}");

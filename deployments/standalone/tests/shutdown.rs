@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 
 const SETTINGS: [(&str, &str); 1] = [("RATE_LIMIT_ENABLED", "false")];
 
-/// What a writer saw: acknowledged ids, and errors of requests that were accepted.
+/// What a writer saw: acknowledged ids, and the errors of accepted requests.
 #[derive(Default)]
 struct Seen {
     acknowledged: Vec<String>,
     failed: Vec<String>,
 }
 
-/// Posts entries until the server refuses connections, over one connection or each over a new one.
+/// Posts entries until the server refuses connections, over one connection or over a new one for
+/// each entry.
 async fn write(url: String, keep_alive: bool, service: String, stopping: Arc<AtomicBool>) -> Seen {
     let mut seen = Seen::default();
     let mut api = Api::new(&url);
@@ -66,11 +67,11 @@ async fn sigterm_breaks_no_accepted_request_and_loses_no_entry() {
         assert_eq!(seen.failed, [] as [String; 0]);
         acknowledged.extend(seen.acknowledged);
     }
-    assert!(acknowledged.len() > 100, "there was no load: {}", acknowledged.len());
+    assert!(acknowledged.len() > 100, "too little load: {} acknowledged", acknowledged.len());
     let server = support::start(data_dir.path(), &SETTINGS);
     let api = Api::new(&server.url);
     let stored = api.entries(acknowledged.clone()).await;
     for id in acknowledged {
-        assert!(stored.contains_key(&id), "{id} was acknowledged");
+        assert!(stored.contains_key(&id), "{id} was acknowledged, but is not in the store");
     }
 }

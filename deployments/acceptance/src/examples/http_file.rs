@@ -27,7 +27,7 @@ struct Call<'a> {
     body: &'a str,
 }
 
-/// Makes all calls of a file on the deployment at `base`, and returns how many there are.
+/// Makes all calls in a file on the deployment at `base`, and returns how many there are.
 ///
 /// # Errors
 /// The first call whose response differs from the expectation.
@@ -45,7 +45,7 @@ pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
     Ok(calls.len())
 }
 
-/// Returns the method and the path of each call of a file, for example `GET /logs/search`.
+/// Returns the method and the path of each call in a file, for example `GET /logs/search`.
 ///
 /// # Errors
 /// The first call that cannot be parsed.
@@ -61,7 +61,7 @@ fn parse(file: &str) -> Result<Vec<Call<'_>>, String> {
     file.split("\n### ").skip(1).map(Call::parse).collect()
 }
 
-/// Replaces `{{base}}`, and `{{name.response.body.$.field}}` by a field of an earlier response.
+/// Replaces `{{base}}`, and `{{name.response.body.$.field}}` with a field of an earlier response.
 fn fill_in(url: &str, base: &str, bodies: &HashMap<&str, Value>) -> String {
     let url = url.replace("{{base}}", base);
     let Some((before, rest)) = url.split_once("{{") else { return url };
@@ -71,7 +71,7 @@ fn fill_in(url: &str, base: &str, bodies: &HashMap<&str, Value>) -> String {
 }
 
 impl<'a> Call<'a> {
-    /// Parses the text between two lines of `###`.
+    /// Parses the text between two `###` lines.
     fn parse(text: &'a str) -> Result<Self, String> {
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
         let mut lines = head.lines();

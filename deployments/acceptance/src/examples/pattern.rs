@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pattern_shows_matches() {
+    fn a_pattern_matches_what_it_shows() {
         for (pattern, value) in [
             (r#"{"a":1}"#, r#"{"a":1}"#),
             (r#"{"id":"…"}"#, r#"{"id":"0190163d"}"#),

@@ -1,6 +1,6 @@
-//! The shell blocks of a Markdown document. They run in one shell, in order, as if
-//! pasted; only the address is replaced. A comment that begins with a status shows the response of
-//! the call before it.
+//! The shell blocks of a Markdown document. They run in one shell, in order, as if pasted; only the
+//! address is replaced. A comment that begins with a status shows the response to the call before
+//! it.
 
 use std::fs;
 use std::path::Path;
@@ -66,7 +66,7 @@ pub fn blocks(markdown: &str) -> Vec<Block<'_>> {
     blocks.filter(calls).map(|text| Block { text }).collect()
 }
 
-/// Runs all blocks of a document on the deployment at `base`.
+/// Runs all blocks in a document on the deployment at `base`.
 ///
 /// # Errors
 /// The first call that fails, or whose response differs from the expectation.
@@ -135,7 +135,7 @@ fn check_expectations(expectations: &[&str], folder: &Path) -> Result<(), String
     Ok(())
 }
 
-/// The body of a response that `curl -i` may have printed with its head.
+/// The body of a response, whose head `curl -i` may have printed as well.
 fn without_head(response: &str) -> &str {
     match response.split_once("\r\n\r\n") {
         Some((head, body)) if head.starts_with("HTTP/") => body,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-/// Entries of a batch.
+/// Entries per batch.
 pub(crate) const BATCH: usize = 1000;
 
 const SERVICES: [&str; 8] =

@@ -103,7 +103,7 @@ async fn burst(data_dir: &Path) {
     server.kill();
 }
 
-/// After a crash, the backlog that the burst left on the queue becomes searchable.
+/// How fast the backlog that the burst left on the queue becomes searchable after a crash.
 async fn backlog(data_dir: &Path) {
     let baseline = baseline::tantivy_per_second(200_000);
     let started = Instant::now();
@@ -118,7 +118,7 @@ async fn backlog(data_dir: &Path) {
     );
 }
 
-/// Waits until everything on the queue is searchable; returns how many entries that were.
+/// Waits until everything on the queue is searchable; returns the number of entries.
 async fn drain(address: &str, marker: &str) -> u64 {
     let mut connection = Connection::open(address).await;
     let body = format!(r#"{{"service":"{marker}","message":"m"}}"#);

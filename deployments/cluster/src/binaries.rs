@@ -16,7 +16,7 @@ pub fn functions() -> Vec<String> {
     functions
 }
 
-/// The folder of cargo's profile in use: `target/debug` or `target/release`.
+/// The folder of the cargo profile in use: `target/debug` or `target/release`.
 pub(crate) fn folder() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     program.parent().and_then(|deps| deps.parent()).unwrap().to_owned()

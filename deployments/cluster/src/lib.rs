@@ -29,7 +29,7 @@ pub use services::{
 pub use topic::Partition;
 pub use wait::{RECOVERY_TIMEOUT, round_trip, wait_until};
 
-/// A cluster of one test: unique names on the services, and the settings of its functions.
+/// The cluster of one test: unique names on the services, and the settings of its functions.
 pub struct Cluster {
     name: String,
     settings: HashMap<String, String>,
@@ -74,7 +74,7 @@ impl Cluster {
         &self.settings[variable]
     }
 
-    /// Starts a function and waits until it serves. It logs to a file.
+    /// Starts a function and waits until it is serving. It logs to a file.
     #[must_use]
     pub fn start(&self, function: &str) -> Server {
         Server::start_function(&mut self.command(function), &self.new_log(function))

@@ -64,12 +64,12 @@ pub fn without_services(test: &str) -> bool {
 pub fn base_url(test: &str) -> Option<String> {
     let url = std::env::var("BASE_URL").ok();
     if url.is_none() {
-        skip(test, "`make run`, then `make test-cluster` or `make test-load` run it");
+        skip(test, "after `make run`, `make test-cluster` or `make test-load` runs it");
     }
     url.map(|url| url.trim_end_matches('/').to_owned())
 }
 
-/// Reports a skipped test, bypassing the capture of the test runner.
+/// Reports a skipped test, bypassing the output capture of the test runner.
 pub fn skip(test: &str, how_to_run: &str) {
     let _ = writeln!(stderr(), "{test}: skipped; {how_to_run}");
 }
@@ -132,7 +132,7 @@ impl Drop for Outage {
 pub struct ReadOnlyMySql(());
 
 impl ReadOnlyMySql {
-    /// Rejects writes of all users, root included.
+    /// Rejects writes by all users, including root.
     #[must_use]
     pub fn enable() -> Self {
         let enabled = Self(());
@@ -143,7 +143,7 @@ impl ReadOnlyMySql {
 
 impl Drop for ReadOnlyMySql {
     fn drop(&mut self) {
-        // This resets `super_read_only`, too.
+        // This also resets `super_read_only`.
         in_mysql("SET GLOBAL read_only = 0");
     }
 }

@@ -55,7 +55,7 @@ impl Cluster {
         arguments.extend(["--timeout-ms", "10000", "--max-messages", &count]);
         arguments.extend(printed.iter().flat_map(|print| ["--formatter-property", print]));
         let text = tool("kafka-console-consumer.sh", &arguments);
-        // A record may span several lines, so the marks separate the records.
+        // A record may span several lines, so the `Partition:` marks separate them.
         let records = text.split("Partition:").skip(1).map(|record| {
             let (partition, rest) = record.split_once("\tOffset:").unwrap();
             let (offset, value) = rest.split_once('\t').unwrap();

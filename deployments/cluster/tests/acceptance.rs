@@ -1,4 +1,4 @@
-//! The acceptance tests on separate processes of the functions and the real services.
+//! The acceptance tests on the functions as separate processes, with the real services.
 
 use acceptance::Api;
 use cluster::{Cluster, without_services};

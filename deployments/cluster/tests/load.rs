@@ -23,7 +23,7 @@ const READERS: usize = 8;
 const SEARCHERS: usize = 2;
 const DOC_READERS: usize = 2;
 
-/// The pause between two requests of a client.
+/// The pause between two requests from a client.
 const THINK_TIME: Duration = Duration::from_millis(40);
 
 /// How long a replica is down, and how long the load continues after it recovers.
@@ -171,7 +171,7 @@ fn assert_balanced(replicas: usize) {
         let least = total / (replicas + 1);
         assert!(requests[function].values().all(|&requests| requests > least), "{function}");
     }
-    assert_eq!(assigned_consumers().len(), replicas, "each consumer has a partition");
+    assert_eq!(assigned_consumers().len(), replicas, "some consumers have no partition");
 }
 
 /// Crashes, hangs, restarts and scales the replicas of each function in turn.
@@ -233,9 +233,9 @@ async fn no_request_fails_while_replicas_crash_hang_restart_and_scale() {
     assert_eq!(ids.len(), writes, "ids are not unique");
     let stored = load.api.entries(acknowledged).await;
     assert_eq!(stored.len(), writes, "acknowledged, but not stored");
-    // Search counts up to 10,000 hits exactly. The pages are complete.
+    // Search counts at most 10,000 hits, but its pages contain all of them.
     load.api.search_until(&[("service_name", &load.service)], writes.min(10_000) as u64).await;
     let indexed = load.api.every_entry(&load.service).await;
-    assert_eq!(indexed.len(), writes, "acknowledged entries are indexed once");
+    assert_eq!(indexed.len(), writes, "acknowledged, but not indexed exactly once");
     assert!(indexed.iter().all(|entry| ids.contains(entry["id"].as_str().unwrap())));
 }

@@ -1,4 +1,5 @@
-//! The metrics of each function. They need no service: functions serve while services are down.
+//! The metrics of each function. The tests need no service, because functions serve even while
+//! their services are down.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use acceptance::metrics::lint;

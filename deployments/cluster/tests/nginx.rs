@@ -23,7 +23,7 @@ async fn assert_problem(response: Response, status: u16) {
 }
 
 #[tokio::test]
-async fn errors_of_nginx_are_problems() {
+async fn nginx_errors_are_problems() {
     let Some(url) = base_url(module_path!()) else { return };
     let http = Client::new();
     for path in ["/healthz", "/readyz", "/metrics", "/problem", "/long-poll", "/nothing"] {

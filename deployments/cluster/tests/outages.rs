@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 /// Starts an outage.
 type StartOutage = fn(&'static str) -> Outage;
 
-/// Both kinds of outages: the service refuses connections, or it never responds.
+/// Both kinds of outage: the service refuses connections, or it never responds.
 const OUTAGES: [(&str, StartOutage); 2] = [("stopped", Outage::stop), ("hanging", Outage::pause)];
 
 /// The limit for requests that do not need the unavailable service.
@@ -85,7 +85,7 @@ impl TimedResponse {
         self
     }
 
-    /// Checks for a 503 in time, and returns the time that it took.
+    /// Checks that a 503 came in time, and returns how long it took.
     fn expect_unavailable(self, within: Duration) -> Duration {
         let Self { response, took } = self.expect(StatusCode::SERVICE_UNAVAILABLE, within);
         assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -110,7 +110,7 @@ async fn without_redis_every_request_succeeds_quickly() {
     if without_services(module_path!()) {
         return;
     }
-    // The rate limiter uses Redis, too. Its buckets are large enough to never be empty here.
+    // The rate limiter also uses Redis. Its buckets are so large that they never run empty here.
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");
     let cluster = cluster.with("RATE_LIMIT_CAPACITY", "1000000").with("RATE_LIMIT_RATE", "1000000");
     let running = Running::start(cluster).await;

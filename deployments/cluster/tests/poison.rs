@@ -1,5 +1,5 @@
-//! Poison pills on the topic, which ingest would reject: each becomes a dead letter alone, and can be
-//! replayed once its cause is fixed. A sink that blocks all writes creates no dead letters.
+//! Poison pills on the topic, which ingest would reject: each becomes a dead letter on its own, and
+//! can be replayed once its cause is fixed. A sink that blocks all writes creates no dead letters.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -21,15 +21,15 @@ use uuid::Uuid;
 const BY_MYSQL: &str = "rejected by MySQL";
 const BY_OPENSEARCH: &str = "rejected by OpenSearch";
 
-/// A line of a record with a new id. The index rejects a span that is not a number after
-/// [`reject_poison`].
+/// A line of a record with a new id. After [`reject_poison`], the index rejects a span that is not
+/// a number.
 fn line(service: &str, message: &str) -> String {
     let span = if message == BY_OPENSEARCH { "not a number" } else { "1" };
     let entry = json!({
         "id": Uuid::now_v7(), "timestamp": "2024-06-14T12:00:00.000000Z", "level": "INFO",
         "service_name": service, "message": message, "span_id": span,
     });
-    // In the format of the topic.
+    // In the topic's format.
     let entry: LogEntry = serde_json::from_value(entry).unwrap();
     String::from_utf8(entry.to_json()).unwrap()
 }
@@ -113,7 +113,7 @@ async fn wait_until_committed(cluster: &Cluster) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_bad_line_becomes_a_dead_letter_alone_and_can_be_replayed() {
+async fn each_bad_line_becomes_a_dead_letter_and_can_be_replayed() {
     if without_services(module_path!()) {
         return;
     }
@@ -180,7 +180,8 @@ fn assert_reasons_and_sources(
     }
 }
 
-/// Makes the sinks accept everything and replays. Only lines that are not entries fail again.
+/// Makes the sinks accept everything, and replays the dead letters. Only lines that are not entries
+/// fail again.
 async fn fix_and_replay(cluster: &Cluster, api: &Api, [half, by_mysql, by_opensearch]: [&str; 3]) {
     on_mysql(&format!("DROP TRIGGER {}.reject", cluster.name())).await;
     set_reject_spans(cluster, false).await;
@@ -200,7 +201,7 @@ async fn fix_and_replay(cluster: &Cluster, api: &Api, [half, by_mysql, by_opense
     assert_eq!(remaining, ["not JSON at all", half, "\u{fffd}\u{fffd}x"]);
 }
 
-/// How often the consumer has retried anything.
+/// How many times the consumer has retried anything.
 async fn retries(consumer: &Server) -> f64 {
     let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
     let metrics = metrics.text().await.unwrap();

@@ -105,7 +105,7 @@ async fn a_volume_keeps_the_data_of_a_stopped_container() {
     api.search_until(&[("service_name", &service)], 1).await;
     let queued = save(&api, &service).await;
     docker(&["stop", &first.0]);
-    assert_eq!(first.inspect("{{.State.ExitCode}}"), "0", "SIGTERM ends it cleanly");
+    assert_eq!(first.inspect("{{.State.ExitCode}}"), "0", "SIGTERM should end it cleanly");
     drop(first);
 
     let second = Container::start(&image, &options);

@@ -90,7 +90,7 @@ async fn metrics_and_traces_follow_an_entry_through_every_function() {
     cluster.remove().await;
 }
 
-/// The names of the metrics in a text; those of histograms without the suffix `_bucket`.
+/// The names of the metrics in a text, without the suffix `_bucket` of histograms.
 fn metric_names(text: &str) -> BTreeSet<&str> {
     let names = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     let prefixes = ["http_", "ingest_", "queue_", "consumer_", "cache_", "rate_limit_"];

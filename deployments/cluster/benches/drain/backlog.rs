@@ -1,5 +1,5 @@
-//! The same entries in three forms: records of the queue, rows, and bodies of bulk requests. All are
-//! prepared before the measurement.
+//! The same entries in three forms: queue records, rows, and bulk request bodies. All are prepared
+//! before the measurement.
 
 use std::fmt::Write;
 
@@ -30,7 +30,7 @@ pub(crate) struct Batch {
     pub(crate) bulk: Bytes,
 }
 
-/// Entries that have just arrived. They differ between runs in time and id only.
+/// Entries that have just arrived. Between runs, only their times and ids differ.
 pub(crate) fn entries(count: usize) -> Vec<LogEntry> {
     let mut numbers = Numbers::new(1);
     let mut entries = Vec::with_capacity(count);
@@ -64,7 +64,7 @@ fn id(entry: &LogEntry) -> Value {
     serde_json::to_value(entry.id).unwrap()
 }
 
-/// The document that the index stores of an entry.
+/// The document that the index stores for an entry.
 pub(crate) fn document(entry: &LogEntry) -> Value {
     let mut document: Value = serde_json::from_slice(&entry.to_json()).unwrap();
     document["timestamp_micros"] = json!(entry.timestamp.as_micros());

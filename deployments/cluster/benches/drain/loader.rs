@@ -39,8 +39,8 @@ impl Work {
     }
 }
 
-/// Writes the first `count` entries over `concurrency` connections to each sink; returns the seconds
-/// that this takes.
+/// Writes the first `count` entries over `concurrency` connections to each sink; returns how many
+/// seconds this takes.
 pub(crate) async fn load(
     sinks: &Sinks,
     batches: &Arc<Vec<Batch>>,

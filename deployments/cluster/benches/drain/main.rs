@@ -24,19 +24,19 @@ use cluster::Cluster;
 use shared::LogEntry;
 use sinks::Sinks;
 
-/// Entries of the backlog.
+/// Entries in the backlog.
 const BACKLOG: usize = 500_000;
 
-/// Documents that warm up the JVM of OpenSearch.
+/// Documents that warm up OpenSearch's JVM.
 const WARM_UP: usize = 300_000;
 
-/// Documents per trial of a concurrency.
+/// Documents per trial of a concurrency level.
 const TRIAL: usize = 200_000;
 
-/// How often the consumer is measured, each time between two runs of the loader.
+/// How many times the consumer is measured, each time between two runs of the loader.
 const ROUNDS: usize = 3;
 
-/// How often the progress of the consumer is polled.
+/// How often the consumer's progress is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[tokio::main]
@@ -121,7 +121,7 @@ impl Loader {
     }
 }
 
-/// Drains the backlog with a consumer in its default settings; returns entries per second, measured
+/// Drains the backlog with a consumer at its default settings; returns entries per second, measured
 /// from the end of the first batch to the end of the last.
 async fn drain(entries: &[LogEntry]) -> f64 {
     let cluster = Cluster::fresh().await;
@@ -159,10 +159,10 @@ async fn entries_written(consumer: &Server) -> usize {
     line.map_or(0, |count| count.parse().unwrap())
 }
 
-/// The CPU time of a process on all cores.
+/// The CPU time of a process across all cores.
 fn cpu_seconds(server: &Server) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
-    // User and system time are the 14th and 15th field, in 1/100 s. The second field is the name.
+    // User and system time are the 14th and 15th fields, in 1/100 s. The second field is the name.
     let (_, after_name) = stat.rsplit_once(") ").unwrap();
     let times = after_name.split(' ').skip(11).take(2);
     times.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0

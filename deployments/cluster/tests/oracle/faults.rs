@@ -109,7 +109,8 @@ async fn kill(run: &mut Run) -> u64 {
             break;
         }
         let consumer = &run.consumers[0];
-        // Partitions of a killed consumer are reassigned after ten seconds. Nothing is written before.
+        // Partitions of a killed consumer are reassigned after ten seconds. Nothing is written
+        // before then.
         while turn % 2 == 1 && counter(consumer, ENTRIES).await == 0 && !run.is_over() {
             sleep(Duration::from_millis(50)).await;
         }

@@ -127,7 +127,7 @@ impl Ledger {
         assert_eq!(
             outcomes.len() as u64,
             self.next.load(Ordering::Relaxed),
-            "every entry has an outcome"
+            "some entries have no outcome"
         );
         outcomes
     }
@@ -213,7 +213,7 @@ async fn post(api: &Api, ledger: &Ledger, numbers: Range<u64>) -> Vec<Outcome> {
 async fn saved(response: Response, count: usize) -> Vec<Outcome> {
     let Ok(saved) = response.json::<Value>().await else { return vec![Outcome::Unknown; count] };
     let ids = saved["ids"].as_array().cloned().unwrap_or_else(|| vec![saved["id"].clone()]);
-    assert_eq!(ids.len(), count, "each line has an id or null");
+    assert_eq!(ids.len(), count, "each line should have an id or null");
     let outcome = |id: &Value| match id.as_str() {
         Some(id) => Outcome::Acknowledged(id.to_owned()),
         None => Outcome::Rejected,

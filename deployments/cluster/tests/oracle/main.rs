@@ -1,6 +1,6 @@
-//! The oracle: during any fault, every acknowledged entry reaches both sinks exactly once, unaltered.
-//! `ORACLE_SECONDS` is the duration of the load of each run (60), `ORACLE_RUNS` selects runs
-//! (`kill,kafka`).
+//! The oracle: during any fault, every acknowledged entry reaches both sinks exactly once,
+//! unaltered. `ORACLE_SECONDS` sets how long the load of each run lasts (default 60), `ORACLE_RUNS`
+//! selects runs (`kill,kafka`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,7 +39,7 @@ const MIN_ACKNOWLEDGED_PER_SECOND: u64 = 200;
 type Row = Vec<String>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn faults_neither_lose_nor_duplicate_nor_alter_acknowledged_entries() {
+async fn faults_do_not_lose_duplicate_or_alter_acknowledged_entries() {
     if without_services(module_path!()) {
         return;
     }

@@ -1,4 +1,4 @@
-//! Samples the memory of all processes of a run, which start and end during it.
+//! Samples the memory of a run's processes, which may start and end at any time.
 
 use std::collections::BTreeMap;
 use std::fs::read_to_string;

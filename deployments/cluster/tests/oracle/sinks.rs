@@ -1,5 +1,5 @@
-//! The state of the sinks, read directly: rows of MySQL, lag of Kafka, and the number of
-//! documents of OpenSearch. The documents themselves are read through search.
+//! The state of the sinks, read directly: the rows in MySQL, the lag in Kafka, and the number of
+//! documents in OpenSearch. The documents themselves are read through search.
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ fn is_drained(topic: &str, described: &str) -> bool {
     !partitions.is_empty() && partitions.iter().all(is_done)
 }
 
-/// All rows of MySQL, as the API would return them.
+/// All rows in MySQL, as the API would return them.
 pub(crate) async fn stored(cluster: &Cluster) -> Vec<Value> {
     let mut mysql = MySqlConnection::connect(cluster.setting("STORE_URL")).await.unwrap();
     let select = "SELECT BIN_TO_UUID(id), DATE_FORMAT(time, '%Y-%m-%dT%H:%i:%s.%fZ'), level,

@@ -9,7 +9,7 @@ use crate::load::{Ledger, Outcome, is_invalid};
 /// How many examples of a violation are reported.
 const MAX_EXAMPLES: usize = 5;
 
-/// What is wrong: for each kind of violation how often it occurred, and examples.
+/// What is wrong: how many times each kind of violation occurred, and examples.
 #[derive(Default)]
 pub(crate) struct Violations(BTreeMap<String, (usize, Vec<String>)>);
 
@@ -92,7 +92,7 @@ fn wrong(ledger: &Ledger, number: u64, outcome: &Outcome, copies: &[&Value]) -> 
     wrong
 }
 
-/// Reports entries that are in one sink only.
+/// Reports entries that are in only one sink.
 pub(crate) fn compare_sinks(stored: &[Value], indexed: &[Value], violations: &mut Violations) {
     let ids = |entries: &[Value]| -> BTreeSet<String> {
         entries.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()

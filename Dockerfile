@@ -2,7 +2,7 @@
 # An image of one function:     docker build --build-arg FUNCTION=ingest -t logpulse/ingest .
 # An image of all of LogPulse:  docker build --target standalone -t logpulse/standalone .
 
-# The manifests with empty sources: enough to build the dependencies, in layers that a change of code leaves valid.
+# The manifests with empty sources: enough to build the dependencies, in layers that stay cached when code changes.
 FROM rust:1.95-bookworm AS manifests
 WORKDIR /src
 COPY . .

@@ -41,6 +41,19 @@ bench-drain: services ## measure how fast a consumer drains a backlog, next to a
 openapi: ## regenerate openapi/openapi.json from the code
 	$(CARGO) run -q -p openapi -- openapi/openapi.json
 
+# OPENAPI=path checks another document, LOGPULSE=path a binary that is already built.
+.PHONY: lint-openapi
+lint-openapi: ## check openapi.json with Spectral, Redocly and vacuum (Node, Python)
+	openapi/checks/lint
+
+.PHONY: test-schemathesis
+test-schemathesis: ## send generated requests to standalone LogPulse and check it against openapi.json (Python; a minute)
+	openapi/checks/with-logpulse openapi/checks/test-schemathesis
+
+.PHONY: test-swagger
+test-swagger: ## execute every operation in Swagger UI (Node, Chromium); SCREENSHOT=path takes a picture
+	openapi/checks/with-logpulse openapi/checks/test-swagger
+
 .PHONY: image-standalone
 image-standalone: ## build the image logpulse/standalone (Docker)
 	docker build --target standalone -t $(STANDALONE_IMAGE) .

@@ -1,0 +1,72 @@
+"""What Schemathesis cannot read from the document, because OpenAPI cannot express it.
+
+Each hook changes a generated request before it is sent; Schemathesis then decides again whether the request is valid.
+"""
+
+import base64
+import json
+import re
+import time
+
+import schemathesis
+
+UUID_V7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+CURSOR = re.compile(r"[\w-]{32}", re.ASCII)
+CONDITIONS = ("q", "service_name", "level", "from", "to")
+
+
+def before_call(path):
+    return schemathesis.hook("before_call").apply_to(path=path)
+
+
+@before_call(path=["/logs", "/logs/batch"])
+def renew_ids(context, case, kwargs):
+    """Sets the time of ids, which must be close to the clock's."""
+    entries = case.body if isinstance(case.body, list) else [case.body]
+    for entry in entries:
+        if isinstance(entry, dict) and matches(UUID_V7, entry.get("id")):
+            millis = f"{time.time_ns() // 1_000_000:012x}"
+            entry["id"] = f"{millis[:8]}-{millis[8:]}{entry['id'][13:]}"
+
+
+@before_call(path="/logs/batch")
+def send_one_invalid_entry(context, case, kwargs):
+    """Removes the other entries of an invalid batch: if one of them is valid, the response is 201."""
+    if isinstance(case.body, list) and case.meta.generation.mode.is_negative:
+        del case.body[1:]
+
+
+@before_call(path="/logs/ndjson")
+def write_ndjson(context, case, kwargs):
+    """Makes each line of a generated body the message of an entry. The document's example stays as it is."""
+    text = case.body.decode(errors="replace") if isinstance(case.body, bytes) else case.body
+    if isinstance(text, str) and not text.startswith('{"'):
+        entries = ({"service_name": "schemathesis", "message": line} for line in text.split("\n"))
+        case.body = "\n".join(map(json.dumps, entries))
+
+
+@before_call(path="/logs/search")
+def meet_the_conditions_of_search(context, case, kwargs):
+    """Adds a condition if there is none, and replaces cursors that no page can have."""
+    query = case.query
+    if not isinstance(query, dict):
+        return
+    if not any(str(query.get(name, "")).strip() for name in CONDITIONS):
+        query["level"] = "INFO"
+    if query.get("sort") == "relevance":
+        query.pop("cursor", None)
+    if matches(CURSOR, query.get("cursor")):
+        query["cursor"] = possible_cursor(query["cursor"])
+
+
+def possible_cursor(cursor):
+    """Sets the bits that are the same in every cursor: it consists of a time and a UUIDv7."""
+    position = bytearray(base64.urlsafe_b64decode(cursor))
+    position[0] = 0
+    position[14] = position[14] & 0x0F | 0x70
+    position[16] = position[16] & 0x3F | 0x80
+    return base64.urlsafe_b64encode(position).decode()
+
+
+def matches(pattern, value):
+    return isinstance(value, str) and pattern.fullmatch(value) is not None

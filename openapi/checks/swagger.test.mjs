@@ -1,0 +1,183 @@
+// Opens Swagger UI in headless Chromium and executes every operation with the values that the page fills in.
+// SCREENSHOT=path also writes a picture of the page; OPENAPI=path shows another document.
+
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { chromium } from 'playwright-core'
+
+const BASE_URL = process.env.LOGPULSE_URL
+const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+const TIMEOUT_MS = 10_000
+// Smaller files may be sent uncompressed.
+const MIN_COMPRESSED_BYTES = 1024
+
+let browser, page, operations
+const executed = new Set()
+const responses = []
+const foreignRequests = []
+const messages = []
+
+before(async () => {
+  const executablePath = BROWSERS.find(existsSync)
+  assert.ok(executablePath, 'Chromium is not installed: apt-get install chromium')
+  browser = await chromium.launch({ executablePath })
+  page = await browser.newPage({ viewport: { width: 1280, height: 900 } })
+  page.setDefaultTimeout(TIMEOUT_MS)
+  page.on('response', response => responses.push(response))
+  page.on('console', message => messages.push({ text: message.text(), url: message.location().url }))
+  page.on('pageerror', error => messages.push({ text: String(error), url: page.url() }))
+  await page.addInitScript(() => addEventListener('securitypolicyviolation', event =>
+    console.error(`content security policy: ${event.violatedDirective} forbids ${event.blockedURI}`)))
+  await page.route('**/*', allowOnlyLogPulse)
+  if (process.env.OPENAPI) await page.route('**/openapi.json', route => route.fulfill({ path: process.env.OPENAPI }))
+  await page.goto(`${BASE_URL}/docs/`)
+  await page.locator('.opblock').first().waitFor()
+
+  if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true })
+
+  const { paths } = await responses.find(response => response.url().endsWith('/openapi.json')).json()
+  const all = Object.values(paths).flatMap(path => Object.values(path))
+  operations = new Map(all.map(operation => [operation.operationId, operation]))
+})
+
+after(() => browser?.close())
+
+test('the title names LogPulse', async () => {
+  assert.match(await page.title(), /LogPulse/)
+})
+
+test('the page, its files and the document are compressed', async () => {
+  const loaded = responses.filter(response => response.request().resourceType() !== 'image')
+  assert.ok(loaded.some(response => response.url().endsWith('/openapi.json')))
+  const uncompressed = []
+  for (const response of loaded) {
+    const isSmall = (await response.body()).length < MIN_COMPRESSED_BYTES
+    const { 'content-encoding': encoding } = await response.allHeaders()
+    if (!isSmall && !encoding) uncompressed.push(response.url())
+  }
+  assert.deepEqual(uncompressed, [])
+})
+
+let savedId
+
+test('saveLog saves its example', async () => {
+  const { status, body } = await execute('saveLog')
+  assert.equal(status, 201)
+  assert.equal(body.message, 'Log saved')
+  savedId = body.id
+})
+
+test('saveLogs saves its example', async () => {
+  const { status, body } = await execute('saveLogs')
+  assert.equal(status, 201)
+  assert.equal(body.accepted, bodyExample('saveLogs').length)
+  assert.deepEqual([body.rejected, body.errors], [0, []])
+})
+
+test('saveLogsNdjson saves its example, chosen as a file', async () => {
+  const lines = bodyExample('saveLogsNdjson')
+  const input = (await open('saveLogsNdjson')).locator('input[type=file]')
+  await input.setInputFiles({ name: 'entries.ndjson', mimeType: 'application/x-ndjson', buffer: Buffer.from(lines) })
+  const { status, body } = await execute('saveLogsNdjson')
+  assert.equal(status, 201)
+  assert.equal(body.accepted, lines.trim().split('\n').length)
+  assert.deepEqual([body.rejected, body.errors], [0, []])
+})
+
+test('searchLogs finds what saveLog saved', async () => {
+  const deadline = Date.now() + TIMEOUT_MS
+  let found
+  do {
+    const { status, body } = await execute('searchLogs')
+    assert.equal(status, 200)
+    found = body.data.find(entry => entry.id === savedId)
+  } while (!found && Date.now() < deadline)
+  assert.deepEqual(found, { id: savedId, ...bodyExample('saveLog') })
+})
+
+test('getLog gets what saveLog saved', async () => {
+  const id = (await open('getLog')).locator('tr[data-param-name=id] input')
+  const idExample = await id.inputValue()
+  await id.fill(savedId)
+  const { status, body } = await execute('getLog')
+  await id.fill(idExample)
+  assert.equal(status, 200)
+  assert.deepEqual(body, { id: savedId, ...bodyExample('saveLog') })
+})
+
+test('getLog does not find the id of its example', async () => {
+  const { status, body } = await execute('getLog')
+  assert.equal(status, 404)
+  assert.deepEqual([body.status, body.detail], [404, 'no log entry has this id'])
+})
+
+for (const [operationId, expected] of [
+  ['ping', /^\{"message":"pong"\}$/],
+  ['healthz', /^\{"status":"alive"\}$/],
+  ['readyz', /^\{"status":"ready","ports":\[.+\]\}$/],
+  ['metrics', /^# TYPE http_requests_total counter$/m],
+]) {
+  test(`${operationId} returns 200`, async () => {
+    const { status, text } = await execute(operationId)
+    assert.equal(status, 200)
+    assert.match(text, expected)
+  })
+}
+
+test('every operation was executed', () => {
+  assert.deepEqual([...executed].sort(), [...operations.keys()].sort())
+})
+
+test('the page requested nothing from other servers', () => {
+  assert.deepEqual(foreignRequests, [])
+})
+
+test('the console reports nothing but the 404 of getLog', () => {
+  const reports = messages.map(({ text, url }) => `${text} ${new URL(url).pathname}`)
+  const { example } = operations.get('getLog').parameters.find(parameter => parameter.name === 'id')
+  assert.deepEqual(reports, [
+    `Failed to load resource: the server responded with a status of 404 (Not Found) /logs/${example}`,
+  ])
+})
+
+function allowOnlyLogPulse(route) {
+  const url = route.request().url()
+  if (new URL(url).origin === BASE_URL) return route.continue()
+  foreignRequests.push(url)
+  return route.abort()
+}
+
+// The first example of the operation's request body.
+function bodyExample(operationId) {
+  const [{ example, examples }] = Object.values(operations.get(operationId).requestBody.content)
+  return example ?? Object.values(examples)[0].value
+}
+
+// Unfolds the operation.
+async function open(operationId) {
+  const block = page.locator(`.opblock[id$="-${operationId}"]`)
+  if (!await block.locator('.opblock-body').isVisible()) await block.locator('.opblock-summary-control').click()
+  return block
+}
+
+// Clicks "Execute". Returns the response, which the page must show.
+async function execute(operationId) {
+  const block = await open(operationId)
+  const clear = block.locator('.btn-clear')
+  if (await clear.isVisible()) await clear.click()
+  const [response] = await Promise.all([
+    page.waitForResponse(response => response.request().resourceType() === 'fetch'),
+    block.locator('.execute').click(),
+  ])
+  executed.add(operationId)
+  const text = (await response.text()).trim()
+  const isJson = /json/.test(await response.headerValue('content-type'))
+  const body = isJson ? JSON.parse(text) : text
+
+  const shown = block.locator('.live-responses-table tbody .response').first()
+  await shown.locator('.response-col_status', { hasText: response.status() }).waitFor()
+  const shownText = await shown.locator('.response-col_description code').first().textContent()
+  assert.deepEqual(isJson ? JSON.parse(shownText) : shownText.trim(), body)
+  return { status: response.status(), text, body }
+}

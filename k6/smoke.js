@@ -25,6 +25,6 @@ export default function () {
   check(docs('/docs/'), is(200));
 
   check(save({ service_name: service }), isProblem(400));
-  check(search(''), isProblem(400));
+  check(search('sort=best'), isProblem(400));
   check(get('17'), isProblem(404));
 }

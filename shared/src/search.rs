@@ -16,10 +16,10 @@ pub struct SearchQuery {
     /// Tolerates one edit in words of 3 to 5 characters and two in longer ones. Transposing two
     /// neighbours is one edit. With [`Sort::Relevance`], exact hits come first.
     pub fuzzy: bool,
-    /// The exact service name.
-    pub service_name: Option<ServiceName>,
-    /// The exact level.
-    pub level: Option<Level>,
+    /// The exact service names, any of which matches. None: every service matches.
+    pub service_names: Vec<ServiceName>,
+    /// The exact levels, any of which matches. None: every level matches.
+    pub levels: Vec<Level>,
     /// The earliest timestamp, inclusive.
     pub from: Option<Timestamp>,
     /// The latest timestamp, exclusive.
@@ -133,6 +133,14 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// The texts of cursors: base64url of eight bytes of time and a `UUIDv7`.
+    pub const PATTERN: &str = concat!(
+        "^[A-Za-z0-9_-]{18}",
+        // The version of the UUID, 7, and its variant, 0b10.
+        "[BFJNRVZdhlptx159][w-z0-9_-][A-Za-z0-9_-][I-LYZabo-r4-7]",
+        "[A-Za-z0-9_-]{10}$"
+    );
+
     /// The position of `entry`.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Self {
@@ -156,7 +164,7 @@ impl FromStr for Cursor {
         const INVALID: &str = "must be the next_cursor of a previous page";
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| INVALID)?;
         let (micros, id) = bytes.split_first_chunk::<8>().ok_or(INVALID)?;
-        let timestamp = Timestamp::from_micros(i64::from_be_bytes(*micros)).ok_or(INVALID)?;
+        let timestamp = Timestamp::saturating_from_micros(i64::from_be_bytes(*micros));
         Ok(Self { timestamp, id: EntryId::from_bytes(id).ok_or(INVALID)? })
     }
 }

@@ -38,7 +38,7 @@ impl Api {
         let [ingest, get, search, docs] = &self.urls;
         let name = path.split(['?', '#']).next().unwrap_or(path);
         let function = match name {
-            "/logs" | "/logs/batch" | "/ping" => ingest,
+            "/logs" | "/logs/batch" | "/logs/ndjson" | "/ping" => ingest,
             "/logs/search" => search,
             _ if name.starts_with("/logs/") => get,
             _ => docs,

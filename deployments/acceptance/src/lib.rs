@@ -32,6 +32,9 @@ macro_rules! for_each_test {
             pages_follow_each_other_without_gaps,
             a_fuzzy_search_finds_misspelt_words,
             an_invalid_search_names_the_parameter,
+            several_services_and_levels_can_be_searched,
+            an_unknown_query_parameter_is_rejected_by_every_function,
+            an_id_that_is_not_text_is_not_found,
             the_documentation_loads_nothing_from_other_hosts,
             ping_returns_pong,
         ] }

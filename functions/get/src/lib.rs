@@ -10,7 +10,7 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
 use shared::cache::Cache;
-use shared::http::{Function, Json, Problem, ProblemResponse, Problems, Tag, document_of};
+use shared::http::{Function, Json, PathId, Problem, ProblemResponse, Problems, Tag, document_of};
 use shared::store::Store;
 use shared::telemetry::{CACHE_METRICS, start_counters};
 use shared::{EntryId, Error, LogEntry, Timestamp};
@@ -46,9 +46,11 @@ pub fn function(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> Function {
 #[must_use]
 pub fn document() -> serde_json::Value {
     let mut document = document_of::<Get>();
-    document["paths"]["/logs/{id}"]["get"]["responses"]["404"]["headers"] = json!({
+    let get = &mut document["paths"]["/logs/{id}"]["get"];
+    get["responses"]["404"]["headers"] = json!({
         "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
     });
+    get["parameters"][1]["schema"]["example"] = json!("wait=10");
     document
 }
 
@@ -62,13 +64,13 @@ impl Get {
     async fn get(
         &self,
         /// The entry's id.
-        id: Path<String>,
+        id: Path<PathId>,
         /// `wait=N`: wait up to N seconds, at most 10, until the entry is available (RFC 7240).
         #[oai(name = "Prefer")]
         prefer: Header<Option<String>>,
     ) -> Result<GetResponse, ProblemResponse<GetProblems>> {
         // No entry has an invalid id, so the response is 404 rather than 400.
-        let Ok(id) = id.parse::<EntryId>() else { return Err(not_found().into()) };
+        let PathId(Some(id)) = *id else { return Err(not_found().into()) };
         let pending = may_be_pending(id, Timestamp::now());
         let wait = prefer.as_deref().and_then(prefer::parse_wait).filter(|_| pending);
         match self.find_within(id, wait).await? {

@@ -1,5 +1,5 @@
-//! The body of `POST /logs/batch`: a JSON array or NDJSON.
-//! Its entries are parsed and packed one by one, because a list of them would be large.
+//! The bodies of `POST /logs/batch` and `POST /logs/ndjson`: a JSON array, or a JSON entry per line.
+//! Their entries are parsed and packed one by one, because a list of them would be large.
 
 use std::fmt;
 
@@ -14,31 +14,59 @@ use shared::intake::{Outcome, Packed, Packer, TooManyEntries};
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
+const BYTES: &str = "application/octet-stream";
+const TEXT: &str = "text/plain";
 
-/// The accepted body.
+const NDJSON_EXAMPLE: &str = concat!(
+    r#"{"service_name":"payment-service","message":"card accepted"}"#,
+    "\n",
+    r#"{"service_name":"payment-service","level":"error","message":"card declined"}"#,
+    "\n"
+);
+
+/// A JSON array, or NDJSON.
 pub(crate) struct BatchBody;
 
 impl BodyContent for BatchBody {
-    fn content() -> Vec<MetaMediaType> {
+    const DESCRIPTION: &str = "The entries as a JSON array.";
+
+    fn content() -> MetaMediaType {
         let array = MetaSchema {
-            description: Some("The entries."),
+            description: Some("Each element is an entry."),
+            min_items: Some(1),
             items: Some(Box::new(NewLogEntry::schema_ref())),
             ..MetaSchema::new("array")
         };
-        let lines = MetaSchema {
-            description: Some("One entry per line, each the JSON of a NewLogEntry."),
-            ..MetaSchema::new("string")
-        };
-        let inline = |schema| MetaSchemaRef::Inline(Box::new(schema));
-        vec![
-            MetaMediaType { content_type: JSON, schema: inline(array) },
-            MetaMediaType { content_type: NDJSON, schema: inline(lines) },
-        ]
+        MetaMediaType { content_type: JSON, schema: MetaSchemaRef::Inline(Box::new(array)) }
     }
+
+    const ALSO_ACCEPTED: &[&str] = &[NDJSON];
 
     fn register(registry: &mut Registry) {
         NewLogEntry::register(registry);
     }
+}
+
+/// NDJSON, under any of its names.
+pub(crate) struct NdjsonBody;
+
+impl BodyContent for NdjsonBody {
+    const DESCRIPTION: &str = "The entries as lines of JSON.";
+
+    /// The type that every client generator can send.
+    fn content() -> MetaMediaType {
+        let lines = MetaSchema {
+            description: Some("Each line is the JSON of a NewLogEntry."),
+            example: Some(NDJSON_EXAMPLE.into()),
+            ..MetaSchema::new_with_format("string", "binary")
+        };
+        MetaMediaType { content_type: BYTES, schema: MetaSchemaRef::Inline(Box::new(lines)) }
+    }
+
+    const ALSO_ACCEPTED: &[&str] =
+        &[NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", TEXT];
+
+    fn register(_: &mut Registry) {}
 }
 
 /// Parses and packs the entries. The decoded body goes with them: its memory stays reserved until
@@ -47,13 +75,13 @@ pub(crate) fn pack(
     body: EncodedBody,
     mut packer: Packer,
 ) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
-    let is_ndjson = body.media_type == NDJSON;
+    let is_array = body.media_type == JSON;
     let mut body = body.decode()?;
-    if is_ndjson {
-        pack_lines(&body.bytes, &mut packer).map_err(|error| bad_request(&error))?;
-    } else {
+    if is_array {
         let array = pack_array(&body.bytes, &mut packer);
         array.map_err(|error| bad_request(&format!("the body is not a JSON array: {error}")))?;
+    } else {
+        pack_lines(&body.bytes, &mut packer).map_err(|error| bad_request(&error))?;
     }
     let entries = packer.finish();
     body.reserve(entries.bytes())?;

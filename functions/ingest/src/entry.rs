@@ -12,8 +12,10 @@ use crate::count_rejected_body;
 pub(crate) struct EntryBody;
 
 impl BodyContent for EntryBody {
-    fn content() -> Vec<MetaMediaType> {
-        vec![MetaMediaType { content_type: "application/json", schema: NewLogEntry::schema_ref() }]
+    const DESCRIPTION: &str = "One entry.";
+
+    fn content() -> MetaMediaType {
+        MetaMediaType { content_type: "application/json", schema: NewLogEntry::schema_ref() }
     }
 
     fn register(registry: &mut Registry) {

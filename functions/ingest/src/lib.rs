@@ -9,16 +9,18 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use poem_openapi::param::Query;
 use serde_json::json;
 use shared::config::LimitsConfig;
-use shared::http::{BodyLimits, Function, Problem, ProblemResponse, Tag, Upload, document_of};
+use shared::http::{
+    BodyContent, BodyLimits, Function, Parameter, Parameters, Problem, ProblemResponse, Query,
+    Reader, Tag, Upload, document_of,
+};
 use shared::intake::{Packer, Report, Workers, count_rejected};
 use shared::queue::Producer;
 use shared::telemetry::{INGEST_METRICS, start_counters};
 use shared::{Arrival, TraceParent};
 
-use batch::BatchBody;
+use batch::{BatchBody, NdjsonBody};
 use entry::EntryBody;
 use responses::{BatchResponse, SaveProblems, SaveResponse};
 
@@ -65,10 +67,21 @@ pub fn document() -> serde_json::Value {
     let schemas = &mut document["components"]["schemas"];
     schemas["Saved"]["example"] = json!({"message": "Log saved", "id": id});
     schemas["Saved"]["properties"]["id"]["format"] = json!("uuid");
-    schemas["BatchSaved"]["example"] =
-        json!({"accepted": 1, "rejected": 1, "errors": [error], "ids": [id, null]});
-    // poem-openapi does not describe the items of an array as nullable.
+    schemas["LineError"]["example"] = error.clone();
+    schemas["BatchSaved"]["example"] = json!({"accepted": 1, "rejected": 1, "errors": [error]});
+    schemas["BatchSaved"]["properties"]["ids"]["example"] = json!([id]);
+    // Poem-openapi can express neither of these two.
     schemas["BatchSaved"]["properties"]["ids"]["items"]["nullable"] = json!(true);
+    schemas["NewLogEntry"]["additionalProperties"] = json!(false);
+    document["paths"]["/logs/ndjson"]["post"]["responses"]["201"]["description"] =
+        json!("The accepted lines are durable; `errors` lists the rejected ones.");
+    let saved = &mut document["paths"]["/logs"]["post"]["responses"]["201"];
+    saved["headers"]["LOCATION"]["example"] = json!(format!("/logs/{id}"));
+    saved["links"]["GetSavedLog"] = json!({
+        "operationId": "getLog",
+        "parameters": {"id": "$response.body#/id"},
+        "description": "The saved entry.",
+    });
     document
 }
 
@@ -102,24 +115,73 @@ impl Ingest {
     ///
     /// Each entry is accepted or rejected independently: `errors` lists the first 100 rejected
     /// lines, numbered from 1; the others are as durable as with `POST /logs`. A batch costs one
-    /// token of the rate limit. If every entry is rejected, the response is `400`.
+    /// token of the rate limit. If every entry is rejected, the response is `400`. NDJSON
+    /// (`application/x-ndjson`) is accepted, too.
     #[oai(path = "/logs/batch", method = "post", operation_id = "saveLogs", tag = "Tag::Logs")]
     async fn save_batch(
         &self,
         arrival: Data<&Arrival>,
         trace: Data<&TraceParent>,
-        /// Return the id of each non-blank line, null for rejected ones.
-        #[oai(default)]
-        ids: Query<bool>,
+        Query(parameters): Query<BatchParameters>,
         body: Upload<BatchBody>,
     ) -> Result<BatchResponse, ProblemResponse<SaveProblems>> {
+        Ok(self.save_entries(*arrival, *trace, parameters, body).await?)
+    }
+
+    /// Save log entries as NDJSON
+    ///
+    /// Like `POST /logs/batch`, with one JSON entry per line. Blank lines are ignored. The content
+    /// type may be `application/octet-stream`, `application/x-ndjson`, `application/ndjson`,
+    /// `application/jsonl`, `application/x-jsonlines` or `text/plain`.
+    #[oai(
+        path = "/logs/ndjson",
+        method = "post",
+        operation_id = "saveLogsNdjson",
+        tag = "Tag::Logs"
+    )]
+    async fn save_ndjson(
+        &self,
+        arrival: Data<&Arrival>,
+        trace: Data<&TraceParent>,
+        Query(parameters): Query<BatchParameters>,
+        body: Upload<NdjsonBody>,
+    ) -> Result<BatchResponse, ProblemResponse<SaveProblems>> {
+        Ok(self.save_entries(*arrival, *trace, parameters, body).await?)
+    }
+}
+
+impl Ingest {
+    /// Saves the entries of a batch in any format.
+    async fn save_entries<C: BodyContent>(
+        &self,
+        arrival: &Arrival,
+        trace: &TraceParent,
+        parameters: BatchParameters,
+        body: Upload<C>,
+    ) -> Result<BatchResponse, Problem> {
         let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
-        let report = Report { ids: *ids, max_rejections: MAX_LINE_ERRORS };
-        let packer = Packer::new(**arrival, self.limits.max_entry_bytes, report);
+        let report = Report { ids: parameters.ids, max_rejections: MAX_LINE_ERRORS };
+        let packer = Packer::new(*arrival, self.limits.max_entry_bytes, report);
         let batch = self.workers.run(move || batch::pack(body, packer)).await?;
         let (entries, _body) = batch.inspect_err(count_rejected_body)?;
-        let outcome = entries.publish(&*self.queue, **trace).await?;
-        Ok(BatchResponse::try_from(outcome)?)
+        let outcome = entries.publish(&*self.queue, *trace).await?;
+        BatchResponse::try_from(outcome)
+    }
+}
+
+/// The query parameters of a batch.
+struct BatchParameters {
+    ids: bool,
+}
+
+impl Parameters for BatchParameters {
+    fn read(query: &mut Reader) -> Self {
+        let ids = Parameter {
+            name: "ids",
+            description: "Return the id of each non-blank line, null for rejected ones.",
+            example: json!(true),
+        };
+        Self { ids: query.with_default(ids, false) }
     }
 }
 

@@ -8,6 +8,7 @@ use shared::http::{Json, Problem, Problems};
 use shared::intake::{Outcome, Rejection};
 use shared::log_entry::FieldError;
 
+/// A saved entry.
 #[derive(Debug, Serialize, Object)]
 #[oai(read_only_all)]
 pub(crate) struct Saved {

@@ -18,7 +18,7 @@ pub(crate) struct Page {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     total_relation: Option<&'static str>,
-    /// The entries.
+    /// The entries of this page, in order.
     data: Vec<LogEntry>,
     /// The `cursor` of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ impl From<SearchHits> for Page {
 
 #[derive(ApiResponse)]
 pub(crate) enum SearchResponse {
-    /// A page of hits.
+    /// The hits.
     #[oai(status = 200)]
     Hits(Json<Page>),
 }

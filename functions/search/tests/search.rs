@@ -61,9 +61,38 @@ async fn an_index_outage_is_a_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn a_query_without_a_condition_is_rejected() {
-    for query in ["", "?q=", "?q=%20", "?limit=5", "?q=a&sort=relevance&cursor=x"] {
-        let response = client(Arc::new(Broken)).get(format!("/logs/search{query}")).send().await;
+async fn a_query_without_a_condition_finds_every_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("tantivy://{}/index", folder.path().display());
+    let index = index::open(&Url::parse(&url).unwrap()).await.unwrap();
+    index.add(&payment_errors()).await.unwrap();
+    let client = client(index);
+    for query in ["", "?", "?q=", "?q=%20", "?limit=5"] {
+        let response = client.get(format!("/logs/search{query}")).send().await;
+        assert_eq!(response.json().await.value().object().get("total").i64(), 3, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn invalid_parameters_are_named_with_what_is_allowed() {
+    let cursor = "AAYa2FrfkkABkBY9hpRzm66llmwm-K2R";
+    let relevance = format!("sort=relevance&cursor={cursor}");
+    for (query, detail) in [
+        ("sort=best", "sort: must be newest, oldest or relevance"),
+        ("limit=0", "limit: must be a whole number from 1 to 1000"),
+        ("cursor=", "cursor: must be the next_cursor of a previous page"),
+        ("fuzzy=1&level=", "fuzzy: must be true or false; level: must not be empty"),
+        (&relevance, "cursor: is not supported with sort=relevance"),
+        (&format!("q={}", "a".repeat(1025)), "q: must have at most 1024 characters"),
+        (
+            "service=a",
+            "service: unknown parameter; did you mean service_name? (known are q, fuzzy, \
+             service_name, level, from, to, sort, limit and cursor)",
+        ),
+    ] {
+        let response = client(Arc::new(Broken)).get(format!("/logs/search?{query}")).send().await;
         response.assert_status(StatusCode::BAD_REQUEST);
+        let problem = response.json().await;
+        assert_eq!(problem.value().object().get("detail").string(), detail);
     }
 }

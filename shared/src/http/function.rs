@@ -3,8 +3,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use poem::{Endpoint, EndpointExt, endpoint::BoxEndpoint, http::Method};
-use poem_openapi::{OpenApi, registry::MetaApi};
+use poem_openapi::OpenApi;
+use poem_openapi::registry::{MetaApi, MetaParamIn, MetaPath};
 
+use super::query;
 use crate::error::Ready;
 
 /// Operations by path and method, as poem-openapi collects them.
@@ -37,13 +39,17 @@ pub(super) struct Requirement {
 impl Function {
     /// A function with the operations of `api`.
     pub fn new(name: &'static str, api: impl OpenApi + 'static) -> Self {
-        let templates = templates(&api);
+        let documented = documented_paths(&api);
         let mut table = RouteTable::new();
         api.add_routes(&mut table);
         let mut operations = Vec::new();
         for (path, methods) in table {
-            let template = templates.get(&path_shape(&path)).unwrap_or(&path);
-            for (method, endpoint) in methods {
+            let documented = documented.get(&path_shape(&path));
+            let template = documented.map_or(&path, |documented| &documented.path).clone();
+            for (method, mut endpoint) in methods {
+                if !documented.is_some_and(|documented| has_query(documented, &method)) {
+                    endpoint = without_query(endpoint);
+                }
                 let (path, template) = (path.clone(), template.clone());
                 operations.push(Operation { path, template, method, endpoint });
             }
@@ -77,10 +83,25 @@ impl Function {
     }
 }
 
-/// The path templates of the OpenAPI document, by path shape.
-fn templates<A: OpenApi>(_: &A) -> HashMap<String, String> {
+/// The paths of the OpenAPI document, by path shape.
+fn documented_paths<A: OpenApi>(_: &A) -> HashMap<String, MetaPath> {
     let paths = A::meta().into_iter().flat_map(|MetaApi { paths }| paths);
-    paths.map(|path| (path_shape(&path.path), path.path)).collect()
+    paths.map(|path| (path_shape(&path.path), path)).collect()
+}
+
+/// Whether the operation has query parameters. It checks them itself.
+fn has_query(path: &MetaPath, method: &Method) -> bool {
+    let operations = path.operations.iter().filter(|operation| operation.method == *method);
+    let mut parameters = operations.flat_map(|operation| &operation.params);
+    parameters.any(|parameter| parameter.in_type == MetaParamIn::Query)
+}
+
+fn without_query(operation: BoxEndpoint<'static>) -> BoxEndpoint<'static> {
+    let check = async |request| match query::check_absent(&request) {
+        Ok(()) => Ok(request),
+        Err(problem) => Err(problem.into()),
+    };
+    operation.before(check).map_to_response().boxed()
 }
 
 /// The path without its parameter names, in either notation: poem-openapi renames parameters for

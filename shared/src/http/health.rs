@@ -118,7 +118,7 @@ impl Health {
     ///
     /// Succeeds while the process runs, regardless of the services behind it. Restart a process
     /// that does not respond. Not rate limited, and not reachable through the proxy.
-    #[oai(path = "/healthz", method = "get", operation_id = "healthz")]
+    #[oai(path = "/healthz", method = "get", operation_id = "getLiveness")]
     async fn healthz(&self) -> Json<Alive> {
         Json(Example::example())
     }
@@ -127,7 +127,7 @@ impl Health {
     ///
     /// Checks the ports that the process requires. Send no requests to a process that is not ready.
     /// Not rate limited, and not reachable through the proxy.
-    #[oai(path = "/readyz", method = "get", operation_id = "readyz")]
+    #[oai(path = "/readyz", method = "get", operation_id = "getReadiness")]
     async fn readyz(&self) -> Result<Json<Readiness>, ProblemResponse<NotReady>> {
         if self.shutdown.is_cancelled() {
             return Err(not_ready("the process is shutting down").into());
@@ -149,7 +149,7 @@ impl Health {
     ///
     /// The metrics of this process in the Prometheus text format. Not rate limited, and not
     /// reachable through the proxy.
-    #[oai(path = "/metrics", method = "get", operation_id = "metrics")]
+    #[oai(path = "/metrics", method = "get", operation_id = "getMetrics")]
     async fn metrics(&self) -> Metrics {
         Metrics::Text(PlainText(telemetry::render_metrics()))
     }

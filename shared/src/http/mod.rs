@@ -13,6 +13,7 @@ mod methods;
 mod middleware;
 mod problem;
 mod problem_response;
+mod query;
 mod rate_limit;
 mod rejection;
 mod router;
@@ -31,7 +32,9 @@ pub use function::Function;
 pub use json::Json;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use problem_response::{ProblemResponse, Problems};
+pub use query::{Parameter, ParameterType, Parameters, Query, Reader, WholeNumber};
 pub use rate_limit::RateLimit;
+pub use schema::PathId;
 pub use server::{bind, serve_on};
 pub use tag::Tag;
 

@@ -14,6 +14,9 @@ impl Timestamp {
     /// The latest timestamp: 9999-12-31T23:59:59.999999Z.
     pub const MAX: Self = Self(253_402_300_799_999_999);
 
+    /// How RFC 3339 texts of the supported years begin, as a regular expression.
+    pub const YEAR_PATTERN: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";
+
     /// The length of a day in microseconds.
     pub const MICROS_PER_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -27,6 +30,12 @@ impl Timestamp {
     #[must_use]
     pub fn from_micros(micros: i64) -> Option<Self> {
         (0..=Self::MAX.0).contains(&micros).then_some(Self(micros))
+    }
+
+    /// The nearest timestamp to `micros` since 1970.
+    #[must_use]
+    pub fn saturating_from_micros(micros: i64) -> Self {
+        Self(micros.clamp(0, Self::MAX.0))
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.

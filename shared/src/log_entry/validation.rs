@@ -47,7 +47,9 @@ impl ValidationError {
         Self { detail: shorten(detail), errors: Vec::new() }
     }
 
-    fn fields(errors: Vec<FieldError>) -> Self {
+    /// These fields are invalid.
+    #[must_use]
+    pub fn fields(errors: Vec<FieldError>) -> Self {
         let details: Vec<String> =
             errors.iter().map(|error| format!("{}: {}", error.field, error.detail)).collect();
         Self { detail: shorten(&details.join("; ")), errors }

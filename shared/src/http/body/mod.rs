@@ -22,8 +22,15 @@ const SMALL_BYTES: usize = 64 * 1024;
 
 /// The media types that an operation accepts.
 pub trait BodyContent: Send + Sync + 'static {
-    /// Each media type with its schema.
-    fn content() -> Vec<MetaMediaType>;
+    /// What the body contains, for the document.
+    const DESCRIPTION: &'static str;
+
+    /// The media type that the document lists, with its schema. One only: some client generators
+    /// support no more.
+    fn content() -> MetaMediaType;
+
+    /// Other media types that are accepted.
+    const ALSO_ACCEPTED: &[&str] = &[];
 
     /// Registers the schemas.
     fn register(registry: &mut Registry);
@@ -107,7 +114,7 @@ impl DecodedBody {
 fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<&'static str, Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let accepted: Vec<&'static str> = C::content().iter().map(|media| media.content_type).collect();
+    let accepted = [&[C::content().content_type], C::ALSO_ACCEPTED].concat();
     let found = accepted.iter().find(|media| media.eq_ignore_ascii_case(essence));
     found.copied().ok_or_else(|| {
         let detail = format!("Content-Type must be {}", accepted.join(" or "));
@@ -125,7 +132,11 @@ impl<'a, C: BodyContent> ApiExtractor<'a> for Upload<C> {
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        Some(MetaRequest { description: None, content: C::content(), required: true })
+        Some(MetaRequest {
+            description: Some(C::DESCRIPTION),
+            content: vec![C::content()],
+            required: true,
+        })
     }
 
     async fn from_request(

@@ -1,21 +1,46 @@
 //! The OpenAPI document: generated for each API, and joined into one for the service.
 
 mod common;
+mod components;
+mod examples;
+mod parameters;
+mod responses;
+mod tidy;
 
 use std::marker::PhantomData;
 
 use anyhow::{Context, bail, ensure};
+use poem::http::StatusCode;
 use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, OpenApiService};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::function::RouteTable;
 use super::health::{Health, PROBES};
 
+/// An example of the Prometheus text format.
+const METRICS_EXAMPLE: &str = concat!(
+    "# TYPE http_requests_total counter\n",
+    r#"http_requests_total{method="GET",route="/ping",status="200"} 1"#,
+    "\n"
+);
+
 /// The document of the operations that every function has: `/ping` and the probes.
 #[must_use]
 pub fn document() -> Value {
-    document_of::<Health>()
+    let mut document = document_of::<Health>();
+    for (path, meaning) in [
+        ("/ping", "The service is reachable."),
+        ("/healthz", "The process runs."),
+        ("/readyz", "Every port is ready."),
+    ] {
+        document["paths"][path]["get"]["responses"]["200"]["description"] = json!(meaning);
+    }
+    let metrics = &mut document["paths"]["/metrics"]["get"]["responses"]["200"]["content"];
+    for (_, media) in members(metrics) {
+        media["example"] = json!(METRICS_EXAMPLE);
+    }
+    document
 }
 
 /// The document of an API, without an instance of it.
@@ -23,15 +48,25 @@ pub fn document() -> Value {
 pub fn document_of<A: OpenApi>() -> Value {
     let spec = OpenApiService::new(WithoutRoutes::<A>(PhantomData), "", "").spec();
     // Poem-openapi always generates valid JSON.
-    serde_json::from_str(&spec).unwrap_or_default()
+    let mut document = serde_json::from_str(&spec).unwrap_or_default();
+    parameters::name_types(&mut document);
+    document
 }
 
-/// The schema of an API, without its operations.
+/// The schema of an API, without its operations. Lists the parameters of a [`Query`] one by one.
+///
+/// [`Query`]: super::query::Query
 struct WithoutRoutes<A>(PhantomData<A>);
 
 impl<A: OpenApi> OpenApi for WithoutRoutes<A> {
     fn meta() -> Vec<MetaApi> {
-        A::meta()
+        let mut apis = A::meta();
+        let paths = apis.iter_mut().flat_map(|api| &mut api.paths);
+        for operation in paths.flat_map(|path| &mut path.operations) {
+            let parameters = std::mem::take(&mut operation.params);
+            operation.params = parameters.into_iter().flat_map(parameters::listed).collect();
+        }
+        apis
     }
 
     fn register(registry: &mut Registry) {
@@ -58,11 +93,18 @@ pub fn join(documents: Vec<Value>) -> anyhow::Result<Value> {
         }
     }
     for (path, operations) in members(&mut joined["paths"]) {
-        let is_limited = !PROBES.contains(&path.as_str());
+        let is_public = !PROBES.contains(&path.as_str());
         for (_, operation) in members(operations) {
-            common::complete(operation, is_limited);
+            responses::complete(&mut operation["responses"], is_public);
         }
     }
+    let problem = &mut joined["components"]["schemas"]["Problem"];
+    if problem.is_object() {
+        problem["example"] = responses::example(StatusCode::BAD_REQUEST);
+    }
+    tidy::tidy(&mut joined);
+    examples::add(&mut joined);
+    components::share(&mut joined);
     Ok(joined)
 }
 
@@ -118,8 +160,6 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn with(path: &str, method: &str, schema: &str) -> Value {
@@ -154,11 +194,13 @@ mod tests {
         let joined = join(vec![document()]).unwrap();
         let ping = &joined["paths"]["/ping"]["get"]["responses"];
         assert!(ping["200"]["headers"]["RateLimit"].is_object());
-        assert!(ping["429"].is_object() && ping["500"].is_object());
+        for status in ["400", "429", "500", "502", "504"] {
+            assert!(ping[status].is_object(), "{status}");
+        }
         for probe in PROBES {
             let responses = &joined["paths"][probe]["get"]["responses"];
             assert!(responses["200"]["headers"]["RateLimit"].is_null(), "{probe}");
-            assert!(responses["429"].is_null(), "{probe}");
+            assert!(responses["429"].is_null() && responses["502"].is_null(), "{probe}");
         }
         let not_ready = &joined["paths"]["/readyz"]["get"]["responses"]["503"];
         assert!(not_ready["headers"]["Retry-After"].is_object());

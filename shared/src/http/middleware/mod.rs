@@ -4,6 +4,7 @@ mod access_log;
 mod arrival;
 mod client_address;
 mod problem_details;
+mod problem_type;
 mod rate_limit;
 mod request_id;
 mod request_metrics;
@@ -15,8 +16,7 @@ use std::sync::Arc;
 use metrics::SharedString;
 use poem::http::{Method, header};
 use poem::middleware::{CatchPanic, SetHeader};
-use poem::{Endpoint, EndpointExt, Request, Response};
-use poem_openapi::__private::UrlQuery;
+use poem::{Endpoint, EndpointExt, Response};
 
 use super::client::TrustedProxies;
 use super::health::PROBES;
@@ -45,10 +45,10 @@ impl Middleware {
         let rate_limit = self.rate_limit.clone().filter(|_| !PROBES.contains(&&*route));
         let proxies = self.proxies.clone();
 
-        let endpoint = operations.before(parse_query);
-        let endpoint = endpoint.with(CatchPanic::new().with_handler(on_panic));
+        let endpoint = operations.with(CatchPanic::new().with_handler(on_panic));
         let endpoint = problem_details::ProblemDetails { next: endpoint };
         let endpoint = rate_limit::RateLimited { next: endpoint, rate_limit };
+        let endpoint = problem_type::ProblemType { next: endpoint };
         let endpoint = access_log::AccessLog { next: endpoint };
         let endpoint = trace::Trace { next: endpoint, route: route.clone() };
         let endpoint = request_metrics::RequestMetrics { next: endpoint, route };
@@ -57,14 +57,6 @@ impl Middleware {
         let endpoint = client_address::ClientAddress { next: endpoint, proxies };
         endpoint.with(SetHeader::new().overriding(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
     }
-}
-
-/// Parses the query string for the parameters of operations. Poem-openapi does so only in its
-/// own router, which is not used here.
-async fn parse_query(mut request: Request) -> poem::Result<Request> {
-    let query: Vec<(String, String)> = request.params().unwrap_or_default();
-    request.set_data(UrlQuery(query));
-    Ok(request)
 }
 
 /// The response if an operation panics.

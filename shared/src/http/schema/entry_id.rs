@@ -1,35 +1,76 @@
-//! The schema of an [`EntryId`]: that of any UUID.
+//! The schema of an [`EntryId`], and an id in a path.
 
 use std::borrow::Cow;
 
-use poem_openapi::registry::MetaSchemaRef;
-use poem_openapi::types::{ToJSON, Type};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
+use poem_openapi::types::{ParseFromParameter, ParseResult, ToJSON, Type};
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::log_entry::EntryId;
 
-impl Type for EntryId {
-    const IS_REQUIRED: bool = true;
-    type RawValueType = Self;
-    type RawElementValueType = Self;
+/// A `UUIDv7` with hyphens.
+const PATTERN: &str =
+    "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$";
 
-    fn name() -> Cow<'static, str> {
-        Uuid::name()
-    }
+/// An id as the last segment of a path, e.g. `/logs/{id}`; `None` if the text is no id, so that no
+/// entry has it.
+#[derive(Debug, Clone, Copy)]
+pub struct PathId(pub Option<EntryId>);
 
-    fn schema_ref() -> MetaSchemaRef {
-        Uuid::schema_ref()
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-
-    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-        Box::new(std::iter::once(self))
+/// The schema of an id, without a description.
+pub(super) fn schema() -> MetaSchema {
+    MetaSchema {
+        pattern: Some(PATTERN.to_owned()),
+        example: Some("0190163d-8694-739b-aea5-966c26f8ad91".into()),
+        ..MetaSchema::new_with_format("string", "uuid")
     }
 }
+
+impl ParseFromParameter for PathId {
+    fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        Ok(Self(text.parse().ok()))
+    }
+
+    /// Poem passes no text if the segment is not UTF-8.
+    fn parse_from_parameters<I, A>(texts: I) -> ParseResult<Self>
+    where
+        I: IntoIterator<Item = A>,
+        A: AsRef<str>,
+    {
+        let text = texts.into_iter().next();
+        Ok(Self(text.and_then(|text| text.as_ref().parse().ok())))
+    }
+}
+
+/// Implements [`Type`] with the schema of an id.
+macro_rules! impl_type_of_id {
+    ($type:ty) => {
+        impl Type for $type {
+            const IS_REQUIRED: bool = true;
+            type RawValueType = Self;
+            type RawElementValueType = Self;
+
+            fn name() -> Cow<'static, str> {
+                "UUIDv7".into()
+            }
+
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Inline(Box::new(schema()))
+            }
+
+            fn as_raw_value(&self) -> Option<&Self> {
+                Some(self)
+            }
+
+            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+                Box::new(std::iter::once(self))
+            }
+        }
+    };
+}
+
+impl_type_of_id!(EntryId);
+impl_type_of_id!(PathId);
 
 impl ToJSON for EntryId {
     fn to_json(&self) -> Option<Value> {

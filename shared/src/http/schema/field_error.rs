@@ -2,7 +2,7 @@
 
 use poem_openapi::registry::MetaSchema;
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{field, impl_type, string};
 use crate::log_entry::FieldError;
@@ -13,6 +13,7 @@ impl_type!(
     MetaSchema {
         title: Some("FieldError".to_owned()),
         description: Some("One invalid field."),
+        example: Some(json!({"field": "message", "detail": "is required"})),
         required: vec!["field", "detail"],
         properties: vec![
             field("field", string("The field's name.")),

@@ -1,11 +1,11 @@
 //! The schemas of [`NewLogEntry`] and [`LogEntry`], which have the same fields.
 
-use poem_openapi::registry::MetaSchema;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::ToJSON;
 use serde_json::{Value, json};
 
-use super::{Field, field, impl_type, string};
-use crate::log_entry::{Level, LogEntry, NewLogEntry};
+use super::{Field, field, impl_type};
+use crate::log_entry::{LogEntry, NewLogEntry, Timestamp};
 
 impl_type!(
     NewLogEntry,
@@ -13,8 +13,8 @@ impl_type!(
     MetaSchema {
         description: Some("A log entry as a client sends it."),
         example: Some(example()),
-        required: vec!["service_name", "message"],
-        properties: fields(),
+        required: REQUIRED.into(),
+        properties: fields().map(EntryField::sent).into(),
         ..MetaSchema::new("object")
     }
 );
@@ -30,7 +30,7 @@ impl_type!(
             stored
         }),
         required: vec!["id", "timestamp", "level", "service_name", "message"],
-        properties: fields(),
+        properties: fields().map(EntryField::stored).into(),
         ..MetaSchema::new("object")
     }
 );
@@ -54,73 +54,100 @@ fn example() -> Value {
     })
 }
 
-fn fields() -> Vec<Field> {
-    vec![
-        field("id", id()),
-        field("timestamp", timestamp()),
-        field("level", level()),
-        field("service_name", service_name()),
-        field(
-            "message",
-            with_example(string("The text, unaltered."), "connection timeout after 30 s"),
-        ),
-        field("attributes", attributes()),
-        field(
-            "trace_id",
-            short_string(
-                "The trace that the event belongs to.",
-                128,
-                "4bf92f3577b34da6a3ce929d0e0e4736",
-            ),
-        ),
-        field(
-            "span_id",
-            short_string("The span that the event belongs to.", 128, "00f067aa0ba902b7"),
-        ),
-    ]
+/// A field as it is sent and as it is stored.
+struct EntryField {
+    name: &'static str,
+    schema: MetaSchema,
+    sent: &'static str,
+    stored: &'static str,
 }
 
-fn id() -> MetaSchema {
-    let description = "A UUIDv7 (RFC 9562), assigned on arrival. Clients that send their own make \
-                       their retries idempotent; its time must be at most 7 days ago and at most 5 \
-                       minutes ahead.";
-    MetaSchema { format: Some("uuid"), ..string(description) }
-}
+impl EntryField {
+    /// The field of a [`NewLogEntry`]. Clients may send null for the optional ones.
+    fn sent(self) -> Field {
+        let nullable = !REQUIRED.contains(&self.name);
+        field(self.name, MetaSchema { description: Some(self.sent), nullable, ..self.schema })
+    }
 
-fn timestamp() -> MetaSchema {
-    let description = "When the event happened: RFC 3339, years 1970 to 9999. Returned in UTC with \
-                       microseconds. Default: the time of the id.";
-    let schema = with_example(string(description), "2024-06-14T12:00:00.123456Z");
-    MetaSchema { format: Some("date-time"), ..schema }
-}
-
-fn level() -> MetaSchema {
-    let description = "The severity: TRACE, DEBUG, INFO, WARN, ERROR or FATAL. Common synonyms are \
-                       mapped to these, in any case; any other text is uppercased and truncated to \
-                       32 characters. Default: INFO.";
-    with_example(string(description), Level::default().as_str())
-}
-
-fn service_name() -> MetaSchema {
-    let description = "The service that wrote the entry. `service` is accepted as an alias.";
-    short_string(description, 255, "payment-service")
-}
-
-fn attributes() -> MetaSchema {
-    MetaSchema {
-        description: Some(
-            "Structured data about the event, stored verbatim; at most 16 levels deep.",
-        ),
-        example: Some(json!({"order": 4711, "region": "eu"})),
-        ..MetaSchema::new("object")
+    /// The field of a [`LogEntry`].
+    fn stored(self) -> Field {
+        let schema = MetaSchema { pattern: None, ..self.schema };
+        field(self.name, MetaSchema { description: Some(self.stored), ..schema })
     }
 }
 
-fn short_string(description: &'static str, max_length: usize, example: &str) -> MetaSchema {
-    let schema = with_example(string(description), example);
-    MetaSchema { min_length: Some(1), max_length: Some(max_length), ..schema }
+/// The fields that a client must send.
+const REQUIRED: [&str; 2] = ["service_name", "message"];
+
+fn fields() -> [EntryField; 8] {
+    [
+        EntryField {
+            name: "id",
+            schema: super::entry_id::schema(),
+            sent: "A UUIDv7 (RFC 9562), which makes retries idempotent. Its time must be at most 7 \
+                   days ago and at most 5 minutes ahead. Default: assigned on arrival.",
+            stored: "A UUIDv7 (RFC 9562). Ids sort by arrival.",
+        },
+        EntryField {
+            name: "timestamp",
+            schema: MetaSchema {
+                pattern: Some(Timestamp::YEAR_PATTERN.to_owned()),
+                ..MetaSchema::new_with_format("string", "date-time")
+            },
+            sent: "When the event happened: RFC 3339, years 1970 to 9999. Default: the time of the \
+                   id.",
+            stored: "When the event happened, in UTC with microseconds.",
+        },
+        EntryField {
+            name: "level",
+            schema: MetaSchema::new("string"),
+            sent: "The severity: TRACE, DEBUG, INFO, WARN, ERROR or FATAL. Common synonyms are \
+                   mapped to these, in any case; any other text is uppercased and truncated to 32 \
+                   characters. Default: INFO.",
+            stored: "The severity: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or another name in upper \
+                     case.",
+        },
+        EntryField {
+            name: "service_name",
+            schema: bounded_string(255),
+            sent: "The service that writes the entry. `service` is accepted as an alias.",
+            stored: "The service that wrote the entry.",
+        },
+        EntryField {
+            name: "message",
+            schema: MetaSchema::new("string"),
+            sent: "The text of the event.",
+            stored: "The text, unaltered.",
+        },
+        EntryField {
+            name: "attributes",
+            schema: any_object(),
+            sent: "Structured data about the event, at most 16 levels deep.",
+            stored: "Structured data about the event.",
+        },
+        EntryField {
+            name: "trace_id",
+            schema: bounded_string(128),
+            sent: "The trace that the event belongs to.",
+            stored: "The id of the event's trace.",
+        },
+        EntryField {
+            name: "span_id",
+            schema: bounded_string(128),
+            sent: "The span that the event belongs to.",
+            stored: "The id of the event's span.",
+        },
+    ]
 }
 
-fn with_example(schema: MetaSchema, example: &str) -> MetaSchema {
-    MetaSchema { example: Some(Value::from(example)), ..schema }
+fn bounded_string(max_length: usize) -> MetaSchema {
+    MetaSchema { min_length: Some(1), max_length: Some(max_length), ..MetaSchema::new("string") }
+}
+
+/// An object with any members.
+fn any_object() -> MetaSchema {
+    MetaSchema {
+        additional_properties: Some(Box::new(MetaSchemaRef::Inline(Box::new(MetaSchema::ANY)))),
+        ..MetaSchema::new("object")
+    }
 }

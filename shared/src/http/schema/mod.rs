@@ -4,8 +4,8 @@
 mod entry_id;
 mod field_error;
 mod log_entry;
-mod sort;
 
+pub use entry_id::PathId;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 
 /// Implements [`Type`](poem_openapi::types::Type) with a named schema.

@@ -55,11 +55,11 @@ fn clauses(query: &SearchQuery) -> Result<Value, String> {
     if let Some(text) = &query.text {
         clauses.require_text(text, query.fuzzy)?;
     }
-    if let Some(name) = &query.service_name {
-        clauses.filter.push(json!({"term": {SERVICE_NAME: name}}));
+    if !query.service_names.is_empty() {
+        clauses.filter.push(json!({"terms": {SERVICE_NAME: query.service_names}}));
     }
-    if let Some(level) = &query.level {
-        clauses.filter.push(json!({"term": {LEVEL: level}}));
+    if !query.levels.is_empty() {
+        clauses.filter.push(json!({"terms": {LEVEL: query.levels}}));
     }
     if query.from.is_some() || query.to.is_some() {
         let mut range = json!({});

@@ -6,13 +6,14 @@ use std::ops::Bound;
 
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, FuzzyTermQuery, Occur, PhraseQuery, Query,
-    RangeQuery, TermQuery,
+    RangeQuery, TermQuery, TermSetQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{TantivyError, Term};
 
 use super::schema::{Fields, micros, query_analyzer};
 use crate::index::words::{MAX_FUZZY_PARTS, check_count, max_edits};
+use crate::log_entry::{Level, ServiceName};
 use crate::search::{SearchQuery, Sort};
 
 /// A higher score than words alone can reach, so that exact matches come first.
@@ -32,11 +33,12 @@ pub(super) fn build(fields: &Fields, query: &SearchQuery) -> tantivy::Result<Cla
     if let Some(text) = &query.text {
         clauses.push(text_query(fields.text, text, query)?);
     }
-    if let Some(name) = &query.service_name {
-        clauses.push(exact_filter(fields.service_name, name.as_str()));
+    if !query.service_names.is_empty() {
+        let names = query.service_names.iter().map(ServiceName::as_str);
+        clauses.push(any_of(fields.service_name, names));
     }
-    if let Some(level) = &query.level {
-        clauses.push(exact_filter(fields.level, level.as_str()));
+    if !query.levels.is_empty() {
+        clauses.push(any_of(fields.level, query.levels.iter().map(Level::as_str)));
     }
     if query.from.is_some() || query.to.is_some() {
         clauses.push(time_range(fields.timestamp, query));
@@ -51,10 +53,10 @@ pub(super) fn build(fields: &Fields, query: &SearchQuery) -> tantivy::Result<Cla
     }
 }
 
-fn exact_filter(field: Field, value: &str) -> Clause {
-    let term = TermQuery::new(Term::from_field_text(field, value), IndexRecordOption::Basic);
+fn any_of<'a>(field: Field, values: impl Iterator<Item = &'a str>) -> Clause {
+    let terms = TermSetQuery::new(values.map(|value| Term::from_field_text(field, value)));
     // A filter does not contribute to the score.
-    Box::new(ConstScoreQuery::new(Box::new(term), 0.0))
+    Box::new(ConstScoreQuery::new(Box::new(terms), 0.0))
 }
 
 fn time_range(field: Field, query: &SearchQuery) -> Clause {

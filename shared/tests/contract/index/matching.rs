@@ -18,6 +18,7 @@ contract! {
         matching_ignores_case,
         a_text_without_words_matches_nothing,
         service_and_level_filters_match_exactly,
+        several_services_or_levels_match_any_of_them,
         from_is_inclusive_and_to_is_exclusive,
     ]
 }
@@ -60,8 +61,8 @@ async fn a_query_may_have_512_distinct_words(fixture: Fixture) {
             [text(words), fuzzy(words), by_relevance(text(words)), by_relevance(fuzzy(words))]
         {
             let query = SearchQuery {
-                service_name: Some("checkout".to_owned().try_into().unwrap()),
-                level: Some(Level::default()),
+                service_names: vec!["checkout".to_owned().try_into().unwrap()],
+                levels: vec![Level::default()],
                 from: Timestamp::from_micros(0),
                 to: Some(Timestamp::MAX),
                 ..query
@@ -126,8 +127,8 @@ async fn service_and_level_filters_match_exactly(fixture: Fixture) {
     ];
     add(index, &entries).await;
     let filter = |service: &str, level: Option<&str>| SearchQuery {
-        service_name: Some(service.to_owned().try_into().unwrap()),
-        level: level.map(Level::parse),
+        service_names: vec![service.to_owned().try_into().unwrap()],
+        levels: level.map(Level::parse).into_iter().collect(),
         text: None,
         ..text("")
     };
@@ -138,6 +139,38 @@ async fn service_and_level_filters_match_exactly(fixture: Fixture) {
     assert_eq!(messages(index, &longest).await, ["four"]);
     let both = SearchQuery { text: Some("one".to_owned()), ..filter("pay", Some("INFO")) };
     assert_eq!(messages(index, &both).await, ["one"]);
+}
+
+async fn several_services_or_levels_match_any_of_them(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    let arrival = Arrival::new(Timestamp::now());
+    let entries = [("a", "ERROR"), ("b", "WARN"), ("c", "ERROR"), ("a", "INFO"), ("b", "ERROR")];
+    let entries = (0..).zip(entries).map(|(position, (service, level))| {
+        let message = format!("{service} {level}");
+        let json = json!({"service": service, "level": level, "message": message});
+        arrived(&json, &arrival, position)
+    });
+    add(index, &entries.collect::<Vec<_>>()).await;
+    let find = |services: &[&str], levels: &[&str]| SearchQuery {
+        service_names: services.iter().map(|&name| name.to_owned().try_into().unwrap()).collect(),
+        levels: levels.iter().map(|level| Level::parse(level)).collect(),
+        text: None,
+        ..text("")
+    };
+    for (services, levels, expected) in [
+        (&["a", "b"][..], &[][..], &["a ERROR", "b WARN", "a INFO", "b ERROR"][..]),
+        (&[], &["INFO", "WARN"], &["b WARN", "a INFO"]),
+        (&["b", "a", "b"], &["ERROR", "ERROR"], &["a ERROR", "b ERROR"]),
+        (&["a", "x"], &["WARN", "INFO"], &["a INFO"]),
+        (&["x", "y"], &["ERROR"], &[]),
+    ] {
+        let query = find(services, levels);
+        assert_eq!(messages(index, &query).await, expected, "{services:?} {levels:?}");
+        let relevant = by_relevance(SearchQuery { text: Some("error".to_owned()), ..query });
+        let expected: Vec<&&str> = expected.iter().filter(|hit| hit.contains("ERROR")).collect();
+        assert_eq!(messages(index, &relevant).await.len(), expected.len(), "{relevant:?}");
+    }
 }
 
 async fn from_is_inclusive_and_to_is_exclusive(fixture: Fixture) {

@@ -1,0 +1,124 @@
+//! Puts the examples of schemas where tools look for them: beside each parameter, header and content,
+//! and in each property.
+
+use serde_json::{Value, json};
+
+use super::members;
+
+/// Adds an example to every parameter, header, body, response and schema that lacks one.
+pub(super) fn add(document: &mut Value) {
+    for (_, schema) in members(&mut document["components"]["schemas"]) {
+        spread(schema);
+    }
+    let components = document["components"].clone();
+    let schemas = &components["schemas"];
+    for (_, header) in members(&mut document["components"]["headers"]) {
+        copy_into_schema(header);
+    }
+    let paths = members(&mut document["paths"]);
+    for (_, operation) in paths.flat_map(|(_, operations)| members(operations)) {
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            add_example(parameter, schemas);
+            spread(&mut parameter["schema"]);
+        }
+        if let Some(content) = operation.pointer_mut("/requestBody/content") {
+            add_to_content(content, schemas);
+        }
+        for (_, response) in members(&mut operation["responses"]) {
+            if let Some(headers) = response.get_mut("headers") {
+                members(headers).for_each(|(_, header)| copy_into_schema(header));
+            }
+            if let Some(content) = response.get_mut("content") {
+                add_to_content(content, schemas);
+            }
+        }
+    }
+}
+
+/// Copies the example of a schema into its properties, or its items.
+fn spread(schema: &mut Value) {
+    let Some(example) = schema.get("example").cloned() else { return };
+    let properties = schema.get_mut("properties").map(members).into_iter().flatten();
+    for (name, property) in properties {
+        give(property, example.get(name));
+    }
+    if let Some(items) = schema.get_mut("items") {
+        give(items, example.get(0));
+    }
+}
+
+/// Gives a schema that is not a reference an example, unless it has one.
+fn give(schema: &mut Value, example: Option<&Value>) {
+    let has_one = schema.get("example").is_some() || schema.get("$ref").is_some();
+    if let Some(example) = example.filter(|_| !has_one) {
+        schema["example"] = example.clone();
+    }
+    spread(schema);
+}
+
+/// Copies the example of a header into its schema.
+fn copy_into_schema(header: &mut Value) {
+    if let Some(example) = header.get("example").cloned() {
+        give(&mut header["schema"], Some(&example));
+    }
+}
+
+fn add_to_content(content: &mut Value, schemas: &Value) {
+    for (_, media) in members(content) {
+        add_example(media, schemas);
+        spread(&mut media["schema"]);
+        let example = media.get("example").cloned();
+        give(&mut media["schema"], example.as_ref());
+    }
+}
+
+/// Adds the example of the schema to what has it.
+fn add_example(described: &mut Value, schemas: &Value) {
+    if described.get("example").is_none()
+        && let Some(example) = example_of(&described["schema"], schemas)
+    {
+        described["example"] = example;
+    }
+}
+
+/// The example of a schema, of the schema that it refers to, or of the items of an array.
+fn example_of(schema: &Value, schemas: &Value) -> Option<Value> {
+    if let Some(example) = schema.get("example") {
+        return Some(example.clone());
+    }
+    if let Some(items) = schema.get("items") {
+        return Some(json!([example_of(items, schemas)?]));
+    }
+    let name = schema.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/")?;
+    example_of(&schemas[name], schemas)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_and_items_get_their_part_of_an_example() {
+        let mut schema = json!({
+            "example": {"a": [1, 2], "b": 3},
+            "properties": {"a": {"items": {}}, "b": {"example": 4}, "c": {}, "d": {"$ref": "#"}},
+        });
+        spread(&mut schema);
+        let expected = json!({
+            "a": {"example": [1, 2], "items": {"example": 1}},
+            "b": {"example": 4},
+            "c": {},
+            "d": {"$ref": "#"},
+        });
+        assert_eq!(schema["properties"], expected);
+    }
+
+    #[test]
+    fn an_example_is_found_through_references_and_arrays() {
+        let schemas = json!({"A": {"example": {"a": 1}}, "B": {}});
+        let array = json!({"type": "array", "items": {"$ref": "#/components/schemas/A"}});
+        assert_eq!(example_of(&array, &schemas), Some(json!([{"a": 1}])));
+        assert_eq!(example_of(&json!({"$ref": "#/components/schemas/B"}), &schemas), None);
+    }
+}

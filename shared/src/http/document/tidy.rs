@@ -1,0 +1,81 @@
+//! Rewrites what poem-openapi generates into what client generators understand.
+
+use serde_json::{Map, Value, json};
+
+/// Rewrites every schema and parameter within `value`.
+pub(super) fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            tidy_members(members);
+            for (name, member) in members {
+                if !matches!(name.as_str(), "example" | "examples" | "default") {
+                    tidy(member);
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(tidy),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0);
+            #[expect(clippy::cast_possible_truncation, reason = "limits are small")]
+            if let Some(whole) = whole {
+                *value = json!(whole as i64);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn tidy_members(members: &mut Map<String, Value>) {
+    // Types of responses are marked so that poem-openapi requires no parser of them. Some clients
+    // make every field optional that is read-only.
+    remove_if(members, "readOnly", &json!(true));
+    remove_if(members, "deprecated", &json!(false));
+    remove_if(members, "explode", &json!(true));
+    if members.get("additionalProperties") == Some(&json!({})) {
+        members.insert("additionalProperties".to_owned(), json!(true));
+    }
+    // OpenAPI has no unsigned formats: some clients would read 32 bits.
+    let signed = match members.get("format").and_then(Value::as_str) {
+        Some("uint16") => "int32",
+        Some("uint32" | "uint64") => "int64",
+        _ => return,
+    };
+    members.insert("format".to_owned(), json!(signed));
+    members.entry("minimum").or_insert(json!(0));
+}
+
+fn remove_if(members: &mut Map<String, Value>, name: &str, value: &Value) {
+    if members.get(name) == Some(value) {
+        members.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsigned_numbers_are_signed_ones_from_zero() {
+        let mut schema = json!({"type": "integer", "format": "uint64"});
+        tidy(&mut schema);
+        assert_eq!(schema, json!({"type": "integer", "format": "int64", "minimum": 0}));
+        let mut limit = json!({"format": "int32", "minimum": 1.0, "maximum": 1000.0});
+        tidy(&mut limit);
+        assert_eq!(limit.to_string(), r#"{"format":"int32","maximum":1000,"minimum":1}"#);
+    }
+
+    #[test]
+    fn marks_without_a_meaning_are_removed() {
+        let mut schema = json!({"properties": {"a": {"readOnly": true}, "b": {"explode": true}}});
+        tidy(&mut schema);
+        assert_eq!(schema, json!({"properties": {"a": {}, "b": {}}}));
+    }
+
+    #[test]
+    fn examples_are_kept_as_they_are() {
+        let example = json!({"example": {"format": "uint64", "readOnly": true, "number": 1.0}});
+        let mut schema = example.clone();
+        tidy(&mut schema);
+        assert_eq!(schema, example);
+    }
+}

@@ -1,0 +1,213 @@
+//! The query parameters of an operation, declared once: for parsing and for the OpenAPI document.
+//! A response names every unknown, repeated and invalid parameter, not only the first one.
+
+mod pairs;
+mod reader;
+mod types;
+
+use poem::{Request, RequestBody, Result};
+use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use super::problem::Problem;
+use crate::log_entry::ValidationError;
+pub use reader::{Parameter, Reader};
+pub use types::{ParameterType, WholeNumber};
+
+/// The query parameters of an operation.
+pub trait Parameters: Sized + Send {
+    /// Reads each parameter. If one is invalid, the result is discarded.
+    fn read(query: &mut Reader) -> Self;
+}
+
+/// Extracts the query parameters `P`. The document lists each of them.
+#[derive(Debug)]
+pub struct Query<P>(pub P);
+
+/// Parses a query string. Every parameter in it must be one of `P`.
+fn parse<P: Parameters>(query: &str) -> Result<P, ValidationError> {
+    let mut reader = Reader::new(query);
+    let parameters = P::read(&mut reader);
+    reader.finish()?;
+    Ok(parameters)
+}
+
+/// Rejects the query of an operation without parameters.
+pub(super) fn check_absent(request: &Request) -> Result<(), Problem> {
+    match request.uri().query() {
+        None | Some("") => Ok(()),
+        Some(query) => Ok(Reader::new(query).finish()?),
+    }
+}
+
+impl<'a, P: Parameters> ApiExtractor<'a> for Query<P> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Query)
+    }
+
+    /// An object with a property per parameter, which the document lists separately.
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let mut reader = Reader::new("");
+        P::read(&mut reader);
+        let schema = MetaSchema { properties: reader.into_schemas(), ..MetaSchema::new("object") };
+        Some(MetaSchemaRef::Inline(Box::new(schema)))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> Result<Self> {
+        let query = request.uri().query().unwrap_or_default();
+        Ok(Self(parse(query).map_err(Problem::from)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_entry::{Level, ServiceName, Timestamp};
+    use crate::search::Sort;
+
+    #[derive(Debug, PartialEq)]
+    struct Found {
+        levels: Vec<Level>,
+        service: Option<ServiceName>,
+        from: Option<Timestamp>,
+        fuzzy: bool,
+        sort: Sort,
+        limit: u32,
+    }
+
+    impl Parameters for Found {
+        fn read(query: &mut Reader) -> Self {
+            let parameter = |name| Parameter { name, description: "", example: "".into() };
+            Self {
+                levels: query.many(parameter("level")),
+                service: query.optional(parameter("service_name")),
+                from: query.optional(parameter("from")),
+                fuzzy: query.with_default(parameter("fuzzy"), false),
+                sort: query.with_default(parameter("sort"), Sort::Newest),
+                limit: query.with_default(parameter("limit"), WholeNumber::<1, 1000>(100)).0,
+            }
+        }
+    }
+
+    fn error(query: &str) -> String {
+        parse::<Found>(query).unwrap_err().detail
+    }
+
+    #[test]
+    fn absent_parameters_have_their_defaults() {
+        let expected = Found {
+            levels: Vec::new(),
+            service: None,
+            from: None,
+            fuzzy: false,
+            sort: Sort::Newest,
+            limit: 100,
+        };
+        for query in ["", "&", "&&"] {
+            assert_eq!(parse::<Found>(query).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_parsed() {
+        let query =
+            "level=err&service_name=caf%C3%A9+1&level=%77arn&fuzzy=true&sort=oldest&limit=7";
+        let expected = Found {
+            levels: vec![Level::parse("ERROR"), Level::parse("WARN")],
+            service: Some("café 1".to_owned().try_into().unwrap()),
+            from: None,
+            fuzzy: true,
+            sort: Sort::Oldest,
+            limit: 7,
+        };
+        assert_eq!(parse::<Found>(query).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_invalid_value_gets_the_allowed_ones() {
+        for (query, expected) in [
+            ("fuzzy=yes", "fuzzy: must be true or false"),
+            ("sort=newest%20", "sort: must be newest, oldest or relevance"),
+            ("sort=", "sort: must be newest, oldest or relevance"),
+            ("limit=0", "limit: must be a whole number from 1 to 1000"),
+            ("limit=1001", "limit: must be a whole number from 1 to 1000"),
+            ("limit=1.0", "limit: must be a whole number from 1 to 1000"),
+            ("limit=%2B7", "limit: must be a whole number from 1 to 1000"),
+            ("level=", "level: must not be empty"),
+            ("level=error&level=%20", "level: must not be empty"),
+            ("service_name=", "service_name: must have 1 to 255 characters"),
+            ("service_name=%FF", "service_name: must be UTF-8, percent-encoded"),
+            ("from=now", "from: must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z"),
+        ] {
+            assert_eq!(error(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_plus_of_a_time_zone_need_not_be_encoded() {
+        let expected = Timestamp::parse("2024-06-15T10:00:00Z").unwrap();
+        for from in [
+            "2024-06-15T12:00:00+02:00",
+            "2024-06-15T12:00:00%2B02:00",
+            "2024-06-15+12:00:00+02:00",
+            "2024-06-15T10:00:00Z",
+            "2024-06-15%2010:00:00z",
+        ] {
+            let found = parse::<Found>(&format!("from={from}")).unwrap();
+            assert_eq!(found.from, Some(expected), "{from}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_parameter_gets_the_closest_known_one() {
+        let known = "known are level, service_name, from, fuzzy, sort and limit";
+        for (name, closest) in
+            [("servce_name", "service_name"), ("Level", "level"), ("form", "from"), ("", "level")]
+        {
+            let expected = format!("unknown parameter; did you mean {closest}? ({known})");
+            let error = parse::<Found>(&format!("{name}=1")).unwrap_err();
+            assert_eq!(error.errors[0].field, name);
+            assert_eq!(error.errors[0].detail, expected);
+        }
+    }
+
+    #[test]
+    fn a_repeated_parameter_is_rejected_unless_it_is_a_list() {
+        assert_eq!(error("sort=newest&sort=newest"), "sort: must not be repeated");
+        assert_eq!(parse::<Found>("level=a&level=b").unwrap().levels.len(), 2);
+        let many = "level=a&".repeat(101);
+        assert_eq!(error(&many), "level: must not be repeated more than 100 times");
+    }
+
+    #[test]
+    fn every_error_is_reported() {
+        let error = parse::<Found>("limit=0&x=1&fuzzy=1&limit2=3&x=2").unwrap_err();
+        let fields: Vec<&str> = error.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(fields, ["fuzzy", "limit", "x", "limit2"]);
+    }
+
+    #[test]
+    fn an_operation_without_parameters_rejects_them() {
+        let request = |uri: &'static str| Request::builder().uri_str(uri).finish();
+        assert!(check_absent(&request("/ping")).is_ok());
+        assert!(check_absent(&request("/ping?")).is_ok());
+        let problem = check_absent(&request("/ping?a=1")).unwrap_err();
+        assert_eq!(problem.detail, "a: unknown parameter; this operation has none");
+    }
+
+    #[test]
+    fn unknown_names_are_bounded_in_number_and_length() {
+        let names: Vec<String> = (0..50).map(|n| format!("{n}{}", "x".repeat(500))).collect();
+        let error = parse::<Found>(&names.join("&")).unwrap_err();
+        assert_eq!(error.errors.len(), 10);
+        assert!(error.errors.iter().all(|error| error.field.chars().count() <= 65));
+    }
+}

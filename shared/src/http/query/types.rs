@@ -1,0 +1,133 @@
+//! The types of query parameters: how they are parsed, and their schemas.
+
+use poem_openapi::registry::MetaSchema;
+use serde_json::Value;
+
+use crate::log_entry::{BoundedString, Level, Timestamp};
+use crate::search::{Cursor, Sort};
+
+/// The type of a query parameter.
+pub trait ParameterType: Sized {
+    /// The schema of the values that [`Self::parse`] accepts. With a title, clients have a type of
+    /// that name.
+    fn schema() -> MetaSchema;
+
+    /// Parses a value.
+    ///
+    /// # Errors
+    /// Says which values are allowed.
+    fn parse(text: String) -> Result<Self, String>;
+}
+
+impl ParameterType for bool {
+    fn schema() -> MetaSchema {
+        MetaSchema::new("boolean")
+    }
+
+    fn parse(text: String) -> Result<Self, String> {
+        text.parse().map_err(|_| "must be true or false".to_owned())
+    }
+}
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeNumber<const MIN: u32, const MAX: u32>(pub u32);
+
+impl<const MIN: u32, const MAX: u32> From<WholeNumber<MIN, MAX>> for Value {
+    fn from(number: WholeNumber<MIN, MAX>) -> Self {
+        number.0.into()
+    }
+}
+
+impl<const MIN: u32, const MAX: u32> ParameterType for WholeNumber<MIN, MAX> {
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            minimum: Some(MIN.into()),
+            maximum: Some(MAX.into()),
+            ..MetaSchema::new_with_format("integer", "int32")
+        }
+    }
+
+    fn parse(text: String) -> Result<Self, String> {
+        let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|number| (MIN..=MAX).contains(number));
+        let number = number.filter(|_| is_digits);
+        number.map(Self).ok_or_else(|| format!("must be a whole number from {MIN} to {MAX}"))
+    }
+}
+
+impl<const MAX: usize> ParameterType for BoundedString<MAX> {
+    fn schema() -> MetaSchema {
+        MetaSchema { min_length: Some(1), max_length: Some(MAX), ..MetaSchema::new("string") }
+    }
+
+    fn parse(text: String) -> Result<Self, String> {
+        text.try_into()
+    }
+}
+
+impl ParameterType for Level {
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            min_length: Some(1),
+            pattern: Some(r"\S".to_owned()),
+            ..MetaSchema::new("string")
+        }
+    }
+
+    /// Rejects an empty level, which would mean `INFO` in an entry.
+    fn parse(text: String) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("must not be empty".to_owned());
+        }
+        Ok(Self::parse(&text))
+    }
+}
+
+impl ParameterType for Timestamp {
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            pattern: Some(Self::YEAR_PATTERN.to_owned()),
+            ..MetaSchema::new_with_format("string", "date-time")
+        }
+    }
+
+    /// A `+` that is not encoded means a space in a query. A space after the date is such a `+`.
+    fn parse(text: String) -> Result<Self, String> {
+        let text = match text.rsplit_once(' ') {
+            Some((time, zone)) if time.len() > "2024-06-14".len() => format!("{time}+{zone}"),
+            _ => text,
+        };
+        Ok(Self::parse(&text)?)
+    }
+}
+
+impl ParameterType for Sort {
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            title: Some("Sort".to_owned()),
+            enum_items: Self::ALL.iter().map(|sort| Value::from(sort.as_str())).collect(),
+            ..MetaSchema::new("string")
+        }
+    }
+
+    fn parse(text: String) -> Result<Self, String> {
+        Ok(text.parse()?)
+    }
+}
+
+impl From<Sort> for Value {
+    fn from(sort: Sort) -> Self {
+        sort.as_str().into()
+    }
+}
+
+impl ParameterType for Cursor {
+    fn schema() -> MetaSchema {
+        MetaSchema { pattern: Some(Self::PATTERN.to_owned()), ..MetaSchema::new("string") }
+    }
+
+    fn parse(text: String) -> Result<Self, String> {
+        Ok(text.parse()?)
+    }
+}

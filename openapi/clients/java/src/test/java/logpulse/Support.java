@@ -1,0 +1,45 @@
+package logpulse;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.function.Predicate;
+import logpulse.client.ApiClient;
+import logpulse.model.NewLogEntry;
+
+/** What the tests share. */
+final class Support {
+  static final String SERVICE = "payment";
+
+  /** The id of an entry must be a version 7 UUID; this is version 4. */
+  static final UUID VERSION_4 = UUID.fromString("936da01f-9abd-4d9d-80c7-02af85c822a8");
+
+  private Support() {}
+
+  /** A client of the LogPulse whose URL is in an environment variable. */
+  static ApiClient client(String variable) {
+    return new ApiClient().setBasePath(System.getenv(variable));
+  }
+
+  static NewLogEntry entry(String message) {
+    return new NewLogEntry().serviceName(SERVICE).message(message);
+  }
+
+  /** A word that no other entry contains. */
+  static String uniqueWord() {
+    return "w" + UUID.randomUUID().toString().replace("-", "");
+  }
+
+  /** Repeats a call until its result is accepted, for at most ten seconds. */
+  static <T> T until(Callable<T> call, Predicate<T> accepted) throws Exception {
+    var deadline = Instant.now().plus(Duration.ofSeconds(10));
+    while (true) {
+      var result = call.call();
+      if (accepted.test(result) || Instant.now().isAfter(deadline)) {
+        return result;
+      }
+      Thread.sleep(100);
+    }
+  }
+}

@@ -144,9 +144,10 @@ fn bounded_string(max_length: usize) -> MetaSchema {
     MetaSchema { min_length: Some(1), max_length: Some(max_length), ..MetaSchema::new("string") }
 }
 
-/// An object with any members.
+/// An object with any members. Generators that need a class for it name it after the title.
 fn any_object() -> MetaSchema {
     MetaSchema {
+        title: Some("Attributes".to_owned()),
         additional_properties: Some(Box::new(MetaSchemaRef::Inline(Box::new(MetaSchema::ANY)))),
         ..MetaSchema::new("object")
     }

@@ -112,7 +112,7 @@ func TestPagesByCursorUntilTheEnd(t *testing.T) {
 	)
 
 	var pages [][]string
-	params := logpulse.SearchLogsParams{Q: &word, Sort: new(logpulse.Oldest), Limit: new(int64(2))}
+	params := logpulse.SearchLogsParams{Q: &word, Sort: new(logpulse.Oldest), Limit: new(int32(2))}
 	for {
 		page := search(t, params)
 		var numbers []string

@@ -11,7 +11,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let entry = logpulse.save_log().body_map(|entry| {
         let attributes = [("order".to_owned(), 4711.into())];
-        entry.service_name("payment").level("ERROR".to_owned()).message("card declined").attributes(serde_json::Map::from_iter(attributes))
+        entry
+            .service_name("payment")
+            .level("ERROR".to_owned())
+            .message("card declined")
+            .attributes(serde_json::Map::from_iter(attributes))
     });
     println!("saved {}", entry.send().await?.id);
 

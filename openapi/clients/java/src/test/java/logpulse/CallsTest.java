@@ -96,7 +96,7 @@ class CallsTest {
     var pages = new ArrayList<List<String>>();
     String cursor = null;
     do {
-      SearchPage page = logs.searchLogs().q(word).sort(Sort.OLDEST).limit(2L).cursor(cursor).execute();
+      SearchPage page = logs.searchLogs().q(word).sort(Sort.OLDEST).limit(2).cursor(cursor).execute();
       pages.add(page.getData().stream().map(found -> found.getMessage().substring(word.length() + 1)).toList());
       cursor = page.getNextCursor();
     } while (cursor != null);

@@ -1,0 +1,33 @@
+//! What the tests share.
+
+use std::time::{Duration, Instant};
+
+use logpulse_client::Client;
+use logpulse_client::types::NewLogEntry;
+use uuid::{Uuid, uuid};
+
+pub const SERVICE: &str = "payment";
+
+/// The id of an entry must be a version 7 UUID; this is version 4.
+pub const VERSION_4: Uuid = uuid!("936da01f-9abd-4d9d-80c7-02af85c822a8");
+
+/// A client of the LogPulse whose URL is in an environment variable.
+pub fn client(variable: &str) -> Client {
+    Client::new(&std::env::var(variable).unwrap_or_else(|error| panic!("{variable}: {error}")))
+}
+
+pub fn entry(message: impl ToString) -> NewLogEntry {
+    NewLogEntry::builder().service_name(SERVICE).message(message.to_string()).try_into().unwrap()
+}
+
+/// Repeats a call until its result is accepted, for at most ten seconds.
+pub async fn until<T>(call: impl AsyncFn() -> T, accepted: impl Fn(&T) -> bool) -> T {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let result = call().await;
+        if accepted(&result) || Instant::now() > deadline {
+            return result;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -54,6 +54,10 @@ test-schemathesis: ## send generated requests to standalone LogPulse and check i
 test-swagger: ## execute every operation in Swagger UI (Node, Chromium); SCREENSHOT=path takes a picture
 	openapi/checks/with-logpulse openapi/checks/test-swagger
 
+.PHONY: test-clients
+test-clients: ## generate clients from openapi.json and test them on LogPulse; CLIENTS="typescript python" for some (minutes)
+	openapi/clients/run $(CLIENTS)
+
 .PHONY: image-standalone
 image-standalone: ## build the image logpulse/standalone (Docker)
 	docker build --target standalone -t $(STANDALONE_IMAGE) .

@@ -3,7 +3,6 @@
 Each hook changes a generated request before it is sent; Schemathesis then decides again whether the request is valid.
 """
 
-import base64
 import json
 import re
 import time
@@ -11,8 +10,6 @@ import time
 import schemathesis
 
 UUID_V7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
-CURSOR = re.compile(r"[\w-]{32}", re.ASCII)
-CONDITIONS = ("q", "service_name", "level", "from", "to")
 
 
 def before_call(path):
@@ -24,7 +21,7 @@ def renew_ids(context, case, kwargs):
     """Sets the time of ids, which must be close to the clock's."""
     entries = case.body if isinstance(case.body, list) else [case.body]
     for entry in entries:
-        if isinstance(entry, dict) and matches(UUID_V7, entry.get("id")):
+        if isinstance(entry, dict) and UUID_V7.fullmatch(str(entry.get("id"))):
             millis = f"{time.time_ns() // 1_000_000:012x}"
             entry["id"] = f"{millis[:8]}-{millis[8:]}{entry['id'][13:]}"
 
@@ -46,27 +43,7 @@ def write_ndjson(context, case, kwargs):
 
 
 @before_call(path="/logs/search")
-def meet_the_conditions_of_search(context, case, kwargs):
-    """Adds a condition if there is none, and replaces cursors that no page can have."""
-    query = case.query
-    if not isinstance(query, dict):
-        return
-    if not any(str(query.get(name, "")).strip() for name in CONDITIONS):
-        query["level"] = "INFO"
-    if query.get("sort") == "relevance":
-        query.pop("cursor", None)
-    if matches(CURSOR, query.get("cursor")):
-        query["cursor"] = possible_cursor(query["cursor"])
-
-
-def possible_cursor(cursor):
-    """Sets the bits that are the same in every cursor: it consists of a time and a UUIDv7."""
-    position = bytearray(base64.urlsafe_b64decode(cursor))
-    position[0] = 0
-    position[14] = position[14] & 0x0F | 0x70
-    position[16] = position[16] & 0x3F | 0x80
-    return base64.urlsafe_b64encode(position).decode()
-
-
-def matches(pattern, value):
-    return isinstance(value, str) and pattern.fullmatch(value) is not None
+def sort_by_relevance_without_a_cursor(context, case, kwargs):
+    """Removes the cursor, which hits sorted by relevance do not have."""
+    if isinstance(case.query, dict) and case.query.get("sort") == "relevance":
+        case.query.pop("cursor", None)

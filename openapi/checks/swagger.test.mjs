@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { after, before, test } from 'node:test'
+import { after, afterEach, before, test } from 'node:test'
 import { chromium } from 'playwright-core'
 
 const BASE_URL = process.env.LOGPULSE_URL
@@ -34,11 +34,13 @@ before(async () => {
   await page.goto(`${BASE_URL}/docs/`)
   await page.locator('.opblock').first().waitFor()
 
-  if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT, fullPage: true })
-
   const { paths } = await responses.find(response => response.url().endsWith('/openapi.json')).json()
   const all = Object.values(paths).flatMap(path => Object.values(path))
   operations = new Map(all.map(operation => [operation.operationId, operation]))
+})
+
+afterEach(async () => {
+  for (const summary of await page.locator('.opblock.is-open .opblock-summary-control').all()) await summary.click()
 })
 
 after(() => browser?.close())
@@ -101,6 +103,7 @@ test('getLog gets what saveLog saved', async () => {
   const idExample = await id.inputValue()
   await id.fill(savedId)
   const { status, body } = await execute('getLog')
+  if (process.env.SCREENSHOT) await takeScreenshot(process.env.SCREENSHOT)
   await id.fill(idExample)
   assert.equal(status, 200)
   assert.deepEqual(body, { id: savedId, ...bodyExample('saveLog') })
@@ -114,9 +117,9 @@ test('getLog does not find the id of its example', async () => {
 
 for (const [operationId, expected] of [
   ['ping', /^\{"message":"pong"\}$/],
-  ['healthz', /^\{"status":"alive"\}$/],
-  ['readyz', /^\{"status":"ready","ports":\[.+\]\}$/],
-  ['metrics', /^# TYPE http_requests_total counter$/m],
+  ['getLiveness', /^\{"status":"alive"\}$/],
+  ['getReadiness', /^\{"status":"ready","ports":\[.+\]\}$/],
+  ['getMetrics', /^# TYPE http_requests_total counter$/m],
 ]) {
   test(`${operationId} returns 200`, async () => {
     const { status, text } = await execute(operationId)
@@ -146,6 +149,16 @@ function allowOnlyLogPulse(route) {
   if (new URL(url).origin === BASE_URL) return route.continue()
   foreignRequests.push(url)
   return route.abort()
+}
+
+// Takes a picture of the operations and of the response to the open one.
+async function takeScreenshot(path) {
+  await page.mouse.move(0, 0)
+  await page.evaluate(() => scrollTo(0, 0))
+  const { x, y, width } = await page.locator('.opblock-tag-section').first().boundingBox()
+  const response = await page.locator('.opblock.is-open .live-responses-table .response').first().boundingBox()
+  const clip = { x: 0, y, width: width + 2 * x, height: response.y + response.height - y }
+  await page.screenshot({ path, clip, fullPage: true })
 }
 
 // The first example of the operation's request body.

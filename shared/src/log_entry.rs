@@ -214,7 +214,8 @@ mod tests {
             (br#"{"service":"a","message":"m","attributes":{"a":"\ud800"}}"#, "escape"),
             (b"{\"service\":\"a\"", "EOF"),
             (br#"["a"]"#, "object"),
-            (br#"{"service":"a","service_name":"b","message":"m"}"#, "duplicate"),
+            (br#"{"service":"a","message":"m","message":"n"}"#, "duplicate"),
+            (br#"{"service":"a","service_name":"b","message":"m"}"#, "send only one"),
         ] {
             let error = ValidationError::from(NewLogEntry::from_json(json).unwrap_err());
             let text = format!("{} {:?}", error.detail, error.errors);

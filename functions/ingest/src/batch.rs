@@ -79,7 +79,7 @@ pub(crate) fn pack(
     let mut body = body.decode()?;
     if is_array {
         let array = pack_array(&body.bytes, &mut packer);
-        array.map_err(|error| bad_request(&format!("the body is not a JSON array: {error}")))?;
+        array.map_err(|error| explain_array(&body.bytes, &error))?;
     } else {
         pack_lines(&body.bytes, &mut packer).map_err(|error| bad_request(&error))?;
     }
@@ -123,6 +123,13 @@ impl<'de> Visitor<'de> for ArrayVisitor<'_> {
         }
         Ok(())
     }
+}
+
+fn explain_array(body: &[u8], error: &serde_json::Error) -> Problem {
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return bad_request(&format_args!("the body is not a valid JSON array: {error}"));
+    }
+    bad_request(&"the body must be a JSON array of entries; send one entry per line as NDJSON")
 }
 
 fn bad_request(detail: &dyn fmt::Display) -> Problem {

@@ -179,7 +179,8 @@ impl Parameters for BatchParameters {
         let ids = Parameter {
             name: "ids",
             description: "Return the id of each non-blank line, null for rejected ones.",
-            example: json!(true),
+            example: "true",
+            synonyms: &[],
         };
         Self { ids: query.with_default(ids, false) }
     }

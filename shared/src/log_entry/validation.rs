@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::str::Utf8Error;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Attributes, EntryId, Level, ServiceName, Timestamp, TraceId};
+use super::{Attributes, EntryId, ServiceName, Timestamp, TraceId};
 
 /// The longest explanation of an error, in characters: parsers may repeat the input.
 const MAX_DETAIL_CHARS: usize = 200;
@@ -91,7 +90,7 @@ fn explain(json: &str, error: &serde_json::Error) -> ValidationError {
     if !json.trim_start().starts_with('{') && error.is_data() {
         return ValidationError::whole("the entry must be a JSON object");
     }
-    let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
+    let Ok(fields) = serde_json::from_str::<Fields<'_>>(json) else {
         return ValidationError::whole(&format!("the entry is not valid JSON: {error}"));
     };
     let errors = field_errors(&fields);
@@ -101,26 +100,32 @@ fn explain(json: &str, error: &serde_json::Error) -> ValidationError {
     ValidationError::fields(errors)
 }
 
-fn field_errors(fields: &BTreeMap<String, &RawValue>) -> Vec<FieldError> {
-    let service = if fields.contains_key("service") { "service" } else { "service_name" };
-    let known = [
-        ("id", check::<Option<EntryId>>(fields, "id")),
-        ("timestamp", check::<Option<Timestamp>>(fields, "timestamp")),
-        ("level", check::<Option<Level>>(fields, "level")),
-        (service, check_required::<ServiceName>(fields, service)),
-        ("message", check_required::<String>(fields, "message")),
-        ("attributes", check::<Option<Attributes>>(fields, "attributes")),
-        ("trace_id", check::<Option<TraceId>>(fields, "trace_id")),
-        ("span_id", check::<Option<TraceId>>(fields, "span_id")),
+/// The fields of an entry, as JSON.
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+fn field_errors(fields: &Fields<'_>) -> Vec<FieldError> {
+    let has_alias = fields.contains_key("service");
+    let service = if has_alias { "service" } else { "service_name" };
+    let mut known = vec![
+        ("id", check(fields, "id", |text| Ok(text.parse::<EntryId>().map(drop)?))),
+        ("timestamp", check(fields, "timestamp", |text| Ok(Timestamp::parse(&text).map(drop)?))),
+        ("level", check(fields, "level", |_| Ok(()))),
+        (service, check_required(fields, service, |text| ServiceName::try_from(text).map(drop))),
+        ("message", check_required(fields, "message", |_| Ok(()))),
+        ("attributes", check_attributes(fields)),
+        ("trace_id", check(fields, "trace_id", |text| TraceId::try_from(text).map(drop))),
+        ("span_id", check(fields, "span_id", |text| TraceId::try_from(text).map(drop))),
     ];
+    if has_alias && fields.contains_key("service_name") {
+        known.push(("service_name", Err("means the same as service; send only one".to_owned())));
+    }
     let is_known = |name: &str| known.iter().any(|(field, _)| *field == name);
-    let unknown = fields
-        .keys()
-        .filter(|name| !is_known(name) && *name != "service_name")
-        .take(MAX_UNKNOWN_FIELDS)
-        .map(|name| FieldError {
-            field: shorten(name),
-            detail: "unknown field; put it into attributes".to_owned(),
+    let unknown =
+        fields.keys().filter(|name| !is_known(name)).take(MAX_UNKNOWN_FIELDS).map(|name| {
+            FieldError {
+                field: shorten(name),
+                detail: "unknown field; put it into attributes".to_owned(),
+            }
         });
     let invalid = known.iter().filter_map(|(field, checked)| {
         let detail = shorten(checked.as_ref().err()?);
@@ -129,29 +134,80 @@ fn field_errors(fields: &BTreeMap<String, &RawValue>) -> Vec<FieldError> {
     invalid.chain(unknown).collect()
 }
 
-fn check<T: DeserializeOwned>(
-    fields: &BTreeMap<String, &RawValue>,
+/// Checks a string that may be absent or null.
+fn check(
+    fields: &Fields<'_>,
     name: &str,
+    parse: impl FnOnce(String) -> Result<(), String>,
 ) -> Result<(), String> {
-    let Some(value) = fields.get(name) else {
-        return Ok(());
-    };
-    serde_json::from_str::<T>(value.get()).map(drop).map_err(|error| error.to_string())
+    match fields.get(name) {
+        None => Ok(()),
+        Some(value) if value.get() == "null" => Ok(()),
+        Some(value) => parse(string(value)?),
+    }
 }
 
-fn check_required<T: DeserializeOwned>(
-    fields: &BTreeMap<String, &RawValue>,
+fn check_required(
+    fields: &Fields<'_>,
     name: &str,
+    parse: impl FnOnce(String) -> Result<(), String>,
 ) -> Result<(), String> {
-    if !fields.contains_key(name) {
-        return Err("is required".to_owned());
+    parse(string(fields.get(name).ok_or("is required")?)?)
+}
+
+fn string(value: &RawValue) -> Result<String, String> {
+    if !value.get().starts_with('"') {
+        return Err("must be a string".to_owned());
     }
-    check::<T>(fields, name)
+    serde_json::from_str(value.get()).map_err(|error| format!("is not valid JSON: {error}"))
+}
+
+fn check_attributes(fields: &Fields<'_>) -> Result<(), String> {
+    match fields.get("attributes") {
+        None => Ok(()),
+        Some(value) if value.get() == "null" => Ok(()),
+        Some(value) => Attributes::try_from((*value).to_owned()).map(drop),
+    }
 }
 
 fn shorten(text: &str) -> String {
     match text.char_indices().nth(MAX_DETAIL_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NewLogEntry;
+
+    #[test]
+    fn each_invalid_field_says_what_is_allowed() {
+        let timestamp = "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z";
+        for (field, expected) in [
+            (r#""id":"x""#, "id: must be a UUIDv7"),
+            (r#""id":"0190163d-8694-439b-aea5-966c26f8ad91""#, "id: must be a UUIDv7"),
+            (r#""id":7"#, "id: must be a string"),
+            (r#""timestamp":"noon""#, &format!("timestamp: {timestamp}")),
+            (r#""timestamp":12"#, "timestamp: must be a string"),
+            (r#""level":[]"#, "level: must be a string"),
+            (r#""attributes":"a""#, "attributes: must be an object"),
+            (r#""trace_id":"""#, "trace_id: must have 1 to 128 characters"),
+            (r#""span_id":true"#, "span_id: must be a string"),
+            (r#""service":"b""#, "service_name: means the same as service; send only one"),
+            (r#""host":"b""#, "host: unknown field; put it into attributes"),
+        ] {
+            let json = format!(r#"{{"service_name":"a","message":"m",{field}}}"#);
+            let error = NewLogEntry::from_json(json.as_bytes()).unwrap_err();
+            assert_eq!(ValidationError::from(error).detail, expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn required_fields_are_strings() {
+        let error = NewLogEntry::from_json(br#"{"service_name":null}"#).unwrap_err();
+        let detail = "service_name: must be a string; message: is required";
+        assert_eq!(ValidationError::from(error).detail, detail);
     }
 }

@@ -85,7 +85,12 @@ mod tests {
 
     impl Parameters for Found {
         fn read(query: &mut Reader) -> Self {
-            let parameter = |name| Parameter { name, description: "", example: "".into() };
+            let parameter = |name| Parameter {
+                name,
+                description: "",
+                example: "",
+                synonyms: if name == "limit" { &["size"] } else { &[] },
+            };
             Self {
                 levels: query.many(parameter("level")),
                 service: query.optional(parameter("service_name")),
@@ -169,9 +174,13 @@ mod tests {
     #[test]
     fn an_unknown_parameter_gets_the_closest_known_one() {
         let known = "known are level, service_name, from, fuzzy, sort and limit";
-        for (name, closest) in
-            [("servce_name", "service_name"), ("Level", "level"), ("form", "from"), ("", "level")]
-        {
+        for (name, closest) in [
+            ("servce_name", "service_name"),
+            ("Level", "level"),
+            ("form", "from"),
+            ("", "level"),
+            ("size", "limit"),
+        ] {
             let expected = format!("unknown parameter; did you mean {closest}? ({known})");
             let error = parse::<Found>(&format!("{name}=1")).unwrap_err();
             assert_eq!(error.errors[0].field, name);

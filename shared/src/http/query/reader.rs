@@ -23,16 +23,26 @@ pub struct Parameter {
     pub name: &'static str,
     /// The meaning.
     pub description: &'static str,
-    /// An example of a value.
-    pub example: Value,
+    /// An example of a value, as in a query string before it is encoded.
+    pub example: &'static str,
+    /// What other services call it. They are not accepted, but explained.
+    pub synonyms: &'static [&'static str],
 }
 
 /// The parameters of a query string that have not been read yet, and the errors so far.
 #[derive(Debug)]
 pub struct Reader {
     unread: Vec<Pair>,
-    known: Vec<(&'static str, MetaSchema)>,
+    known: Vec<Known>,
     errors: Vec<FieldError>,
+}
+
+/// A parameter that was read.
+#[derive(Debug)]
+struct Known {
+    name: &'static str,
+    synonyms: &'static [&'static str],
+    schema: MetaSchema,
 }
 
 impl Reader {
@@ -56,8 +66,8 @@ impl Reader {
         T: ParameterType + Into<Value> + Copy,
     {
         let value = self.optional(parameter);
-        if let Some((_, schema)) = self.known.last_mut() {
-            schema.default = Some(default.into());
+        if let Some(known) = self.known.last_mut() {
+            known.schema.default = Some(default.into());
         }
         value.unwrap_or(default)
     }
@@ -81,10 +91,10 @@ impl Reader {
 
     /// Takes the values of a parameter out of the query string.
     fn take(&mut self, parameter: Parameter, schema: MetaSchema) -> Vec<Option<String>> {
-        let Parameter { name, description, example } = parameter;
-        let schema =
-            MetaSchema { description: Some(description), example: Some(example), ..schema };
-        self.known.push((name, schema));
+        let Parameter { name, description, example, synonyms } = parameter;
+        let example = Some(example_of(&schema, example));
+        let schema = MetaSchema { description: Some(description), example, ..schema };
+        self.known.push(Known { name, synonyms, schema });
         self.unread.extract_if(.., |(other, _)| other == name).map(|(_, value)| value).collect()
     }
 
@@ -123,10 +133,14 @@ impl Reader {
     }
 
     fn explain_unknown(&self, name: &str) -> String {
-        let names: Vec<&str> = self.known.iter().map(|(name, _)| *name).collect();
-        let similarity = |known: &&&str| strsim::jaro_winkler(known, &name.to_lowercase());
-        let closest = names.iter().rev().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-        match (closest, names.as_slice()) {
+        let name = name.to_lowercase();
+        let closest = self
+            .known
+            .iter()
+            .rev()
+            .max_by(|one, other| one.similarity(&name).total_cmp(&other.similarity(&name)));
+        let names: Vec<&str> = self.known.iter().map(|known| known.name).collect();
+        match (closest.map(|known| known.name), names.as_slice()) {
             (None, _) => "unknown parameter; this operation has none".to_owned(),
             (Some(only), [_]) => format!("unknown parameter; the only known one is {only}"),
             (Some(closest), [others @ .., last]) => {
@@ -141,8 +155,25 @@ impl Reader {
 
     /// The schema of each parameter that was read, by name.
     pub(super) fn into_schemas(self) -> Vec<(&'static str, MetaSchemaRef)> {
-        let schemas = self.known.into_iter();
-        schemas.map(|(name, schema)| (name, MetaSchemaRef::Inline(Box::new(schema)))).collect()
+        let inline = |schema| MetaSchemaRef::Inline(Box::new(schema));
+        self.known.into_iter().map(|known| (known.name, inline(known.schema))).collect()
+    }
+}
+
+impl Known {
+    /// How close an unknown name is to this one or to a synonym, from 0 to 1.
+    fn similarity(&self, unknown: &str) -> f64 {
+        let names = std::iter::once(&self.name).chain(self.synonyms);
+        names.map(|name| strsim::jaro_winkler(name, unknown)).fold(0.0, f64::max)
+    }
+}
+
+/// The example as JSON.
+fn example_of(schema: &MetaSchema, text: &str) -> Value {
+    match schema.ty {
+        "array" => vec![text].into(),
+        "string" => text.into(),
+        _ => serde_json::from_str(text).unwrap_or_default(),
     }
 }
 

@@ -135,6 +135,7 @@ mod tests {
     #[test]
     fn an_operation_has_the_template_of_the_openapi_document() {
         let function = Function::new("test", Api);
+        assert_eq!(function.operations[0].path, "/logs/:param0/lines/:param1");
         assert_eq!(function.operations[0].template, "/logs/{id}/lines/{line}");
     }
 }

@@ -139,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn fixed_segments_win_over_parameters_and_wildcards() {
-        let paths = ["/", "/logs/:param0", "/logs/search", "/docs", "/docs/*path"];
+        let paths = ["/", "/logs/:param0", "/logs/search", "/docs", "/docs/*path", "/files/*path"];
         let router =
             router(vec![function("test", &paths.map(|path| (Method::GET, path)))]).unwrap();
         for (path, expected) in [
@@ -151,6 +151,7 @@ mod tests {
             ("/docs", "/docs"),
             ("/docs/", "/docs/*path"),
             ("/docs/a/b.css", "/docs/*path"),
+            ("/files", "404"),
         ] {
             assert_eq!(find(&router, path).await, expected, "{path}");
         }
@@ -160,7 +161,7 @@ mod tests {
     async fn a_path_matches_as_a_whole() {
         let operations = [(Method::GET, "/logs/:param0"), (Method::GET, "/logs")];
         let router = router(vec![function("test", &operations)]).unwrap();
-        for path in ["/", "*", "/logs/", "/logs/1/2", "/log", "/logs2", "//logs"] {
+        for path in ["/", "*", "/logs/", "/logs/1/2", "/log", "/logs2", "//logs", "host:80"] {
             assert_eq!(find(&router, path).await, "404", "{path}");
         }
     }

@@ -158,7 +158,7 @@ async fn requests_pass_while_the_limiter_is_unavailable() {
         response.assert_json(serde_json::json!({ "message": "pong" })).await;
     }
     let metrics = client.get("/metrics").send().await.0.into_body().into_string().await.unwrap();
-    assert!(metrics.contains("rate_limit_failures_total"), "{metrics}");
+    assert!(metrics.contains("\nrate_limit_failures_total 10\n"), "{metrics}");
 }
 
 #[tokio::test]

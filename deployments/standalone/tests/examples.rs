@@ -14,6 +14,15 @@ const README: &str = include_str!("../../../README.md");
 const CALLS: &str = include_str!("../../../apiTest.http");
 const DOCUMENT: &str = include_str!("../../../openapi/openapi.json");
 
+/// The clients that the README shows, by the language of the block. `make test-clients` runs them.
+const CLIENTS: [(&str, &str); 5] = [
+    ("ts", include_str!("../../../openapi/clients/typescript/src/example.ts")),
+    ("python", include_str!("../../../openapi/clients/python/example.py")),
+    ("go", include_str!("../../../openapi/clients/go/example/main.go")),
+    ("rust", include_str!("../../../openapi/clients/rust/examples/example.rs")),
+    ("java", include_str!("../../../openapi/clients/java/src/main/java/example/Example.java")),
+];
+
 /// The paths that standalone serves and nginx does not.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
@@ -50,5 +59,16 @@ fn api_test_http_calls_every_operation_of_the_document() {
             let operation = format!("{} {path}", method.to_uppercase());
             assert!(called.contains(&operation), "{operation} is not called");
         }
+    }
+}
+
+#[test]
+fn the_readme_shows_the_clients_that_are_tested() {
+    let section = README.split("## Use it from your language").nth(1).unwrap();
+    for (language, source) in CLIENTS {
+        let lines = source.lines().skip_while(|line| !line.ends_with(" README")).skip(1);
+        let shown: Vec<_> = lines.take_while(|line| !["// end", "# end"].contains(line)).collect();
+        let block = format!("```{language}\n{}\n```\n", shown.join("\n").trim());
+        assert!(section.contains(&block), "the README does not show this:\n{block}");
     }
 }

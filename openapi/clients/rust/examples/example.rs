@@ -1,6 +1,7 @@
 //! Saves an entry, searches, and handles an error.
 
 // README
+use logpulse_client::types::NewLogEntry;
 use logpulse_client::{Client, Error};
 use uuid::uuid;
 
@@ -9,17 +10,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::var("LOGPULSE_URL").unwrap_or("http://127.0.0.1:8080".into());
     let logpulse = Client::new(&url);
 
-    let entry = logpulse.save_log().body_map(|entry| {
-        let attributes = [("order".to_owned(), 4711.into())];
-        entry
-            .service_name("payment")
-            .level("ERROR".to_owned())
-            .message("card declined")
-            .attributes(serde_json::Map::from_iter(attributes))
-    });
-    println!("saved {}", entry.send().await?.id);
+    let attributes = serde_json::Map::from_iter([("order".into(), 4711.into())]);
+    let entry = NewLogEntry::builder()
+        .service_name("payment")
+        .level("ERROR".to_owned())
+        .message("card declined")
+        .attributes(attributes);
+    let saved = logpulse.save_log().body(entry).send().await?;
+    println!("saved {}", saved.id);
 
-    let levels = ["ERROR", "FATAL"].map(str::parse).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let levels = vec!["ERROR".parse()?, "FATAL".parse()?];
     let found = logpulse.search_logs().q("card declined").level(levels).send().await?;
     println!("found {}", found.total);
 

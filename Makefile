@@ -127,7 +127,7 @@ check-consumers: ## show the lag and the consumer of each partition
 
 .PHONY: test-cluster
 test-cluster: ## test the running cluster: acceptance, documented examples, nginx, footprint, persistence
-	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test acceptance --test examples
+	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test acceptance --test examples --test raw_requests
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test nginx --test footprint -- --test-threads 1 --nocapture
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test persistence
 

@@ -29,15 +29,15 @@ async fn nginx_errors_are_problems() {
     for path in ["/healthz", "/readyz", "/metrics", "/problem", "/long-poll", "/nothing"] {
         assert_problem(http.get(format!("{url}{path}")).send().await.unwrap(), 404).await;
     }
-    let long = format!("{url}/logs/search?q={}", "a".repeat(10_000));
+    let long = format!("{url}/logs/search?q={}", "a".repeat(20_000));
     assert_problem(http.get(long).send().await.unwrap(), 414).await;
-    for uri in ["/logs/\u{e4}", "/logs/<17>", "/logs/`17`", "/logs/search?q=\"card\""] {
+    for uri in ["/logs/<17>", "/logs/`17`", "/logs/search?q=\"card\""] {
         let response =
             send_raw(&url, &format!("GET {uri} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
         assert!(response.starts_with("HTTP/1.1 400 "), "{uri}: {response}");
         assert!(response.contains("application/problem+json"), "{uri}: {response}");
     }
-    let large_header = http.get(format!("{url}/ping")).header("x-large", "a".repeat(10_000));
+    let large_header = http.get(format!("{url}/ping")).header("x-large", "a".repeat(20_000));
     assert_problem(large_header.send().await.unwrap(), 431).await;
     // nginx knows the length from the header and rejects the body unread.
     let large_body = http.post(format!("{url}/logs")).body(vec![b' '; 10 * 1024 * 1024 + 1]);

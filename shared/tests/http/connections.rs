@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use shared::config::HttpConfig;
 use tokio::time::{Instant, sleep};
 
@@ -64,12 +65,67 @@ async fn a_client_that_sends_an_unread_body_gets_its_response() {
     assert_eq!(connection.response().await.status, 404);
 }
 
+const NOT_HTTP: &str = "not a valid HTTP request; in the URI, percent-encode quotes, backticks, \
+                        angle brackets and bytes that are not UTF-8";
+const LONG_LINE: &str = "the request line exceeds 16 KiB";
+const LARGE_HEADER: &str =
+    "the header has more than 100 fields, or exceeds 16 KiB in a field or 64 KiB in all";
+
 #[tokio::test]
-async fn malformed_http_gets_400_and_does_not_disturb_others() {
+async fn requests_that_hyper_rejects_get_a_problem() {
     let server = Server::start(HttpConfig::default(), None).await;
-    let mut connection = Connection::open(server.address).await;
-    connection.send("\x16\x03\x01 this is not HTTP\r\n\r\n").await;
-    assert_eq!(connection.response().await.status, 400);
+    let get = |uri: &str| format!("GET {uri} HTTP/1.1\r\nHost: a\r\n\r\n");
+    let with_header = |header: &str| format!("GET /ping HTTP/1.1\r\nHost: a\r\n{header}\r\n");
+    for (request, status, detail) in [
+        ("\x16\x03\x01 this is not HTTP\r\n\r\n".to_owned(), 400, NOT_HTTP),
+        (get("/things/1?q=\"refused\""), 400, NOT_HTTP),
+        (get("/<things>"), 400, NOT_HTTP),
+        ("GET /ping HTTP/9\r\n\r\n".to_owned(), 400, NOT_HTTP),
+        (with_header("A: \x01\r\n"), 400, NOT_HTTP),
+        (with_header("Transfer-Encoding: gzip\r\n"), 400, NOT_HTTP),
+        (with_header(&"A: a\r\n".repeat(100)), 431, LARGE_HEADER),
+        (with_header(&format!("A: {}\r\n", "a".repeat(65_536))), 431, LARGE_HEADER),
+        (get(&format!("/{}", "a".repeat(16_400))), 414, LONG_LINE),
+        (get(&format!("/{}", "a".repeat(65_000))), 414, LONG_LINE),
+        (get(&format!("/{}", "a".repeat(70_000))), 414, LONG_LINE),
+        (get(&format!("/{}", "a".repeat(200_000))), 414, LONG_LINE),
+    ] {
+        let start = request.chars().take(60).collect::<String>();
+        let mut connection = Connection::open(server.address).await;
+        connection.send(&request).await;
+        let response = connection.response().await;
+        assert_eq!(response.status, status, "{start}: {response:?}");
+        assert_eq!(response.header("content-type"), Some("application/problem+json"), "{start}");
+        assert_eq!(response.header("x-request-id").map(str::len), Some(32), "{start}");
+        assert!(response.header("date").is_some(), "{start}");
+        let problem: Value = serde_json::from_str(&response.body).unwrap();
+        assert_eq!(problem["detail"], detail, "{start}");
+        assert_eq!(problem["status"], status, "{start}");
+    }
     let response = Connection::open(server.address).await.get("/ping").await;
     assert_eq!(response.status, 200);
+}
+
+#[tokio::test]
+async fn a_rejected_request_follows_the_responses_before_it() {
+    let server = Server::start(HttpConfig::default(), None).await;
+    let mut connection = Connection::open(server.address).await;
+    connection.send("GET /things/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /\" HTTP/1.1\r\n\r\n").await;
+    assert_eq!(connection.response().await.body, "1");
+    let response = connection.response().await;
+    assert_eq!(response.status, 404);
+    connection.send("GET /? HTTP/1.1\r\nHost: a\r\n\r\nGET /<> HTTP/1.1\r\n\r\n").await;
+    assert_eq!(connection.response().await.status, 404);
+    let response = connection.response().await;
+    assert!(response.status == 400 && response.body.contains(NOT_HTTP), "{response:?}");
+    assert!(connection.closed().await);
+}
+
+#[tokio::test]
+async fn a_request_line_of_16_kib_is_served() {
+    let server = Server::start(HttpConfig::default(), None).await;
+    let mut connection = Connection::open(server.address).await;
+    let path = format!("/{}", "a".repeat(16 * 1024 - "GET / HTTP/1.1\r\n".len()));
+    assert_eq!(connection.get(&path).await.status, 404);
+    assert_eq!(connection.get(&format!("{path}a")).await.status, 414);
 }

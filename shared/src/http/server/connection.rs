@@ -1,4 +1,5 @@
-//! One connection: passes its requests from hyper to the endpoint.
+//! One connection: passes its requests from hyper to the endpoint, and answers those that hyper
+//! rejects.
 
 use std::{
     convert::Infallible, future::poll_fn, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration,
@@ -8,12 +9,13 @@ use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use poem::http::{HeaderValue, header::CONNECTION, uri::Scheme};
+use poem::http::{HeaderValue, StatusCode, header::CONNECTION, uri::Scheme};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint, Request, Response};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
+use super::rejection::{self, MAX_REQUEST_LINE_BYTES, RejectionFilter};
 use super::{activity::Activity, drain, open_connections::ConnectionGuard};
 
 /// How long a client may take to send the head of a request. It counts from the end of the previous
@@ -61,9 +63,10 @@ pub(super) async fn serve<E>(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
+        .max_header_size(MAX_HEAD_BYTES)
         // A client may close its sending side before it reads the response.
         .half_close(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(RejectionFilter::new(TokioIo::new(stream)), service);
     let may_be_sending = tokio::select! {
         biased;
         ended = poll_fn(|context| connection.poll_without_shutdown(context)) => {
@@ -76,8 +79,14 @@ pub(super) async fn serve<E>(
             drain::finish(&mut connection, activity, EVICTED_FIRST_REQUEST_TIMEOUT).await
         }
     };
-    if matches!(may_be_sending, Ok(true)) {
-        drain::linger(connection.into_parts().io.into_inner()).await;
+    let parts = connection.into_parts();
+    let (stream, rejected) = parts.io.into_parts();
+    let mut stream = stream.into_inner();
+    if let Some(head) = rejected {
+        rejection::respond(&mut stream, &head, &parts.read_buf).await;
+        drain::linger(stream).await;
+    } else if matches!(may_be_sending, Ok(true)) {
+        drain::linger(stream).await;
     }
 }
 
@@ -96,6 +105,9 @@ impl<E: Endpoint<Output = Response> + 'static> Service<hyper::Request<Incoming>>
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        if request_line_bytes(&request) > MAX_REQUEST_LINE_BYTES {
+            return Box::pin(async { Ok(rejection::response(StatusCode::URI_TOO_LONG).into()) });
+        }
         let local = LocalAddr(Addr::SocketAddr(self.context.local_address));
         let remote = RemoteAddr(Addr::SocketAddr(self.peer));
         let request = Request::from((request, local, remote, Scheme::HTTP));
@@ -112,4 +124,15 @@ impl<E: Endpoint<Output = Response> + 'static> Service<hyper::Request<Incoming>>
             Ok(response.into())
         })
     }
+}
+
+/// The length of the request line, with its line break.
+fn request_line_bytes(request: &hyper::Request<Incoming>) -> usize {
+    let uri = request.uri();
+    let authority = match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => scheme.len() + "://".len() + authority.as_str().len(),
+        _ => 0,
+    };
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    request.method().as_str().len() + authority + path + "  HTTP/1.1\r\n".len()
 }

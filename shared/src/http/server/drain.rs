@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{activity::Activity, connection::RequestService};
+use super::{activity::Activity, connection::RequestService, rejection::RejectionFilter};
 
 /// How long a draining keep-alive connection waits for its next request: the client may already
 /// have sent one, and learns from its response that the connection closes.
@@ -31,7 +31,7 @@ const LINGER_MAX_BYTES: usize = 64 * 1024 * 1024;
 ///
 /// Returns whether the client may still be sending a request body.
 pub(super) async fn finish<E>(
-    connection: &mut Connection<TokioIo<TcpStream>, RequestService<E>>,
+    connection: &mut Connection<RejectionFilter<TokioIo<TcpStream>>, RequestService<E>>,
     activity: &Activity,
     first_request_timeout: Duration,
 ) -> hyper::Result<bool>

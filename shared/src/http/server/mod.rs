@@ -6,6 +6,7 @@ mod activity;
 mod connection;
 mod drain;
 mod open_connections;
+mod rejection;
 
 use std::io::ErrorKind;
 use std::time::Duration;

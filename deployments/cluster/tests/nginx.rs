@@ -63,6 +63,20 @@ async fn every_response_has_the_security_headers_and_no_version() {
 }
 
 #[tokio::test]
+async fn no_origin_is_allowed_by_default() {
+    let Some(url) = base_url(module_path!()) else { return };
+    let http = Client::new();
+    let long = format!("/logs/{}", "a".repeat(20_000));
+    for (path, status) in [("/docs/", 200), ("/logs/17", 404), ("/nothing", 404), (&long, 414)] {
+        let request = http.get(format!("{url}{path}")).header("origin", "https://app.example.com");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        let mut names = response.headers().keys().map(reqwest::header::HeaderName::as_str);
+        assert!(!names.any(|name| name.starts_with("access-control-")), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_cannot_choose_the_address_it_is_limited_by() {
     let Some(url) = base_url(module_path!()) else { return };
     let http = Client::new();

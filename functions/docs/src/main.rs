@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 const PROGRAM: Program = Program {
     name: "docs",
     about: "LogPulse docs: serves the OpenAPI document and Swagger UI",
-    settings: &[help::RATE_LIMIT_ENABLED, help::LIMITER_URL],
+    settings: &[help::CORS_ALLOWED_ORIGINS, help::RATE_LIMIT_ENABLED, help::LIMITER_URL],
 };
 
 fn main() -> ExitCode {

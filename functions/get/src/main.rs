@@ -11,7 +11,12 @@ use tokio_util::sync::CancellationToken;
 const PROGRAM: Program = Program {
     name: "get",
     about: "LogPulse get: returns log entries by id",
-    settings: &[help::STORE_URL, help::CACHE_URL, help::RATE_LIMIT_ENABLED],
+    settings: &[
+        help::STORE_URL,
+        help::CACHE_URL,
+        help::CORS_ALLOWED_ORIGINS,
+        help::RATE_LIMIT_ENABLED,
+    ],
 };
 
 fn main() -> ExitCode {

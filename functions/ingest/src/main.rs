@@ -12,7 +12,12 @@ use tokio_util::sync::CancellationToken;
 const PROGRAM: Program = Program {
     name: "ingest",
     about: "LogPulse ingest: accepts log entries and publishes them to the queue",
-    settings: &[help::QUEUE_URL, help::RATE_LIMIT_ENABLED, help::LIMITER_URL],
+    settings: &[
+        help::QUEUE_URL,
+        help::CORS_ALLOWED_ORIGINS,
+        help::RATE_LIMIT_ENABLED,
+        help::LIMITER_URL,
+    ],
 };
 
 fn main() -> ExitCode {

@@ -11,7 +11,12 @@ use tokio_util::sync::CancellationToken;
 const PROGRAM: Program = Program {
     name: "search",
     about: "LogPulse search: finds log entries by words, service, level and time",
-    settings: &[help::INDEX_URL, help::RATE_LIMIT_ENABLED, help::LIMITER_URL],
+    settings: &[
+        help::INDEX_URL,
+        help::CORS_ALLOWED_ORIGINS,
+        help::RATE_LIMIT_ENABLED,
+        help::LIMITER_URL,
+    ],
 };
 
 fn main() -> ExitCode {

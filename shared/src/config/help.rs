@@ -22,6 +22,11 @@ pub const COMMON: [Variable; 5] = [
     variable("NO_COLOR", "Log without colour if set"),
 ];
 
+/// The browser clients that may call the API.
+pub const CORS_ALLOWED_ORIGINS: Variable = variable(
+    "CORS_ALLOWED_ORIGINS",
+    "Origins of pages that may call the API, separated by commas, or * [default: none]",
+);
 /// The directory of embedded data.
 pub const DATA_DIR: Variable =
     variable("DATA_DIR", "Directory of the queue, store and index [default: ./data]");

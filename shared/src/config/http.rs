@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::value;
+use super::{AllowedOrigins, value};
 
 /// How functions are served over HTTP.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +22,10 @@ pub struct HttpConfig {
     /// addresses and CIDRs, separated by commas. `TRUSTED_PROXIES`, default none.
     #[serde(deserialize_with = "value::networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// The origins of pages that may call the API from a browser: origins separated by commas, or
+    /// `*`. `CORS_ALLOWED_ORIGINS`, default none.
+    #[serde(deserialize_with = "value::parsed")]
+    pub cors_allowed_origins: AllowedOrigins,
     /// The grace period for requests in flight on SIGTERM. `SHUTDOWN_TIMEOUT_SECONDS`, default 30.
     #[serde(
         rename = "shutdown_timeout_seconds",
@@ -36,6 +40,7 @@ impl Default for HttpConfig {
             host: Ipv4Addr::LOCALHOST.to_string(),
             port: 8080,
             trusted_proxies: Vec::new(),
+            cors_allowed_origins: AllowedOrigins::default(),
             shutdown_timeout: Duration::from_secs(30),
         }
     }

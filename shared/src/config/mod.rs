@@ -1,6 +1,7 @@
 //! Settings: one struct per concern, read from environment variables here and nowhere else.
 //! Every error names its variable. An empty value counts as absent.
 
+mod allowed_origins;
 mod consumer;
 pub mod help;
 mod http;
@@ -16,6 +17,7 @@ use std::cell::RefCell;
 
 use serde::de::DeserializeOwned;
 
+pub use allowed_origins::AllowedOrigins;
 pub use consumer::BatchConfig;
 pub use http::{HttpConfig, LimitsConfig};
 pub use ports::{CacheConfig, IndexConfig, QueueConfig, StoreConfig};

@@ -85,6 +85,43 @@ fn proxies_are_addresses_or_networks() {
 }
 
 #[test]
+fn origins_are_written_as_browsers_write_them() {
+    let load = |value| load_with::<HttpConfig>(&[("CORS_ALLOWED_ORIGINS", value)]);
+    let listed = |origins: &[&str]| {
+        AllowedOrigins::Listed(origins.iter().map(ToString::to_string).collect())
+    };
+    for (value, expected) in [
+        ("", listed(&[])),
+        (" * ", AllowedOrigins::Any),
+        ("https://a.example", listed(&["https://a.example"])),
+        (
+            "http://localhost:5173, https://[::1]:8443,",
+            listed(&["http://localhost:5173", "https://[::1]:8443"]),
+        ),
+    ] {
+        assert_eq!(load(value).unwrap().cors_allowed_origins, expected, "{value}");
+    }
+    for value in [
+        "a.example",
+        "https://a.example/",
+        "https://a.example:443",
+        "https://A.example",
+        "https://*.example",
+        "https://a.example, *",
+        "null",
+        "https://a.example;https://b.example",
+        "https://a.example/path",
+        "https://a'b.example",
+    ] {
+        let error = error_with::<HttpConfig>(&[("CORS_ALLOWED_ORIGINS", value)]);
+        assert!(
+            error.starts_with("CORS_ALLOWED_ORIGINS: must be * or origins"),
+            "{value}: {error}"
+        );
+    }
+}
+
+#[test]
 fn passwords_are_never_printed() {
     let url = "mysql://user:hunter2@mysql:3306/logpulse_db";
     let config: StoreConfig = load_with(&[("STORE_URL", url)]).unwrap();
@@ -239,6 +276,7 @@ fn the_help_describes_known_settings_with_their_defaults() {
         help::CACHE_URL,
         help::LIMITER_URL,
         help::RATE_LIMIT_ENABLED,
+        help::CORS_ALLOWED_ORIGINS,
     ];
     // Terminals and libraries read NO_COLOR; LogPulse has no setting of that name.
     let common = help::COMMON.into_iter().filter(|variable| variable.name != "NO_COLOR");

@@ -72,5 +72,6 @@ pub fn endpoint(
     telemetry::record_metrics();
     functions.push(health::function(&functions, shutdown.clone()));
     let proxies = TrustedProxies::new(config.trusted_proxies.clone());
-    Router::new(functions, &Middleware { proxies, rate_limit: rate_limit.map(Arc::new) })
+    let origins = config.cors_allowed_origins.clone();
+    Router::new(functions, &Middleware { proxies, rate_limit: rate_limit.map(Arc::new), origins })
 }

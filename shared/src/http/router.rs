@@ -109,6 +109,7 @@ mod tests {
     use poem::http::{Method, StatusCode, Uri};
 
     use super::*;
+    use crate::config::AllowedOrigins;
     use crate::http::client::TrustedProxies;
 
     /// A function whose operations answer with their path.
@@ -123,7 +124,11 @@ mod tests {
     }
 
     fn router(functions: Vec<Function>) -> anyhow::Result<Router> {
-        let middleware = Middleware { proxies: TrustedProxies::default(), rate_limit: None };
+        let middleware = Middleware {
+            proxies: TrustedProxies::default(),
+            rate_limit: None,
+            origins: AllowedOrigins::default(),
+        };
         Router::new(functions, &middleware)
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod connections;
+mod cors;
 mod request_log;
 mod responses;
 mod shutdown;

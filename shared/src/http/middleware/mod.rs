@@ -3,6 +3,7 @@
 mod access_log;
 mod arrival;
 mod client_address;
+mod cors;
 mod problem_details;
 mod problem_type;
 mod rate_limit;
@@ -18,6 +19,8 @@ use poem::http::{Method, header};
 use poem::middleware::{CatchPanic, SetHeader};
 use poem::{Endpoint, EndpointExt, Response};
 
+use crate::config::AllowedOrigins;
+
 use super::client::TrustedProxies;
 use super::health::PROBES;
 use super::problem::{self, Problem};
@@ -27,6 +30,7 @@ use super::rate_limit::RateLimit;
 pub(super) struct Middleware {
     pub(super) proxies: TrustedProxies,
     pub(super) rate_limit: Option<Arc<RateLimit>>,
+    pub(super) origins: AllowedOrigins,
 }
 
 impl Middleware {
@@ -49,6 +53,7 @@ impl Middleware {
         let endpoint = problem_details::ProblemDetails { next: endpoint };
         let endpoint = rate_limit::RateLimited { next: endpoint, rate_limit };
         let endpoint = problem_type::ProblemType { next: endpoint };
+        let endpoint = cors::Cors { next: endpoint, origins: self.origins.clone() };
         let endpoint = access_log::AccessLog { next: endpoint };
         let endpoint = trace::Trace { next: endpoint, route: route.clone() };
         let endpoint = request_metrics::RequestMetrics { next: endpoint, route };

@@ -1,0 +1,74 @@
+//! Lets pages of the allowed origins call the API from a browser (CORS, Fetch standard).
+//! A request of any other origin gets the response that it gets without CORS.
+
+use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use poem::{Endpoint, Request, Response, Result};
+
+use crate::config::AllowedOrigins;
+
+/// What a preflight response allows.
+const PREFLIGHT: [(HeaderName, &str); 3] = [
+    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+    (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type, Content-Encoding, Prefer, traceparent"),
+    // Two hours, the longest that browsers observe.
+    (header::ACCESS_CONTROL_MAX_AGE, "7200"),
+];
+
+/// The response headers that a page may read.
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, Location");
+
+pub(super) struct Cors<E> {
+    pub(super) next: E,
+    pub(super) origins: AllowedOrigins,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Cors<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        if self.origins.is_empty() {
+            return self.next.call(request).await;
+        }
+        let allowed = self.allow_origin(request.headers());
+        let mut response = match &allowed {
+            Some(_) if is_preflight(&request) => preflight_response(),
+            _ => self.next.call(request).await?,
+        };
+        let headers = response.headers_mut();
+        // The response depends on the origin, also if the request has none.
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        if let Some(origin) = allowed {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        }
+        Ok(response)
+    }
+}
+
+impl<E> Cors<E> {
+    /// The value of `Access-Control-Allow-Origin`, if the request has an allowed origin.
+    fn allow_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let origin = headers.get(header::ORIGIN)?;
+        match &self.origins {
+            AllowedOrigins::Any => Some(HeaderValue::from_static("*")),
+            AllowedOrigins::Listed(origins) => {
+                let text = origin.to_str().ok()?;
+                origins.iter().any(|allowed| allowed == text).then(|| origin.clone())
+            }
+        }
+    }
+}
+
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn preflight_response() -> Response {
+    let mut response = Response::from(StatusCode::NO_CONTENT);
+    for (name, value) in PREFLIGHT {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
+use std::io::Read;
+
 use poem::{Endpoint, Response, http::StatusCode, test::TestClient};
 use shared::config::HttpConfig;
 use tokio_util::sync::CancellationToken;
@@ -59,6 +61,51 @@ async fn every_file_of_the_page_is_served_and_refers_to_the_document() {
     let response = client().get("/docs/swagger-initializer.js").send().await;
     let script = response.0.into_body().into_string().await.unwrap();
     assert!(script.contains(r#""url": "../openapi.json""#), "{script}");
+}
+
+/// The body of the response, and its encoding.
+async fn get(path: &str, accept_encoding: &str) -> (Vec<u8>, Option<String>) {
+    let client = client();
+    let response = client.get(path).header("accept-encoding", accept_encoding).send().await;
+    response.assert_status_is_ok();
+    let vary = response.0.header("vary").map(str::to_owned);
+    assert_eq!(vary.as_deref(), Some("Accept-Encoding"), "{path}");
+    let encoding = response.0.header("content-encoding").map(str::to_owned);
+    (response.0.into_body().into_vec().await.unwrap(), encoding)
+}
+
+#[tokio::test]
+async fn files_are_compressed_for_clients_that_accept_gzip() {
+    for path in [
+        "/openapi.json",
+        "/docs/",
+        "/docs/swagger-ui.css",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-initializer.js",
+    ] {
+        let (plain, encoding) = get(path, "identity").await;
+        assert_eq!(encoding, None, "{path}");
+        // The first request compresses the file, the second one gets the same bytes.
+        for _ in 0..2 {
+            let (compressed, encoding) = get(path, "gzip, br").await;
+            assert_eq!(encoding.as_deref(), Some("gzip"), "{path}");
+            assert!(compressed.len() < plain.len(), "{path}: {}", compressed.len());
+            let mut decompressed = Vec::new();
+            flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut decompressed).unwrap();
+            assert!(decompressed == plain, "{path}: the bodies differ");
+        }
+    }
+    let (_, encoding) = get("/docs/favicon-32x32.png", "gzip").await;
+    assert_eq!(encoding, None, "an image is compressed already");
+}
+
+#[tokio::test]
+async fn the_title_of_the_page_is_that_of_logpulse() {
+    for path in ["/docs/", "/docs/index.html"] {
+        let page = String::from_utf8(get(path, "identity").await.0).unwrap();
+        assert_eq!(page.matches("<title>").count(), 1, "{page}");
+        assert!(page.contains("<title>LogPulse API</title>"), "{page}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,130 @@
+//! The files of Swagger UI and the OpenAPI document, plain and compressed.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use flate2::{Compression, write::GzEncoder};
+use poem::http::{HeaderMap, StatusCode, header};
+use poem::{Error, Response, Result};
+use utoipa_swagger_ui::Config;
+
+/// The document, written by `make openapi`.
+const DOCUMENT: &str = include_str!("../../../openapi/openapi.json");
+
+/// The title of the page, as Swagger UI has it, and ours.
+const SWAGGER_UI_TITLE: &str = "<title>Swagger UI</title>";
+const TITLE: &str = "<title>LogPulse API</title>";
+
+/// The compressed files by name. Each is compressed when it is first requested.
+static COMPRESSED: LazyLock<Mutex<HashMap<String, Arc<[u8]>>>> = LazyLock::new(Mutex::default);
+
+/// A file to serve.
+pub(crate) struct File {
+    name: String,
+    content_type: String,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    /// The OpenAPI document.
+    pub(crate) fn document() -> Self {
+        let content_type = "application/json".to_owned();
+        Self { name: "openapi.json".to_owned(), content_type, bytes: DOCUMENT.into() }
+    }
+
+    /// A file of the page, if it exists.
+    ///
+    /// # Errors
+    /// The configuration of Swagger UI cannot be written.
+    pub(crate) fn of_page(path: &str) -> Result<Option<Self>> {
+        // The base layout omits the top bar, which has inline styles and loads documents from any URL.
+        let config = Config::from("../openapi.json")
+            .use_base_layout()
+            .deep_linking(true)
+            .try_it_out_enabled(true)
+            .validator_url("none");
+        let file = utoipa_swagger_ui::serve(path, Arc::new(config)).map_err(|error| {
+            Error::from_string(error.to_string(), StatusCode::INTERNAL_SERVER_ERROR)
+        })?;
+        Ok(file.map(|file| {
+            let mut bytes = file.bytes.into_owned();
+            if file.content_type == "text/html" {
+                let page = String::from_utf8_lossy(&bytes).replace(SWAGGER_UI_TITLE, TITLE);
+                bytes = page.into_bytes();
+            }
+            Self { name: format!("docs/{path}"), content_type: file.content_type, bytes }
+        }))
+    }
+
+    /// The response to a request with these headers: compressed, if the client accepts gzip.
+    pub(crate) fn response(self, request: &HeaderMap) -> Response {
+        let response = Response::builder()
+            .content_type(&self.content_type)
+            .header(header::VARY, "Accept-Encoding");
+        // Images are compressed already.
+        if self.content_type.starts_with("image/") || !accepts_gzip(request) {
+            return response.body(self.bytes);
+        }
+        let compressed = self.compressed();
+        response.header(header::CONTENT_ENCODING, "gzip").body(compressed.to_vec())
+    }
+
+    fn compressed(self) -> Arc<[u8]> {
+        // Concurrent first requests of a file wait here instead of compressing it twice.
+        let mut compressed = COMPRESSED.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = compressed.entry(self.name).or_insert_with(|| gzip(&self.bytes).into());
+        Arc::clone(file)
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to memory does not fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
+}
+
+/// Whether `Accept-Encoding` contains gzip (or `*`) with a weight above zero.
+fn accepts_gzip(request: &HeaderMap) -> bool {
+    let values = request.get_all(header::ACCEPT_ENCODING).iter();
+    let text: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+    let text = text.join(",").to_ascii_lowercase();
+    let weight_of = |name: &str| {
+        text.split(',').map(|part| part.split_once(';').unwrap_or((part, ""))).find_map(
+            |(coding, parameter)| {
+                let weight = parameter.trim().strip_prefix("q=").unwrap_or("1");
+                (coding.trim() == name).then(|| weight.trim().parse::<f32>().unwrap_or(0.0))
+            },
+        )
+    };
+    weight_of("gzip").or_else(|| weight_of("*")).is_some_and(|weight| weight > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn gzip_is_used_if_the_client_accepts_it() {
+        for (value, expected) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5, br", true),
+            ("*", true),
+            ("br, *;q=0.1", true),
+            ("gzip;q=0, *", false),
+            ("gzip; q=0.000", false),
+            ("identity", false),
+            ("br", false),
+            ("x-gzipped", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
+            assert_eq!(accepts_gzip(&headers), expected, "{value}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}

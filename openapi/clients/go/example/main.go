@@ -1,7 +1,7 @@
-// Saves an entry, searches, and handles an error.
+// README
+
 package main
 
-// README
 import (
 	"cmp"
 	"context"

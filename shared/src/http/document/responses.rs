@@ -20,6 +20,11 @@ pub(super) fn shared() -> Value {
             "The operation has no such query parameter.",
             &[],
         ),
+        "UriTooLong": response(
+            StatusCode::URI_TOO_LONG,
+            "The method, the URL and the HTTP version exceed 16 KiB together.",
+            &[],
+        ),
         "InternalError": response(
             StatusCode::INTERNAL_SERVER_ERROR,
             "Internal error; quote the `X-Request-Id` of the response when you report it.",
@@ -82,6 +87,7 @@ pub(super) fn complete(responses: &mut Value, is_public: bool) {
     share("400", "UnknownParameter");
     share("500", "InternalError");
     if is_public {
+        share("414", "UriTooLong");
         share("429", "TooManyRequests");
         share("502", "BadGateway");
         share("504", "GatewayTimeout");
@@ -123,6 +129,7 @@ pub(super) fn example(status: StatusCode) -> Value {
         StatusCode::PAYLOAD_TOO_LARGE => {
             Problem::new(status, "the body exceeds 10485760 bytes (as sent or decompressed)")
         }
+        StatusCode::URI_TOO_LONG => Problem::new(status, "the request line exceeds 16 KiB"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Problem::new(status, "Content-Type must be application/json")
         }

@@ -7,7 +7,7 @@ use super::pattern;
 /// A status, and the pattern of a body if the document shows one.
 #[derive(Debug)]
 pub(super) struct Expectation {
-    status: u16,
+    pub(super) status: u16,
     body: Option<Value>,
 }
 

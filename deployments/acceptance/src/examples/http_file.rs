@@ -104,13 +104,14 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Makes the call and returns the body. A read is repeated until its response is as expected,
-    /// for as long as an entry may take to become searchable.
+    /// Makes the call and returns the body. A read with the expected status is repeated until its
+    /// body is as expected, for as long as an entry may take to become searchable.
     async fn check(&self, http: &Client, url: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {
             let (status, checked) = self.try_once(http, url).await;
-            let repeat = self.method == Method::GET || status == StatusCode::TOO_MANY_REQUESTS;
+            let is_early = self.method == Method::GET && status.as_u16() == self.expectation.status;
+            let repeat = is_early || status == StatusCode::TOO_MANY_REQUESTS;
             match checked {
                 Err(_) if repeat && started.elapsed() < TIMEOUT => {}
                 checked => {

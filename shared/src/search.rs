@@ -16,9 +16,9 @@ pub struct SearchQuery {
     /// Tolerates one edit in words of 3 to 5 characters and two in longer ones. Transposing two
     /// neighbours is one edit. With [`Sort::Relevance`], exact hits come first.
     pub fuzzy: bool,
-    /// The exact service names, any of which matches. None: every service matches.
+    /// The exact service names, any of which matches. Empty: every service matches.
     pub service_names: Vec<ServiceName>,
-    /// The exact levels, any of which matches. None: every level matches.
+    /// The exact levels, any of which matches. Empty: every level matches.
     pub levels: Vec<Level>,
     /// The earliest timestamp, inclusive.
     pub from: Option<Timestamp>,

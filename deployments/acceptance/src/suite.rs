@@ -225,7 +225,7 @@ pub async fn an_unknown_query_parameter_is_rejected_by_every_function(api: &Api)
     for (path, detail) in [
         ("/ping", "unknown parameter; this operation has none"),
         (&format!("/logs/{id}"), "unknown parameter; this operation has none"),
-        ("/logs/batch", "unknown parameter; the only known one is ids"),
+        ("/logs/batch", "unknown parameter; did you mean ids? (known: ids)"),
     ] {
         let path = format!("{path}?verbose=1");
         let response = match &*path {

@@ -10,7 +10,9 @@ use poem_openapi::param::{Header, Path};
 use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
 use shared::cache::Cache;
-use shared::http::{Function, Json, PathId, Problem, ProblemResponse, Problems, Tag, document_of};
+use shared::http::{
+    Function, Json, PROBLEM_JSON, PathId, Problem, ProblemResponse, Problems, Tag, document_of,
+};
 use shared::store::Store;
 use shared::telemetry::{CACHE_METRICS, start_counters};
 use shared::{EntryId, Error, LogEntry, Timestamp};
@@ -50,6 +52,8 @@ pub fn document() -> serde_json::Value {
     get["responses"]["404"]["headers"] = json!({
         "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
     });
+    get["responses"]["503"]["content"][PROBLEM_JSON]["example"] =
+        json!(Problem::from(Error::unavailable("store", "")));
     get["parameters"][1]["schema"]["example"] = json!("wait=10");
     document
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use poem::http::StatusCode;
-use poem_openapi::registry::{MetaMediaType, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -14,8 +14,6 @@ use shared::intake::{Outcome, Packed, Packer, TooManyEntries};
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
-const BYTES: &str = "application/octet-stream";
-const TEXT: &str = "text/plain";
 
 const NDJSON_EXAMPLE: &str = concat!(
     r#"{"service_name":"payment-service","message":"card accepted"}"#,
@@ -30,17 +28,19 @@ pub(crate) struct BatchBody;
 impl BodyContent for BatchBody {
     const DESCRIPTION: &str = "The entries as a JSON array.";
 
-    fn content() -> MetaMediaType {
+    const MEDIA_TYPE: &str = JSON;
+
+    const ALSO_ACCEPTED: &[&str] = &[NDJSON];
+
+    fn schema() -> MetaSchemaRef {
         let array = MetaSchema {
             description: Some("Each element is an entry."),
             min_items: Some(1),
             items: Some(Box::new(NewLogEntry::schema_ref())),
             ..MetaSchema::new("array")
         };
-        MetaMediaType { content_type: JSON, schema: MetaSchemaRef::Inline(Box::new(array)) }
+        MetaSchemaRef::Inline(Box::new(array))
     }
-
-    const ALSO_ACCEPTED: &[&str] = &[NDJSON];
 
     fn register(registry: &mut Registry) {
         NewLogEntry::register(registry);
@@ -54,17 +54,24 @@ impl BodyContent for NdjsonBody {
     const DESCRIPTION: &str = "The entries as lines of JSON.";
 
     /// The type that every client generator can send.
-    fn content() -> MetaMediaType {
+    const MEDIA_TYPE: &str = "application/octet-stream";
+
+    const ALSO_ACCEPTED: &[&str] = &[
+        NDJSON,
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+        "text/plain",
+    ];
+
+    fn schema() -> MetaSchemaRef {
         let lines = MetaSchema {
             description: Some("Each line is the JSON of a NewLogEntry."),
             example: Some(NDJSON_EXAMPLE.into()),
             ..MetaSchema::new_with_format("string", "binary")
         };
-        MetaMediaType { content_type: BYTES, schema: MetaSchemaRef::Inline(Box::new(lines)) }
+        MetaSchemaRef::Inline(Box::new(lines))
     }
-
-    const ALSO_ACCEPTED: &[&str] =
-        &[NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", TEXT];
 
     fn register(_: &mut Registry) {}
 }
@@ -126,10 +133,15 @@ impl<'de> Visitor<'de> for ArrayVisitor<'_> {
 }
 
 fn explain_array(body: &[u8], error: &serde_json::Error) -> Problem {
+    if body.trim_ascii_start().first() == Some(&b'[') && error.is_data() {
+        return bad_request(error);
+    }
     if body.trim_ascii_start().first() == Some(&b'[') {
         return bad_request(&format_args!("the body is not a valid JSON array: {error}"));
     }
-    bad_request(&"the body must be a JSON array of entries; send one entry per line as NDJSON")
+    bad_request(
+        &"the body must be a JSON array of entries; for one entry per line, use POST /logs/ndjson",
+    )
 }
 
 fn bad_request(detail: &dyn fmt::Display) -> Problem {

@@ -1,6 +1,6 @@
 //! The body of `POST /logs`: one entry in JSON.
 
-use poem_openapi::registry::{MetaMediaType, Registry};
+use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
 use shared::intake::{Packed, pack_one};
@@ -14,8 +14,10 @@ pub(crate) struct EntryBody;
 impl BodyContent for EntryBody {
     const DESCRIPTION: &str = "One entry.";
 
-    fn content() -> MetaMediaType {
-        MetaMediaType { content_type: "application/json", schema: NewLogEntry::schema_ref() }
+    const MEDIA_TYPE: &str = "application/json";
+
+    fn schema() -> MetaSchemaRef {
+        NewLogEntry::schema_ref()
     }
 
     fn register(registry: &mut Registry) {

@@ -70,8 +70,10 @@ pub fn document() -> serde_json::Value {
     schemas["LineError"]["example"] = error.clone();
     schemas["BatchSaved"]["example"] = json!({"accepted": 1, "rejected": 1, "errors": [error]});
     schemas["BatchSaved"]["properties"]["ids"]["example"] = json!([id]);
-    // Poem-openapi can express neither of these two.
+    // Poem-openapi cannot express these.
     schemas["BatchSaved"]["properties"]["ids"]["items"]["nullable"] = json!(true);
+    schemas["BatchSaved"]["properties"]["errors"]["maxItems"] = json!(MAX_LINE_ERRORS);
+    schemas["LineError"]["properties"]["line"]["minimum"] = json!(1);
     schemas["NewLogEntry"]["additionalProperties"] = json!(false);
     document["paths"]["/logs/ndjson"]["post"]["responses"]["201"]["description"] =
         json!("The accepted lines are durable; `errors` lists the rejected ones.");
@@ -116,7 +118,7 @@ impl Ingest {
     /// Each entry is accepted or rejected independently: `errors` lists the first 100 rejected
     /// lines, numbered from 1; the others are as durable as with `POST /logs`. A batch costs one
     /// token of the rate limit. If every entry is rejected, the response is `400`. NDJSON
-    /// (`application/x-ndjson`) is accepted, too.
+    /// (`application/x-ndjson`) is also accepted.
     #[oai(path = "/logs/batch", method = "post", operation_id = "saveLogs", tag = "Tag::Logs")]
     async fn save_batch(
         &self,
@@ -178,7 +180,7 @@ impl Parameters for BatchParameters {
     fn read(query: &mut Reader) -> Self {
         let ids = Parameter {
             name: "ids",
-            description: "Return the id of each non-blank line, null for rejected ones.",
+            description: "Return the id of each entry, in order; null for rejected ones.",
             example: "true",
             synonyms: &[],
         };

@@ -46,7 +46,7 @@ pub(crate) struct BatchSaved {
     rejected: usize,
     /// The first 100 rejections.
     errors: Vec<LineError>,
-    /// With `?ids=true`: the id of each non-blank line, null for rejected ones.
+    /// With `?ids=true`: the id of each entry, in order; null for rejected ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     ids: Option<Vec<Option<EntryId>>>,
@@ -106,7 +106,7 @@ impl Problems for SaveProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
         (StatusCode::BAD_REQUEST, "Nothing was saved. `errors` names each invalid field or line."),
         (StatusCode::REQUEST_TIMEOUT, "The body took longer than 30 s, or stalled for 5 s."),
-        (StatusCode::PAYLOAD_TOO_LARGE, "The body exceeds 10 MiB, or the entry 1 MiB."),
+        (StatusCode::PAYLOAD_TOO_LARGE, "By default: the body exceeds 10 MiB, or the entry 1 MiB."),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type or encoding is not supported."),
         (StatusCode::SERVICE_UNAVAILABLE, "The queue is full or unavailable; retry later."),
     ];

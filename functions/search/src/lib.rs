@@ -9,6 +9,7 @@ use std::sync::Arc;
 use poem::http::StatusCode;
 use poem_openapi::OpenApi;
 use serde_json::json;
+use shared::Error;
 use shared::http::{
     Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag, document_of,
 };
@@ -43,10 +44,12 @@ pub fn document() -> serde_json::Value {
     let get = &mut document["paths"]["/logs/search"]["get"];
     get["responses"]["400"]["content"][PROBLEM_JSON]["example"] =
         json!(Problem::bad_parameter("sort", "must be newest, oldest or relevance"));
+    get["responses"]["503"]["content"][PROBLEM_JSON]["example"] =
+        json!(Problem::from(Error::unavailable("index", "")));
     get["responses"]["200"]["links"]["NextPage"] = json!({
         "operationId": "searchLogs",
         "parameters": {"cursor": "$response.body#/next_cursor"},
-        "description": "The next page, with the same other parameters.",
+        "description": "The next page. The other parameters must be sent again.",
     });
     document
 }
@@ -56,7 +59,7 @@ impl Search {
     /// Search log entries
     ///
     /// Hits match all of `q`, `service_name`, `level`, `from` and `to` that are given; without any,
-    /// every entry is a hit. Entries are searchable within two seconds of being saved. Pass
+    /// every entry is a hit. Entries are usually searchable within two seconds of being saved. Pass
     /// `next_cursor` as `cursor` to get the next page.
     #[oai(path = "/logs/search", method = "get", operation_id = "searchLogs", tag = "Tag::Logs")]
     async fn search(

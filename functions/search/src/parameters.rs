@@ -18,8 +18,8 @@ const Q: Parameter = Parameter {
 
 const FUZZY: Parameter = Parameter {
     name: "fuzzy",
-    description: "Tolerate one typo in words of 3 to 5 characters, and two in longer \
-                  ones.",
+    description: "Tolerate one typo in words of 3 to 5 characters, and two in words of \
+                  6 to 32; at most 16 words are fuzzy.",
     example: "true",
     synonyms: &[],
 };
@@ -69,8 +69,8 @@ const LIMIT: Parameter = Parameter {
 
 const CURSOR: Parameter = Parameter {
     name: "cursor",
-    description: "The `next_cursor` of the previous page. Not supported with \
-                  `sort=relevance`.",
+    description: "The `next_cursor` of the previous page. Send the other parameters \
+                  again, unchanged. Not supported with `sort=relevance`.",
     example: "AAYa2Frs8kABkBY9hpRzm66llmwm-K2R",
     synonyms: &["offset", "page", "next_cursor"],
 };

@@ -86,8 +86,8 @@ async fn invalid_parameters_are_named_with_what_is_allowed() {
         (&format!("q={}", "a".repeat(1025)), "q: must have at most 1024 characters"),
         (
             "service=a",
-            "service: unknown parameter; did you mean service_name? (known are q, fuzzy, \
-             service_name, level, from, to, sort, limit and cursor)",
+            "service: unknown parameter; did you mean service_name? (known: q, fuzzy, \
+             service_name, level, from, to, sort, limit, cursor)",
         ),
     ] {
         let response = client(Arc::new(Broken)).get(format!("/logs/search?{query}")).send().await;

@@ -33,7 +33,7 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with this request, and what to do about it.
     pub detail: String,
-    /// Each invalid field.
+    /// What is invalid: fields, query parameters or lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub errors: Vec<FieldError>,

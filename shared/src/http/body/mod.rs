@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use poem::http::{HeaderMap, StatusCode, header};
 use poem::{Body, Request, RequestBody, Result};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::Problem;
@@ -25,9 +25,12 @@ pub trait BodyContent: Send + Sync + 'static {
     /// What the body contains, for the document.
     const DESCRIPTION: &'static str;
 
-    /// The media type that the document lists, with its schema. One only: some client generators
-    /// support no more.
-    fn content() -> MetaMediaType;
+    /// The media type that the document lists: only one, because some client generators support no
+    /// more.
+    const MEDIA_TYPE: &'static str;
+
+    /// The schema of the body.
+    fn schema() -> MetaSchemaRef;
 
     /// Other media types that are accepted.
     const ALSO_ACCEPTED: &[&str] = &[];
@@ -114,7 +117,7 @@ impl DecodedBody {
 fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<&'static str, Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let accepted = [&[C::content().content_type], C::ALSO_ACCEPTED].concat();
+    let accepted = [&[C::MEDIA_TYPE], C::ALSO_ACCEPTED].concat();
     let found = accepted.iter().find(|media| media.eq_ignore_ascii_case(essence));
     found.copied().ok_or_else(|| {
         let detail = format!("Content-Type must be {}", accepted.join(" or "));
@@ -134,7 +137,7 @@ impl<'a, C: BodyContent> ApiExtractor<'a> for Upload<C> {
     fn request_meta() -> Option<MetaRequest> {
         Some(MetaRequest {
             description: Some(C::DESCRIPTION),
-            content: vec![C::content()],
+            content: vec![MetaMediaType { content_type: C::MEDIA_TYPE, schema: C::schema() }],
             required: true,
         })
     }

@@ -36,7 +36,8 @@ fn headers() -> Value {
         "RateLimit": header(
             "string",
             "The client's remaining quota: `r` requests may follow immediately, more after `t` \
-             seconds. Absent while the limiter is unavailable and requests are not limited.",
+             seconds. Absent if requests are not limited: the rate limit is off, or the limiter is \
+             unavailable.",
             &json!("\"client\";r=99;t=1"),
         ),
         "RateLimitPolicy": header(

@@ -73,7 +73,7 @@ fn add_to_content(content: &mut Value, schemas: &Value) {
     }
 }
 
-/// Adds the example of the schema to what has it.
+/// Adds the example of the schema to the parameter or content that has the schema.
 fn add_example(described: &mut Value, schemas: &Value) {
     if described.get("example").is_none()
         && let Some(example) = example_of(&described["schema"], schemas)

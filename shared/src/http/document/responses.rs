@@ -18,7 +18,7 @@ pub(super) fn shared() -> Value {
         "UnknownParameter": problem_response(
             &json!(unknown_parameter()),
             "The operation has no such query parameter.",
-            &[],
+            &limits,
         ),
         "UriTooLong": response(
             StatusCode::URI_TOO_LONG,
@@ -28,7 +28,7 @@ pub(super) fn shared() -> Value {
         "InternalError": response(
             StatusCode::INTERNAL_SERVER_ERROR,
             "Internal error; quote the `X-Request-Id` of the response when you report it.",
-            &[],
+            &limits,
         ),
         "TooManyRequests": response(
             StatusCode::TOO_MANY_REQUESTS,

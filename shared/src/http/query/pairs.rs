@@ -1,5 +1,6 @@
 //! Splits a query string into names and values (`application/x-www-form-urlencoded`).
-//! Unlike lenient parsers it keeps text that is not UTF-8 apart, so that it can be rejected.
+//! Text that is not UTF-8 is kept apart, so that it can be rejected. A `%` without two digits means
+//! itself (URL Standard).
 
 use percent_encoding::percent_decode;
 

@@ -7,8 +7,8 @@ use super::pairs::{self, Pair};
 use super::types::ParameterType;
 use crate::log_entry::{FieldError, ValidationError};
 
-/// How often a parameter that is a list may be repeated.
-const MAX_REPETITIONS: usize = 100;
+/// How many values a parameter that is a list may have.
+const MAX_VALUES: usize = 100;
 
 /// How many unknown parameters an error names.
 const MAX_UNKNOWN: usize = 10;
@@ -25,7 +25,7 @@ pub struct Parameter {
     pub description: &'static str,
     /// An example of a value, as in a query string before it is encoded.
     pub example: &'static str,
-    /// What other services call it. They are not accepted, but explained.
+    /// What other services call it. An error for one of these names suggests this parameter.
     pub synonyms: &'static [&'static str],
 }
 
@@ -40,9 +40,11 @@ pub struct Reader {
 /// A parameter that was read.
 #[derive(Debug)]
 struct Known {
-    name: &'static str,
-    synonyms: &'static [&'static str],
-    schema: MetaSchema,
+    parameter: Parameter,
+    /// Builds the schema of a value.
+    schema: fn() -> MetaSchema,
+    is_list: bool,
+    default: Option<Value>,
 }
 
 impl Reader {
@@ -52,12 +54,7 @@ impl Reader {
 
     /// Reads a parameter that may be absent.
     pub fn optional<T: ParameterType>(&mut self, parameter: Parameter) -> Option<T> {
-        let name = parameter.name;
-        let texts = self.take(parameter, T::schema());
-        if texts.len() > 1 {
-            self.reject(name, "must not be repeated");
-        }
-        self.parse(name, texts).pop()
+        self.read(parameter, None)
     }
 
     /// Reads a parameter with a default.
@@ -65,46 +62,53 @@ impl Reader {
     where
         T: ParameterType + Into<Value> + Copy,
     {
-        let value = self.optional(parameter);
-        if let Some(known) = self.known.last_mut() {
-            known.schema.default = Some(default.into());
-        }
-        value.unwrap_or(default)
+        self.read(parameter, Some(default.into())).unwrap_or(default)
     }
 
     /// Reads a parameter that may be repeated.
     pub fn many<T: ParameterType>(&mut self, parameter: Parameter) -> Vec<T> {
         let name = parameter.name;
-        let items = MetaSchemaRef::Inline(Box::new(T::schema()));
-        let schema = MetaSchema {
-            items: Some(Box::new(items)),
-            max_items: Some(MAX_REPETITIONS),
-            ..MetaSchema::new("array")
-        };
-        let texts = self.take(parameter, schema);
-        if texts.len() > MAX_REPETITIONS {
-            self.reject(name, format!("must not be repeated more than {MAX_REPETITIONS} times"));
+        let schema = T::schema;
+        let texts = self.take(Known { parameter, schema, is_list: true, default: None });
+        if texts.len() > MAX_VALUES {
+            self.reject(name, format!("must be given at most {MAX_VALUES} times"));
             return Vec::new();
         }
         self.parse(name, texts)
     }
 
+    fn read<T: ParameterType>(
+        &mut self,
+        parameter: Parameter,
+        default: Option<Value>,
+    ) -> Option<T> {
+        let name = parameter.name;
+        let texts = self.take(Known { parameter, schema: T::schema, is_list: false, default });
+        if texts.len() > 1 {
+            self.reject(name, "must not be repeated");
+            return None;
+        }
+        self.parse(name, texts).pop()
+    }
+
     /// Takes the values of a parameter out of the query string.
-    fn take(&mut self, parameter: Parameter, schema: MetaSchema) -> Vec<Option<String>> {
-        let Parameter { name, description, example, synonyms } = parameter;
-        let example = Some(example_of(&schema, example));
-        let schema = MetaSchema { description: Some(description), example, ..schema };
-        self.known.push(Known { name, synonyms, schema });
+    fn take(&mut self, known: Known) -> Vec<Option<String>> {
+        let name = known.parameter.name;
+        self.known.push(known);
         self.unread.extract_if(.., |(other, _)| other == name).map(|(_, value)| value).collect()
     }
 
+    /// Parses the values up to the first invalid one.
     fn parse<T: ParameterType>(&mut self, name: &str, texts: Vec<Option<String>>) -> Vec<T> {
         let mut values = Vec::new();
         for text in texts {
             let text = text.ok_or_else(|| "must be UTF-8, percent-encoded".to_owned());
             match text.and_then(T::parse) {
                 Ok(value) => values.push(value),
-                Err(detail) => self.reject(name, detail),
+                Err(detail) => {
+                    self.reject(name, detail);
+                    break;
+                }
             }
         }
         values
@@ -117,7 +121,7 @@ impl Reader {
     /// Ends reading: parameters that are left are unknown.
     ///
     /// # Errors
-    /// Each unknown and each invalid parameter.
+    /// Each invalid parameter, and the first unknown ones.
     pub(super) fn finish(mut self) -> Result<(), ValidationError> {
         let mut unknown: Vec<String> = Vec::new();
         for (name, _) in std::mem::take(&mut self.unread) {
@@ -133,39 +137,57 @@ impl Reader {
     }
 
     fn explain_unknown(&self, name: &str) -> String {
-        let name = name.to_lowercase();
-        let closest = self
-            .known
-            .iter()
-            .rev()
-            .max_by(|one, other| one.similarity(&name).total_cmp(&other.similarity(&name)));
-        let names: Vec<&str> = self.known.iter().map(|known| known.name).collect();
-        match (closest.map(|known| known.name), names.as_slice()) {
-            (None, _) => "unknown parameter; this operation has none".to_owned(),
-            (Some(only), [_]) => format!("unknown parameter; the only known one is {only}"),
-            (Some(closest), [others @ .., last]) => {
-                let others = others.join(", ");
-                format!(
-                    "unknown parameter; did you mean {closest}? (known are {others} and {last})"
-                )
-            }
-            (Some(_), []) => String::new(),
+        let unknown = name.to_lowercase();
+        let closest = self.known.iter().rev().max_by(|one, other| {
+            one.parameter.similarity(&unknown).total_cmp(&other.parameter.similarity(&unknown))
+        });
+        let Some(closest) = closest else {
+            return "unknown parameter; this operation has none".to_owned();
+        };
+        if name.is_empty() {
+            return "the query string has a parameter without a name".to_owned();
         }
+        let names: Vec<&str> = self.known.iter().map(|known| known.parameter.name).collect();
+        let closest = closest.parameter.name;
+        let names = names.join(", ");
+        format!("unknown parameter; did you mean {closest}? (known: {names})")
     }
 
     /// The schema of each parameter that was read, by name.
     pub(super) fn into_schemas(self) -> Vec<(&'static str, MetaSchemaRef)> {
-        let inline = |schema| MetaSchemaRef::Inline(Box::new(schema));
-        self.known.into_iter().map(|known| (known.name, inline(known.schema))).collect()
+        let schemas = self.known.into_iter();
+        schemas.map(|known| (known.parameter.name, inline(known.into_schema()))).collect()
     }
 }
 
 impl Known {
+    fn into_schema(self) -> MetaSchema {
+        let Parameter { description, example, .. } = self.parameter;
+        let value = (self.schema)();
+        let schema = if self.is_list {
+            MetaSchema {
+                items: Some(Box::new(inline(value))),
+                max_items: Some(MAX_VALUES),
+                ..MetaSchema::new("array")
+            }
+        } else {
+            value
+        };
+        let example = Some(example_of(&schema, example));
+        MetaSchema { description: Some(description), example, default: self.default, ..schema }
+    }
+}
+
+impl Parameter {
     /// How close an unknown name is to this one or to a synonym, from 0 to 1.
     fn similarity(&self, unknown: &str) -> f64 {
         let names = std::iter::once(&self.name).chain(self.synonyms);
         names.map(|name| strsim::jaro_winkler(name, unknown)).fold(0.0, f64::max)
     }
+}
+
+fn inline(schema: MetaSchema) -> MetaSchemaRef {
+    MetaSchemaRef::Inline(Box::new(schema))
 }
 
 /// The example as JSON.

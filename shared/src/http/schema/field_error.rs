@@ -12,11 +12,11 @@ impl_type!(
     "FieldError",
     MetaSchema {
         title: Some("FieldError".to_owned()),
-        description: Some("One invalid field."),
+        description: Some("An invalid field, query parameter or line."),
         example: Some(json!({"field": "message", "detail": "is required"})),
         required: vec!["field", "detail"],
         properties: vec![
-            field("field", string("The field's name.")),
+            field("field", string("Its name, or `line` and a number.")),
             field("detail", string("What is wrong with it, and what to send instead.")),
         ],
         ..MetaSchema::new("object")

@@ -86,7 +86,7 @@ fn fields() -> [EntryField; 8] {
             schema: super::entry_id::schema(),
             sent: "A UUIDv7 (RFC 9562), which makes retries idempotent. Its time must be at most 7 \
                    days ago and at most 5 minutes ahead. Default: assigned on arrival.",
-            stored: "A UUIDv7 (RFC 9562). Ids sort by arrival.",
+            stored: "A UUIDv7 (RFC 9562). Ids that are assigned on arrival sort by it.",
         },
         EntryField {
             name: "timestamp",

@@ -93,6 +93,7 @@ impl TryFrom<Outcome> for BatchResponse {
 fn nothing_accepted(rejected: usize, errors: impl Iterator<Item = LineError>) -> Problem {
     let detail = match rejected {
         0 => "the batch has no entries".to_owned(),
+        1 => "the only entry of the batch was rejected".to_owned(),
         rejected => format!("all {rejected} entries of the batch were rejected"),
     };
     let errors = errors

@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use crate::services::ROOT;
 
-/// The names of all functions: the folders of `functions/`.
+/// The names of all functions: the subdirectories of `functions/`.
 #[must_use]
 pub fn functions() -> Vec<String> {
     let folders = std::fs::read_dir(format!("{ROOT}/functions")).unwrap();
@@ -16,7 +16,7 @@ pub fn functions() -> Vec<String> {
     functions
 }
 
-/// The folder of the cargo profile in use: `target/debug` or `target/release`.
+/// The output directory of the current cargo profile: `target/debug` or `target/release`.
 pub(crate) fn folder() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     program.parent().and_then(|deps| deps.parent()).unwrap().to_owned()
@@ -36,8 +36,8 @@ fn build() {
         cargo.args(["build", "--quiet", "--release"]);
         cargo.args(functions().iter().flat_map(|function| ["-p", function]));
     } else {
-        // The command that built this test, so cargo has nothing left to build.
+        // This is the command that built this test, so there is nothing left to build.
         cargo.args(["test", "--quiet", "--workspace", "--no-run"]);
     }
-    assert!(cargo.status().unwrap().success(), "the functions do not build");
+    assert!(cargo.status().unwrap().success(), "failed to build the functions");
 }

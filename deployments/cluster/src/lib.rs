@@ -24,7 +24,7 @@ use uuid::Uuid;
 pub use binaries::functions;
 pub use services::{
     Outage, ReadOnlyMySql, base_url, compose, docker, kafka, make, mysql, opensearch,
-    opensearch_cut, redis, replicas, restart, skip, start, toxiproxy, without_services,
+    opensearch_via_toxiproxy, redis, replicas, restart, skip, start, toxiproxy, without_services,
 };
 pub use topic::Partition;
 pub use wait::{RECOVERY_TIMEOUT, round_trip, wait_until};
@@ -55,7 +55,7 @@ impl Cluster {
         Self { name, settings, logs }
     }
 
-    /// The name of its topic, consumer group and database, and the prefix of its indexes.
+    /// The name of the cluster's topic, consumer group and database, and the prefix of its indexes.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -82,7 +82,7 @@ impl Cluster {
 
     /// Starts a function from another binary, such as the one in its image.
     #[must_use]
-    pub fn start_file(&self, function: &str, file: &Path) -> Server {
+    pub fn start_binary(&self, function: &str, file: &Path) -> Server {
         let mut command = Command::new(file);
         command.env_clear().envs(&self.settings);
         Server::start_function(&mut command, &self.new_log(function))
@@ -132,7 +132,7 @@ impl Cluster {
         command
     }
 
-    /// Deletes its data from the services.
+    /// Deletes the cluster's data from the services.
     pub async fn remove(self) {
         on_mysql(&format!("DROP DATABASE {}", self.name)).await;
         let http = reqwest::Client::new();

@@ -38,7 +38,7 @@ pub fn toxiproxy() -> String {
 
 /// The address of OpenSearch behind toxiproxy.
 #[must_use]
-pub fn opensearch_cut() -> String {
+pub fn opensearch_via_toxiproxy() -> String {
     address("OPENSEARCH_CUT_PORT", 19200)
 }
 
@@ -47,13 +47,13 @@ fn address(variable: &str, default: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Whether to skip a test because the services are not running. A skip is reported on standard
-/// error. With `LOGPULSE_TEST_SERVICES=required` (`make test-services`) no test is skipped.
+/// Whether to skip a test that needs the services: true unless `LOGPULSE_TEST_SERVICES=required`
+/// (`make test-services`). A skip is reported on standard error.
 #[must_use]
 pub fn without_services(test: &str) -> bool {
     let required = std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required");
     if !required {
-        skip(test, "`make test-services` runs it");
+        skip(test, "run it with `make test-services`");
     }
     !required
 }
@@ -64,7 +64,10 @@ pub fn without_services(test: &str) -> bool {
 pub fn base_url(test: &str) -> Option<String> {
     let url = std::env::var("BASE_URL").ok();
     if url.is_none() {
-        skip(test, "after `make run`, `make test-cluster` or `make test-load` runs it");
+        skip(
+            test,
+            "start the cluster with `make run`, then run `make test-cluster` or `make test-load`",
+        );
     }
     url.map(|url| url.trim_end_matches('/').to_owned())
 }
@@ -148,7 +151,7 @@ impl Drop for ReadOnlyMySql {
     }
 }
 
-/// Runs SQL in the container of MySQL, for callers that cannot await.
+/// Runs SQL in the MySQL container, for callers that cannot await.
 fn in_mysql(sql: &str) {
     let client = r#"exec mysql -uroot -p"$MYSQL_ROOT_PASSWORD" -e "$0""#;
     succeed(&["exec", "-T", "mysql", "sh", "-c", client, sql]);
@@ -161,15 +164,15 @@ pub fn replicas(name: &str) -> Vec<String> {
 }
 
 /// Runs `docker` and returns its output.
-#[allow(clippy::must_use_candidate, reason = "many commands are run for their effect")]
+#[allow(clippy::must_use_candidate, reason = "many commands are run for their side effects")]
 pub fn docker(arguments: &[&str]) -> String {
     output_of(Command::new("docker").args(arguments).output().unwrap(), arguments)
 }
 
-/// Runs a recipe of the Makefile and returns its output.
-#[allow(clippy::must_use_candidate, reason = "many recipes are run for their effect")]
-pub fn make(recipe: &[&str]) -> String {
-    output_of(Command::new("make").args(recipe).current_dir(ROOT).output().unwrap(), recipe)
+/// Runs a Makefile target and returns its output.
+#[allow(clippy::must_use_candidate, reason = "many targets are run for their side effects")]
+pub fn make(target: &[&str]) -> String {
+    output_of(Command::new("make").args(target).current_dir(ROOT).output().unwrap(), target)
 }
 
 /// Runs `docker compose` on the deployment.

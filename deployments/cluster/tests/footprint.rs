@@ -72,7 +72,7 @@ async fn the_binary_of_each_image_starts_and_answers_ping() {
         let mut times = Vec::new();
         for _ in 0..10 {
             let started = Instant::now();
-            let server = cluster.start_file(&function, &file);
+            let server = cluster.start_binary(&function, &file);
             let ping = reqwest::get(format!("{}/ping", server.url)).await.unwrap();
             times.push(started.elapsed());
             assert_eq!(ping.status(), 200, "{function}");

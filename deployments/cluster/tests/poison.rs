@@ -48,7 +48,7 @@ async fn publish(queue: &Queue, record: impl Into<Vec<u8>>) {
     queue.producer.publish(vec![record]).await.unwrap();
 }
 
-/// The dead letters, by their lines.
+/// The dead letters, keyed by line.
 fn dead_letters(cluster: &Cluster) -> BTreeMap<String, Value> {
     let listed = cluster.dead_letters("list");
     let by_line = listed.lines().map(|dead_letter| {
@@ -104,7 +104,7 @@ async fn publish_to_each_partition(cluster: &Cluster, queue: &Queue, service: &s
     published
 }
 
-/// Waits until each partition is committed to its end.
+/// Waits until every partition is committed up to its end offset.
 async fn wait_until_committed(cluster: &Cluster) {
     wait_until("every partition is committed to its end", async || {
         cluster.partitions().iter().all(|partition| partition.committed == partition.end)
@@ -126,12 +126,12 @@ async fn each_bad_line_becomes_a_dead_letter_and_can_be_replayed() {
     let good: Vec<String> = (0..6).map(|_| line(&service, "good")).collect();
     let by_mysql = line(&service, BY_MYSQL);
     let by_opensearch = line(&service, BY_OPENSEARCH);
-    let half = r#"{"service_name":"a","message":"no id"}"#;
+    let without_id = r#"{"service_name":"a","message":"no id"}"#;
 
     publish(&queue, "not JSON at all").await;
     publish(&queue, vec![0xff, 0xfe, b'x']).await;
     publish(&queue, "").await;
-    publish(&queue, format!("{}\n{half}\n{}", good[0], good[1])).await;
+    publish(&queue, format!("{}\n{without_id}\n{}", good[0], good[1])).await;
     publish(&queue, format!("{}\n{by_mysql}\n{}", good[2], good[3])).await;
     publish(&queue, format!("{}\n{by_opensearch}\n{}", good[4], good[5])).await;
 
@@ -144,7 +144,7 @@ async fn each_bad_line_becomes_a_dead_letter_and_can_be_replayed() {
     api.search_until(&[("service_name", &later)], published).await;
     wait_until_committed(&cluster).await;
     let listed = dead_letters(&cluster);
-    assert_reasons_and_sources(&cluster, &listed, [half, &by_mysql, &by_opensearch]);
+    assert_reasons_and_sources(&cluster, &listed, [without_id, &by_mysql, &by_opensearch]);
 
     let consumer = servers.pop().unwrap();
     assert!(consumer.terminate().success());
@@ -152,7 +152,7 @@ async fn each_bad_line_becomes_a_dead_letter_and_can_be_replayed() {
     round_trip(&api).await;
     assert_eq!(dead_letters(&cluster), listed, "a restart added dead letters");
 
-    fix_and_replay(&cluster, &api, [half, &by_mysql, &by_opensearch]).await;
+    fix_and_replay(&cluster, &api, [without_id, &by_mysql, &by_opensearch]).await;
     drop(servers);
     cluster.remove().await;
 }
@@ -160,12 +160,12 @@ async fn each_bad_line_becomes_a_dead_letter_and_can_be_replayed() {
 fn assert_reasons_and_sources(
     cluster: &Cluster,
     listed: &BTreeMap<String, Value>,
-    [half, by_mysql, by_opensearch]: [&str; 3],
+    [without_id, by_mysql, by_opensearch]: [&str; 3],
 ) {
     let reasons = [
         ("not JSON at all", "not a log entry: "),
         ("\u{fffd}\u{fffd}x", "not a log entry: "),
-        (half, "missing field `id`"),
+        (without_id, "missing field `id`"),
         (by_mysql, "rejected by the trigger"),
         (by_opensearch, "mapper_parsing_exception: failed to parse field [span_id.number]"),
     ];
@@ -182,7 +182,11 @@ fn assert_reasons_and_sources(
 
 /// Makes the sinks accept everything, and replays the dead letters. Only lines that are not entries
 /// fail again.
-async fn fix_and_replay(cluster: &Cluster, api: &Api, [half, by_mysql, by_opensearch]: [&str; 3]) {
+async fn fix_and_replay(
+    cluster: &Cluster,
+    api: &Api,
+    [without_id, by_mysql, by_opensearch]: [&str; 3],
+) {
     on_mysql(&format!("DROP TRIGGER {}.reject", cluster.name())).await;
     set_reject_spans(cluster, false).await;
 
@@ -198,7 +202,7 @@ async fn fix_and_replay(cluster: &Cluster, api: &Api, [half, by_mysql, by_opense
     }
     round_trip(api).await;
     let remaining: Vec<String> = dead_letters(cluster).into_keys().collect();
-    assert_eq!(remaining, ["not JSON at all", half, "\u{fffd}\u{fffd}x"]);
+    assert_eq!(remaining, ["not JSON at all", without_id, "\u{fffd}\u{fffd}x"]);
 }
 
 /// How many times the consumer has retried anything.

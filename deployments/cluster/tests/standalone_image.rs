@@ -18,7 +18,7 @@ const MAX_IMAGE_BYTES: u64 = 50_000_000;
 fn image(test: &str) -> Option<String> {
     let image = std::env::var("STANDALONE_IMAGE").ok();
     if image.is_none() {
-        skip(test, "`make test-standalone` runs it");
+        skip(test, "run it with `make test-standalone`");
     }
     image
 }

@@ -1,4 +1,4 @@
-//! `logpulse`: every function and the consumer in one process.
+//! `logpulse`: all functions in one process.
 //! `logpulse dead-letters list|replay` manages the entries that could not be stored or indexed.
 
 use std::io::{self, Write};
@@ -46,7 +46,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
         print_banner(listener.local_addr()?).context("writing to standard error")?;
     }
 
-    // Requests in flight get half of the time, and the consumer's batches get the other half.
+    // Requests in flight get half of the shutdown timeout; the consumer's batches get the rest.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());

@@ -1,4 +1,4 @@
-//! The acceptance tests on a standalone LogPulse, or with `BASE_URL=http://…` on any deployment.
+//! Runs the acceptance tests against standalone LogPulse, or against any deployment at `BASE_URL`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 #[path = "support/deployment.rs"]

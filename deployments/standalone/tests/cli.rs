@@ -108,7 +108,7 @@ fn serve_and_stop(data_dir: &Path, settings: &[(&str, &str)]) -> (String, String
     let mut command = logpulse(&["serve"], settings);
     command.env("DATA_DIR", data_dir).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    let errors = read_until_serving(child.stderr.take().unwrap(), Pid::from_child(&child));
+    let errors = read_log_and_stop(child.stderr.take().unwrap(), Pid::from_child(&child));
     let mut output = String::new();
     child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
     assert!(child.wait().unwrap().success(), "{errors}");
@@ -116,7 +116,7 @@ fn serve_and_stop(data_dir: &Path, settings: &[(&str, &str)]) -> (String, String
 }
 
 /// Reads the log to its end; sends SIGTERM as soon as the process is serving.
-fn read_until_serving(mut log: impl Read, process: Pid) -> String {
+fn read_log_and_stop(mut log: impl Read, process: Pid) -> String {
     let (mut text, mut buffer, mut is_stopped) = (String::new(), [0; 1024], false);
     // Reading the terminal of a process that has exited is an error.
     while let Ok(length @ 1..) = log.read(&mut buffer) {
@@ -163,7 +163,7 @@ fn serve_on_terminal(settings: &[(&str, &str)]) -> String {
     let mut child = command.spawn().unwrap();
     // The command keeps the terminal open until it is dropped.
     drop(command);
-    let screen = read_until_serving(File::from(controller), Pid::from_child(&child));
+    let screen = read_log_and_stop(File::from(controller), Pid::from_child(&child));
     assert!(child.wait().unwrap().success(), "{screen}");
     screen
 }

@@ -27,7 +27,7 @@ struct Call<'a> {
     body: &'a str,
 }
 
-/// Makes all calls in a file on the deployment at `base`, and returns how many there are.
+/// Makes all calls in a file against the deployment at `base`, and returns how many there are.
 ///
 /// # Errors
 /// The first call whose response differs from the expectation.
@@ -104,8 +104,8 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Makes the call and returns the body. A read with the expected status is repeated until its
-    /// body is as expected, for as long as an entry may take to become searchable.
+    /// Makes the call and returns the body. Retries a GET with the right status but the wrong body,
+    /// and any call that got a 429, until the timeout.
     async fn check(&self, http: &Client, url: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {

@@ -17,7 +17,7 @@ const ADDRESS: &str = "http://127.0.0.1:8080";
 /// How long all blocks of a document may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Save the body and the status of the last call, and keep a copy of them for each expectation.
+/// Shell functions that save the body and status of the last call, and copy them for each expectation.
 const FUNCTIONS: &str = r#"
 curl() {
   command curl "$@" --write-out '%{stderr}%{http_code}' >"$CALLS/body" 2>"$CALLS/status"
@@ -38,7 +38,7 @@ pub struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// How many calls print their response; loops and `$(curl …)` use it.
+    /// The number of calls that print their response. Calls in `until` loops and `$(curl …)` do not.
     #[must_use]
     pub fn calls(&self) -> usize {
         let prints = |line: &&str| !line.starts_with('#') && !line.starts_with("until ");
@@ -60,7 +60,7 @@ pub fn blocks(markdown: &str) -> Vec<Block<'_>> {
     blocks.filter(|text| text.contains("curl ")).map(|text| Block { text }).collect()
 }
 
-/// Runs all blocks in a document on the deployment at `base`.
+/// Runs all blocks in a document against the deployment at `base`.
 ///
 /// # Errors
 /// The first call that fails, or whose response differs from the expectation.

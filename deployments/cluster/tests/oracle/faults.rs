@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cluster::{Cluster, Outage, opensearch_cut, restart};
+use cluster::{Cluster, Outage, opensearch_via_toxiproxy, restart};
 use tokio::time::{Instant, sleep};
 
 use crate::reads;
@@ -82,7 +82,7 @@ impl Fault {
             return cluster;
         }
         toxiproxy::start_proxy().await;
-        let index = format!("http://{}?prefix={}-", opensearch_cut(), cluster.name());
+        let index = format!("http://{}?prefix={}-", opensearch_via_toxiproxy(), cluster.name());
         cluster.with("INDEX_URL", &index)
     }
 

@@ -18,9 +18,9 @@ const READINESS_TIMEOUT: Duration = Duration::from_mins(1);
 pub(crate) struct Run {
     pub(crate) cluster: Cluster,
     pub(crate) consumers: Vec<Server>,
-    /// Two of `ingest`, then `get` and `search`.
+    /// Two `ingest` processes, then one `get` and one `search`.
     others: Vec<Server>,
-    /// A client of `get` and `search`.
+    /// A client of the first `ingest`, `get` and `search`.
     pub(crate) api: Api,
     pub(crate) memory: MemoryMonitor,
     load: Option<Load>,

@@ -36,7 +36,7 @@ async fn main() {
     if std::env::args().any(|word| word == "--baseline") {
         return baseline::serve().await;
     }
-    let data_dir = tempfile::tempdir().expect("a folder");
+    let data_dir = tempfile::tempdir().expect("failed to create a temporary directory");
     fresh_start(data_dir.path()).await;
     single_entries(data_dir.path()).await;
     burst(data_dir.path()).await;
@@ -83,7 +83,7 @@ async fn single_entries(data_dir: &Path) {
 
 /// Batches of 1,000 entries, acknowledged. The baseline reads the same bodies and discards them.
 async fn burst(data_dir: &Path) {
-    let exe = std::env::current_exe().expect("this program");
+    let exe = std::env::current_exe().expect("path of the current executable");
     let bare = Server::start(Command::new(exe).arg("--baseline"));
     let address = bare.url.trim_start_matches("http://").trim_end_matches('/');
     let baseline = drive(address, CONNECTIONS, requests(BURST)).await.per_second(BURST);
@@ -130,7 +130,7 @@ async fn drain(address: &str, marker: &str) -> u64 {
     let (_, metrics) = connection.send(&get("/metrics")).await;
     let line = metrics.lines().find(|line| line.starts_with("consumer_entries_total"));
     line.and_then(|line| line.split(' ').nth(1)?.parse().ok())
-        .expect("the consumer counts its entries")
+        .expect("no `consumer_entries_total` in the metrics")
 }
 
 /// Searches over a million entries while 5,000 entries/s arrive.
@@ -140,9 +140,9 @@ async fn search(data_dir: &Path) {
     drain(&address, "million").await;
     let incoming = tokio::spawn(trickle(address.clone()));
     for (name, query) in [
-        ("a common word, newest", "q=timeout"),
+        ("a common word, newest first", "q=timeout"),
         ("two words, relevance", "q=invalid+password&sort=relevance"),
-        ("a level alone", "level=info"),
+        ("only a level", "level=info"),
         (
             "a service and a time",
             "service_name=hdfs&from=2024-06-03T00:00:00Z&to=2024-06-04T00:00:00Z",

@@ -1,9 +1,11 @@
 //! The files of Swagger UI and the OpenAPI document, plain and compressed.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use poem::http::{HeaderMap, StatusCode, header};
 use poem::{Error, Response, Result};
@@ -17,20 +19,24 @@ const SWAGGER_UI_TITLE: &str = "<title>Swagger UI</title>";
 const TITLE: &str = "<title>LogPulse API</title>";
 
 /// The compressed files by name. Each is compressed when it is first requested.
-static COMPRESSED: LazyLock<Mutex<HashMap<String, Arc<[u8]>>>> = LazyLock::new(Mutex::default);
+static COMPRESSED: LazyLock<Mutex<HashMap<String, Bytes>>> = LazyLock::new(Mutex::default);
 
 /// A file to serve.
 pub(crate) struct File {
     name: String,
     content_type: String,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl File {
     /// The OpenAPI document.
     pub(crate) fn document() -> Self {
         let content_type = "application/json".to_owned();
-        Self { name: "openapi.json".to_owned(), content_type, bytes: DOCUMENT.into() }
+        Self {
+            name: "openapi.json".to_owned(),
+            content_type,
+            bytes: Bytes::from_static(DOCUMENT.as_bytes()),
+        }
     }
 
     /// A file of the page, if it exists.
@@ -48,11 +54,13 @@ impl File {
             Error::from_string(error.to_string(), StatusCode::INTERNAL_SERVER_ERROR)
         })?;
         Ok(file.map(|file| {
-            let mut bytes = file.bytes.into_owned();
-            if file.content_type == "text/html" {
-                let page = String::from_utf8_lossy(&bytes).replace(SWAGGER_UI_TITLE, TITLE);
-                bytes = page.into_bytes();
-            }
+            let bytes = match file.bytes {
+                page if file.content_type == "text/html" => {
+                    String::from_utf8_lossy(&page).replace(SWAGGER_UI_TITLE, TITLE).into()
+                }
+                Cow::Borrowed(embedded) => Bytes::from_static(embedded),
+                Cow::Owned(written) => written.into(),
+            };
             Self { name: format!("docs/{path}"), content_type: file.content_type, bytes }
         }))
     }
@@ -66,15 +74,13 @@ impl File {
         if self.content_type.starts_with("image/") || !accepts_gzip(request) {
             return response.body(self.bytes);
         }
-        let compressed = self.compressed();
-        response.header(header::CONTENT_ENCODING, "gzip").body(compressed.to_vec())
+        response.header(header::CONTENT_ENCODING, "gzip").body(self.compressed())
     }
 
-    fn compressed(self) -> Arc<[u8]> {
+    fn compressed(self) -> Bytes {
         // Concurrent first requests of a file wait here instead of compressing it twice.
         let mut compressed = COMPRESSED.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = compressed.entry(self.name).or_insert_with(|| gzip(&self.bytes).into());
-        Arc::clone(file)
+        compressed.entry(self.name).or_insert_with(|| gzip(&self.bytes).into()).clone()
     }
 }
 

@@ -7,7 +7,7 @@ mod cors;
 mod problem_details;
 mod problem_type;
 mod rate_limit;
-mod request_id;
+pub(super) mod request_id;
 mod request_metrics;
 mod trace;
 

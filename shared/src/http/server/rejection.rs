@@ -12,19 +12,17 @@ use std::{
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use poem::http::StatusCode;
-use poem::http::header::{HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use poem::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use poem::{IntoResponse, Response};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 use tracing::debug;
-use uuid::Uuid;
 
+use crate::http::middleware::request_id::{RequestId, X_REQUEST_ID};
 use crate::http::problem::{PROBLEM_JSON, Problem};
 
 /// The largest request line, in bytes; `large_client_header_buffers` in nginx.conf is the same.
 pub(super) const MAX_REQUEST_LINE_BYTES: usize = 16 * 1024;
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How long the client may take to receive the response.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
@@ -140,8 +138,7 @@ pub(super) async fn respond(stream: &mut (impl AsyncWrite + Unpin), head: &str, 
 /// The response to a request whose status is known before its operation.
 pub(super) fn response(status: StatusCode) -> Response {
     let mut response = problem(status).into_response();
-    let id = HeaderValue::try_from(request_id()).unwrap_or(HeaderValue::from_static("unknown"));
-    response.headers_mut().insert(X_REQUEST_ID, id);
+    response.headers_mut().insert(X_REQUEST_ID, RequestId::random().0);
     let nosniff = HeaderValue::from_static("nosniff");
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, nosniff);
     response
@@ -163,7 +160,8 @@ fn with_problem(head: &str, status: StatusCode) -> String {
     let mut body = serde_json::to_string(&problem(status)).unwrap_or_default();
     body.push('\n');
     let (_, fields) = head.split_once("\r\n").unwrap_or_default();
-    let (id, length) = (request_id(), body.len());
+    let (id, length) = (RequestId::random(), body.len());
+    let id = id.as_str();
     let described = format!(
         "content-type: {PROBLEM_JSON}\r\ncontent-length: {length}\r\ncache-control: no-store\r\n\
          x-content-type-options: nosniff\r\nx-request-id: {id}\r\n"
@@ -184,10 +182,6 @@ fn problem(status: StatusCode) -> Problem {
         }
     };
     Problem::new(status, detail)
-}
-
-fn request_id() -> String {
-    Uuid::new_v4().simple().to_string()
 }
 
 #[cfg(test)]

@@ -133,15 +133,16 @@ impl<'de> Visitor<'de> for ArrayVisitor<'_> {
 }
 
 fn explain_array(body: &[u8], error: &serde_json::Error) -> Problem {
-    if body.trim_ascii_start().first() == Some(&b'[') && error.is_data() {
+    if body.trim_ascii_start().first() != Some(&b'[') {
+        let detail = "the body must be a JSON array of entries; for one entry per line, use POST \
+                      /logs/ndjson";
+        return bad_request(&detail);
+    }
+    if error.is_data() {
+        // The JSON is valid, but the array has too many entries.
         return bad_request(error);
     }
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        return bad_request(&format_args!("the body is not a valid JSON array: {error}"));
-    }
-    bad_request(
-        &"the body must be a JSON array of entries; for one entry per line, use POST /logs/ndjson",
-    )
+    bad_request(&format_args!("the body is not a valid JSON array: {error}"))
 }
 
 fn bad_request(detail: &dyn fmt::Display) -> Problem {

@@ -11,6 +11,7 @@ use shared::http::endpoint;
 use shared::index::{self, Index};
 use shared::testing::{Broken, EntryBuilder};
 use shared::{Arrival, LogEntry, Timestamp};
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -29,12 +30,17 @@ fn payment_errors() -> [LogEntry; 3] {
     })
 }
 
-#[tokio::test]
-async fn a_page_has_the_total_and_the_cursor_of_the_next_page() {
-    let folder = tempfile::tempdir().unwrap();
+async fn index_of_payment_errors(folder: &TempDir) -> Arc<dyn Index> {
     let url = format!("tantivy://{}/index", folder.path().display());
     let index = index::open(&Url::parse(&url).unwrap()).await.unwrap();
     index.add(&payment_errors()).await.unwrap();
+    index
+}
+
+#[tokio::test]
+async fn a_page_has_the_total_and_the_cursor_of_the_next_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = index_of_payment_errors(&folder).await;
     let client = client(index);
 
     let response = client.get("/logs/search?service_name=payment&level=err&limit=2").send().await;
@@ -63,9 +69,7 @@ async fn an_index_outage_is_a_503_with_retry_after() {
 #[tokio::test]
 async fn a_query_without_a_condition_finds_every_entry() {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("tantivy://{}/index", folder.path().display());
-    let index = index::open(&Url::parse(&url).unwrap()).await.unwrap();
-    index.add(&payment_errors()).await.unwrap();
+    let index = index_of_payment_errors(&folder).await;
     let client = client(index);
     for query in ["", "?", "?q=", "?q=%20", "?limit=5"] {
         let response = client.get(format!("/logs/search{query}")).send().await;

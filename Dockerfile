@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# An image of one function:     docker build --build-arg FUNCTION=ingest -t logpulse/ingest .
-# An image of all of LogPulse:  docker build --target standalone -t logpulse/standalone .
+# One function:         docker build --build-arg FUNCTION=ingest -t logpulse/ingest .
+# Standalone LogPulse:  docker build --target standalone -t logpulse/standalone .
 
 # The manifests with empty sources: enough to build the dependencies, in layers that stay cached when code changes.
 FROM rust:1.95-bookworm AS manifests
@@ -22,7 +22,7 @@ RUN eval "$BUILD"
 COPY openapi/openapi.json openapi/
 COPY shared shared
 COPY functions functions
-# Cargo compares modification times: the sources must be newer than the empty ones that were built.
+# Cargo compares modification times: the sources must be newer than the empty files built above.
 RUN find functions shared -name '*.rs' -exec touch {} + && eval "$BUILD"
 
 FROM toolchain AS build-standalone
@@ -35,13 +35,13 @@ COPY deployments/standalone/src deployments/standalone/src
 RUN find deployments functions shared -name '*.rs' -exec touch {} + && $BUILD && mkdir /data
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
-# Listen on every address of the container; `docker run` decides what is published.
+# Listen on all of the container's addresses; `docker run` decides which ports are published.
 ENV HOST=0.0.0.0 PORT=8080
 EXPOSE 8080
 
 FROM runtime AS standalone
 COPY --from=build-standalone /src/target/release/logpulse /logpulse
-# A new volume takes the owner of the directory that it is mounted on.
+# A new volume inherits the owner of the directory that it is mounted on.
 COPY --from=build-standalone --chown=65532:65532 /data /data
 ENV DATA_DIR=/data
 VOLUME /data

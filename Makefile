@@ -30,32 +30,32 @@ lint: ## check formatting, clippy, rustdoc and the dependency rules
 	$(CARGO) deny --log-level error check bans licenses sources
 
 .PHONY: bench
-bench: ## measure standalone LogPulse next to baselines (minutes)
+bench: ## benchmark standalone LogPulse and its baselines (takes minutes)
 	$(CARGO) bench -p standalone --bench bench
 
 .PHONY: bench-drain
-bench-drain: services ## measure how fast a consumer drains a backlog, next to a bare loader (Docker; minutes)
+bench-drain: services ## compare how fast a consumer and a bare loader drain a backlog (Docker; takes minutes)
 	$(CARGO) bench -p cluster --bench drain
 
 .PHONY: openapi
 openapi: ## regenerate openapi/openapi.json from the code
 	$(CARGO) run -q -p openapi -- openapi/openapi.json
 
-# OPENAPI=path checks another document, LOGPULSE=path a binary that is already built.
+# OPENAPI=path checks another document; LOGPULSE=path uses an existing binary.
 .PHONY: lint-openapi
 lint-openapi: ## check openapi.json with Spectral, Redocly and vacuum (Node, Python)
 	openapi/checks/lint
 
 .PHONY: test-schemathesis
-test-schemathesis: ## send generated requests to standalone LogPulse and check it against openapi.json (Python; a minute)
+test-schemathesis: ## send generated requests to standalone LogPulse and check the responses against openapi.json (Python; takes a minute)
 	openapi/checks/with-logpulse openapi/checks/test-schemathesis
 
 .PHONY: test-swagger
-test-swagger: ## execute every operation in Swagger UI (Node, Chromium); SCREENSHOT=path takes a picture
+test-swagger: ## execute every operation in Swagger UI (Node, Chromium); SCREENSHOT=path saves a screenshot
 	openapi/checks/with-logpulse openapi/checks/test-swagger
 
 .PHONY: test-clients
-test-clients: ## generate clients from openapi.json and test them on LogPulse; CLIENTS="typescript python" for some (minutes)
+test-clients: ## generate clients from openapi.json and test them against LogPulse; CLIENTS="typescript python" selects clients (takes minutes)
 	openapi/clients/run $(CLIENTS)
 
 .PHONY: image-standalone
@@ -63,7 +63,7 @@ image-standalone: ## build the image logpulse/standalone (Docker)
 	docker build --target standalone -t $(STANDALONE_IMAGE) .
 
 .PHONY: test-standalone
-test-standalone: image-standalone ## check size, start, stop and data of the standalone image (Docker)
+test-standalone: image-standalone ## test the standalone image: size, start, stop and persistence (Docker)
 	STANDALONE_IMAGE=$(STANDALONE_IMAGE) $(CARGO) test --workspace --test standalone_image -- --nocapture
 
 STANDALONE_IMAGE := logpulse/standalone
@@ -71,7 +71,7 @@ STANDALONE_IMAGE := logpulse/standalone
 # The cluster. Settings come from .env or the environment: HTTP_PORT=8088 make run
 COMPOSE := docker compose --env-file .env -f deployments/compose.yaml
 FUNCTIONS := $(notdir $(wildcard functions/*))
-# The default port, :80, is left out.
+# The default port, :80, is omitted.
 BASE_URL = http://$$($(COMPOSE) port nginx 8080 | sed 's/:80$$//')
 K6 ?= k6
 
@@ -80,7 +80,7 @@ run: ## build and start the cluster, and wait until it is ready
 	$(COMPOSE) build
 	$(COMPOSE) up -d --wait
 	@$(COMPOSE) exec -T nginx nginx -s reload
-	@echo "LogPulse is ready on $(BASE_URL), its documentation on $(BASE_URL)/docs"
+	@echo "LogPulse is ready on $(BASE_URL); the documentation is at $(BASE_URL)/docs"
 
 .PHONY: dashboards
 dashboards: ## add OpenSearch Dashboards to the cluster
@@ -98,8 +98,8 @@ stop: ## stop the cluster; its volumes keep the data
 	$(COMPOSE) --profile '*' down --remove-orphans
 
 .PHONY: restart
-# nginx skips a replica for two seconds after a failure: three seconds later it is in use again.
-restart: ## restart the replicas of FUNCTION, or of all, one by one; no request fails
+# nginx skips a replica for two seconds after a failure, so three seconds later the replica is in use again.
+restart: ## restart all replicas, or those of FUNCTION, one by one without failed requests
 	@for replica in $$($(COMPOSE) ps -q $(or $(FUNCTION),$(FUNCTIONS))); do \
 	  docker restart $$replica || exit 1; seconds=0; \
 	  until docker inspect -f '{{.State.Health.Status}}' $$replica | grep -qx healthy; do \
@@ -118,25 +118,25 @@ ps: ## list the containers and their health
 	$(COMPOSE) ps
 
 .PHONY: logs
-logs: ## follow the logs of FUNCTION, or of all
+logs: ## follow all logs, or those of FUNCTION
 	$(COMPOSE) logs -f --tail 100 $(FUNCTION)
 
 .PHONY: check-consumers
-check-consumers: ## show the lag and the consumer of each partition
+check-consumers: ## show each partition's lag and consumer
 	$(COMPOSE) exec -T kafka /opt/kafka/bin/kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group logpulse
 
 .PHONY: test-cluster
-test-cluster: ## test the running cluster: acceptance, documented examples, nginx, footprint, persistence
+test-cluster: ## test the running cluster: acceptance, examples, nginx, footprint, persistence
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test acceptance --test examples --test raw_requests
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test nginx --test footprint -- --test-threads 1 --nocapture
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test persistence
 
-# Runs with the rate limiter off, and switches it on again even after a failure.
+# Turns the rate limiter off, and on again at the end, even after a failure.
 UNLIMITED = trap 'unset RATE_LIMIT_ENABLED; $(COMPOSE) up -d --wait' EXIT; trap 'exit 130' INT TERM; \
   export RATE_LIMIT_ENABLED=false; $(COMPOSE) up -d --wait
 
 .PHONY: test-load
-test-load: ## load the cluster while replicas crash, hang, restart and scale; rate limiter off (minutes)
+test-load: ## load the cluster while replicas crash, hang, restart and scale, with the rate limiter off (takes minutes)
 	$(UNLIMITED) && BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test load -- --nocapture
 
 .PHONY: k6-smoke
@@ -144,7 +144,7 @@ k6-smoke: ## make each call once and check the responses
 	$(K6) run -e BASE_URL=$(BASE_URL) k6/smoke.js
 
 .PHONY: k6-stress
-k6-stress: ## 600 users for seven minutes, rate limiter off (DURATION_SCALE=0.1 shortens it)
+k6-stress: ## run 600 users for seven minutes, with the rate limiter off (DURATION_SCALE=0.1 shortens it)
 	$(UNLIMITED) && $(K6) run -e BASE_URL=$(BASE_URL) k6/stress.js
 
 .PHONY: k6-ratelimit
@@ -160,6 +160,6 @@ FAULTS := acceptance telemetry first_start outages poison rate_limit oracle
 
 .PHONY: test-services
 test-services: export LOGPULSE_TEST_SERVICES := required
-test-services: services ## run contract suites, acceptance tests and fault tests on the real services (Docker; minutes)
+test-services: services ## run contract suites, acceptance tests and fault tests against the real services (Docker; takes minutes)
 	$(CARGO) test --workspace --test contract
 	$(CARGO) test --workspace $(addprefix --test ,$(FAULTS)) -- --test-threads 1 --nocapture

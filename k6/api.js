@@ -1,4 +1,4 @@
-// The calls of the HTTP contract, shared by all scripts.
+// The API calls, shared by all scripts.
 import http from 'k6/http';
 import { sleep } from 'k6';
 
@@ -9,15 +9,15 @@ const NDJSON_BODY = { headers: { 'Content-Type': 'application/x-ndjson' } };
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'];
 const WORDS = ['card', 'declined', 'timeout', 'retry', 'checkout', 'order', 'refund', 'gateway'];
 
-const any = (list) => list[Math.floor(Math.random() * list.length)];
+const pick = (list) => list[Math.floor(Math.random() * list.length)];
 
-/** A random entry of a service. */
+/** A random entry for a service. */
 export function entry(service) {
-  const message = `${any(WORDS)} ${any(WORDS)} ${any(WORDS)} after ${Math.floor(Math.random() * 1000)} ms`;
-  return { service_name: service, level: any(LEVELS), message, attributes: { order: Math.floor(Math.random() * 1e6) } };
+  const message = `${pick(WORDS)} ${pick(WORDS)} ${pick(WORDS)} after ${Math.floor(Math.random() * 1000)} ms`;
+  return { service_name: service, level: pick(LEVELS), message, attributes: { order: Math.floor(Math.random() * 1e6) } };
 }
 
-export const word = () => any(WORDS);
+export const word = () => pick(WORDS);
 export const ping = () => http.get(`${URL}/ping`);
 export const save = (log) => http.post(`${URL}/logs`, JSON.stringify(log), { ...JSON_BODY, tags: { name: 'POST /logs' } });
 export const saveAll = (logs) =>
@@ -28,9 +28,9 @@ export const docs = (path) => http.get(`${URL}${path}`);
 
 /** Searches until `total` entries are found, for up to 20 seconds; returns the last response. */
 export function searchUntil(query, total) {
-  for (let tries = 0; ; tries += 1) {
+  for (let attempt = 0; ; attempt += 1) {
     const found = search(query);
-    if (tries === 100 || (found.status === 200 && found.json('total') >= total)) return found;
+    if (attempt === 100 || (found.status === 200 && found.json('total') >= total)) return found;
     sleep(0.2);
   }
 }

@@ -1,4 +1,4 @@
-// One client far above its rate limit: k6 run -e BASE_URL=http://127.0.0.1 k6/ratelimit.js
+// Sends far more requests than one client's rate limit allows: k6 run -e BASE_URL=http://127.0.0.1 k6/ratelimit.js
 // A bucket of 100 tokens that refills at 50/s allows 1,600 of 12,000 requests: 13 %.
 import { check } from 'k6';
 import http from 'k6/http';
@@ -30,8 +30,8 @@ export default function () {
 
 export function handleSummary({ metrics }) {
   const count = (name) => metrics[name]?.values.count || 0;
-  const [yes, no] = [count('allowed'), count('limited')];
-  const share = (part) => `${part} (${((100 * part) / (yes + no)).toFixed(1)} %)`;
+  const [allowedCount, limitedCount] = [count('allowed'), count('limited')];
+  const share = (part) => `${part} (${((100 * part) / (allowedCount + limitedCount)).toFixed(1)} %)`;
   const passed = metrics.checks.values.passes, failed = metrics.checks.values.fails;
-  return { stdout: `allowed ${share(yes)}, limited ${share(no)}; checks: ${passed} passed, ${failed} failed\n` };
+  return { stdout: `allowed ${share(allowedCount)}, limited ${share(limitedCount)}; checks: ${passed} passed, ${failed} failed\n` };
 }

@@ -1,4 +1,4 @@
-// Each call once: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
+// Makes each call once: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
 import { docs, entry, get, ping, save, saveAll, search, searchUntil } from './api.js';
 
@@ -19,7 +19,7 @@ export default function () {
   const found = get(saved.json('id'), { Prefer: 'wait=10' });
   check(found, { ...is(200), 'is the entry': (response) => response.json('service_name') === service });
   const page = searchUntil(`service_name=${service}`, 3);
-  check(page, { ...is(200), 'has all three entries once': (response) => response.json('count') === 3 && response.json('total') === 3 });
+  check(page, { ...is(200), 'has each of the three entries once': (response) => response.json('count') === 3 && response.json('total') === 3 });
 
   check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (response) => response.json('openapi').startsWith('3.') });
   check(docs('/docs/'), is(200));

@@ -4,11 +4,11 @@ import { check, fail, sleep } from 'k6';
 import { entry, get, save, saveAll, search, searchUntil, word } from './api.js';
 
 const SCALE = Number(__ENV.DURATION_SCALE || 1);
-const KNOWN = 1000;
+const SAVED_ENTRIES = 1000;
 
-/** Ramps up to `most` users in steps, holds them for two minutes and ramps down: seven minutes in all. */
-function users(most, exec) {
-  const stage = (share, seconds) => ({ target: Math.ceil(most * share), duration: `${Math.ceil(seconds * SCALE)}s` });
+/** Ramps up to `max` users in steps, keeps them for two minutes and ramps down: seven minutes in total. */
+function users(max, exec) {
+  const stage = (share, seconds) => ({ target: Math.ceil(max * share), duration: `${Math.ceil(seconds * SCALE)}s` });
   const stages = [stage(0.2, 60), stage(0.5, 60), stage(0.8, 60), stage(1, 60), stage(1, 120), stage(0, 60)];
   return { executor: 'ramping-vus', startVUs: 0, gracefulRampDown: '10s', stages, exec };
 }
@@ -28,13 +28,13 @@ export const options = {
   ),
 };
 
-/** Saves the entries to read and waits until they are searchable; returns their ids. */
+/** Saves entries and waits until they are searchable; returns their ids. */
 export function setup() {
   const service = `stress-${Date.now()}`;
-  const saved = saveAll(Array.from({ length: KNOWN }, () => entry(service)));
-  if (saved.status !== 201) fail(`saving the entries to read returned ${saved.status}: ${saved.body}`);
-  const found = searchUntil(`service_name=${service}&limit=1`, KNOWN);
-  if (found.json('total') !== KNOWN) fail(`only ${found.json('total')} of ${KNOWN} entries were found`);
+  const saved = saveAll(Array.from({ length: SAVED_ENTRIES }, () => entry(service)));
+  if (saved.status !== 201) fail(`saving the entries returned ${saved.status}: ${saved.body}`);
+  const found = searchUntil(`service_name=${service}&limit=1`, SAVED_ENTRIES);
+  if (found.json('total') !== SAVED_ENTRIES) fail(`only ${found.json('total')} of ${SAVED_ENTRIES} entries were found`);
   return { service, ids: saved.json('ids') };
 }
 

@@ -1,6 +1,6 @@
-"""What Schemathesis cannot read from the document, because OpenAPI cannot express it.
+"""Adapts generated requests to rules that OpenAPI cannot express.
 
-Each hook changes a generated request before it is sent; Schemathesis then decides again whether the request is valid.
+Each hook changes a request before it is sent; Schemathesis then re-evaluates whether the request is valid.
 """
 
 import json
@@ -18,7 +18,7 @@ def before_call(path):
 
 @before_call(path=["/logs", "/logs/batch"])
 def renew_ids(context, case, kwargs):
-    """Sets the time of ids, which must be close to the clock's."""
+    """Replaces the time in ids, which must be close to the current time."""
     entries = case.body if isinstance(case.body, list) else [case.body]
     for entry in entries:
         if isinstance(entry, dict) and UUID_V7.fullmatch(str(entry.get("id"))):
@@ -28,14 +28,14 @@ def renew_ids(context, case, kwargs):
 
 @before_call(path="/logs/batch")
 def send_one_invalid_entry(context, case, kwargs):
-    """Removes the other entries of an invalid batch: if one of them is valid, the response is 201."""
+    """Keeps only the first entry of an invalid batch, because one valid entry is enough for a 201."""
     if isinstance(case.body, list) and case.meta.generation.mode.is_negative:
         del case.body[1:]
 
 
 @before_call(path="/logs/ndjson")
 def write_ndjson(context, case, kwargs):
-    """Makes each line of a generated body the message of an entry. The document's example stays as it is."""
+    """Turns each line of a generated body into the message of an entry. The document's example is left unchanged."""
     text = case.body.decode(errors="replace") if isinstance(case.body, bytes) else case.body
     if isinstance(text, str) and not text.startswith('{"'):
         entries = ({"service_name": "schemathesis", "message": line} for line in text.split("\n"))
@@ -44,6 +44,6 @@ def write_ndjson(context, case, kwargs):
 
 @before_call(path="/logs/search")
 def sort_by_relevance_without_a_cursor(context, case, kwargs):
-    """Removes the cursor, which hits sorted by relevance do not have."""
+    """Removes the cursor, which cannot be combined with sorting by relevance."""
     if isinstance(case.query, dict) and case.query.get("sort") == "relevance":
         case.query.pop("cursor", None)

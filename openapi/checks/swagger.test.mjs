@@ -1,5 +1,5 @@
-// Opens Swagger UI in headless Chromium and executes every operation with the values that the page fills in.
-// SCREENSHOT=path also writes a picture of the page; OPENAPI=path shows another document.
+// Opens Swagger UI in headless Chromium and executes every operation with the values that the page provides.
+// SCREENSHOT=path saves a screenshot; OPENAPI=path loads another document.
 
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
@@ -45,7 +45,7 @@ afterEach(async () => {
 
 after(() => browser?.close())
 
-test('the title names LogPulse', async () => {
+test('the title contains LogPulse', async () => {
   assert.match(await page.title(), /LogPulse/)
 })
 
@@ -87,7 +87,7 @@ test('saveLogsNdjson saves its example, chosen as a file', async () => {
   assert.deepEqual([body.rejected, body.errors], [0, []])
 })
 
-test('searchLogs finds what saveLog saved', async () => {
+test('searchLogs finds the saved entry', async () => {
   const deadline = Date.now() + TIMEOUT_MS
   let found
   do {
@@ -98,7 +98,7 @@ test('searchLogs finds what saveLog saved', async () => {
   assert.deepEqual(found, { id: savedId, ...bodyExample('saveLog') })
 })
 
-test('getLog gets what saveLog saved', async () => {
+test('getLog returns the saved entry', async () => {
   const id = (await open('getLog')).locator('tr[data-param-name=id] input')
   const idExample = await id.inputValue()
   await id.fill(savedId)
@@ -109,7 +109,7 @@ test('getLog gets what saveLog saved', async () => {
   assert.deepEqual(body, { id: savedId, ...bodyExample('saveLog') })
 })
 
-test('getLog does not find the id of its example', async () => {
+test('getLog returns 404 for its example id', async () => {
   const { status, body } = await execute('getLog')
   assert.equal(status, 404)
   assert.deepEqual([body.status, body.detail], [404, 'no log entry has this id'])
@@ -132,11 +132,11 @@ test('every operation was executed', () => {
   assert.deepEqual([...executed].sort(), [...operations.keys()].sort())
 })
 
-test('the page requested nothing from other servers', () => {
+test('the page makes no requests to other servers', () => {
   assert.deepEqual(foreignRequests, [])
 })
 
-test('the console reports nothing but the 404 of getLog', () => {
+test('the console reports only the 404 from getLog', () => {
   const reports = messages.map(({ text, url }) => `${text} ${new URL(url).pathname}`)
   const { example } = operations.get('getLog').parameters.find(parameter => parameter.name === 'id')
   assert.deepEqual(reports, [
@@ -151,7 +151,7 @@ function allowOnlyLogPulse(route) {
   return route.abort()
 }
 
-// Takes a picture of the operations and of the response to the open one.
+// Takes a screenshot of the operations and the open operation's response.
 async function takeScreenshot(path) {
   await page.mouse.move(0, 0)
   await page.evaluate(() => scrollTo(0, 0))
@@ -167,14 +167,14 @@ function bodyExample(operationId) {
   return example ?? Object.values(examples)[0].value
 }
 
-// Unfolds the operation.
+// Expands the operation.
 async function open(operationId) {
   const block = page.locator(`.opblock[id$="-${operationId}"]`)
   if (!await block.locator('.opblock-body').isVisible()) await block.locator('.opblock-summary-control').click()
   return block
 }
 
-// Clicks "Execute". Returns the response, which the page must show.
+// Clicks "Execute", checks that the page shows the response, and returns it.
 async function execute(operationId) {
   const block = await open(operationId)
   const clear = block.locator('.btn-clear')
@@ -188,9 +188,9 @@ async function execute(operationId) {
   const isJson = /json/.test(await response.headerValue('content-type'))
   const body = isJson ? JSON.parse(text) : text
 
-  const shown = block.locator('.live-responses-table tbody .response').first()
-  await shown.locator('.response-col_status', { hasText: response.status() }).waitFor()
-  const shownText = await shown.locator('.response-col_description code').first().textContent()
+  const shownResponse = block.locator('.live-responses-table tbody .response').first()
+  await shownResponse.locator('.response-col_status', { hasText: response.status() }).waitFor()
+  const shownText = await shownResponse.locator('.response-col_description code').first().textContent()
   assert.deepEqual(isJson ? JSON.parse(shownText) : shownText.trim(), body)
   return { status: response.status(), text, body }
 }

@@ -1,9 +1,9 @@
-//! The OpenAPI document of the service: the documents of the functions, joined.
+//! LogPulse's OpenAPI document, merged from the functions' documents.
 //! `make openapi` writes it to `openapi.json`; a test verifies that the file is up to date.
 
 use serde_json::Value;
 
-/// The document of all functions.
+/// The merged document of all functions.
 ///
 /// # Errors
 /// When two functions define the same operation, or the same component differently.
@@ -60,7 +60,7 @@ mod tests {
         let document = document().unwrap();
         let text = document.to_string();
         let references = text.split(r##""$ref":"#"##).skip(1);
-        let references: Vec<&str> = references.filter_map(|rest| rest.split('"').next()).collect();
+        let references: Vec<&str> = references.filter_map(|text| text.split('"').next()).collect();
         assert!(!references.is_empty());
         for reference in references {
             assert!(document.pointer(reference).is_some(), "{reference}");

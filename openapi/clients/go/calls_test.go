@@ -41,7 +41,7 @@ func TestSavesOneEntryAndGetsIt(t *testing.T) {
 	})
 }
 
-func TestSavesManyEntriesAndNamesTheBadOne(t *testing.T) {
+func TestSavesABatchAndReportsTheBadEntry(t *testing.T) {
 	params := &logpulse.SaveLogsParams{Ids: new(true)}
 	response, err := newClient(t, "LOGPULSE_URL").SaveLogsWithResponse(context.Background(), params, []logpulse.NewLogEntry{
 		{ServiceName: service, Message: "first"},
@@ -73,7 +73,7 @@ func TestSavesNDJSON(t *testing.T) {
 	assertEqual(t, accepted(batch), []bool{true, false})
 }
 
-func TestSearchesByWordsAndByAnyOfTwoLevels(t *testing.T) {
+func TestSearchesByWordsAndTwoLevels(t *testing.T) {
 	word := uniqueWord()
 	var entries []logpulse.NewLogEntry
 	for _, level := range []string{"error", "warn", "info"} {
@@ -99,7 +99,7 @@ func TestSearchesByWordsAndByAnyOfTwoLevels(t *testing.T) {
 	assertEqual(t, found, []string{"ERROR: " + word + " error", "WARN: " + word + " warn"})
 }
 
-func TestPagesByCursorUntilTheEnd(t *testing.T) {
+func TestPagesThroughAllHits(t *testing.T) {
 	word := uniqueWord()
 	var entries []logpulse.NewLogEntry
 	for number := range 5 {
@@ -146,7 +146,7 @@ func search(t *testing.T, params logpulse.SearchLogsParams) *logpulse.SearchPage
 	return response.JSON200
 }
 
-// accepted tells for each entry of a batch whether it got an id.
+// accepted reports whether each entry in a batch got an id.
 func accepted(batch *logpulse.BatchSaved) []bool {
 	var accepted []bool
 	for _, id := range batch.Ids {

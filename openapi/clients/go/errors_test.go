@@ -21,7 +21,7 @@ func TestError400NamesTheField(t *testing.T) {
 	assertEqual(t, problem.Errors, []logpulse.FieldError{{Field: "id", Detail: "must be a UUIDv7"}})
 }
 
-func TestError404SaysWhatIsMissing(t *testing.T) {
+func TestError404IsAProblem(t *testing.T) {
 	id := uuid.MustParse("00000000-0000-7000-8000-000000000000")
 	response, err := newClient(t, "LOGPULSE_URL").GetLogWithResponse(context.Background(), id, nil)
 	if err != nil || response.ApplicationproblemJSON404 == nil {
@@ -33,7 +33,7 @@ func TestError404SaysWhatIsMissing(t *testing.T) {
 	assertEqual(t, problem.Type, "about:blank")
 }
 
-func TestError429SaysWhenToRetry(t *testing.T) {
+func TestError429HasRetryAfter(t *testing.T) {
 	client := newClient(t, "LOGPULSE_LIMITED_URL")
 	response := until(
 		func() *logpulse.PingResponse {

@@ -13,10 +13,10 @@ import (
 
 const service = "payment"
 
-// The id of an entry must be a version 7 UUID; this is version 4.
+// A version 4 UUID. Entry ids must be version 7.
 var version4 = uuid.MustParse("936da01f-9abd-4d9d-80c7-02af85c822a8")
 
-// newClient returns a client of the LogPulse whose URL is in an environment variable.
+// newClient returns a client for the URL in an environment variable.
 func newClient(t *testing.T, variable string) *logpulse.ClientWithResponses {
 	t.Helper()
 	client, err := logpulse.NewClientWithResponses(os.Getenv(variable))

@@ -1,4 +1,4 @@
-"""What the tests share."""
+"""Code shared by the tests."""
 
 import os
 import time
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def client(variable: str) -> Client:
-    """A client of the LogPulse whose URL is in an environment variable."""
+    """A client for the URL in an environment variable."""
     return Client(os.environ[variable])
 
 

@@ -28,7 +28,7 @@ def test_saves_one_entry_and_gets_it() -> None:
     assert abs(stored.timestamp - datetime.now(timezone.utc)) < timedelta(minutes=1)
 
 
-def test_saves_many_entries_and_names_the_bad_one() -> None:
+def test_saves_a_batch_and_reports_the_bad_entry() -> None:
     version_4 = UUID("936da01f-9abd-4d9d-80c7-02af85c822a8")
     batch = save_logs.sync(
         client=logpulse,
@@ -55,7 +55,7 @@ def test_saves_ndjson() -> None:
     assert_ids(batch, [True, False])
 
 
-def test_searches_by_words_and_by_any_of_two_levels() -> None:
+def test_searches_by_words_and_two_levels() -> None:
     word = unique_word()
     save([NewLogEntry(service_name=SERVICE, level=level, message=f"{word} {level}") for level in ("error", "warn", "info")])
 
@@ -73,7 +73,7 @@ def test_searches_by_words_and_by_any_of_two_levels() -> None:
     ]
 
 
-def test_pages_by_cursor_until_the_end() -> None:
+def test_pages_through_all_hits() -> None:
     word = unique_word()
     save([NewLogEntry(service_name=SERVICE, message=f"{word} {number}") for number in range(1, 6)])
 

@@ -17,13 +17,13 @@ def test_400_names_the_field() -> None:
     assert [(error.field, error.detail) for error in problem.errors] == [("id", "must be a UUIDv7")]
 
 
-def test_404_says_what_is_missing() -> None:
+def test_404_is_a_problem() -> None:
     problem = get_log.sync(UUID("00000000-0000-7000-8000-000000000000"), client=client("LOGPULSE_URL"))
     assert isinstance(problem, Problem)
     assert (problem.status, problem.title, problem.type_) == (404, "Not Found", "about:blank")
 
 
-def test_429_says_when_to_retry() -> None:
+def test_429_has_retry_after() -> None:
     logpulse = client("LOGPULSE_LIMITED_URL")
     response = until(lambda: ping.sync_detailed(client=logpulse), lambda response: response.status_code == 429)
     assert isinstance(response.parsed, Problem)

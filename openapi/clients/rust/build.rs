@@ -1,4 +1,4 @@
-//! Copies the document, so that `OPENAPI` can name another one.
+//! Copies the OpenAPI document to `OUT_DIR`. `OPENAPI` selects another document.
 
 use std::path::PathBuf;
 use std::{env, fs};

@@ -1,3 +1,3 @@
-//! A client of LogPulse, generated from its OpenAPI document.
+//! A client for LogPulse, generated from its OpenAPI document.
 
 progenitor::generate_api!(spec = { path = "openapi.json", relative_to = OutDir }, interface = Builder);

@@ -26,7 +26,7 @@ async fn saves_one_entry_and_gets_it() {
 }
 
 #[tokio::test]
-async fn saves_many_entries_and_names_the_bad_one() {
+async fn saves_a_batch_and_reports_the_bad_entry() {
     let bad = NewLogEntry { id: Some(VERSION_4), ..entry("second") };
     let batch = client("LOGPULSE_URL")
         .save_logs()
@@ -50,7 +50,7 @@ async fn saves_ndjson() {
 }
 
 #[tokio::test]
-async fn searches_by_words_and_by_any_of_two_levels() {
+async fn searches_by_words_and_two_levels() {
     let logpulse = client("LOGPULSE_URL");
     let word = unique_word();
     let entries = ["error", "warn", "info"]
@@ -69,7 +69,7 @@ async fn searches_by_words_and_by_any_of_two_levels() {
 }
 
 #[tokio::test]
-async fn pages_by_cursor_until_the_end() {
+async fn pages_through_all_hits() {
     let logpulse = client("LOGPULSE_URL");
     let word = unique_word();
     save((1..=5).map(|number| entry(format!("{word} {number}"))).collect()).await;
@@ -102,7 +102,7 @@ fn errors(batch: &BatchSaved) -> Vec<(i64, &str)> {
     batch.errors.iter().map(|error| (error.line, error.detail.as_str())).collect()
 }
 
-/// Tells for each entry of a batch whether it got an id.
+/// Whether each entry in a batch got an id.
 fn accepted(batch: &BatchSaved) -> Vec<bool> {
     batch.ids.iter().map(Option::is_some).collect()
 }

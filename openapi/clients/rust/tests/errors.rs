@@ -17,7 +17,7 @@ async fn error_400_names_the_field() {
 }
 
 #[tokio::test]
-async fn error_404_says_what_is_missing() {
+async fn error_404_is_a_problem() {
     let id = uuid!("00000000-0000-7000-8000-000000000000");
     let problem = problem(client("LOGPULSE_URL").get_log().id(id).send().await);
     assert_eq!(problem.status, 404);
@@ -26,7 +26,7 @@ async fn error_404_says_what_is_missing() {
 }
 
 #[tokio::test]
-async fn error_429_says_when_to_retry() {
+async fn error_429_has_retry_after() {
     let logpulse = client("LOGPULSE_LIMITED_URL");
     let result = until(async || logpulse.ping().send().await, Result::is_err).await;
     let problem = problem(result);
@@ -35,7 +35,7 @@ async fn error_429_says_when_to_retry() {
     assert_eq!(problem.headers()["retry-after"], "1");
 }
 
-/// The error of a response that must not be a success.
+/// Returns the problem in an error response. Panics on any other result.
 fn problem<T: std::fmt::Debug>(result: Result<ResponseValue<T>, Error<Problem>>) -> ResponseValue<Problem> {
     match result {
         Err(Error::ErrorResponse(problem)) => problem,

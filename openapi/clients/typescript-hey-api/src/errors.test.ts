@@ -13,7 +13,7 @@ test("400 names the field", async () => {
   assert.deepEqual(error?.errors, [{ field: "id", detail: "must be a UUIDv7" }]);
 });
 
-test("404 says what is missing", async () => {
+test("404 is a problem", async () => {
   const { error } = await getLog({
     client: clientOf("LOGPULSE_URL"),
     path: { id: "00000000-0000-7000-8000-000000000000" },
@@ -23,7 +23,7 @@ test("404 says what is missing", async () => {
   assert.equal(error?.type, "about:blank");
 });
 
-test("429 says when to retry", async () => {
+test("429 has Retry-After", async () => {
   const client = clientOf("LOGPULSE_LIMITED_URL");
   const { error, response } = await until(
     () => ping({ client }),

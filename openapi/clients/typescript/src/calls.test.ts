@@ -20,7 +20,7 @@ test("saves one entry and gets it", async () => {
   assert.ok(Math.abs(Date.parse(timestamp) - Date.now()) < 60_000, timestamp);
 });
 
-test("saves many entries and names the bad one", async () => {
+test("saves a batch and reports the bad entry", async () => {
   const version4 = "936da01f-9abd-4d9d-80c7-02af85c822a8";
   const batch = data(
     await logpulse.POST("/logs/batch", {
@@ -54,7 +54,7 @@ test("saves NDJSON", async () => {
   assert.deepEqual(batch.ids?.map((id) => id?.length), [36, undefined]);
 });
 
-test("searches by words and by any of two levels", async () => {
+test("searches by words and two levels", async () => {
   const word = uniqueWord();
   const body = ["error", "warn", "info"].map((level) => ({ service_name, level, message: `${word} ${level}` }));
   assert.equal(data(await logpulse.POST("/logs/batch", { body })).accepted, 3);
@@ -69,7 +69,7 @@ test("searches by words and by any of two levels", async () => {
   ]);
 });
 
-test("pages by cursor until the end", async () => {
+test("pages through all hits", async () => {
   const word = uniqueWord();
   const body = [1, 2, 3, 4, 5].map((number) => ({ service_name, message: `${word} ${number}` }));
   assert.equal(data(await logpulse.POST("/logs/batch", { body })).accepted, 5);

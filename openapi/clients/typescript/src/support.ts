@@ -4,7 +4,7 @@ import type { components, paths } from "./generated/logpulse.js";
 export type NewLogEntry = components["schemas"]["NewLogEntry"];
 export type SearchQuery = paths["/logs/search"]["get"]["parameters"]["query"];
 
-/** A client of the LogPulse whose URL is in an environment variable. */
+/** A client for the URL in an environment variable. */
 export function client(variable: "LOGPULSE_URL" | "LOGPULSE_LIMITED_URL") {
   const baseUrl = process.env[variable];
   if (!baseUrl) throw new Error(`${variable} is not set`);
@@ -26,7 +26,7 @@ export async function until<T>(call: () => Promise<T>, accepted: (result: T) => 
   }
 }
 
-/** The body of a response that must be a success. */
+/** The body of a successful response. Throws on an error. */
 export function data<T>(result: { data?: T; error?: { detail: string } }): T {
   if (result.data === undefined) throw new Error(result.error?.detail ?? "no data");
   return result.data;

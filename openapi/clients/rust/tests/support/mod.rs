@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Code shared by the tests.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use uuid::{Uuid, uuid};
 
 pub const SERVICE: &str = "payment";
 
-/// The id of an entry must be a version 7 UUID; this is version 4.
+/// A version 4 UUID. Entry ids must be version 7.
 pub const VERSION_4: Uuid = uuid!("936da01f-9abd-4d9d-80c7-02af85c822a8");
 
-/// A client of the LogPulse whose URL is in an environment variable.
+/// A client for the URL in an environment variable.
 pub fn client(variable: &str) -> Client {
     Client::new(&std::env::var(variable).unwrap_or_else(|error| panic!("{variable}: {error}")))
 }

@@ -51,7 +51,7 @@ class CallsTest {
   }
 
   @Test
-  void savesManyEntriesAndNamesTheBadOne() throws ApiException {
+  void savesABatchAndReportsTheBadEntry() throws ApiException {
     var entries = List.of(entry("first"), entry("second").id(VERSION_4), entry("third"));
     var batch = logs.saveLogs(entries).ids(true).execute();
     assertEquals(2, batch.getAccepted());
@@ -75,7 +75,7 @@ class CallsTest {
   }
 
   @Test
-  void searchesByWordsAndByAnyOfTwoLevels() throws Exception {
+  void searchesByWordsAndTwoLevels() throws Exception {
     var word = uniqueWord();
     save(Stream.of("error", "warn", "info").map(level -> entry(word + " " + level).level(level)).toList());
 
@@ -88,7 +88,7 @@ class CallsTest {
   }
 
   @Test
-  void pagesByCursorUntilTheEnd() throws Exception {
+  void pagesThroughAllHits() throws Exception {
     var word = uniqueWord();
     save(IntStream.rangeClosed(1, 5).mapToObj(number -> entry(word + " " + number)).toList());
     until(logs.searchLogs().q(word)::execute, found -> found.getTotal() == 5);
@@ -107,7 +107,7 @@ class CallsTest {
     assertEquals(entries.size(), logs.saveLogs(entries).execute().getAccepted());
   }
 
-  /** Tells for each entry of a batch whether it got an id. */
+  /** Whether each entry in a batch got an id. */
   private static List<Boolean> accepted(BatchSaved batch) {
     assertNotNull(batch.getIds());
     return batch.getIds().stream().map(Objects::nonNull).toList();

@@ -31,7 +31,7 @@ class ErrorsTest {
   }
 
   @Test
-  void error404SaysWhatIsMissing() {
+  void error404IsAProblem() {
     var call = logs.getLog(UUID.fromString("00000000-0000-7000-8000-000000000000"));
     Problem problem = assertThrows(ApiException.class, call::execute).getErrorObject();
     assertEquals(404, problem.getStatus());
@@ -40,9 +40,9 @@ class ErrorsTest {
   }
 
   @Test
-  void error429SaysWhenToRetry() throws Exception {
+  void error429HasRetryAfter() throws Exception {
     var runtime = new RuntimeApi(client("LOGPULSE_LIMITED_URL"));
-    ApiException error = until(() -> ping(runtime), refused -> refused.isPresent()).orElseThrow();
+    ApiException error = until(() -> ping(runtime), Optional::isPresent).orElseThrow();
     Problem problem = error.getErrorObject();
     assertNotNull(problem, error.getResponseBody());
     assertEquals(429, problem.getStatus());

@@ -8,16 +8,16 @@ import java.util.function.Predicate;
 import logpulse.client.ApiClient;
 import logpulse.model.NewLogEntry;
 
-/** What the tests share. */
+/** Code shared by the tests. */
 final class Support {
   static final String SERVICE = "payment";
 
-  /** The id of an entry must be a version 7 UUID; this is version 4. */
+  /** A version 4 UUID. Entry ids must be version 7. */
   static final UUID VERSION_4 = UUID.fromString("936da01f-9abd-4d9d-80c7-02af85c822a8");
 
   private Support() {}
 
-  /** A client of the LogPulse whose URL is in an environment variable. */
+  /** A client for the URL in an environment variable. */
   static ApiClient client(String variable) {
     return new ApiClient().setBasePath(System.getenv(variable));
   }

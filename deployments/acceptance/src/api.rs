@@ -10,7 +10,7 @@ use serde_json::Value;
 /// How long a request may take, and how long an entry may take to become searchable.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A client of one deployment.
+/// A client for one deployment.
 #[derive(Clone)]
 pub struct Api {
     urls: [String; 4],
@@ -19,20 +19,20 @@ pub struct Api {
 }
 
 impl Api {
-    /// A client of a deployment with a single address.
+    /// Creates a client for a deployment with a single address.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self::of_functions([url; 4])
+        Self::for_functions([url; 4])
     }
 
-    /// A client of separate functions at these addresses: ingest, get, search, docs.
+    /// Creates a client for separate functions at these addresses: ingest, get, search, docs.
     #[must_use]
-    pub fn of_functions(urls: [&str; 4]) -> Self {
+    pub fn for_functions(urls: [&str; 4]) -> Self {
         let http = Client::builder().timeout(TIMEOUT).build().unwrap();
         Self { urls: urls.map(|url| url.trim_end_matches('/').to_owned()), http }
     }
 
-    /// The URL of a path, at the function that serves it.
+    /// Returns the URL of a path on the function that serves it.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         let [ingest, get, search, docs] = &self.urls;
@@ -85,7 +85,7 @@ impl Api {
         }
     }
 
-    /// The entry with this id; waits for one that is being stored.
+    /// Returns the entry with this id. Waits up to ten seconds for it to be stored.
     pub async fn entry(&self, id: &str) -> Option<Value> {
         let request = self.http.get(self.url(&format!("/logs/{id}"))).header("prefer", "wait=10");
         let response = self.send(request).await.unwrap();
@@ -96,7 +96,7 @@ impl Api {
         }
     }
 
-    /// The entries that exist under these ids, keyed by id. Fetches eight at a time.
+    /// Returns those of the entries that exist, keyed by id. Fetches eight at a time.
     pub async fn entries(&self, ids: Vec<String>) -> HashMap<String, Value> {
         let readers: Vec<_> = ids
             .chunks(ids.len().div_ceil(8).max(1))
@@ -139,8 +139,8 @@ impl Api {
         }
     }
 
-    /// Every entry of a service, oldest first.
-    pub async fn every_entry(&self, service: &str) -> Vec<Value> {
+    /// Returns all entries of a service, oldest first.
+    pub async fn all_entries(&self, service: &str) -> Vec<Value> {
         let mut entries = Vec::new();
         let mut cursor: Option<String> = None;
         loop {

@@ -1,14 +1,14 @@
-//! Makes the calls that the documents show, and compares the responses with those shown.
+//! Makes the calls shown in a document and compares the responses with those shown there.
 //!
-//! An expectation is a status, often followed by the JSON of the body: `201 {"id":"…",…}`. In it
-//! `…` stands for what varies:
+//! An expectation is a status, often followed by the JSON of the body: `201 {"id":"…",…}`. In
+//! the body, `…` matches the parts that vary:
 //!
 //! - in a string, any text: `"…"`, `"2026-…Z"`
 //! - as a value, any value: `{"total":…}`
 //! - as an element of an array, any further elements: `[1,…]`
 //! - as a member of an object, any further members: `{"count":1,…}` or `{"count":1,"…":"…"}`
 //!
-//! Everything else must be equal.
+//! Everything else must match exactly.
 
 mod expectation;
 mod http_file;

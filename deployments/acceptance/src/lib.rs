@@ -1,4 +1,4 @@
-//! Acceptance tests: what every deployment must do, as its clients see it.
+//! Acceptance tests: the behaviour that clients can expect of every deployment.
 //! `standalone` and `cluster` run the same [`suite`].
 #![allow(
     clippy::unwrap_used,
@@ -24,17 +24,17 @@ macro_rules! for_each_test {
     ($run:ident) => {
         $run! { [
             a_saved_entry_is_found_by_id_and_by_search,
-            a_batch_is_accepted_as_json_and_ndjson_plain_or_compressed,
-            bad_lines_of_a_batch_are_reported_and_the_rest_is_saved,
-            an_entry_sent_again_with_its_id_is_kept_once_and_unchanged,
+            batches_are_accepted_as_json_or_ndjson_plain_or_compressed,
+            bad_lines_in_a_batch_are_reported_and_the_others_are_saved,
+            an_entry_resent_with_the_same_id_is_stored_once_unchanged,
             an_unknown_id_is_not_found,
-            a_recent_unknown_id_is_not_found_but_worth_retrying,
-            pages_follow_each_other_without_gaps,
+            an_unknown_recent_id_gets_404_with_retry_after,
+            pages_have_no_gaps_or_duplicates,
             a_fuzzy_search_finds_misspelt_words,
-            an_invalid_search_names_the_parameter,
-            several_services_and_levels_can_be_searched,
-            an_unknown_query_parameter_is_rejected_by_every_function,
-            an_id_that_is_not_text_is_not_found,
+            the_error_for_an_invalid_search_names_the_parameter,
+            a_search_accepts_several_services_and_levels,
+            every_function_rejects_unknown_query_parameters,
+            an_id_that_is_not_utf8_is_not_found,
             the_documentation_loads_nothing_from_other_hosts,
             ping_returns_pong,
         ] }

@@ -1,4 +1,4 @@
-//! Checks the text that `/metrics` returns.
+//! Checks the output of `/metrics`.
 
 use std::collections::BTreeSet;
 use std::io::Write;

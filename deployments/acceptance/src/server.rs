@@ -17,7 +17,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a command that runs standalone LogPulse, whose banner shows the address.
+    /// Starts standalone LogPulse with this command, and reads its address from the banner.
     pub fn start(command: &mut Command) -> Self {
         command.env("PORT", "0").env("LOG_FORMAT", "text").stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -28,7 +28,7 @@ impl Server {
         Self { url: format!("http://{address}"), child }
     }
 
-    /// Starts a function, which logs its address. The log goes to a file.
+    /// Starts a function, and reads its address from its log, which goes to a file.
     pub fn start_function(command: &mut Command, log: &Path) -> Self {
         command.env("PORT", "0").env("LOG_FORMAT", "json").stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -39,7 +39,7 @@ impl Server {
         Self { url: format!("http://{address}"), child }
     }
 
-    /// The id of the process.
+    /// The process id.
     #[must_use]
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
@@ -51,7 +51,7 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Sends SIGTERM, and returns the exit status of the process.
+    /// Sends SIGTERM and returns the exit status of the process.
     #[must_use]
     pub fn terminate(mut self) -> ExitStatus {
         kill_process(self.pid(), Signal::TERM).unwrap();
@@ -84,16 +84,16 @@ impl Drop for Server {
     }
 }
 
-/// The address that follows `mark` in the output of a process. The output is copied to `log`.
-fn address_after(mark: &str, lines: &mut impl BufRead, log: &mut impl Write) -> String {
+/// Returns the address that follows `prefix` in a process's output, which is copied to `log`.
+fn address_after(prefix: &str, lines: &mut impl BufRead, log: &mut impl Write) -> String {
     let mut line = String::new();
     while lines.read_line(&mut line).unwrap() > 0 {
         log.write_all(line.as_bytes()).unwrap();
-        if let Some((_, rest)) = line.split_once(mark) {
-            let end = rest.find(|c: char| c.is_whitespace() || c == '"').unwrap();
-            return rest[..end].to_owned();
+        if let Some((_, after)) = line.split_once(prefix) {
+            let end = after.find(|c: char| c.is_whitespace() || c == '"').unwrap();
+            return after[..end].to_owned();
         }
         line.clear();
     }
-    panic!("the process exited before it was serving");
+    panic!("the process exited before it was ready");
 }

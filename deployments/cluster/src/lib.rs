@@ -1,4 +1,5 @@
-//! Test support: the functions as separate processes on the services that `make services` starts.
+//! Test support: runs the functions as separate processes against the services that `make services`
+//! starts.
 //! Each [`Cluster`] has its own topic, database and indexes, so that tests do not interfere.
 #![allow(
     clippy::unwrap_used,
@@ -24,12 +25,13 @@ use uuid::Uuid;
 pub use binaries::functions;
 pub use services::{
     Outage, ReadOnlyMySql, base_url, compose, docker, kafka, make, mysql, opensearch,
-    opensearch_via_toxiproxy, redis, replicas, restart, skip, start, toxiproxy, without_services,
+    opensearch_via_toxiproxy, redis, replicas, restart, skip, skip_without_services, start,
+    toxiproxy,
 };
 pub use topic::Partition;
 pub use wait::{RECOVERY_TIMEOUT, round_trip, wait_until};
 
-/// The cluster of one test: unique names on the services, and the settings of its functions.
+/// A cluster for one test: a unique name for its resources, and the settings of its functions.
 pub struct Cluster {
     name: String,
     settings: HashMap<String, String>,
@@ -37,8 +39,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster without any data. Only its empty database exists, because functions do not create
-    /// it.
+    /// Creates a cluster without any data. Only its empty database exists, because functions do not
+    /// create it.
     pub async fn fresh() -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
         on_mysql(&format!("CREATE DATABASE {name}")).await;
@@ -61,7 +63,7 @@ impl Cluster {
         &self.name
     }
 
-    /// Changes a setting for the functions that are started afterwards.
+    /// Changes a setting for functions started afterwards.
     #[must_use]
     pub fn with(mut self, variable: &str, value: &str) -> Self {
         self.settings.insert(variable.to_owned(), value.to_owned());
@@ -88,7 +90,7 @@ impl Cluster {
         Server::start_function(&mut command, &self.new_log(function))
     }
 
-    /// Starts a function with these settings only.
+    /// Starts a function with only these settings.
     #[must_use]
     pub fn start_with_only(&self, function: &str, settings: &[&str]) -> Server {
         let settings = settings.iter().map(|name| (name, self.setting(name)));
@@ -99,16 +101,16 @@ impl Cluster {
         self.logs.join(format!("{function}-{}.log", Uuid::now_v7().simple()))
     }
 
-    /// Starts one process of each function. They end when the servers are dropped.
+    /// Starts one process of each function. Dropping the servers stops them.
     #[must_use]
     pub fn start_all(&self) -> (Api, Vec<Server>) {
         let servers: Vec<Server> =
             ["ingest", "get", "search", "docs", "consumer"].map(|name| self.start(name)).into();
         let [ingest, get, search, docs] = [0, 1, 2, 3].map(|n: usize| servers[n].url.as_str());
-        (Api::of_functions([ingest, get, search, docs]), servers)
+        (Api::for_functions([ingest, get, search, docs]), servers)
     }
 
-    /// The logs of all processes of a function.
+    /// The logs of all processes that ran a function.
     #[must_use]
     pub fn log(&self, function: &str) -> String {
         let logs = fs::read_dir(&self.logs).unwrap().map(|log| log.unwrap());

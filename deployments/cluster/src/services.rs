@@ -1,4 +1,4 @@
-//! The backing services that `make services` starts, and their outages.
+//! The backing services that `make services` starts, and simulated outages.
 
 use std::io::{Write, stderr};
 use std::process::{Command, Output};
@@ -50,7 +50,7 @@ fn address(variable: &str, default: u16) -> String {
 /// Whether to skip a test that needs the services: true unless `LOGPULSE_TEST_SERVICES=required`
 /// (`make test-services`). A skip is reported on standard error.
 #[must_use]
-pub fn without_services(test: &str) -> bool {
+pub fn skip_without_services(test: &str) -> bool {
     let required = std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required");
     if !required {
         skip(test, "run it with `make test-services`");
@@ -58,8 +58,8 @@ pub fn without_services(test: &str) -> bool {
     !required
 }
 
-/// The address of the running cluster, from `BASE_URL`. Without it a test is skipped, which is
-/// reported on standard error.
+/// The address of the running cluster, from `BASE_URL`. Without it, the skipped test is reported on
+/// standard error.
 #[must_use]
 pub fn base_url(test: &str) -> Option<String> {
     let url = std::env::var("BASE_URL").ok();
@@ -77,10 +77,10 @@ pub fn skip(test: &str, how_to_run: &str) {
     let _ = writeln!(stderr(), "{test}: skipped; {how_to_run}");
 }
 
-/// Starts a service and waits until it is healthy.
+/// Arguments of `docker compose` that start services and wait until they are healthy.
 const UP: &[&str] = &["up", "-d", "--wait"];
 
-/// An outage of a service. The service is restored when this is dropped.
+/// An outage of a service. Dropping it restores the service.
 pub struct Outage {
     service: &'static str,
     restore: &'static [&'static str],
@@ -90,21 +90,21 @@ impl Outage {
     /// Stops the service gracefully: connections are closed and refused.
     #[must_use]
     pub fn stop(service: &'static str) -> Self {
-        succeed(&["stop", service]);
+        run_compose(&["stop", service]);
         Self { service, restore: UP }
     }
 
     /// Freezes the service: it accepts connections and never responds.
     #[must_use]
     pub fn pause(service: &'static str) -> Self {
-        succeed(&["pause", service]);
+        run_compose(&["pause", service]);
         Self { service, restore: &["unpause"] }
     }
 
     /// Kills the service with SIGKILL.
     #[must_use]
     pub fn kill(service: &'static str) -> Self {
-        succeed(&["kill", service]);
+        run_compose(&["kill", service]);
         Self { service, restore: UP }
     }
 
@@ -114,24 +114,24 @@ impl Outage {
     }
 }
 
-/// Starts a service that `make services` leaves out, and waits until it is healthy.
+/// Starts a service that `make services` does not start, and waits until it is healthy.
 pub fn start(service: &str) {
-    succeed(&[UP, &[service]].concat());
+    run_compose(&[UP, &[service]].concat());
 }
 
-/// Restarts a service, and waits until it is healthy.
+/// Restarts a service and waits until it is healthy.
 pub fn restart(service: &str) {
-    succeed(&["restart", service]);
+    run_compose(&["restart", service]);
     start(service);
 }
 
 impl Drop for Outage {
     fn drop(&mut self) {
-        succeed(&[self.restore, &[self.service]].concat());
+        run_compose(&[self.restore, &[self.service]].concat());
     }
 }
 
-/// MySQL in read-only mode, which ends when this is dropped.
+/// Keeps MySQL in read-only mode until it is dropped.
 pub struct ReadOnlyMySql(());
 
 impl ReadOnlyMySql {
@@ -154,28 +154,28 @@ impl Drop for ReadOnlyMySql {
 /// Runs SQL in the MySQL container, for callers that cannot await.
 fn in_mysql(sql: &str) {
     let client = r#"exec mysql -uroot -p"$MYSQL_ROOT_PASSWORD" -e "$0""#;
-    succeed(&["exec", "-T", "mysql", "sh", "-c", client, sql]);
+    run_compose(&["exec", "-T", "mysql", "sh", "-c", client, sql]);
 }
 
 /// The running containers of a function or service.
 #[must_use]
 pub fn replicas(name: &str) -> Vec<String> {
-    succeed(&["ps", "-q", name]).lines().map(str::to_owned).collect()
+    run_compose(&["ps", "-q", name]).lines().map(str::to_owned).collect()
 }
 
 /// Runs `docker` and returns its output.
 #[allow(clippy::must_use_candidate, reason = "many commands are run for their side effects")]
 pub fn docker(arguments: &[&str]) -> String {
-    output_of(Command::new("docker").args(arguments).output().unwrap(), arguments)
+    expect_success(Command::new("docker").args(arguments).output().unwrap(), arguments)
 }
 
 /// Runs a Makefile target and returns its output.
 #[allow(clippy::must_use_candidate, reason = "many targets are run for their side effects")]
 pub fn make(target: &[&str]) -> String {
-    output_of(Command::new("make").args(target).current_dir(ROOT).output().unwrap(), target)
+    expect_success(Command::new("make").args(target).current_dir(ROOT).output().unwrap(), target)
 }
 
-/// Runs `docker compose` on the deployment.
+/// Runs `docker compose` for the cluster.
 #[must_use]
 pub fn compose(arguments: &[&str]) -> Output {
     let mut docker = Command::new("docker");
@@ -184,11 +184,11 @@ pub fn compose(arguments: &[&str]) -> Output {
     docker.args(["--profile", "test"]).args(arguments).output().unwrap()
 }
 
-fn succeed(arguments: &[&str]) -> String {
-    output_of(compose(arguments), arguments)
+fn run_compose(arguments: &[&str]) -> String {
+    expect_success(compose(arguments), arguments)
 }
 
-fn output_of(Output { status, stdout, stderr }: Output, arguments: &[&str]) -> String {
+fn expect_success(Output { status, stdout, stderr }: Output, arguments: &[&str]) -> String {
     assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
     String::from_utf8(stdout).unwrap()
 }

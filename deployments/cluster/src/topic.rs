@@ -1,4 +1,4 @@
-//! The topics of a cluster, as Kafka's own tools show them.
+//! The topics of a cluster, as reported by Kafka's own tools.
 
 use crate::{Cluster, compose};
 
@@ -26,14 +26,14 @@ impl Cluster {
         partitions
     }
 
-    /// The names of the topics, and how many partitions each has.
+    /// The names of the topics and their partition counts.
     #[must_use]
     pub fn topics(&self) -> Vec<(String, u32)> {
         let topics = format!("{}.*", self.name());
         let described = tool("kafka-topics.sh", &["--describe", "--topic", &topics]);
-        let after = |line: &str, mark: &str| {
-            let (_, rest) = line.split_once(mark)?;
-            rest.split_whitespace().next().map(str::to_owned)
+        let after = |line: &str, label: &str| {
+            let (_, value) = line.split_once(label)?;
+            value.split_whitespace().next().map(str::to_owned)
         };
         let mut topics: Vec<(String, u32)> = described
             .lines()
@@ -55,21 +55,21 @@ impl Cluster {
         arguments.extend(["--timeout-ms", "10000", "--max-messages", &count]);
         arguments.extend(printed.iter().flat_map(|print| ["--formatter-property", print]));
         let text = tool("kafka-console-consumer.sh", &arguments);
-        // A record may span several lines, so the `Partition:` marks separate them.
+        // A record may span several lines, so records are split at the `Partition:` labels.
         let records = text.split("Partition:").skip(1).map(|record| {
-            let (partition, rest) = record.split_once("\tOffset:").unwrap();
-            let (offset, value) = rest.split_once('\t').unwrap();
+            let (partition, record) = record.split_once("\tOffset:").unwrap();
+            let (offset, value) = record.split_once('\t').unwrap();
             (format!("{partition}/{offset}"), value.trim_end_matches('\n').to_owned())
         });
         records.collect()
     }
 }
 
-/// Reads `GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID …`.
+/// Parses `GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG CONSUMER-ID …`.
 fn partition(line: &str, topic: &str) -> Option<Partition> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let [_, of, number, committed, end, _, member, ..] = words[..] else { return None };
-    (of == topic).then(|| Partition {
+    let [_, name, number, committed, end, _, member, ..] = words[..] else { return None };
+    (name == topic).then(|| Partition {
         number: number.parse().unwrap(),
         committed: committed.parse().unwrap_or_default(),
         end: end.parse().unwrap(),
@@ -79,7 +79,7 @@ fn partition(line: &str, topic: &str) -> Option<Partition> {
 
 fn tool(name: &str, arguments: &[&str]) -> String {
     let script = format!("/opt/kafka/bin/{name}");
-    let at = ["exec", "-T", "kafka", &script, "--bootstrap-server", "localhost:9092"];
-    let output = compose(&[&at, arguments].concat());
+    let command = ["exec", "-T", "kafka", &script, "--bootstrap-server", "localhost:9092"];
+    let output = compose(&[&command, arguments].concat());
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -7,16 +7,16 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// How long a recovery may take.
+/// How long recovery may take.
 pub const RECOVERY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Polls a condition until it holds. Panics after [`RECOVERY_TIMEOUT`].
-pub async fn wait_until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub async fn wait_until(description: &str, mut condition: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !condition().await {
         assert!(
             started.elapsed() < RECOVERY_TIMEOUT,
-            "timed out after {RECOVERY_TIMEOUT:?}: {what}"
+            "timed out after {RECOVERY_TIMEOUT:?}: {description}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

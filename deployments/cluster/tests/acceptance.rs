@@ -1,7 +1,7 @@
-//! The acceptance tests on the functions as separate processes, with the real services.
+//! Runs the acceptance tests against separate function processes with the real services.
 
 use acceptance::Api;
-use cluster::{Cluster, without_services};
+use cluster::{Cluster, skip_without_services};
 
 macro_rules! run_all {
     ([$($test:ident,)*]) => {
@@ -18,7 +18,7 @@ acceptance::for_each_test!(run_all);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn separate_functions_pass_the_acceptance_tests() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");

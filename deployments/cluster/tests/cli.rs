@@ -1,4 +1,4 @@
-//! The command line of each function. It needs no service.
+//! The command line of each function. The tests need no services.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::process::Output;
@@ -45,7 +45,7 @@ fn the_tests_cover_every_function() {
 }
 
 #[test]
-fn version_is_the_version_of_logpulse() {
+fn version_prints_the_version_of_logpulse() {
     for (function, _) in FUNCTIONS {
         let (code, version, _) = run(function, &["--version"], &[]);
         assert_eq!((code, version), (0, format!("{function} {}\n", shared::VERSION)));
@@ -53,7 +53,7 @@ fn version_is_the_version_of_logpulse() {
 }
 
 #[test]
-fn an_invalid_command_line_exits_2() {
+fn an_invalid_command_line_exits_with_2() {
     for (function, _) in FUNCTIONS {
         for arguments in [&["--halp"][..], &["server"], &["serve", "now"], &["--health", "serve"]] {
             let (code, output, errors) = run(function, arguments, &[]);
@@ -66,7 +66,7 @@ fn an_invalid_command_line_exits_2() {
 }
 
 #[test]
-fn an_invalid_setting_exits_78() {
+fn an_invalid_setting_exits_with_78() {
     for (function, setting) in FUNCTIONS {
         for arguments in [&[][..], &["serve"]] {
             let (code, _, errors) = run(function, arguments, &[(setting, "::")]);
@@ -80,7 +80,7 @@ fn an_invalid_setting_exits_78() {
 }
 
 #[test]
-fn a_health_check_of_a_server_that_is_down_exits_1() {
+fn the_health_check_of_a_stopped_server_exits_with_1() {
     for (function, _) in FUNCTIONS {
         let (code, _, errors) = run(function, &["--health"], &[("PORT", "1")]);
         assert_eq!(code, 1, "{function}");

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use acceptance::{Api, Server, unique};
-use cluster::{Cluster, bare_function, mysql, opensearch, wait_until, without_services};
+use cluster::{Cluster, bare_function, mysql, opensearch, skip_without_services, wait_until};
 use serde_json::{Value, json};
 use shared::EntryId;
 use sqlx::{Connection, MySqlConnection};
@@ -58,7 +58,7 @@ async fn get_opensearch(path: &str) -> Value {
     response.json().await.unwrap()
 }
 
-async fn assert_resources_are_created_once(cluster: &Cluster, ids: &[String]) {
+async fn assert_resources_created_once(cluster: &Cluster, ids: &[String]) {
     let name = cluster.name();
     assert_eq!(cluster.topics(), [(name.to_owned(), 3), (format!("{name}.dead_letters"), 1)]);
 
@@ -81,7 +81,7 @@ async fn assert_resources_are_created_once(cluster: &Cluster, ids: &[String]) {
         templates.iter().filter(|template| template["index_patterns"] == pattern).count(),
         1
     );
-    // There are two days if the test runs at midnight.
+    // There are two days if the test runs across midnight.
     let days: BTreeSet<String> = ids
         .iter()
         .map(|id| id.parse::<EntryId>().unwrap().time().to_string()[..10].replace('-', "."))
@@ -96,7 +96,7 @@ async fn assert_resources_are_created_once(cluster: &Cluster, ids: &[String]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replicas_that_start_together_create_each_resource_once() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
@@ -111,7 +111,7 @@ async fn replicas_that_start_together_create_each_resource_once() {
 
     let [ingest, get, search, _consumers] = &servers;
     let replicas: Vec<Api> = (0..3)
-        .map(|n| Api::of_functions([&ingest[n].url, &get[n].url, &search[n].url, ""]))
+        .map(|n| Api::for_functions([&ingest[n].url, &get[n].url, &search[n].url, ""]))
         .collect();
     let service = unique("first");
     let ids = post_to_each(&replicas, &service).await;
@@ -120,7 +120,7 @@ async fn replicas_that_start_together_create_each_resource_once() {
         api.search_until(&[("service_name", &service)], ids.len() as u64).await;
     }
 
-    assert_resources_are_created_once(&cluster, &ids).await;
+    assert_resources_created_once(&cluster, &ids).await;
     wait_until("each consumer has a partition", async || {
         let partitions = cluster.partitions();
         let members: BTreeSet<&str> = partitions.iter().map(|p| p.member.as_str()).collect();
@@ -132,8 +132,8 @@ async fn replicas_that_start_together_create_each_resource_once() {
 }
 
 #[test]
-fn a_missing_required_setting_is_named_and_exits_with_78() {
-    if without_services(module_path!()) {
+fn a_function_without_a_required_setting_names_it_and_exits() {
+    if skip_without_services(module_path!()) {
         return;
     }
     let urls = [
@@ -149,10 +149,11 @@ fn a_missing_required_setting_is_named_and_exits_with_78() {
             "ingest" | "search" => &["LIMITER_URL"],
             _ => &[],
         };
-        let needed = [settings, limiter].concat();
-        for missing in &needed {
-            let given = urls.iter().filter(|(name, _)| needed.contains(name) && name != missing);
-            let output = bare_function(function).envs(given.copied()).output().unwrap();
+        let required = [settings, limiter].concat();
+        for missing in &required {
+            let settings =
+                urls.iter().filter(|(name, _)| required.contains(name) && name != missing);
+            let output = bare_function(function).envs(settings.copied()).output().unwrap();
             let log = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(78), "{function} without {missing}: {log}");
             assert!(log.contains(&format!("{missing}: is missing")), "{function}: {log}");

@@ -1,5 +1,5 @@
-//! The footprint of each function's image: its size, the memory of an idle replica, and the time to
-//! start. `make test-cluster` runs it.
+//! The footprint of each function: image size, memory of an idle replica, and startup time.
+//! `make test-cluster` runs it.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -56,8 +56,8 @@ fn the_image_of_each_function_is_at_most_40_mb() {
     }
 }
 
-/// The time depends on the machine, so it is printed and not asserted. Images contain Linux
-/// binaries.
+/// The time depends on the machine, so it is printed but not asserted. Linux only, because images
+/// contain Linux binaries.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_binary_of_each_image_starts_and_answers_ping() {

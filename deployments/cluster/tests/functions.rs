@@ -1,4 +1,4 @@
-//! Every function is part of each deployment file that lists functions.
+//! Every deployment file that lists functions must list all of them.
 
 use cluster::functions;
 

@@ -1,5 +1,5 @@
-//! Replicas crash, hang, restart and scale under a steady load of writes, reads and searches through
-//! nginx: no request fails, and no entry is lost or duplicated. `make test-load` runs it.
+//! Replicas crash, hang, restart and scale under a steady load of writes, reads and searches
+//! through nginx: no request fails, and no entry is lost or duplicated. `make test-load` runs it.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -88,7 +88,8 @@ impl Load {
         }
     }
 
-    /// Reads entries that are known to be stored: while a consumer hangs, new ones are delayed.
+    /// Reads entries that are known to be stored, because new ones are delayed while a consumer
+    /// hangs.
     async fn read(self: Arc<Self>) {
         for id in self.stored.iter().cycle() {
             if !self.next_turn().await {
@@ -141,7 +142,7 @@ impl Load {
     }
 }
 
-/// For each function, how many requests nginx sent to each replica in the last ten seconds.
+/// The number of requests that nginx sent to each replica of each function in the last ten seconds.
 fn requests_by_replica() -> HashMap<String, HashMap<String, usize>> {
     let log = docker(&["logs", "--since", "10s", &replicas("nginx")[0]]);
     let mut requests: HashMap<String, HashMap<String, usize>> = HashMap::new();
@@ -154,7 +155,7 @@ fn requests_by_replica() -> HashMap<String, HashMap<String, usize>> {
     requests
 }
 
-/// The consumers that have a partition assigned.
+/// The consumers with an assigned partition.
 fn assigned_consumers() -> HashSet<String> {
     let consumers = make(&["check-consumers"]);
     let rows = consumers.lines().filter(|line| line.starts_with("logpulse "));
@@ -235,7 +236,7 @@ async fn no_request_fails_while_replicas_crash_hang_restart_and_scale() {
     assert_eq!(stored.len(), writes, "acknowledged, but not stored");
     // Search counts at most 10,000 hits, but its pages contain all of them.
     load.api.search_until(&[("service_name", &load.service)], writes.min(10_000) as u64).await;
-    let indexed = load.api.every_entry(&load.service).await;
+    let indexed = load.api.all_entries(&load.service).await;
     assert_eq!(indexed.len(), writes, "acknowledged, but not indexed exactly once");
     assert!(indexed.iter().all(|entry| ids.contains(entry["id"].as_str().unwrap())));
 }

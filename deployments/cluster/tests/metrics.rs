@@ -1,12 +1,12 @@
-//! The metrics of each function. The tests need no service, because functions serve even while
-//! their services are down.
+//! The metrics of each function. The tests need no services, because functions serve metrics even
+//! while their services are down.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use acceptance::metrics::lint;
 use acceptance::{Api, Server};
 use cluster::{bare_function, functions};
 
-/// URLs on which nothing listens.
+/// URLs of services that are down.
 const SETTINGS: [(&str, &str); 4] = [
     ("QUEUE_URL", "kafka://127.0.0.1:1/logs"),
     ("STORE_URL", "mysql://user:password@127.0.0.1:1/logs"),

@@ -1,4 +1,4 @@
-//! The problems, headers and limits of nginx in the running cluster. `make test-cluster` runs these
+//! nginx's problems, headers and limits in the running cluster. `make test-cluster` runs these
 //! tests.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
@@ -77,7 +77,7 @@ async fn no_origin_is_allowed_by_default() {
 }
 
 #[tokio::test]
-async fn a_client_cannot_choose_the_address_it_is_limited_by() {
+async fn a_client_cannot_evade_its_rate_limit_with_forged_headers() {
     let Some(url) = base_url(module_path!()) else { return };
     let http = Client::new();
     let requests = (0..400).map(|n| {
@@ -93,7 +93,7 @@ async fn a_client_cannot_choose_the_address_it_is_limited_by() {
 }
 
 #[test]
-fn an_unfinished_request_is_disconnected() {
+fn a_client_that_does_not_finish_its_request_is_disconnected() {
     let Some(url) = base_url(module_path!()) else { return };
     let started = Instant::now();
     send_raw(&url, "POST /logs HTTP/1.1\r\nHost: localhost\r\n");
@@ -114,7 +114,7 @@ async fn an_address_with_many_writes_in_flight_can_search() {
         .collect();
     let search = || reqwest::get(format!("{url}/logs/search?q=card"));
     let mut status = search().await.unwrap().status();
-    // An earlier test may have emptied the bucket of this address.
+    // An earlier test may have emptied this address's bucket.
     for _ in 0..3 {
         if status == StatusCode::TOO_MANY_REQUESTS {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -133,7 +133,7 @@ fn connect(url: &str) -> TcpStream {
     client
 }
 
-/// Sends these bytes only; returns what arrives until the connection is closed or reset.
+/// Sends only these bytes; returns everything received until the connection is closed or reset.
 fn send_raw(url: &str, request: &str) -> String {
     let mut client = connect(url);
     client.write_all(request.as_bytes()).unwrap();

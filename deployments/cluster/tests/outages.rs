@@ -1,5 +1,5 @@
-//! Outages: a service is stopped or hangs. Requests that do not need it succeed, the others fail in
-//! time, and everything recovers automatically.
+//! A service is stopped or hangs: requests that do not need it succeed, the others fail in time,
+//! and everything recovers automatically.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use acceptance::{Api, Server, unique};
-use cluster::{Cluster, Outage, compose, round_trip, wait_until, without_services};
+use cluster::{Cluster, Outage, compose, round_trip, skip_without_services, wait_until};
 use futures_util::future::join_all;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -20,11 +20,11 @@ type StartOutage = fn(&'static str) -> Outage;
 /// Both kinds of outage: the service refuses connections, or it never responds.
 const OUTAGES: [(&str, StartOutage); 2] = [("stopped", Outage::stop), ("hanging", Outage::pause)];
 
-/// The limit for requests that do not need the unavailable service.
+/// The time limit for requests that do not need the unavailable service.
 const QUICK: Duration = Duration::from_secs(1);
 
 /// A running LogPulse with some entries in the store and the index.
-struct Running {
+struct RunningCluster {
     cluster: Cluster,
     api: Api,
     service: String,
@@ -32,7 +32,7 @@ struct Running {
     _servers: Vec<Server>,
 }
 
-impl Running {
+impl RunningCluster {
     async fn start(cluster: Cluster) -> Self {
         let (api, servers) = cluster.start_all();
         let service = unique("outage");
@@ -73,31 +73,31 @@ impl Running {
 /// A response, and how long it took.
 struct TimedResponse {
     response: Response,
-    took: Duration,
+    elapsed: Duration,
 }
 
 impl TimedResponse {
     /// Checks the status and the time.
     fn expect(self, status: StatusCode, within: Duration) -> Self {
-        let Self { response, took } = &self;
+        let Self { response, elapsed } = &self;
         assert_eq!(response.status(), status, "{}", response.url());
-        assert!(*took < within, "{}: {took:?}", response.url());
+        assert!(*elapsed < within, "{}: {elapsed:?}", response.url());
         self
     }
 
-    /// Checks that a 503 came in time, and returns how long it took.
+    /// Checks that a 503 arrived in time, and returns how long it took.
     fn expect_unavailable(self, within: Duration) -> Duration {
-        let Self { response, took } = self.expect(StatusCode::SERVICE_UNAVAILABLE, within);
+        let Self { response, elapsed } = self.expect(StatusCode::SERVICE_UNAVAILABLE, within);
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert!(response.headers().contains_key("retry-after"), "{}", response.url());
-        took
+        elapsed
     }
 }
 
 async fn send(request: RequestBuilder) -> TimedResponse {
     let started = Instant::now();
     let response = request.send().await.unwrap();
-    TimedResponse { response, took: started.elapsed() }
+    TimedResponse { response, elapsed: started.elapsed() }
 }
 
 async fn id_of(response: Response) -> String {
@@ -107,13 +107,13 @@ async fn id_of(response: Response) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_every_request_succeeds_quickly() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
     // The rate limiter also uses Redis. Its buckets are so large that they never run empty here.
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");
     let cluster = cluster.with("RATE_LIMIT_CAPACITY", "1000000").with("RATE_LIMIT_RATE", "1000000");
-    let running = Running::start(cluster).await;
+    let running = RunningCluster::start(cluster).await;
     let mut posted = Vec::new();
     for (kind, start_outage) in OUTAGES {
         let outage = start_outage("redis");
@@ -122,7 +122,7 @@ async fn without_redis_every_request_succeeds_quickly() {
             let post = running.post().await.expect(StatusCode::CREATED, QUICK);
             let read = running.read(&running.ids[0]).await.expect(StatusCode::OK, QUICK);
             let search = running.search().await.expect(StatusCode::OK, QUICK);
-            longest = longest.max(post.took).max(read.took).max(search.took);
+            longest = longest.max(post.elapsed).max(read.elapsed).max(search.elapsed);
             posted.push(id_of(post.response).await);
         }
         println!("Redis {kind}: the slowest response took {longest:?}");
@@ -142,10 +142,10 @@ async fn without_redis_every_request_succeeds_quickly() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_opensearch_writes_and_reads_succeed_and_search_fails_in_time() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
-    let running = Running::start(Cluster::fresh().await).await;
+    let running = RunningCluster::start(Cluster::fresh().await).await;
     let mut posted = Vec::new();
     // If OpenSearch hangs, a search waits for its full timeout.
     let limits = [Duration::from_secs(2), Duration::from_secs(11)];
@@ -167,10 +167,10 @@ async fn without_opensearch_writes_and_reads_succeed_and_search_fails_in_time() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_mysql_only_uncached_reads_fail() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
-    let running = Running::start(Cluster::fresh().await).await;
+    let running = RunningCluster::start(Cluster::fresh().await).await;
     let [cached, uncached @ ..] = &running.ids[..] else { panic!("no entries") };
     running.read(cached).await.expect(StatusCode::OK, QUICK);
     let mut posted = Vec::new();
@@ -195,10 +195,10 @@ async fn without_mysql_only_uncached_reads_fail() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_kafka_posts_fail_in_time_and_reads_succeed() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
-    let running = Running::start(Cluster::fresh().await).await;
+    let running = RunningCluster::start(Cluster::fresh().await).await;
     for (kind, start_outage) in OUTAGES {
         let outage = start_outage("kafka");
         let mut longest = Duration::ZERO;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use acceptance::{Api, Server, unique};
 use cluster::{
-    Cluster, ReadOnlyMySql, on_mysql, opensearch, round_trip, wait_until, without_services,
+    Cluster, ReadOnlyMySql, on_mysql, opensearch, round_trip, skip_without_services, wait_until,
 };
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -21,15 +21,15 @@ use uuid::Uuid;
 const BY_MYSQL: &str = "rejected by MySQL";
 const BY_OPENSEARCH: &str = "rejected by OpenSearch";
 
-/// A line of a record with a new id. After [`reject_poison`], the index rejects a span that is not
-/// a number.
+/// Returns a line for a record, with a new id. After [`reject_poison`], the index rejects a span
+/// that is not a number.
 fn line(service: &str, message: &str) -> String {
     let span = if message == BY_OPENSEARCH { "not a number" } else { "1" };
     let entry = json!({
         "id": Uuid::now_v7(), "timestamp": "2024-06-14T12:00:00.000000Z", "level": "INFO",
         "service_name": service, "message": message, "span_id": span,
     });
-    // In the topic's format.
+    // Converts it to the topic's format.
     let entry: LogEntry = serde_json::from_value(entry).unwrap();
     String::from_utf8(entry.to_json()).unwrap()
 }
@@ -62,8 +62,8 @@ fn dead_letters(cluster: &Cluster) -> BTreeMap<String, Value> {
     by_line
 }
 
-async fn put_on_indexes(cluster: &Cluster, what: &str, body: Value) {
-    let url = format!("http://{}/{}-*/{what}", opensearch(), cluster.name());
+async fn update_indexes(cluster: &Cluster, endpoint: &str, body: Value) {
+    let url = format!("http://{}/{}-*/{endpoint}", opensearch(), cluster.name());
     let response = Client::new().put(url).json(&body).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK, "{}", response.text().await.unwrap());
 }
@@ -72,10 +72,10 @@ async fn put_on_indexes(cluster: &Cluster, what: &str, body: Value) {
 async fn set_reject_spans(cluster: &Cluster, reject: bool) {
     let number = json!({"type": "long", "ignore_malformed": !reject});
     let span = json!({"type": "keyword", "fields": {"number": number}});
-    put_on_indexes(cluster, "_mapping", json!({"properties": {"span_id": span}})).await;
+    update_indexes(cluster, "_mapping", json!({"properties": {"span_id": span}})).await;
 }
 
-/// Makes each sink reject the messages that name it.
+/// Makes each sink reject its poisonous messages.
 async fn reject_poison(cluster: &Cluster) {
     let name = cluster.name();
     on_mysql(&format!(
@@ -114,7 +114,7 @@ async fn wait_until_committed(cluster: &Cluster) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_bad_line_becomes_a_dead_letter_and_can_be_replayed() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
@@ -205,7 +205,7 @@ async fn fix_and_replay(
     assert_eq!(remaining, ["not JSON at all", without_id, "\u{fffd}\u{fffd}x"]);
 }
 
-/// How many times the consumer has retried anything.
+/// The number of all retries by the consumer.
 async fn retries(consumer: &Server) -> f64 {
     let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
     let metrics = metrics.text().await.unwrap();
@@ -213,7 +213,8 @@ async fn retries(consumer: &Server) -> f64 {
     retries.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 
-/// Posts entries while a sink blocks writes, and waits until the consumer has retried several times.
+/// Posts entries while a sink blocks writes, and waits until the consumer has retried several
+/// times.
 async fn post_while_blocked(api: &Api, consumer: &Server, service: &str) {
     let before = retries(consumer).await;
     for _ in 0..20 {
@@ -227,7 +228,8 @@ async fn post_while_blocked(api: &Api, consumer: &Server, service: &str) {
     .await;
 }
 
-/// Checks that all posted entries are found by id and by search, and that there are no dead letters.
+/// Checks that all posted entries are found by id and by search, and that there are no dead
+/// letters.
 async fn assert_all_stored(cluster: &Cluster, api: &Api, service: &str) {
     round_trip(api).await;
     let page = api.search_until(&[("service_name", service)], 20).await;
@@ -238,7 +240,7 @@ async fn assert_all_stored(cluster: &Cluster, api: &Api, service: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_index_delays_entries_without_dead_letters() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
@@ -247,10 +249,10 @@ async fn a_blocked_index_delays_entries_without_dead_letters() {
     for block in ["write", "read_only_allow_delete"] {
         let service = unique(block);
         let setting = format!("index.blocks.{block}");
-        put_on_indexes(&cluster, "_settings", json!({setting.as_str(): true})).await;
+        update_indexes(&cluster, "_settings", json!({setting.as_str(): true})).await;
         post_while_blocked(&api, &servers[4], &service).await;
         assert_eq!(cluster.dead_letters("list"), "");
-        put_on_indexes(&cluster, "_settings", json!({setting: null})).await;
+        update_indexes(&cluster, "_settings", json!({setting: null})).await;
         assert_all_stored(&cluster, &api, &service).await;
     }
     drop(servers);
@@ -259,7 +261,7 @@ async fn a_blocked_index_delays_entries_without_dead_letters() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_mysql_delays_entries_without_dead_letters() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;

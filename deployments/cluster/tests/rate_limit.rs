@@ -1,4 +1,4 @@
-//! A client has one token bucket, shared by all replicas that serve it.
+//! A client has one token bucket, which all replicas share.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acceptance::Server;
-use cluster::{Cluster, without_services};
+use cluster::{Cluster, skip_without_services};
 use reqwest::{Client, StatusCode};
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -20,15 +20,15 @@ const DURATION: Duration = Duration::from_secs(30);
 /// How late a request may be sent. The bucket gains two or three tokens in this time.
 const MAX_DELAY: Duration = Duration::from_millis(50);
 
-/// On a busy machine Redis may not respond within 50 ms, and requests pass without a decision. Such a
-/// run is repeated, up to this many attempts; the last one counts.
+/// On a busy machine, Redis may not respond within 50 ms, and requests pass without a decision. The
+/// run is then repeated, for up to this many attempts; the last one counts.
 const ATTEMPTS: usize = 3;
 
-/// How many requests had each result.
+/// The number of requests with each result.
 #[derive(Debug, Default)]
 struct Results {
     passed: u32,
-    /// Passed without the `RateLimit` header: Redis did not decide.
+    /// Passed without the `RateLimit` header, because Redis made no decision.
     unlimited: u32,
     rejected: u32,
     failed: u32,
@@ -45,8 +45,8 @@ impl Results {
     }
 }
 
-/// Sends requests to the replicas in turn at a constant rate, independent of the responses. A request
-/// that would be late is not sent, so that no burst follows a pause.
+/// Sends requests to the replicas in turn at a constant rate, independent of the responses. A
+/// request that would be late is not sent, so that no burst follows a pause.
 async fn send_in_turn(replicas: &[Server]) -> Results {
     let http = Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
     let mut requests = JoinSet::new();
@@ -76,8 +76,8 @@ async fn send_in_turn(replicas: &[Server]) -> Results {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_replicas_share_the_bucket_of_a_client() {
-    if without_services(module_path!()) {
+async fn three_replicas_share_a_clients_bucket() {
+    if skip_without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");

@@ -23,7 +23,7 @@ fn image(test: &str) -> Option<String> {
     image
 }
 
-/// A container that is removed with its anonymous volumes when this is dropped.
+/// A container. Dropping it removes the container and its anonymous volumes.
 struct Container(String);
 
 impl Container {
@@ -52,7 +52,7 @@ impl Drop for Container {
     }
 }
 
-/// A named volume that is removed when this is dropped.
+/// A named volume. Dropping it removes the volume.
 struct Volume(String);
 
 impl Drop for Volume {
@@ -93,7 +93,7 @@ async fn a_container_without_options_serves_as_an_unprivileged_user() {
 }
 
 #[tokio::test]
-async fn a_volume_keeps_the_data_of_a_stopped_container() {
+async fn a_volume_preserves_the_data_of_a_stopped_container() {
     let Some(image) = image(module_path!()) else { return };
     let volume = Volume(unique("logpulse-test"));
     let options = ["--volume", &format!("{}:/data", volume.0), "--read-only"];

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use acceptance::metrics::lint;
 use acceptance::{Api, unique};
-use cluster::{Cluster, wait_until, without_services};
+use cluster::{Cluster, skip_without_services, wait_until};
 use serde_json::{Value, json};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// Metrics that each function exposes, by its position in `start_all`.
+/// Samples that each function exposes, by its position in `start_all`.
 const METRICS: [(usize, &[&str]); 5] = [
     (
         0,
@@ -50,7 +50,7 @@ async fn save(api: &Api, service: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_and_traces_follow_an_entry_through_every_function() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
     let cluster = Cluster::fresh().await;
@@ -90,7 +90,7 @@ async fn metrics_and_traces_follow_an_entry_through_every_function() {
     cluster.remove().await;
 }
 
-/// Whether the line is this sample. One that is given without its value must not be zero.
+/// Whether the line is this sample. If `sample` lacks a value, the line's value must not be zero.
 fn is_counted(line: &str, sample: &str) -> bool {
     line.strip_prefix(sample).is_some_and(|value| !value.ends_with(" 0"))
 }
@@ -106,7 +106,7 @@ fn metric_names(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn the_docs_explain_every_metric_of_the_dashboard() {
+fn the_docs_explain_every_metric_on_the_dashboard() {
     let dashboard = include_str!("../../monitoring/grafana/dashboards/logpulse.json");
     let docs = include_str!("../../../docs/operating.md");
     let (shown, explained) = (metric_names(dashboard), metric_names(docs));

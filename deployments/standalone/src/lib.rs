@@ -1,4 +1,4 @@
-//! Standalone LogPulse: every function in one process, on embedded adapters.
+//! Standalone LogPulse: all functions in one process, with embedded adapters.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -17,7 +17,7 @@ use shared::store::{self, Store};
 
 /// The open adapters of standalone LogPulse.
 pub struct Parts {
-    /// The entries that are accepted, but not yet stored.
+    /// Entries that are accepted but not yet stored.
     pub queue: Queue,
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
@@ -27,7 +27,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Opens the adapters that the settings name; by default it creates them in `DATA_DIR`.
+    /// Opens the configured adapters. By default their data is in `DATA_DIR`, which is created.
     ///
     /// # Errors
     /// When an adapter cannot be opened, or another process uses the directory.
@@ -44,7 +44,7 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Returns every function, ready to serve.
+    /// Returns all functions, ready to serve.
     ///
     /// # Errors
     /// When a setting is invalid.
@@ -58,7 +58,7 @@ impl Parts {
         ])
     }
 
-    /// Returns the consumer that moves entries from the queue to store and index.
+    /// Returns the consumer that moves entries from the queue to the store and the index.
     ///
     /// # Errors
     /// When a setting is invalid.

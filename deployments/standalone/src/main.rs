@@ -46,7 +46,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
         print_banner(listener.local_addr()?).context("writing to standard error")?;
     }
 
-    // Requests in flight get half of the shutdown timeout; the consumer's batches get the rest.
+    // Requests in flight get one half of the shutdown timeout, the consumer's batches the other.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());

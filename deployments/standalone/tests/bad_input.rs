@@ -1,4 +1,4 @@
-//! Bad input gets a 4xx that says why, stores nothing, and uses little memory.
+//! Bad input gets a 4xx with the reason, is not stored, and uses little memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -33,8 +33,8 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 fn old_id() -> String {
     let eight_days_ago = std::time::SystemTime::now() - Duration::from_hours(8 * 24);
-    let since = eight_days_ago.duration_since(std::time::UNIX_EPOCH).unwrap();
-    let time = uuid::Timestamp::from_unix(uuid::NoContext, since.as_secs(), 0);
+    let unix_time = eight_days_ago.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let time = uuid::Timestamp::from_unix(uuid::NoContext, unix_time.as_secs(), 0);
     format!(r#","id":"{}""#, uuid::Uuid::new_v7(time))
 }
 
@@ -105,7 +105,7 @@ async fn bad_entries_are_rejected_with_the_reason_and_not_stored() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_are_problems() {
+async fn unknown_paths_and_methods_get_problems() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = support::start(data_dir.path(), &[]);
     let api = Api::new(&server.url);
@@ -160,7 +160,7 @@ fn a_client_that_sends_one_byte_per_second_is_disconnected() {
 }
 
 #[test]
-fn thousands_of_idle_connections_do_not_slow_others_down() {
+fn thousands_of_idle_connections_do_not_slow_down_others() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = support::start(data_dir.path(), &[]);
     let address = server.url.strip_prefix("http://").unwrap();

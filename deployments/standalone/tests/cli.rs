@@ -45,7 +45,7 @@ fn version_is_printed() {
 }
 
 #[test]
-fn an_invalid_command_line_exits_2_and_creates_nothing() {
+fn an_invalid_command_line_exits_with_2_and_creates_no_data() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
     let settings = [("DATA_DIR", data_dir.to_str().unwrap())];
@@ -58,7 +58,7 @@ fn an_invalid_command_line_exits_2_and_creates_nothing() {
 }
 
 #[test]
-fn an_invalid_setting_exits_78_and_is_named() {
+fn the_error_for_an_invalid_setting_names_it() {
     for (variable, value) in [
         ("RUST_LOG", "inof"),
         ("RUST_LOG", "shared=loud"),
@@ -75,7 +75,7 @@ fn an_invalid_setting_exits_78_and_is_named() {
 }
 
 #[test]
-fn dead_letters_of_a_missing_data_directory_are_an_error() {
+fn dead_letters_commands_fail_without_a_data_directory() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
     for (data_dir, problem) in [(missing.as_path(), "does not exist"), (folder.path(), "queue.db")]
@@ -88,7 +88,7 @@ fn dead_letters_of_a_missing_data_directory_are_an_error() {
             assert!(errors.contains(problem), "{errors}");
         }
     }
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something was created");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a file was created");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn banner_and_log_go_to_standard_error_without_colour() {
 }
 
 #[test]
-fn a_json_log_has_no_other_lines() {
+fn every_line_of_a_json_log_is_json() {
     let folder = tempfile::tempdir().unwrap();
     let (output, log) = serve_and_stop(folder.path(), &[]);
     assert_eq!(output, "");
@@ -149,8 +149,8 @@ fn a_json_log_has_no_other_lines() {
     }
 }
 
-/// Starts `logpulse` on a terminal and stops it once it is serving; returns what the terminal
-/// shows.
+/// Starts `logpulse` on a terminal and stops it once it is serving; returns the terminal's
+/// output.
 fn serve_on_terminal(settings: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();

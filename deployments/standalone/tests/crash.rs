@@ -1,5 +1,5 @@
-//! SIGKILL at random moments under load: every acknowledged entry is stored and indexed exactly once.
-//! `CRASH_ROUNDS` is the number of crashes (default 3; `make test-crash`: 20).
+//! SIGKILL at random moments under load: every acknowledged entry is stored and indexed exactly
+//! once. `CRASH_ROUNDS` is the number of crashes (default 3; `make test-crash`: 20).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -13,20 +13,20 @@ use serde_json::{Value, json};
 
 const WRITERS: usize = 8;
 
-/// What the writers know: all messages that were sent, and the acknowledged ones by id.
+/// All messages that the writers sent, and the acknowledged ones by id.
 #[derive(Default)]
-struct Known {
+struct Posted {
     sent: HashSet<String>,
     acknowledged: HashMap<String, String>,
 }
 
 /// Posts single entries and batches until the server is killed.
-async fn write(api: Api, service: String, known: Arc<Mutex<Known>>) {
+async fn write(api: Api, service: String, posted: Arc<Mutex<Posted>>) {
     for turn in 0.. {
         let count = if turn % 3 == 0 { 50 } else { 1 };
         let messages: Vec<String> = (0..count).map(|_| unique("message")).collect();
         let entry = |message: &String| json!({"service": service, "message": message});
-        known.lock().unwrap().sent.extend(messages.iter().cloned());
+        posted.lock().unwrap().sent.extend(messages.iter().cloned());
         let response = if count == 1 {
             let body = entry(&messages[0]).to_string();
             api.try_post("/logs", "application/json", body).await
@@ -42,7 +42,7 @@ async fn write(api: Api, service: String, known: Arc<Mutex<Known>>) {
         let ids = saved["ids"].as_array().cloned().unwrap_or_else(|| vec![saved["id"].clone()]);
         assert_eq!(ids.len(), messages.len());
         let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned());
-        known.lock().unwrap().acknowledged.extend(ids.zip(messages));
+        posted.lock().unwrap().acknowledged.extend(ids.zip(messages));
     }
 }
 
@@ -51,14 +51,14 @@ async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
     let rounds: u32 = std::env::var("CRASH_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
     let data_dir = tempfile::tempdir().unwrap();
     let service = unique("crash");
-    let known = Arc::new(Mutex::new(Known::default()));
+    let posted = Arc::new(Mutex::new(Posted::default()));
     let settings = [("RATE_LIMIT_ENABLED", "false")];
 
     for _ in 0..rounds {
         let server = support::start(data_dir.path(), &settings);
         let api = Api::new(&server.url);
         let writers: Vec<_> = (0..WRITERS)
-            .map(|_| tokio::spawn(write(api.clone(), service.clone(), known.clone())))
+            .map(|_| tokio::spawn(write(api.clone(), service.clone(), posted.clone())))
             .collect();
         let random = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
         tokio::time::sleep(Duration::from_millis(300 + 8 * random)).await;
@@ -74,17 +74,17 @@ async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
     let marker = json!({"service": "marker", "message": "m"}).to_string();
     api.post("/logs", "application/json", marker).await;
     api.search_until(&[("service_name", "marker")], 1).await;
-    let known = Arc::into_inner(known).unwrap().into_inner().unwrap();
-    let indexed = api.every_entry(&service).await;
+    let posted = Arc::into_inner(posted).unwrap().into_inner().unwrap();
+    let indexed = api.all_entries(&service).await;
     let text = |entry: &Value, field: &str| entry[field].as_str().unwrap().to_owned();
     let by_id: HashMap<String, String> =
         indexed.iter().map(|entry| (text(entry, "id"), text(entry, "message"))).collect();
     let messages: HashSet<&String> = by_id.values().collect();
-    assert_eq!(by_id.len(), indexed.len(), "an id is in the index twice");
-    assert_eq!(messages.len(), indexed.len(), "a message is in the index twice");
-    assert!(messages.iter().all(|message| known.sent.contains(*message)));
-    assert!(known.acknowledged.len() > 100 * rounds as usize, "too little load");
-    for (id, message) in &known.acknowledged {
+    assert_eq!(by_id.len(), indexed.len(), "an id is indexed twice");
+    assert_eq!(messages.len(), indexed.len(), "a message is indexed twice");
+    assert!(messages.iter().all(|message| posted.sent.contains(*message)));
+    assert!(posted.acknowledged.len() > 100 * rounds as usize, "too little load");
+    for (id, message) in &posted.acknowledged {
         assert_eq!(by_id.get(id), Some(message), "{id} was acknowledged, but not indexed");
     }
     let stored = api.entries(by_id.keys().cloned().collect()).await;

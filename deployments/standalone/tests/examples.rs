@@ -1,4 +1,4 @@
-//! Every call in the README and in `apiTest.http` gets the response that is shown there, from a
+//! Every call in the README and in `apiTest.http` gets the response shown there, from a
 //! standalone LogPulse or, with `BASE_URL=http://…`, from any deployment.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
@@ -14,7 +14,8 @@ const README: &str = include_str!("../../../README.md");
 const CALLS: &str = include_str!("../../../apiTest.http");
 const DOCUMENT: &str = include_str!("../../../openapi/openapi.json");
 
-/// The clients that the README shows, by the language of the block. `make test-clients` runs them.
+/// The clients that the README shows, by the language of their code block. `make test-clients` runs
+/// them.
 const CLIENTS: [(&str, &str); 5] = [
     ("ts", include_str!("../../../openapi/clients/typescript/src/example.ts")),
     ("python", include_str!("../../../openapi/clients/python/example.py")),
@@ -27,20 +28,20 @@ const CLIENTS: [(&str, &str); 5] = [
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 #[tokio::test]
-async fn the_readme_shows_the_responses_that_its_calls_get() {
+async fn readme_calls_get_the_responses_shown() {
     let deployment = Deployment::under_test();
     check_blocks(README, &deployment.url).await.unwrap();
 }
 
 #[tokio::test]
-async fn api_test_http_shows_the_responses_that_its_calls_get() {
+async fn api_test_http_calls_get_the_responses_shown() {
     let deployment = Deployment::under_test();
     let calls = check_calls(CALLS, &deployment.url).await.unwrap();
     assert!(calls >= 20, "{calls} calls");
 }
 
 #[test]
-fn each_call_of_the_readme_shows_its_response() {
+fn each_readme_call_shows_its_response() {
     let blocks = blocks(README);
     assert!(blocks.len() >= 5, "{} blocks", blocks.len());
     for block in blocks {
@@ -49,7 +50,7 @@ fn each_call_of_the_readme_shows_its_response() {
 }
 
 #[test]
-fn api_test_http_calls_every_operation_of_the_document() {
+fn api_test_http_calls_every_documented_operation() {
     let document: Value = serde_json::from_str(DOCUMENT).unwrap();
     let called = called_operations(CALLS).unwrap();
     let paths = document["paths"].as_object().unwrap();
@@ -63,7 +64,7 @@ fn api_test_http_calls_every_operation_of_the_document() {
 }
 
 #[test]
-fn the_readme_shows_the_clients_that_are_tested() {
+fn the_readme_shows_the_tested_clients() {
     let section = README.split("## Use it from your language").nth(1).unwrap();
     for (language, source) in CLIENTS {
         let lines = source.lines().skip_while(|line| !line.ends_with(" README")).skip(1);

@@ -1,6 +1,6 @@
-//! A full disk: requests get a 503, no acknowledged entry is lost, and writes succeed again once space
-//! is free. The disk is a small tmpfs in a separate mount namespace. On a machine without mount
-//! namespaces the test is skipped, or fails if `FULL_DISK=required` (`make test-full-disk`).
+//! A full disk: requests get a 503, no acknowledged entry is lost, and writes succeed again once
+//! space is free. The disk is a small tmpfs in a separate mount namespace. On a machine without
+//! mount namespaces the test is skipped, or fails if `FULL_DISK=required` (`make test-full-disk`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 const DISK: &str = "160m";
 
-/// The space that is freed: enough for the queued entries in store and index, and for their logs.
+/// The space to free: enough for the queued entries in the store and the index, and for their logs.
 const BALLAST_BYTES: usize = 110 * 1024 * 1024;
 
 fn in_namespace() -> Command {
@@ -72,15 +72,15 @@ async fn a_full_disk_rejects_writes_loses_nothing_and_recovers() {
     assert_eq!(status, 201, "writes still fail after space was freed");
     api.search_until(&[("service_name", "marker")], 1).await;
     let mut indexed = HashMap::new();
-    for entry in api.every_entry(&service).await {
+    for entry in api.all_entries(&service).await {
         let id = entry["id"].as_str().unwrap().to_owned();
-        assert!(indexed.insert(id, entry).is_none(), "an entry is in the index twice");
+        assert!(indexed.insert(id, entry).is_none(), "an entry is indexed twice");
     }
     assert!(acknowledged.len() > 1000, "only {} acknowledged", acknowledged.len());
     let stored = api.entries(acknowledged.clone()).await;
     for id in acknowledged {
-        assert!(indexed.contains_key(&id), "{id} was acknowledged, but is not in the index");
-        assert!(stored.contains_key(&id), "{id} was acknowledged, but is not in the store");
+        assert!(indexed.contains_key(&id), "{id} was acknowledged but not indexed");
+        assert!(stored.contains_key(&id), "{id} was acknowledged but not stored");
     }
 }
 

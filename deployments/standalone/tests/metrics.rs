@@ -6,7 +6,7 @@ mod support;
 use acceptance::metrics::{counters, lint};
 use acceptance::{Api, unique};
 
-/// Every counter with a known set of series.
+/// All counter series with fixed labels.
 const COUNTERS: [&str; 20] = [
     "cache_lookups_total{result=\"failure\"}",
     "cache_lookups_total{result=\"hit\"}",
@@ -44,7 +44,7 @@ fn fixed_counters(metrics: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn counters_start_at_zero_and_gain_no_unknown_series() {
+async fn counters_start_at_zero_and_add_no_unknown_series() {
     let folder = tempfile::tempdir().unwrap();
     let server = support::start(folder.path(), &[]);
     let api = Api::new(&server.url);

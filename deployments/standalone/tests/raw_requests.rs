@@ -69,7 +69,7 @@ fn unusual_uris_and_headers_get_the_documented_response() {
     }
 }
 
-/// Sends the head, and compares the status and the detail of the response.
+/// Sends the head and compares the status and the detail of the response.
 fn check(url: &str, head: &str, status: u16, detail: &str) {
     let start: String = head.chars().take(60).collect();
     let response = loop {
@@ -92,7 +92,7 @@ fn check(url: &str, head: &str, status: u16, detail: &str) {
     assert_eq!((&body["status"], &body["detail"]), (&status.into(), &detail.into()), "{start}");
 }
 
-/// Sends the request; returns what arrives until the connection is closed.
+/// Sends the request; returns everything received until the connection is closed.
 fn send(url: &str, request: &str) -> String {
     let address = url.trim_start_matches("http://");
     let address = if address.contains(':') { address.to_owned() } else { format!("{address}:80") };

@@ -1,4 +1,4 @@
-//! SIGTERM under load: accepted requests are answered, and acknowledged entries are kept.
+//! SIGTERM under load: accepted requests get responses, and acknowledged entries are not lost.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -12,17 +12,22 @@ use serde_json::{Value, json};
 
 const SETTINGS: [(&str, &str); 1] = [("RATE_LIMIT_ENABLED", "false")];
 
-/// What a writer saw: acknowledged ids, and the errors of accepted requests.
+/// A writer's results: acknowledged ids, and errors of accepted requests.
 #[derive(Default)]
-struct Seen {
+struct Results {
     acknowledged: Vec<String>,
     failed: Vec<String>,
 }
 
 /// Posts entries until the server refuses connections, over one connection or over a new one for
 /// each entry.
-async fn write(url: String, keep_alive: bool, service: String, stopping: Arc<AtomicBool>) -> Seen {
-    let mut seen = Seen::default();
+async fn write(
+    url: String,
+    keep_alive: bool,
+    service: String,
+    stopping: Arc<AtomicBool>,
+) -> Results {
+    let mut results = Results::default();
     let mut api = Api::new(&url);
     loop {
         if !keep_alive {
@@ -32,17 +37,17 @@ async fn write(url: String, keep_alive: bool, service: String, stopping: Arc<Ato
         match api.try_post("/logs", "application/json", body).await {
             Ok(response) if response.status() == 201 => {
                 let saved: Value = response.json().await.unwrap();
-                seen.acknowledged.push(saved["id"].as_str().unwrap().to_owned());
+                results.acknowledged.push(saved["id"].as_str().unwrap().to_owned());
             }
-            Ok(response) => seen.failed.push(response.status().to_string()),
-            Err(error) if error.is_connect() && stopping.load(Ordering::SeqCst) => return seen,
-            Err(error) => seen.failed.push(format!("{error:?}")),
+            Ok(response) => results.failed.push(response.status().to_string()),
+            Err(error) if error.is_connect() && stopping.load(Ordering::SeqCst) => return results,
+            Err(error) => results.failed.push(format!("{error:?}")),
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_breaks_no_accepted_request_and_loses_no_entry() {
+async fn sigterm_fails_no_accepted_request_and_loses_no_entry() {
     let data_dir = tempfile::tempdir().unwrap();
     let service = unique("shutdown");
     let server = support::start(data_dir.path(), &SETTINGS);
@@ -63,15 +68,15 @@ async fn sigterm_breaks_no_accepted_request_and_loses_no_entry() {
     assert!(started.elapsed() < Duration::from_secs(30));
     let mut acknowledged = Vec::new();
     for writer in writers {
-        let seen = writer.await.unwrap();
-        assert_eq!(seen.failed, [] as [String; 0]);
-        acknowledged.extend(seen.acknowledged);
+        let results = writer.await.unwrap();
+        assert_eq!(results.failed, [] as [String; 0]);
+        acknowledged.extend(results.acknowledged);
     }
     assert!(acknowledged.len() > 100, "too little load: {} acknowledged", acknowledged.len());
     let server = support::start(data_dir.path(), &SETTINGS);
     let api = Api::new(&server.url);
     let stored = api.entries(acknowledged.clone()).await;
     for id in acknowledged {
-        assert!(stored.contains_key(&id), "{id} was acknowledged, but is not in the store");
+        assert!(stored.contains_key(&id), "{id} was acknowledged but not stored");
     }
 }

@@ -1,10 +1,10 @@
-//! The response that a document shows.
+//! A response shown in a document.
 
 use serde_json::Value;
 
 use super::pattern;
 
-/// A status, and the pattern of a body if the document shows one.
+/// A status, and a pattern for the body if the document shows one.
 #[derive(Debug)]
 pub(super) struct Expectation {
     pub(super) status: u16,
@@ -15,7 +15,7 @@ impl Expectation {
     /// Parses `STATUS` or `STATUS BODY`; `None` if the text does not begin with a status.
     ///
     /// # Errors
-    /// When the body is not a pattern.
+    /// When the body is not a valid pattern.
     pub(super) fn parse(text: &str) -> Option<Result<Self, String>> {
         let (status, body) = text.split_once(' ').unwrap_or((text, ""));
         let is_status = status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit());
@@ -30,7 +30,7 @@ impl Expectation {
     /// Compares a response with the expectation.
     ///
     /// # Errors
-    /// The first difference.
+    /// Returns the first difference.
     pub(super) fn check(&self, status: u16, body: &str) -> Result<(), String> {
         if status != self.status {
             return Err(format!("expected status {}, got {status}: {body}", self.status));
@@ -72,8 +72,8 @@ mod tests {
             match (expectation.check(status, body), difference) {
                 (Ok(()), None) => {}
                 (Err(error), Some(difference)) => assert!(error.contains(difference), "{error}"),
-                (checked, expected) => {
-                    panic!("{expectation:?}: {checked:?}, expected {expected:?}")
+                (result, expected) => {
+                    panic!("{expectation:?}: {result:?}, expected {expected:?}")
                 }
             }
         }

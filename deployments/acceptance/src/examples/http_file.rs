@@ -1,4 +1,4 @@
-//! The calls of an `.http` file. `# expect 201 {…}` gives the expected status and body, and
+//! The calls in an `.http` file. `# expect 201 {…}` specifies the expected status and body, and
 //! `# expect Location: /logs/…` a header.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use super::expectation::Expectation;
 use super::pattern;
 use crate::TIMEOUT;
 
-/// How long to wait before a read is repeated: the entry may not be indexed yet.
+/// How long to wait before repeating a read, because the entry may not be indexed yet.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A call and its expected response.
@@ -27,10 +27,10 @@ struct Call<'a> {
     body: &'a str,
 }
 
-/// Makes all calls in a file against the deployment at `base`, and returns how many there are.
+/// Makes all calls in a file against the deployment at `base`, and returns their number.
 ///
 /// # Errors
-/// The first call whose response differs from the expectation.
+/// Returns the first call whose response differs from the expectation.
 pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
     let calls = parse(file)?;
     let http = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).build().unwrap();
@@ -48,7 +48,7 @@ pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
 /// Returns the method and the path of each call in a file, for example `GET /logs/search`.
 ///
 /// # Errors
-/// The first call that cannot be parsed.
+/// Returns the first call that cannot be parsed.
 pub fn called_operations(file: &str) -> Result<Vec<String>, String> {
     let calls = parse(file)?.into_iter().map(|call| {
         let path = call.url.trim_start_matches("{{base}}").split('?').next().unwrap_or_default();
@@ -64,8 +64,8 @@ fn parse(file: &str) -> Result<Vec<Call<'_>>, String> {
 /// Replaces `{{base}}`, and `{{name.response.body.$.field}}` with a field of an earlier response.
 fn fill_in(url: &str, base: &str, bodies: &HashMap<&str, Value>) -> String {
     let url = url.replace("{{base}}", base);
-    let Some((before, rest)) = url.split_once("{{") else { return url };
-    let (variable, after) = rest.split_once("}}").unwrap();
+    let Some((before, after)) = url.split_once("{{") else { return url };
+    let (variable, after) = after.split_once("}}").unwrap();
     let (name, field) = variable.split_once(".response.body.$.").unwrap();
     format!("{before}{}{after}", bodies[name][field].as_str().unwrap())
 }
@@ -109,13 +109,13 @@ impl<'a> Call<'a> {
     async fn check(&self, http: &Client, url: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {
-            let (status, checked) = self.try_once(http, url).await;
+            let (status, result) = self.try_once(http, url).await;
             let is_early = self.method == Method::GET && status.as_u16() == self.expectation.status;
-            let repeat = is_early || status == StatusCode::TOO_MANY_REQUESTS;
-            match checked {
-                Err(_) if repeat && started.elapsed() < TIMEOUT => {}
-                checked => {
-                    return checked.map_err(|error| {
+            let retry = is_early || status == StatusCode::TOO_MANY_REQUESTS;
+            match result {
+                Err(_) if retry && started.elapsed() < TIMEOUT => {}
+                result => {
+                    return result.map_err(|error| {
                         format!("{}: {} {url}: {error}", self.title, self.method)
                     });
                 }
@@ -132,7 +132,7 @@ impl<'a> Call<'a> {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.text().await.unwrap();
-        let checked = self.expectation.check(status.as_u16(), &body).and_then(|()| {
+        let result = self.expectation.check(status.as_u16(), &body).and_then(|()| {
             for (name, expected) in &self.expected_headers {
                 let value = headers.get(*name).map(|value| value.to_str().unwrap());
                 let value = value.ok_or_else(|| format!("no header {name}"))?;
@@ -141,7 +141,7 @@ impl<'a> Call<'a> {
             }
             Ok(body)
         });
-        (status, checked)
+        (status, result)
     }
 }
 

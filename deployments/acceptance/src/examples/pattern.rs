@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 const ELLIPSIS: &str = "…";
 
-/// A bare `…` once it is parsed. A private-use character, which no pattern contains.
+/// Stands for a bare `…` after parsing. A private-use character, which no pattern contains.
 const BARE: &str = "\u{e000}";
 
 /// Parses a pattern.
@@ -15,7 +15,7 @@ pub(super) fn parse(pattern: &str) -> serde_json::Result<Value> {
 /// Compares a value with a pattern.
 ///
 /// # Errors
-/// The path of the first difference, and what is there.
+/// Returns the path of the first difference, with the expected and the actual value.
 pub(super) fn compare(pattern: &Value, value: &Value) -> Result<(), String> {
     compare_at("$", pattern, value)
 }
@@ -40,12 +40,12 @@ fn compare_members(
     pattern: &Map<String, Value>,
     members: &Map<String, Value>,
 ) -> Result<(), String> {
-    let is_rest = |name: &str| name == BARE || name == ELLIPSIS;
-    for (name, expected) in pattern.iter().filter(|(name, _)| !is_rest(name)) {
+    let is_ellipsis = |name: &str| name == BARE || name == ELLIPSIS;
+    for (name, expected) in pattern.iter().filter(|(name, _)| !is_ellipsis(name)) {
         let Some(member) = members.get(name) else { return Err(format!("{path}.{name}: missing")) };
         compare_at(&format!("{path}.{name}"), expected, member)?;
     }
-    if pattern.keys().any(|name| is_rest(name)) {
+    if pattern.keys().any(|name| is_ellipsis(name)) {
         return Ok(());
     }
     match members.keys().find(|name| !pattern.contains_key(*name)) {
@@ -55,11 +55,11 @@ fn compare_members(
 }
 
 fn compare_elements(path: &str, pattern: &[Value], elements: &[Value]) -> Result<(), String> {
-    let (pattern, open) = match pattern.split_last() {
+    let (pattern, is_open) = match pattern.split_last() {
         Some((last, first)) if last == BARE => (first, true),
         _ => (pattern, false),
     };
-    if elements.len() < pattern.len() || (!open && elements.len() > pattern.len()) {
+    if elements.len() < pattern.len() || (!is_open && elements.len() > pattern.len()) {
         let expected = pattern.len();
         return Err(format!("{path}: expected {expected} elements, got {}", elements.len()));
     }
@@ -69,23 +69,23 @@ fn compare_elements(path: &str, pattern: &[Value], elements: &[Value]) -> Result
     Ok(())
 }
 
-/// Whether a text is equal to the pattern, in which each `…` stands for any characters. A lone `…`
-/// stands for at least one.
+/// Whether a text matches the pattern, in which each `…` matches any characters. A lone `…` matches
+/// at least one.
 fn matches_text(pattern: &str, text: &str) -> bool {
     if pattern == ELLIPSIS {
         return !text.is_empty();
     }
     let mut parts = pattern.split(ELLIPSIS);
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+    let Some(mut remaining) = parts.next().and_then(|first| text.strip_prefix(first)) else {
         return false;
     };
     let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    let Some((last, middle)) = parts.split_last() else { return remaining.is_empty() };
     for part in middle {
-        let Some((_, after)) = rest.split_once(part) else { return false };
-        rest = after;
+        let Some((_, after)) = remaining.split_once(part) else { return false };
+        remaining = after;
     }
-    rest.ends_with(last)
+    remaining.ends_with(last)
 }
 
 /// Turns each `…` outside of strings into a string, or into a member where an object needs one.
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_matches_what_it_shows() {
+    fn patterns_match_the_values_they_describe() {
         for (pattern, value) in [
             (r#"{"a":1}"#, r#"{"a":1}"#),
             (r#"{"id":"…"}"#, r#"{"id":"0190163d"}"#),

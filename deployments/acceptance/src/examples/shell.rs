@@ -1,6 +1,6 @@
-//! The shell blocks of a Markdown document. They run in one shell, in order, as if pasted; only the
-//! address is replaced. A comment that begins with a status shows the response to the call before
-//! it.
+//! The shell blocks in a Markdown document. They run in order in one shell, as if pasted; only the
+//! address is replaced. A comment that begins with a status shows the response to the preceding
+//! call.
 
 use std::fs;
 use std::path::Path;
@@ -14,10 +14,11 @@ use super::expectation::Expectation;
 /// The address that the documents use.
 const ADDRESS: &str = "http://127.0.0.1:8080";
 
-/// How long all blocks of a document may take.
+/// How long all blocks in a document may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Shell functions that save the body and status of the last call, and copy them for each expectation.
+/// Shell functions that save the body and status of the last call, and copy them for each
+/// expectation.
 const FUNCTIONS: &str = r#"
 curl() {
   command curl "$@" --write-out '%{stderr}%{http_code}' >"$CALLS/body" 2>"$CALLS/status"
@@ -38,7 +39,8 @@ pub struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// The number of calls that print their response. Calls in `until` loops and `$(curl …)` do not.
+    /// The number of calls that print their response. Calls in `until` loops and `$(curl …)` do
+    /// not.
     #[must_use]
     pub fn calls(&self) -> usize {
         let prints = |line: &&str| !line.starts_with('#') && !line.starts_with("until ");
@@ -46,14 +48,14 @@ impl Block<'_> {
         commands.map(|line| line.replace("$(curl ", "").matches("curl ").count()).sum()
     }
 
-    /// How many responses the block shows.
+    /// The number of responses that the block shows.
     #[must_use]
     pub fn expectations(&self) -> usize {
         self.text.lines().filter_map(expectation_of).count()
     }
 }
 
-/// The shell blocks of a document that call LogPulse.
+/// Returns the shell blocks in a document that call LogPulse.
 #[must_use]
 pub fn blocks(markdown: &str) -> Vec<Block<'_>> {
     let blocks = markdown.split("```sh\n").skip(1).filter_map(|text| text.split("```").next());
@@ -63,22 +65,22 @@ pub fn blocks(markdown: &str) -> Vec<Block<'_>> {
 /// Runs all blocks in a document against the deployment at `base`.
 ///
 /// # Errors
-/// The first call that fails, or whose response differs from the expectation.
+/// Returns the first call that fails, or whose response differs from the expectation.
 pub async fn check_blocks(markdown: &str, base: &str) -> Result<(), String> {
     let text: String = blocks(markdown).iter().map(|block| block.text).collect();
     let text = text.replace(ADDRESS, base);
     let (script, expectations) = instrument(&text);
     let folder = std::env::temp_dir().join(crate::unique("examples"));
     fs::create_dir_all(&folder).unwrap();
-    let checked = match run(&script, &folder).await {
+    let result = match run(&script, &folder).await {
         Ok(()) => check_expectations(&expectations, &folder),
         Err(error) => Err(error),
     };
     fs::remove_dir_all(&folder).unwrap();
-    checked
+    result
 }
 
-/// Replaces each expectation with a command that keeps a copy of the response before it.
+/// Replaces each expectation with a command that copies the preceding response.
 fn instrument(text: &str) -> (String, Vec<&str>) {
     let mut script = FUNCTIONS.to_owned();
     let mut expectations = Vec::new();
@@ -119,7 +121,7 @@ fn check_expectations(expectations: &[&str], folder: &Path) -> Result<(), String
     for (n, text) in expectations.iter().enumerate() {
         let read = |name: &str| fs::read_to_string(folder.join(format!("{name}.{n}"))).unwrap();
         let (status, body) = (read("status"), read("body"));
-        // Errors that curl reports come before the status.
+        // Any error messages from curl precede the status.
         let status = status[status.len() - 3..].parse().unwrap();
         let expectation = Expectation::parse(text).unwrap()?;
         expectation
@@ -129,7 +131,7 @@ fn check_expectations(expectations: &[&str], folder: &Path) -> Result<(), String
     Ok(())
 }
 
-/// The body of a response, whose head `curl -i` may have printed as well.
+/// The body of a response, without the head that `curl -i` prints.
 fn without_head(response: &str) -> &str {
     match response.split_once("\r\n\r\n") {
         Some((head, body)) if head.starts_with("HTTP/") => body,
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn blocks_run_as_pasted_and_share_their_variables() {
+    async fn blocks_run_in_one_shell_and_share_variables() {
         let first = "ID=$(curl -s http://127.0.0.1:8080/a | grep -o '/a')\n# 200 {\"path\":\"/a\"}";
         let second = "until curl -si http://127.0.0.1:8080$ID/b | grep -q b; do sleep 1; done\n\
                       # 200 {\"path\":\"/a/b\"}";

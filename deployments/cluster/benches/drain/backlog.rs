@@ -22,15 +22,15 @@ const MAX_ENTRY_BYTES: usize = 1024 * 1024;
 /// Records that are published together: 4 MiB.
 const PUBLISH_RECORDS: usize = 8;
 
-/// What the loader writes to each sink in one request.
+/// The entries that the loader writes to each sink in one request.
 pub(crate) struct Batch {
     /// The rows.
     pub(crate) entries: Vec<LogEntry>,
-    /// The body of a bulk request to the index of its day.
+    /// The body of a bulk request to that day's index.
     pub(crate) bulk: Bytes,
 }
 
-/// Entries that have just arrived. Between runs, only their times and ids differ.
+/// Creates entries that have just arrived. Only their times and ids differ between runs.
 pub(crate) fn entries(count: usize) -> Vec<LogEntry> {
     let mut numbers = Numbers::new(1);
     let mut entries = Vec::with_capacity(count);
@@ -72,7 +72,7 @@ pub(crate) fn document(entry: &LogEntry) -> Value {
     document
 }
 
-/// Publishes the entries, many to a record.
+/// Publishes the entries, with many in each record.
 pub(crate) async fn publish(queue_url: &str, entries: &[LogEntry]) {
     let queue = queue::open(&queue_url.parse().unwrap()).await.unwrap();
     let mut packer = RecordPacker::default();
@@ -80,7 +80,7 @@ pub(crate) async fn publish(queue_url: &str, entries: &[LogEntry]) {
         packer.push(entry, MAX_ENTRY_BYTES).unwrap();
     }
     let records: Vec<Record> = packer.finish();
-    for some in records.chunks(PUBLISH_RECORDS) {
-        queue.producer.publish(some.to_vec()).await.unwrap();
+    for records in records.chunks(PUBLISH_RECORDS) {
+        queue.producer.publish(records.to_vec()).await.unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! The bare loader: only the writes that a consumer needs, to both sinks in parallel, over several
-//! connections each. It preserves no order, retries nothing and commits no offsets.
+//! The bare loader: performs only a consumer's writes, to both sinks in parallel, over several
+//! connections to each. It does not preserve order, retry or commit offsets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,14 +33,14 @@ impl Work {
         Arc::new(Self { batches, count, next: AtomicUsize::new(0) })
     }
 
-    fn take(&self) -> Option<&Batch> {
-        let taken = self.next.fetch_add(1, Ordering::Relaxed);
-        self.batches[..self.count].get(taken)
+    fn next_batch(&self) -> Option<&Batch> {
+        let position = self.next.fetch_add(1, Ordering::Relaxed);
+        self.batches[..self.count].get(position)
     }
 }
 
-/// Writes the first `count` entries over `concurrency` connections to each sink; returns how many
-/// seconds this takes.
+/// Writes the first `count` entries over `concurrency` connections to each sink; returns the
+/// duration in seconds.
 pub(crate) async fn load(
     sinks: &Sinks,
     batches: &Arc<Vec<Batch>>,
@@ -63,7 +63,7 @@ async fn insert(options: MySqlConnectOptions, work: Arc<Work>) {
     let mut connection = options.disable_statement_logging().connect().await.unwrap();
     let isolation = "SET SESSION transaction_isolation = 'READ-COMMITTED'";
     connection.execute(isolation).await.unwrap();
-    while let Some(batch) = work.take() {
+    while let Some(batch) = work.next_batch() {
         insert_batch(&mut connection, batch).await;
     }
 }
@@ -90,7 +90,7 @@ async fn insert_batch(connection: &mut MySqlConnection, batch: &Batch) {
 
 async fn index(bulk_url: String, work: Arc<Work>) {
     let client = reqwest::Client::new();
-    while let Some(batch) = work.take() {
+    while let Some(batch) = work.next_batch() {
         let bulk = client.post(&bulk_url).header("content-type", "application/x-ndjson");
         let response = bulk.body(batch.bulk.clone()).send().await.unwrap().text().await.unwrap();
         assert_eq!(response, r#"{"errors":false}"#);

@@ -1,5 +1,6 @@
-//! `make bench-drain`: how fast one consumer drains a backlog into both sinks, next to a bare loader
-//! that writes the same documents in the same run. Only the ratios are comparable between machines.
+//! `make bench-drain`: how fast one consumer drains a backlog into both sinks, compared with a bare
+//! loader that writes the same documents in the same run. Only the ratios are comparable between
+//! machines.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -30,10 +31,10 @@ const BACKLOG: usize = 500_000;
 /// Documents that warm up OpenSearch's JVM.
 const WARM_UP: usize = 300_000;
 
-/// Documents per trial of a concurrency level.
+/// Documents written to try out each concurrency level.
 const TRIAL: usize = 200_000;
 
-/// How many times the consumer is measured, each time between two runs of the loader.
+/// The number of consumer runs, each between two runs of the loader.
 const ROUNDS: usize = 3;
 
 /// How often the consumer's progress is polled.
@@ -53,8 +54,11 @@ async fn main() {
     for round in 0..ROUNDS {
         drains.push(drain(&entries).await);
         loads.push(loader.full_run(concurrency).await);
-        let around = mean(&loads[round..]);
-        println!("ratio to the loader just before and after: {:.2}", drains[round] / around);
+        let adjacent_loads = mean(&loads[round..]);
+        println!(
+            "ratio to the loader just before and after: {:.2}",
+            drains[round] / adjacent_loads
+        );
     }
     let best = loads.iter().copied().fold(0.0, f64::max);
     println!(
@@ -103,7 +107,7 @@ impl Loader {
         rate
     }
 
-    /// Loads this many entries into a new table and index; returns entries per second.
+    /// Loads `count` entries into a new table and index; returns entries per second.
     async fn run(&self, concurrency: usize, count: usize) -> f64 {
         let cluster = Cluster::fresh().await;
         let sinks = Sinks::of(&cluster, self.first.id);
@@ -129,16 +133,16 @@ async fn drain(entries: &[LogEntry]) -> f64 {
     let launched = Instant::now();
     let consumer = cluster.start("consumer");
     let mut done = 0;
-    let mut first_seen = None;
+    let mut first_progress = None;
     while done < entries.len() {
         tokio::time::sleep(POLL_INTERVAL).await;
         done = entries_written(&consumer).await;
         if done > 0 {
-            first_seen.get_or_insert_with(|| (Instant::now(), done));
+            first_progress.get_or_insert_with(|| (Instant::now(), done));
         }
     }
-    let (then, done_then) = first_seen.unwrap();
-    let rate = (entries.len() - done_then) as f64 / then.elapsed().as_secs_f64();
+    let (started, initial) = first_progress.unwrap();
+    let rate = (entries.len() - initial) as f64 / started.elapsed().as_secs_f64();
     println!(
         "consumer: {rate:.0}/s; {:.1} s from its start, {:.1} s of CPU, peak {} MiB",
         launched.elapsed().as_secs_f64(),
@@ -151,7 +155,7 @@ async fn drain(entries: &[LogEntry]) -> f64 {
     rate
 }
 
-/// How many entries a consumer has written to both sinks.
+/// The number of entries that a consumer has written to both sinks.
 async fn entries_written(consumer: &Server) -> usize {
     let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
     let metrics = metrics.text().await.unwrap();

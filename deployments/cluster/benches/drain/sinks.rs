@@ -1,18 +1,18 @@
-//! Both sinks of a cluster, read directly.
+//! Direct access to both sinks of a cluster.
 
 use cluster::{Cluster, opensearch};
 use serde_json::Value;
 use shared::EntryId;
 use sqlx::{Connection, MySqlConnection};
 
-/// The database of a cluster, and its index of the day on which the backlog arrived.
+/// A cluster's database, and its index for the day on which the backlog arrived.
 pub(crate) struct Sinks {
     pub(crate) store_url: String,
     pub(crate) index_url: String,
 }
 
 impl Sinks {
-    /// The sinks of entries that arrived on the same day as this one.
+    /// The sinks for entries that arrived on the same day as this one.
     pub(crate) fn of(cluster: &Cluster, id: EntryId) -> Self {
         let day = id.time().to_string()[..10].replace('-', ".");
         Self {

@@ -1,4 +1,4 @@
-//! The faults, one per run. Each is injected under load and has ended when `inject` returns.
+//! The faults, one per run. Each is injected under load and is over when `inject` returns.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ impl Fault {
         cluster.with("INDEX_URL", &index)
     }
 
-    /// Injects the fault; returns how many effects it had.
+    /// Injects the fault; returns the number of its effects.
     pub(crate) async fn inject(self, run: &mut Run, violations: &mut Violations) -> u64 {
         match self {
             Self::Kill => kill(run).await,
@@ -138,7 +138,7 @@ async fn rebalance(run: &mut Run, violations: &mut Violations) -> u64 {
     departures
 }
 
-/// Effects: entries of requests without a definite response.
+/// Restarts and kills Kafka. Effects: entries in requests without a definite response.
 async fn restart_kafka(run: &mut Run) -> u64 {
     run.wait(0.2).await;
     restart("kafka");
@@ -148,7 +148,7 @@ async fn restart_kafka(run: &mut Run) -> u64 {
     run.ledger.tally().unknown
 }
 
-/// Effects: retries of the consumer.
+/// Stops a service for a while. Effects: retries by the consumer.
 async fn stop(run: &mut Run, service: &'static str) -> u64 {
     run.wait(0.2).await;
     let outage = Outage::stop(service);
@@ -158,7 +158,7 @@ async fn stop(run: &mut Run, service: &'static str) -> u64 {
     effects
 }
 
-/// Effects: retries of the consumer.
+/// Cuts connections repeatedly. Effects: retries by the consumer.
 async fn cut(run: &mut Run) -> u64 {
     for bytes in [300, 5, 1000, 150, 3000].into_iter().cycle() {
         if run.is_over() {
@@ -172,11 +172,11 @@ async fn cut(run: &mut Run) -> u64 {
     run.consumer_counter(RETRIES).await
 }
 
-/// Effects: reads during the outage.
+/// Stops Redis for a while. Effects: reads during the outage.
 async fn stop_redis(run: &mut Run, violations: &mut Violations) -> u64 {
     run.wait(0.2).await;
     let acknowledged = run.ledger.acknowledged();
-    // Leave time to store them all.
+    // Allow time to store them all.
     run.wait(0.1).await;
     let outage = Outage::stop("redis");
     let effects = reads::read_until(Instant::now() + OUTAGE, run, &acknowledged, violations).await;

@@ -1,5 +1,5 @@
-//! The load: writers post entries whose content derives from their numbers, and record the outcome of
-//! each. No entry is sent twice.
+//! The load: writers post entries whose content is derived from their numbers, and record the
+//! outcome of each. No entry is sent twice.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 const WRITERS: u64 = 8;
 
-/// How often a writer sends. Every third request is a batch: about 1,200 entries/s in total.
+/// How often a writer sends a request. Every third request is a batch: about 1,200 entries/s in
+/// total.
 const SEND_INTERVAL: Duration = Duration::from_millis(120);
 const BATCH: u64 = 50;
 
@@ -26,7 +27,7 @@ const LONG_EVERY: u64 = 101;
 
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
-/// What the client knows about an entry.
+/// The outcome of posting an entry, as far as the client knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It was accepted with this id.
@@ -37,7 +38,7 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-/// How many entries had each outcome.
+/// The number of entries with each outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) acknowledged: u64,
@@ -60,7 +61,7 @@ impl Ledger {
         Self { service, next, outcomes: Mutex::default(), stopped }
     }
 
-    /// The message of an entry, which is unique.
+    /// The unique message of an entry.
     pub(crate) fn message(&self, number: u64) -> String {
         let long = if number.is_multiple_of(LONG_EVERY) {
             "long text ".repeat(400)
@@ -89,7 +90,7 @@ impl Ledger {
     }
 
     /// The entry with this number as it is posted.
-    fn sent(&self, number: u64) -> Value {
+    fn posted_entry(&self, number: u64) -> Value {
         let mut entry = self.entry(number);
         if is_invalid(number) {
             entry["timestamp"] = json!("yesterday");
@@ -164,7 +165,7 @@ impl Load {
         Self { ledger, writers }
     }
 
-    /// Stops the writers and waits for their requests.
+    /// Stops the writers and waits for their requests to finish.
     pub(crate) async fn stop(self) -> Arc<Ledger> {
         self.ledger.stopped.store(true, Ordering::Relaxed);
         for writer in self.writers {
@@ -192,7 +193,7 @@ async fn write(ingests: Vec<Api>, ledger: Arc<Ledger>, first_turn: u64) {
 /// Posts the entries; returns the outcome of each.
 async fn post(api: &Api, ledger: &Ledger, numbers: Range<u64>) -> Vec<Outcome> {
     let count = usize::try_from(numbers.end - numbers.start).unwrap();
-    let mut entries: Vec<Value> = numbers.map(|number| ledger.sent(number)).collect();
+    let mut entries: Vec<Value> = numbers.map(|number| ledger.posted_entry(number)).collect();
     let (path, body) = match count {
         1 => ("/logs", entries.remove(0)),
         _ => ("/logs/batch?ids=true", Value::from(entries)),
@@ -201,7 +202,7 @@ async fn post(api: &Api, ledger: &Ledger, numbers: Range<u64>) -> Vec<Outcome> {
         return vec![Outcome::Unknown; count];
     };
     match response.status() {
-        StatusCode::CREATED => saved(response, count).await,
+        StatusCode::CREATED => outcomes_of(response, count).await,
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
             vec![Outcome::Unknown; count]
         }
@@ -210,7 +211,8 @@ async fn post(api: &Api, ledger: &Ledger, numbers: Range<u64>) -> Vec<Outcome> {
     }
 }
 
-async fn saved(response: Response, count: usize) -> Vec<Outcome> {
+/// Returns the outcome of each entry in a request that was accepted.
+async fn outcomes_of(response: Response, count: usize) -> Vec<Outcome> {
     let Ok(saved) = response.json::<Value>().await else { return vec![Outcome::Unknown; count] };
     let ids = saved["ids"].as_array().cloned().unwrap_or_else(|| vec![saved["id"].clone()]);
     assert_eq!(ids.len(), count, "each line should have an id or null");

@@ -1,5 +1,5 @@
 //! The oracle: during any fault, every acknowledged entry reaches both sinks exactly once,
-//! unaltered. `ORACLE_SECONDS` sets how long the load of each run lasts (default 60), `ORACLE_RUNS`
+//! unaltered. `ORACLE_SECONDS` sets the duration of each run's load (default 60); `ORACLE_RUNS`
 //! selects runs (`kill,kafka`).
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ mod violations;
 use std::env::var;
 use std::time::Duration;
 
-use cluster::without_services;
+use cluster::skip_without_services;
 
 use faults::Fault;
 use load::Tally;
@@ -40,7 +40,7 @@ type Row = Vec<String>;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_do_not_lose_duplicate_or_alter_acknowledged_entries() {
-    if without_services(module_path!()) {
+    if skip_without_services(module_path!()) {
         return;
     }
     let seconds = var("ORACLE_SECONDS").map_or(60, |seconds| seconds.parse().unwrap());
@@ -77,8 +77,8 @@ async fn test(fault: Fault, length: Duration) -> (Row, String) {
     for dead_letter in dead_letters.lines() {
         violations.add("dead letters", dead_letter);
     }
-    for grown in run.memory.grown() {
-        violations.add("processes that outgrew their memory bound", grown);
+    for process in run.memory.outgrown() {
+        violations.add("processes that outgrew their memory bound", process);
     }
 
     let Tally { acknowledged, rejected, unknown } = tally;
@@ -96,15 +96,15 @@ async fn test(fault: Fault, length: Duration) -> (Row, String) {
     (row, report)
 }
 
-/// Compares both sinks with what was posted. Returns the numbers of stored, indexed and duplicate
-/// entries.
+/// Compares both sinks with the posted entries. Returns the numbers of stored, indexed and
+/// duplicate entries.
 async fn check_sinks(run: &Run, violations: &mut Violations) -> [u64; 3] {
-    if let Err(stalled) = sinks::drained(&run.cluster).await {
+    if let Err(stalled) = sinks::wait_until_drained(&run.cluster).await {
         violations.add("stalls", stalled);
     }
-    let stored = sinks::stored(&run.cluster).await;
-    let documents = sinks::documents(&run.cluster).await;
-    let indexed = run.api.every_entry(&run.ledger.service).await;
+    let stored = sinks::stored_entries(&run.cluster).await;
+    let documents = sinks::document_count(&run.cluster).await;
+    let indexed = run.api.all_entries(&run.ledger.service).await;
     let double = judge(&run.ledger, "store", &stored, violations)
         + judge(&run.ledger, "index", &indexed, violations);
     compare_sinks(&stored, &indexed, violations);

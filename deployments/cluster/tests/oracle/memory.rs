@@ -54,15 +54,15 @@ impl MemoryMonitor {
         processes.values().map(|process| process.peak_mib).max().unwrap_or(0)
     }
 
-    /// The processes that outgrew the bound.
-    pub(crate) fn grown(&self) -> Vec<String> {
+    /// The processes that outgrew their bound.
+    pub(crate) fn outgrown(&self) -> Vec<String> {
         let processes = self.processes.lock().unwrap();
-        let grown = processes.values().filter_map(|Process { name, first_mib, peak_mib }| {
+        let outgrown = processes.values().filter_map(|Process { name, first_mib, peak_mib }| {
             let first_mib = (*first_mib)?;
-            let grown = *peak_mib > first_mib + MAX_GROWTH_MIB;
-            grown.then(|| format!("{name} grew from {first_mib} to {peak_mib} MiB"))
+            let is_outgrown = *peak_mib > first_mib + MAX_GROWTH_MIB;
+            is_outgrown.then(|| format!("{name} grew from {first_mib} to {peak_mib} MiB"))
         });
-        grown.collect()
+        outgrown.collect()
     }
 }
 
@@ -74,7 +74,8 @@ impl Drop for MemoryMonitor {
 
 fn sample(processes: &mut BTreeMap<u32, Process>) {
     for (id, process) in processes {
-        // The kernel keeps the peak, so nothing between two samples is missed. `None`: the process ended.
+        // The kernel tracks the peak, so no peak between two samples is missed. `None` means that
+        // the process has exited.
         let Some(mib) = peak_mib(*id) else { continue };
         process.first_mib.get_or_insert(mib);
         process.peak_mib = mib;

@@ -1,4 +1,5 @@
-//! Reads of entries by id, in sequence: each must succeed in time and return the entry unaltered.
+//! Reads entries by id, one after another: each read must succeed in time and return the entry
+//! unaltered.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::violations::Violations;
 /// How long a read may take, on a busy machine.
 const MAX_LATENCY: Duration = Duration::from_secs(2);
 
-/// Reads the entries in a loop until `end`; returns how many reads succeeded.
+/// Reads the entries in a loop until `end`; returns the number of successful reads.
 pub(crate) async fn read_until(
     end: Instant,
     run: &Run,

@@ -1,4 +1,4 @@
-//! A run: the processes that take part, the load on them, and access to both.
+//! A run: its processes, the load on them, and access to both.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) struct Run {
     pub(crate) consumers: Vec<Server>,
     /// Two `ingest` processes, then one `get` and one `search`.
     others: Vec<Server>,
-    /// A client of the first `ingest`, `get` and `search`.
+    /// A client for the first `ingest`, `get` and `search`.
     pub(crate) api: Api,
     pub(crate) memory: MemoryMonitor,
     load: Option<Load>,
@@ -42,7 +42,7 @@ impl Run {
         }
         let api = |n: usize| {
             let [ingest, get, search] = [n, 2, 3].map(|n: usize| others[n].url.as_str());
-            Api::of_functions([ingest, get, search, get])
+            Api::for_functions([ingest, get, search, get])
         };
         let load = Load::start(&[api(0), api(1)]);
         let (api, ledger, started) = (api(0), Arc::clone(&load.ledger), Instant::now());
@@ -50,7 +50,7 @@ impl Run {
         Self { cluster, consumers, others, api, memory, load, ledger, started, length }
     }
 
-    /// Starts one more consumer.
+    /// Starts another consumer.
     pub(crate) fn add_consumer(&mut self) {
         self.consumers.push(start_function(&self.cluster, &self.memory, "consumer"));
     }
@@ -60,7 +60,7 @@ impl Run {
         self.started.elapsed() >= self.length
     }
 
-    /// Waits for a fraction of the duration of the load.
+    /// Waits for a fraction of the load's duration.
     pub(crate) async fn wait(&self, fraction: f64) {
         sleep(self.length.mul_f64(fraction)).await;
     }
@@ -104,9 +104,9 @@ fn start_function(cluster: &Cluster, memory: &MemoryMonitor, function: &str) -> 
 pub(crate) async fn counter(server: &Server, name: &str) -> u64 {
     let response = reqwest::get(format!("{}/metrics", server.url)).await.unwrap();
     let text = response.text().await.unwrap();
-    let samples = text
-        .lines()
-        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+    let samples = text.lines().filter(|line| {
+        line.strip_prefix(name).is_some_and(|suffix| suffix.starts_with(['{', ' ']))
+    });
     let values = samples.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
     values.sum()
 }

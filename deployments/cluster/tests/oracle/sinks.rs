@@ -14,9 +14,9 @@ const DRAIN_TIMEOUT: Duration = Duration::from_mins(2);
 
 type Row = (String, String, String, String, String, Option<String>, Option<String>, Option<String>);
 
-/// Waits until the group has committed the whole topic. The commit comes last, so everything must be
-/// in both sinks by then.
-pub(crate) async fn drained(cluster: &Cluster) -> Result<(), String> {
+/// Waits until the group has committed the whole topic. The commit comes last, so everything must
+/// be in both sinks by then.
+pub(crate) async fn wait_until_drained(cluster: &Cluster) -> Result<(), String> {
     let started = Instant::now();
     loop {
         let described = describe(cluster.name());
@@ -37,7 +37,8 @@ fn describe(group: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Whether all partitions are committed to their end. Columns: group, topic, partition, offset, end.
+/// Whether all partitions are committed to their end. Columns: group, topic, partition, offset,
+/// end.
 fn is_drained(topic: &str, described: &str) -> bool {
     let columns = described.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let partitions: Vec<_> = columns.filter(|columns| columns.get(1) == Some(&topic)).collect();
@@ -46,7 +47,7 @@ fn is_drained(topic: &str, described: &str) -> bool {
 }
 
 /// All rows in MySQL, as the API would return them.
-pub(crate) async fn stored(cluster: &Cluster) -> Vec<Value> {
+pub(crate) async fn stored_entries(cluster: &Cluster) -> Vec<Value> {
     let mut mysql = MySqlConnection::connect(cluster.setting("STORE_URL")).await.unwrap();
     let select = "SELECT BIN_TO_UUID(id), DATE_FORMAT(time, '%Y-%m-%dT%H:%i:%s.%fZ'), level,
         service_name, message, attributes, trace_id, span_id FROM log_entries";
@@ -67,8 +68,9 @@ fn entry(
     entry
 }
 
-/// How many documents OpenSearch has. Refreshes the indexes first, so that search finds them all.
-pub(crate) async fn documents(cluster: &Cluster) -> u64 {
+/// The number of documents in OpenSearch. Refreshes the indexes first, so that search finds them
+/// all.
+pub(crate) async fn document_count(cluster: &Cluster) -> u64 {
     let indexes = format!("http://{}/{}-*", opensearch(), cluster.name());
     let http = Client::new();
     let refreshed = http.post(format!("{indexes}/_refresh")).send().await.unwrap();

@@ -17,7 +17,7 @@ pub(crate) async fn start_proxy() {
     reset().await;
 }
 
-/// Cuts each connection after this many bytes of responses.
+/// Cuts each connection after this many response bytes.
 pub(crate) async fn cut_after(bytes: u64) {
     let toxics = format!("{PROXY}/toxics");
     let toxic = json!({

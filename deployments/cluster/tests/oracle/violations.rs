@@ -1,4 +1,4 @@
-//! Compares the outcomes that the client saw with the contents of the sinks.
+//! Compares the outcomes that the client observed with the contents of the sinks.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use crate::load::{Ledger, Outcome, is_invalid};
 
-/// How many examples of a violation are reported.
+/// The maximum number of examples to report for each kind of violation.
 const MAX_EXAMPLES: usize = 5;
 
-/// What is wrong: how many times each kind of violation occurred, and examples.
+/// The number of violations of each kind, with examples.
 #[derive(Default)]
 pub(crate) struct Violations(BTreeMap<String, (usize, Vec<String>)>);
 
 impl Violations {
-    pub(crate) fn add(&mut self, what: impl Into<String>, example: impl Into<String>) {
-        let (count, examples) = self.0.entry(what.into()).or_default();
+    pub(crate) fn add(&mut self, kind: impl Into<String>, example: impl Into<String>) {
+        let (count, examples) = self.0.entry(kind.into()).or_default();
         *count += 1;
         if examples.len() < MAX_EXAMPLES {
             examples.push(example.into());
@@ -28,14 +28,14 @@ impl Violations {
 
     /// One line per kind of violation.
     pub(crate) fn report(&self, run: &str) -> String {
-        let line = |(what, (count, examples)): (&String, &(usize, Vec<String>))| {
-            format!("{run}: {count} {what}: {}\n", examples.join(" | "))
+        let line = |(kind, (count, examples)): (&String, &(usize, Vec<String>))| {
+            format!("{run}: {count} {kind}: {}\n", examples.join(" | "))
         };
         self.0.iter().map(line).collect()
     }
 }
 
-/// Compares a sink with the outcomes that the client saw; returns the number of duplicates.
+/// Compares a sink with the outcomes that the client observed; returns the number of duplicates.
 pub(crate) fn judge(
     ledger: &Ledger,
     sink: &str,
@@ -50,8 +50,8 @@ pub(crate) fn judge(
     for (number, outcome) in ledger.outcomes() {
         let copies = by_message.remove(ledger.message(number).as_str()).unwrap_or_default();
         duplicates += copies.len().saturating_sub(1);
-        for what in wrong(ledger, number, &outcome, &copies) {
-            violations.add(format!("{what} ({sink})"), format!("{number} {outcome:?} {copies:?}"));
+        for kind in violations_of(ledger, number, &outcome, &copies) {
+            violations.add(format!("{kind} ({sink})"), format!("{number} {outcome:?} {copies:?}"));
         }
     }
     for (message, _) in by_message {
@@ -60,36 +60,41 @@ pub(crate) fn judge(
     duplicates
 }
 
-/// What is wrong with an entry, given the copies that a sink has of it.
-fn wrong(ledger: &Ledger, number: u64, outcome: &Outcome, copies: &[&Value]) -> Vec<&'static str> {
+/// Returns the violations of an entry, given its copies in a sink.
+fn violations_of(
+    ledger: &Ledger,
+    number: u64,
+    outcome: &Outcome,
+    copies: &[&Value],
+) -> Vec<&'static str> {
     let mut expected = ledger.entry(number);
     // Without an acknowledgement the client does not know the id.
     expected["id"] = copies.first().map_or(Value::Null, |entry| entry["id"].clone());
-    let mut wrong = Vec::new();
+    let mut violations = Vec::new();
     match outcome {
         Outcome::Acknowledged(id) => {
             expected["id"] = Value::from(id.as_str());
             if is_invalid(number) {
-                wrong.push("invalid, but acknowledged");
+                violations.push("invalid, but acknowledged");
             }
             if copies.is_empty() {
-                wrong.push("acknowledged and lost");
+                violations.push("acknowledged, but lost");
             }
         }
-        Outcome::Rejected if !is_invalid(number) => wrong.push("valid, but rejected"),
-        Outcome::Rejected if !copies.is_empty() => wrong.push("rejected, but present"),
+        Outcome::Rejected if !is_invalid(number) => violations.push("valid, but rejected"),
+        Outcome::Rejected if !copies.is_empty() => violations.push("rejected, but present"),
         Outcome::Unknown if is_invalid(number) && !copies.is_empty() => {
-            wrong.push("invalid, but present");
+            violations.push("invalid, but present");
         }
         Outcome::Rejected | Outcome::Unknown => {}
     }
     if copies.len() > 1 {
-        wrong.push("present more than once");
+        violations.push("present more than once");
     }
     if copies.iter().any(|entry| **entry != expected) {
-        wrong.push("altered");
+        violations.push("altered");
     }
-    wrong
+    violations
 }
 
 /// Reports entries that are in only one sink.
@@ -131,7 +136,7 @@ mod tests {
         altered["attributes"]["number"] = Value::from(2);
         for (number, outcome, copies, expected) in [
             (VALID, acknowledged(), vec![&valid], &[][..]),
-            (VALID, acknowledged(), vec![], &["acknowledged and lost"]),
+            (VALID, acknowledged(), vec![], &["acknowledged, but lost"]),
             (VALID, acknowledged(), vec![&valid, &valid], &["present more than once"]),
             (VALID, acknowledged(), vec![&altered], &["altered"]),
             (VALID, acknowledged(), vec![&entry(VALID, "other")], &["altered"]),
@@ -145,13 +150,13 @@ mod tests {
             (VALID, Outcome::Unknown, vec![&altered], &["altered"]),
             (INVALID, Outcome::Unknown, vec![&invalid], &["invalid, but present"]),
         ] {
-            let wrong = wrong(&ledger(), number, &outcome, &copies);
-            assert_eq!(wrong, expected, "{number} {outcome:?} {copies:?}");
+            let violations = violations_of(&ledger(), number, &outcome, &copies);
+            assert_eq!(violations, expected, "{number} {outcome:?} {copies:?}");
         }
     }
 
     #[test]
-    fn a_message_with_two_ids_and_one_never_sent_are_reported() {
+    fn duplicate_and_unknown_messages_are_reported() {
         let ledger = ledger();
         ledger.record(ledger.reserve(2), vec![Outcome::Unknown, acknowledged()]);
         let found = [entry(VALID, ID), entry(VALID, "other"), entry(5, "another")];

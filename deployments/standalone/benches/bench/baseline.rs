@@ -24,8 +24,8 @@ pub(crate) async fn serve() {
     Server::new_with_acceptor(acceptor).run(routes).await.expect("the baseline serves");
 }
 
-/// Documents per second with bare tantivy: one thread, the same fields, a commit every 5,000
-/// documents.
+/// Measures documents per second with bare tantivy: one thread, the same fields, a commit every
+/// 5,000 documents.
 pub(crate) fn tantivy_per_second(entries: usize) -> f64 {
     let folder = tempfile::tempdir().expect("a folder");
     let mut schema = Schema::builder();

@@ -1,4 +1,4 @@
-//! Log entries like those of real systems: few templates, many numbers and addresses.
+//! Log entries that resemble those of real systems: few templates, many numbers and addresses.
 
 use std::fmt::Write;
 

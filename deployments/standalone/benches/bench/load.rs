@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 /// The bytes of a request.
 pub(crate) type Request = Arc<Vec<u8>>;
 
-/// A batch of NDJSON as a request.
+/// Returns a request that posts an NDJSON batch.
 pub(crate) fn post_batch(body: &[u8]) -> Request {
     let head = format!(
         "POST /logs/batch HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
@@ -19,7 +19,7 @@ pub(crate) fn post_batch(body: &[u8]) -> Request {
     Arc::new([head.as_bytes(), body].concat())
 }
 
-/// A single entry as a request.
+/// Returns a request that posts a single entry.
 pub(crate) fn post_entry(body: &str) -> Request {
     let head = format!(
         "POST /logs HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
@@ -28,7 +28,7 @@ pub(crate) fn post_entry(body: &str) -> Request {
     Arc::new(head.into_bytes())
 }
 
-/// A GET request for a path.
+/// Returns a GET request for a path.
 pub(crate) fn get(path: &str) -> Request {
     Arc::new(format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes())
 }
@@ -58,7 +58,8 @@ impl Connection {
         };
         let head = String::from_utf8_lossy(&self.buffer[..head_end]).to_ascii_lowercase();
         let status = head[9..12].parse().expect("a status");
-        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.split('\r').next());
+        let length =
+            head.split("content-length: ").nth(1).and_then(|value| value.split('\r').next());
         let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
         while self.buffer.len() < head_end + length {
             self.read_more().await;

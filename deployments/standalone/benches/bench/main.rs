@@ -1,4 +1,4 @@
-//! `make bench`: the speed of standalone LogPulse, next to baselines measured in the same run.
+//! `make bench`: the performance of standalone LogPulse, and of baselines measured in the same run.
 //! Only the ratios are comparable between machines, and only if the machine is otherwise idle.
 #![allow(
     clippy::expect_used,
@@ -158,12 +158,12 @@ async fn search(data_dir: &Path) {
     incoming.abort();
 }
 
-/// 5,000 entries a second, in ten batches.
+/// Posts 5,000 entries per second, in ten batches.
 async fn trickle(address: String) {
     let mut connection = Connection::open(&address).await;
-    let mut every = tokio::time::interval(Duration::from_millis(100));
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
     for seed in 1000.. {
-        every.tick().await;
+        ticks.tick().await;
         connection.send(&post_batch(&batch(seed, 500))).await;
     }
 }

@@ -1,21 +1,21 @@
-//! The deployment that a test runs on.
+//! The deployment that a test runs against.
 
 use acceptance::Server;
 use tempfile::TempDir;
 
-/// The deployment at `BASE_URL`, or a standalone LogPulse that ends with the test.
+/// The deployment at `BASE_URL`, or a standalone LogPulse that stops after the test.
 pub(crate) struct Deployment {
     pub(crate) url: String,
-    _own: Option<(Server, TempDir)>,
+    _standalone: Option<(Server, TempDir)>,
 }
 
 impl Deployment {
     pub(crate) fn under_test() -> Self {
         if let Ok(url) = std::env::var("BASE_URL") {
-            return Self { url: url.trim_end_matches('/').to_owned(), _own: None };
+            return Self { url: url.trim_end_matches('/').to_owned(), _standalone: None };
         }
         let data_dir = tempfile::tempdir().unwrap();
         let server = crate::support::start(data_dir.path(), &[]);
-        Self { url: server.url.clone(), _own: Some((server, data_dir)) }
+        Self { url: server.url.clone(), _standalone: Some((server, data_dir)) }
     }
 }

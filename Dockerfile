@@ -15,7 +15,7 @@ WORKDIR /src
 ENV LIBZ_SYS_STATIC=1 CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_RELEASE_CODEGEN_UNITS=1
 COPY --from=manifests /src .
 
-# One cargo invocation for all functions builds `shared` once; the linker leaves out what a function does not use.
+# One cargo invocation for all functions builds `shared` once; the linker removes code that a function does not use.
 FROM toolchain AS build-functions
 ENV BUILD="cargo build --release --locked --bins \$(printf ' -p %s' \$(ls functions))"
 RUN eval "$BUILD"

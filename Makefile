@@ -155,7 +155,7 @@ k6-ratelimit: ## send 400 requests/s from one client and count those allowed
 services: ## start only Kafka, MySQL, Redis and OpenSearch, and wait until they are healthy
 	$(COMPOSE) up -d --wait kafka mysql redis opensearch
 
-# `--workspace` builds with the same features as `make test`, so that nothing is built twice.
+# `--workspace` builds with the same features as `make test`, which avoids building twice.
 FAULTS := acceptance telemetry first_start outages poison rate_limit oracle
 
 .PHONY: test-services

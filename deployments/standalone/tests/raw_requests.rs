@@ -1,5 +1,5 @@
-//! Requests that HTTP libraries do not send get the same response from a standalone LogPulse and,
-//! with `BASE_URL=http://…`, from nginx.
+//! Requests that HTTP libraries would not send get the same response from a standalone LogPulse
+//! and, with `BASE_URL=http://…`, from nginx.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 #[path = "support/deployment.rs"]

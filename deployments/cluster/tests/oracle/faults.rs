@@ -66,7 +66,7 @@ impl Fault {
         if self == Self::Rebalance { 3 } else { 1 }
     }
 
-    /// The minimum number of effects of the fault. A run with fewer proves nothing.
+    /// The minimum number of effects of the fault. A run with fewer is invalid.
     pub(crate) fn min_effects(self, length: Duration) -> u64 {
         match self {
             Self::Kill | Self::Rebalance => (length.as_secs() / 30).max(1),

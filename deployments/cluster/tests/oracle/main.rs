@@ -25,14 +25,14 @@ use cluster::skip_without_services;
 use faults::Fault;
 use load::Tally;
 use run::Run;
-use violations::{Violations, compare_sinks, judge};
+use violations::{Violations, compare_sinks, compare_with_sink};
 
-const HEAD: [&str; 12] = [
+const COLUMNS: [&str; 12] = [
     "run", "s", "posted", "acked", "4xx", "unknown", "stored", "indexed", "double", "dead",
     "peak MiB", "effects",
 ];
 
-/// The minimum load, outages included. A run with less proves nothing.
+/// The minimum load, outages included. A run with less is invalid.
 const MIN_ACKNOWLEDGED_PER_SECOND: u64 = 200;
 
 /// A row of the table.
@@ -45,7 +45,7 @@ async fn faults_do_not_lose_duplicate_or_alter_acknowledged_entries() {
     }
     let seconds = var("ORACLE_SECONDS").map_or(60, |seconds| seconds.parse().unwrap());
     let runs = var("ORACLE_RUNS").unwrap_or_else(|_| Fault::ALL.map(Fault::name).join(","));
-    let mut table = vec![HEAD.map(str::to_owned).to_vec()];
+    let mut table = vec![COLUMNS.map(str::to_owned).to_vec()];
     let mut violations = String::new();
     for name in runs.split(',') {
         let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
@@ -105,8 +105,8 @@ async fn check_sinks(run: &Run, violations: &mut Violations) -> [u64; 3] {
     let stored = sinks::stored_entries(&run.cluster).await;
     let documents = sinks::document_count(&run.cluster).await;
     let indexed = run.api.all_entries(&run.ledger.service).await;
-    let double = judge(&run.ledger, "store", &stored, violations)
-        + judge(&run.ledger, "index", &indexed, violations);
+    let double = compare_with_sink(&run.ledger, "store", &stored, violations)
+        + compare_with_sink(&run.ledger, "index", &indexed, violations);
     compare_sinks(&stored, &indexed, violations);
     if documents != indexed.len() as u64 {
         let example = format!("{documents}, but search finds {}", indexed.len());

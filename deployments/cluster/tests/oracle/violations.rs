@@ -36,7 +36,7 @@ impl Violations {
 }
 
 /// Compares a sink with the outcomes that the client observed; returns the number of duplicates.
-pub(crate) fn judge(
+pub(crate) fn compare_with_sink(
     ledger: &Ledger,
     sink: &str,
     found: &[Value],
@@ -161,7 +161,7 @@ mod tests {
         ledger.record(ledger.reserve(2), vec![Outcome::Unknown, acknowledged()]);
         let found = [entry(VALID, ID), entry(VALID, "other"), entry(5, "another")];
         let mut violations = Violations::default();
-        assert_eq!(judge(&ledger, "store", &found, &mut violations), 1);
+        assert_eq!(compare_with_sink(&ledger, "store", &found, &mut violations), 1);
         compare_sinks(&found, &found[..2], &mut violations);
         let reported: Vec<&str> = violations.0.keys().map(String::as_str).collect();
         let expected = [

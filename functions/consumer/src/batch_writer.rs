@@ -1,5 +1,5 @@
-//! Writes a batch to both sinks and commits it once each entry is stored and indexed, or kept as a
-//! dead letter.
+//! Writes a batch to both sinks and commits it once every entry is stored and indexed or has become
+//! a dead letter.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl BatchWriter {
 
     /// Writes the batch to both sinks in parallel. Once the previous batch is committed, writes the
     /// dead letters and commits. Returns `None` without committing if shutdown interrupts the
-    /// retries, the dead letters cannot be written, or the previous batch was not finished.
+    /// retries, the dead letters cannot be written, or the previous batch was not committed.
     pub(crate) async fn write(
         &self,
         batch: Batch,
@@ -58,7 +58,8 @@ impl BatchWriter {
         Some(())
     }
 
-    /// Writes dead letters. `None` if they cannot be written; the batch must then not be committed.
+    /// Writes dead letters. Returns `None` if they cannot be written; the batch must not be
+    /// committed then.
     async fn write_dead_letters(
         &self,
         dead_letters: &[DeadLetter],
@@ -91,7 +92,7 @@ fn dead_letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<D
     batch.unreadable().iter().cloned().chain(refused).collect()
 }
 
-/// Counts the entries of a finished batch, and logs its traces.
+/// Counts a finished batch's entries and logs its traces.
 #[expect(clippy::cast_precision_loss, reason = "a batch has fewer than 2^53 entries")]
 fn record_metrics(batch: &Batch) {
     let entries = batch.entries().len();

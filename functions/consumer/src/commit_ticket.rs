@@ -13,11 +13,11 @@ pub(crate) struct CommitTicket {
 impl CommitTicket {
     /// Issues the ticket that follows `last`, and makes it the new `last`.
     pub(crate) fn issue(last: &mut Option<oneshot::Receiver<()>>) -> Self {
-        let (committed, is_committed) = oneshot::channel();
-        Self { previous: last.replace(is_committed), committed }
+        let (committed, receiver) = oneshot::channel();
+        Self { previous: last.replace(receiver), committed }
     }
 
-    /// Waits until the previous batch is committed. `None` if it never will be.
+    /// Waits until the previous batch is committed. Returns `None` if it never will be.
     pub(crate) async fn wait_for_previous(&mut self) -> Option<()> {
         match self.previous.take() {
             Some(previous) => previous.await.ok(),
@@ -25,7 +25,7 @@ impl CommitTicket {
         }
     }
 
-    /// Lets the next batch be committed.
+    /// Allows the next batch to be committed.
     pub(crate) fn complete(self) {
         // Nothing waits for the last batch of a run.
         let _ = self.committed.send(());

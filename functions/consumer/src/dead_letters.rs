@@ -15,8 +15,8 @@ const PAGE_SIZE: usize = 16;
 /// so that `out` remains machine-readable.
 ///
 /// # Errors
-/// If the queue or a writer fails. Pages replayed before the error are
-/// not replayed again, unless deleting them failed.
+/// If the queue or a writer fails. Pages replayed before the error are not replayed again, unless
+/// deleting them failed.
 pub async fn run(
     command: DeadLettersCommand,
     queue: &Queue,
@@ -46,8 +46,8 @@ async fn for_each_page(
         let mut page =
             queue.dead_letters.list(after, PAGE_SIZE).await.context("reading dead letters")?;
         if command == DeadLettersCommand::Replay {
-            // A replayed line that is refused again is appended. Stop there rather than replay it in
-            // an endless loop.
+            // A replayed line that is refused again is appended. Stop there rather than replay it
+            // in an endless loop.
             let newer = page.iter().position(|(_, dead_letter)| dead_letter.time > started);
             page.truncate(newer.unwrap_or(page.len()));
         }

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::retry::{self, backoff, retry_while_unavailable};
 
-/// How many times an entry may fail with an error that either the entry or the sink may have
+/// The number of times an entry may fail with an error that either the entry or the sink may have
 /// caused.
 const MAX_FAILURES: u32 = 10;
 
-/// A destination of entries.
+/// A destination for entries.
 pub(crate) enum Sink {
     Store(Arc<dyn Store>),
     Index(Arc<dyn Index>),
@@ -33,7 +33,7 @@ pub(crate) struct Delivery {
     last_accepted: Mutex<Option<LogEntry>>,
 }
 
-/// Entries that are written together, and how many times they have failed.
+/// Entries that are written together, and the number of their failed attempts.
 struct Part {
     range: Range<usize>,
     failures: u32,
@@ -64,8 +64,8 @@ impl Delivery {
     /// process shuts down while the sink is failing.
     ///
     /// A batch that fails as a whole is halved until the bad entry is found: immediately if the
-    /// sink rejects it, else after [`MAX_FAILURES`] attempts. A single entry that keeps failing is
-    /// refused only if the sink accepts another entry from the same day.
+    /// sink rejects it, otherwise after [`MAX_FAILURES`] attempts. A single entry that keeps
+    /// failing is refused only if the sink accepts another entry from the same day.
     pub(crate) async fn deliver(
         &self,
         entries: &[LogEntry],
@@ -82,9 +82,11 @@ impl Delivery {
         while let Some(Part { range, failures }) = parts.pop_back() {
             let write = || self.sink.write(&entries[range.clone()]);
             let error = match retry_while_unavailable(sink, shutdown, write).await? {
-                Ok(refused_here) => {
-                    self.update_last_accepted(&entries[range.clone()], &refused_here);
-                    refused.extend(refused_here.into_iter().map(|one| one.shifted_by(range.start)));
+                Ok(newly_refused) => {
+                    self.update_last_accepted(&entries[range.clone()], &newly_refused);
+                    let shifted =
+                        newly_refused.into_iter().map(|entry| entry.shifted_by(range.start));
+                    refused.extend(shifted);
                     pauses = backoff();
                     continue;
                 }
@@ -105,7 +107,8 @@ impl Delivery {
             } else {
                 retry::log(sink, &error);
                 retry::pause(&mut pauses, shutdown).await;
-                // The other parts go first, because one of them may prove the sink healthy.
+                // Try the other parts first, because one of them may prove that the sink is
+                // healthy.
                 parts.push_front(Part { range, failures });
             }
         }
@@ -122,8 +125,8 @@ impl Delivery {
     }
 
     /// Whether the sink accepts its last accepted entry again, if that entry is from the same day.
-    /// Other days prove nothing: a sink may store each day separately, and be unable to write to
-    /// one of them.
+    /// An entry from another day proves nothing, because a sink may store each day separately and
+    /// be unable to write to one of them.
     async fn is_healthy_for(&self, entry: &LogEntry) -> bool {
         let last_accepted = self.last_accepted().clone();
         let Some(probe) = last_accepted.filter(|last| last.id.day() == entry.id.day()) else {
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lone_bad_entry_is_refused_if_the_sink_accepted_another_before() {
+    async fn a_single_bad_entry_is_refused_if_the_sink_has_accepted_another() {
         let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
         delivery.deliver(&entries(["good"]), &shutdown).await.unwrap();
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_entry_is_refused_while_the_sink_accepts_nothing() {
+    async fn no_entry_is_refused_while_every_entry_fails() {
         let (store, delivery) = delivery();
         let shutdown = CancellationToken::new();
         delivery.deliver(&entries(["before"]), &shutdown).await.unwrap();

@@ -10,7 +10,7 @@ use crate::retry::{self, backoff};
 /// A batch of at least this size is full, regardless of the number of entries.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Polls until the batch is full or old enough. It is empty only on shutdown.
+/// Polls until the batch is full or old enough. The batch is empty only on shutdown.
 pub(crate) async fn gather(
     queue: &dyn Consumer,
     limits: &BatchConfig,
@@ -23,8 +23,8 @@ pub(crate) async fn gather(
         let polled = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            // Polled before the deadline is checked, because the deadline may have passed while all
-            // writers were busy and records accumulated.
+            // Poll before checking the deadline, which may have passed while all writers were busy
+            // and records accumulated.
             polled = queue.poll() => polled,
             () = sleep_until(deadline), if !batch.is_empty() => break,
         };

@@ -28,8 +28,8 @@ use batch_writer::BatchWriter;
 use commit_ticket::CommitTicket;
 use gather::gather;
 
-/// The number of batches written concurrently, so that neither sink waits for the other or for a
-/// commit. One more batch is gathered in memory.
+/// The number of batches written concurrently: enough that neither sink waits for the other or for
+/// a commit. One more batch is gathered in memory.
 const CONCURRENT_WRITES: usize = 3;
 
 /// The maximum number of trace ids on the span of a batch.
@@ -58,7 +58,7 @@ impl Consumer {
         Self { queue, dead_letters, store, index, batching }
     }
 
-    /// The function to serve: health checks and metrics, no API.
+    /// The function to serve: health checks and metrics, but no API.
     #[must_use]
     pub fn function(&self) -> Function {
         Function::without_api("consumer")
@@ -85,12 +85,12 @@ impl Consumer {
         let mut last_ticket = None;
         let mut writing = FuturesUnordered::new();
         let mut gathering = pin!(gather(&*self.queue, &self.batching, shutdown));
-        let mut is_over = false;
-        while !is_over || !writing.is_empty() {
+        let mut is_stopping = false;
+        while !is_stopping || !writing.is_empty() {
             tokio::select! {
-                batch = &mut gathering, if !is_over && writing.len() < CONCURRENT_WRITES => {
-                    is_over = batch.is_empty();
-                    if !is_over {
+                batch = &mut gathering, if !is_stopping && writing.len() < CONCURRENT_WRITES => {
+                    is_stopping = batch.is_empty();
+                    if !is_stopping {
                         let ticket = CommitTicket::issue(&mut last_ticket);
                         let span = batch_span(&batch);
                         writing.push(writer.write(batch, ticket, shutdown).instrument(span));
@@ -98,7 +98,7 @@ impl Consumer {
                     }
                 }
                 Some(written) = writing.next() => if written.is_none() {
-                    tracing::warn!("stopped while a service is unavailable; the rest is on the queue");
+                    tracing::warn!("stopped while a service is down; the queue keeps its entries");
                     return;
                 },
             }

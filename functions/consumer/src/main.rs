@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 const PROGRAM: Program = Program {
     name: "consumer",
-    about: "LogPulse consumer: stores and indexes the log entries on the queue",
+    about: "LogPulse consumer: stores and indexes log entries from the queue",
     settings: &[help::QUEUE_URL, help::STORE_URL, help::INDEX_URL],
 };
 

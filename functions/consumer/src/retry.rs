@@ -1,5 +1,5 @@
-//! Retries until a service recovers, so that nothing is lost while it is unavailable. Pauses grow
-//! and are jittered, so that consumers do not retry in lockstep.
+//! Retries until a service recovers, so that no entry is lost while it is unavailable. Pauses grow
+//! and have jitter, so that consumers do not retry in lockstep.
 
 use std::{iter::Iterator, time::Duration};
 
@@ -20,7 +20,8 @@ pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-/// Repeats `attempt` while the service is unavailable. `None` if the process shuts down first.
+/// Repeats `attempt` while the service is unavailable. Returns `None` if the process shuts down
+/// first.
 pub(crate) async fn retry_while_unavailable<T, F: Future<Output = Result<T, Error>>>(
     what: &'static str,
     shutdown: &CancellationToken,

@@ -14,7 +14,7 @@ use utoipa_swagger_ui::Config;
 /// The document, written by `make openapi`.
 const DOCUMENT: &str = include_str!("../../../openapi/openapi.json");
 
-/// The title of the page, as Swagger UI has it, and ours.
+/// The page's title in Swagger UI, and LogPulse's replacement.
 const SWAGGER_UI_TITLE: &str = "<title>Swagger UI</title>";
 const TITLE: &str = "<title>LogPulse API</title>";
 
@@ -39,12 +39,13 @@ impl File {
         }
     }
 
-    /// A file of the page, if it exists.
+    /// One of Swagger UI's files, if it exists.
     ///
     /// # Errors
-    /// The configuration of Swagger UI cannot be written.
-    pub(crate) fn of_page(path: &str) -> Result<Option<Self>> {
-        // The base layout omits the top bar, which has inline styles and loads documents from any URL.
+    /// When Swagger UI's configuration cannot be serialized.
+    pub(crate) fn swagger_ui(path: &str) -> Result<Option<Self>> {
+        // The base layout omits the top bar, which has inline styles and loads documents from any
+        // URL.
         let config = Config::from("../openapi.json")
             .use_base_layout()
             .deep_linking(true)
@@ -59,18 +60,18 @@ impl File {
                     String::from_utf8_lossy(&page).replace(SWAGGER_UI_TITLE, TITLE).into()
                 }
                 Cow::Borrowed(embedded) => Bytes::from_static(embedded),
-                Cow::Owned(written) => written.into(),
+                Cow::Owned(generated) => generated.into(),
             };
             Self { name: format!("docs/{path}"), content_type: file.content_type, bytes }
         }))
     }
 
-    /// The response to a request with these headers: compressed, if the client accepts gzip.
+    /// The response to a request with these headers, compressed if the client accepts gzip.
     pub(crate) fn response(self, request: &HeaderMap) -> Response {
         let response = Response::builder()
             .content_type(&self.content_type)
             .header(header::VARY, "Accept-Encoding");
-        // Images are compressed already.
+        // Images are already compressed.
         if self.content_type.starts_with("image/") || !accepts_gzip(request) {
             return response.body(self.bytes);
         }
@@ -78,7 +79,7 @@ impl File {
     }
 
     fn compressed(self) -> Bytes {
-        // Concurrent first requests of a file wait here instead of compressing it twice.
+        // Concurrent first requests for a file wait here instead of compressing it twice.
         let mut compressed = COMPRESSED.lock().unwrap_or_else(PoisonError::into_inner);
         compressed.entry(self.name).or_insert_with(|| gzip(&self.bytes).into()).clone()
     }

@@ -18,7 +18,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 /// Browsers may cache the document and the page for five minutes.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// The function `docs`, ready to be served.
+/// The `docs` function, ready to serve.
 #[must_use]
 pub fn function() -> Function {
     Function::new("docs", ())
@@ -37,7 +37,7 @@ fn cacheable(mut response: Response) -> Response {
     response
 }
 
-/// The links of the page are relative to `/docs/`, with the slash.
+/// The page's links are relative to `/docs/`, with the trailing slash.
 fn redirect_to_page() -> Response {
     Response::builder()
         .status(StatusCode::TEMPORARY_REDIRECT)
@@ -48,7 +48,7 @@ fn redirect_to_page() -> Response {
 /// Serves a file of Swagger UI.
 #[handler]
 fn page(Path(path): Path<String>, request: &HeaderMap) -> poem::Result<Response> {
-    let Some(file) = File::of_page(&path)? else {
+    let Some(file) = File::swagger_ui(&path)? else {
         return Err(StatusCode::NOT_FOUND.into());
     };
     let mut response = cacheable(file.response(request));

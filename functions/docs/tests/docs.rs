@@ -1,4 +1,4 @@
-//! The function, called without a network: the document, and a self-contained page.
+//! Calls the function without a network: it serves the document and a self-contained page.
 
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
@@ -16,7 +16,7 @@ fn client() -> TestClient<impl Endpoint<Output = Response>> {
 }
 
 #[tokio::test]
-async fn the_document_is_the_committed_one() {
+async fn the_committed_document_is_served() {
     let response = client().get("/openapi.json").send().await;
     response.assert_status_is_ok();
     response.assert_content_type("application/json");
@@ -46,7 +46,7 @@ async fn the_page_has_no_external_urls_and_no_inline_scripts() {
 }
 
 #[tokio::test]
-async fn every_file_of_the_page_is_served_and_refers_to_the_document() {
+async fn every_page_file_is_served_and_the_script_loads_the_document() {
     for (file, kind) in [
         ("swagger-ui.css", "text/css"),
         ("index.css", "text/css"),
@@ -63,7 +63,7 @@ async fn every_file_of_the_page_is_served_and_refers_to_the_document() {
     assert!(script.contains(r#""url": "../openapi.json""#), "{script}");
 }
 
-/// The body of the response, and its encoding.
+/// Returns the response's body and content encoding.
 async fn get(path: &str, accept_encoding: &str) -> (Vec<u8>, Option<String>) {
     let client = client();
     let response = client.get(path).header("accept-encoding", accept_encoding).send().await;
@@ -96,11 +96,11 @@ async fn files_are_compressed_for_clients_that_accept_gzip() {
         }
     }
     let (_, encoding) = get("/docs/favicon-32x32.png", "gzip").await;
-    assert_eq!(encoding, None, "an image is compressed already");
+    assert_eq!(encoding, None, "images are already compressed");
 }
 
 #[tokio::test]
-async fn the_title_of_the_page_is_that_of_logpulse() {
+async fn the_page_title_is_logpulse_api() {
     for path in ["/docs/", "/docs/index.html"] {
         let page = String::from_utf8(get(path, "identity").await.0).unwrap();
         assert_eq!(page.matches("<title>").count(), 1, "{page}");
@@ -110,7 +110,7 @@ async fn the_title_of_the_page_is_that_of_logpulse() {
 
 #[tokio::test]
 async fn an_unknown_file_is_a_404_problem() {
-    for path in ["/docs/nothing.js", "/docs/../Cargo.toml", "/docs/%2e%2e/Cargo.toml"] {
+    for path in ["/docs/missing.js", "/docs/../Cargo.toml", "/docs/%2e%2e/Cargo.toml"] {
         let response = client().get(path).send().await;
         response.assert_status(StatusCode::NOT_FOUND);
         response.assert_content_type("application/problem+json");

@@ -1,5 +1,5 @@
-//! A function as a process: exit codes, signals, and the errors for invalid settings.
-//! All functions share this code; `docs` is tested because it depends on no service.
+//! Runs a function as a process: exit codes, signals, and errors for invalid settings. All
+//! functions share this code; the tests use `docs` because it needs no other service.
 
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
@@ -24,7 +24,7 @@ fn start() -> Child {
         line.clear();
         assert!(log.read_line(&mut line).unwrap() > 0, "the process exited before it was serving");
     }
-    // The process would block if nothing read its log.
+    // Read the log, because the process blocks when the pipe is full.
     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     child
 }
@@ -35,7 +35,7 @@ fn code_and_log(variables: &[(&str, &str)]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn an_invalid_setting_exits_78_and_is_named() {
+fn an_invalid_setting_is_named_and_exits_with_78() {
     for (variable, value) in [
         ("PORT", "http"),
         ("LOG_FORMAT", "xml"),
@@ -51,23 +51,23 @@ fn an_invalid_setting_exits_78_and_is_named() {
 }
 
 #[test]
-fn a_missing_limiter_url_exits_78() {
+fn a_missing_limiter_url_exits_with_78() {
     let (code, log) = code_and_log(&[("RATE_LIMIT_ENABLED", "true")]);
     assert_eq!(code, Some(78), "{log}");
     assert!(log.contains("LIMITER_URL: is missing"), "{log}");
 }
 
 #[test]
-fn an_address_in_use_exits_1_and_is_named() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port().to_string();
+fn an_address_in_use_is_named_and_exits_with_1() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
     let (code, log) = code_and_log(&[("PORT", &port)]);
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{log}");
 }
 
 #[test]
-fn sigterm_and_sigint_exit_0() {
+fn sigterm_and_sigint_exit_with_0() {
     for signal in ["TERM", "INT"] {
         let mut child = start();
         let process = child.id().to_string();

@@ -1,4 +1,4 @@
-//! Get: returns the entry with an id.
+//! Get: returns an entry by its id.
 //! `cache.get, else store.get then cache.put --> LogEntry or 404`
 
 mod prefer;
@@ -25,17 +25,17 @@ const MAX_DELAY_MICROS: u64 = 10 * 60 * 1_000_000;
 /// How often a waiting request polls for its entry.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How many requests may wait at the same time. Further ones do not wait.
+/// The maximum number of requests that wait at the same time. Further requests do not wait.
 const MAX_WAITING: usize = 256;
 
-/// The API, and the cache and the store that it reads.
+/// The API, with the cache and the store that it reads from.
 pub struct Get {
     cache: Arc<dyn Cache>,
     store: Arc<dyn Store>,
     waiting: Semaphore,
 }
 
-/// The function `get`, ready to be served. Readiness requires only the store: without the cache,
+/// The `get` function, ready to serve. Readiness requires only the store: without the cache,
 /// requests are merely slower.
 #[must_use]
 pub fn function(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> Function {
@@ -44,7 +44,7 @@ pub fn function(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> Function {
     Function::new("get", Get { cache, store: store.clone(), waiting }).requires("store", store)
 }
 
-/// The OpenAPI document of the function.
+/// The function's OpenAPI document.
 #[must_use]
 pub fn document() -> serde_json::Value {
     let mut document = document_of::<Get>();
@@ -62,8 +62,8 @@ pub fn document() -> serde_json::Value {
 impl Get {
     /// Get a log entry
     ///
-    /// An entry is available shortly after it was saved. A `404` for an id that is less than ten
-    /// minutes old has a `Retry-After` header: the entry may still be on the queue.
+    /// An entry becomes available shortly after it is saved. A `404` for an id that is less than
+    /// ten minutes old has a `Retry-After` header: the entry may still be on the queue.
     #[oai(path = "/logs/:id", method = "get", operation_id = "getLog", tag = "Tag::Logs")]
     async fn get(
         &self,
@@ -128,7 +128,7 @@ impl Get {
     }
 }
 
-/// Logs a failure of the cache, once while it is not called: every request would repeat it.
+/// Logs a cache failure, unless it only repeats one that was logged a moment ago.
 fn log_cache_failure(error: &Error, message: &str) {
     if !error.is_repeated() {
         tracing::warn!(%error, "{message}");
@@ -159,7 +159,10 @@ struct GetProblems;
 
 impl Problems for GetProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
-        (StatusCode::NOT_FOUND, "No entry has this id; with `Retry-After`, not yet."),
+        (
+            StatusCode::NOT_FOUND,
+            "No entry has this id. With `Retry-After`, it may still be on the queue.",
+        ),
         (StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable; retry later."),
     ];
 }

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-/// The longest time that a request may wait.
+/// The maximum time that a request may wait.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Parses how long the client is willing to wait from the value of a `Prefer` header.
+/// Parses the time that the client is willing to wait from a `Prefer` header.
 pub(crate) fn parse_wait(prefer: &str) -> Option<Duration> {
     let seconds = prefer.split([',', ';']).find_map(|preference| {
         let (name, value) = preference.split_once('=')?;

@@ -1,5 +1,4 @@
-//! The function, called without a network: cache-aside, waiting, and outages of the cache or the
-//! store.
+//! Calls the function without a network: cache-aside, waiting, and cache and store outages.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 use std::sync::Arc;
@@ -87,7 +86,7 @@ async fn a_waiting_request_returns_once_the_entry_is_stored() {
 }
 
 #[tokio::test]
-async fn a_404_must_not_be_cached_by_clients() {
+async fn clients_must_not_cache_a_404() {
     let folder = tempfile::tempdir().unwrap();
     let client = client(open_cache().await, open_store(&folder).await);
     for id in ["17", "0190163d-8694-739b-aea5-966c26f8ad91", "%20"] {

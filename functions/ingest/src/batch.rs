@@ -1,5 +1,5 @@
-//! The bodies of `POST /logs/batch` and `POST /logs/ndjson`: a JSON array, or a JSON entry per line.
-//! Their entries are parsed and packed one by one, because a list of them would be large.
+//! The bodies of `POST /logs/batch` and `POST /logs/ndjson`: a JSON array, or a JSON entry per
+//! line. Entries are parsed and packed one at a time, because a list of all of them could be large.
 
 use std::fmt;
 
@@ -47,13 +47,13 @@ impl BodyContent for BatchBody {
     }
 }
 
-/// NDJSON, under any of its names.
+/// NDJSON, with any of its media types.
 pub(crate) struct NdjsonBody;
 
 impl BodyContent for NdjsonBody {
-    const DESCRIPTION: &str = "The entries as lines of JSON.";
+    const DESCRIPTION: &str = "The entries, one JSON object per line.";
 
-    /// The type that every client generator can send.
+    /// Every client generator can send this type.
     const MEDIA_TYPE: &str = "application/octet-stream";
 
     const ALSO_ACCEPTED: &[&str] = &[
@@ -66,7 +66,7 @@ impl BodyContent for NdjsonBody {
 
     fn schema() -> MetaSchemaRef {
         let lines = MetaSchema {
-            description: Some("Each line is the JSON of a NewLogEntry."),
+            description: Some("Each line is a NewLogEntry in JSON."),
             example: Some(NDJSON_EXAMPLE.into()),
             ..MetaSchema::new_with_format("string", "binary")
         };
@@ -76,8 +76,8 @@ impl BodyContent for NdjsonBody {
     fn register(_: &mut Registry) {}
 }
 
-/// Parses and packs the entries. The decoded body goes with them: its memory stays reserved until
-/// they are on the queue.
+/// Parses and packs the entries. Also returns the decoded body, which keeps its memory reserved
+/// until the entries are on the queue.
 pub(crate) fn pack(
     body: EncodedBody,
     mut packer: Packer,
@@ -95,7 +95,7 @@ pub(crate) fn pack(
     Ok((entries, body))
 }
 
-/// Blank lines are ignored, but count as lines.
+/// Blank lines are ignored, but line numbers include them.
 fn pack_lines(body: &[u8], packer: &mut Packer) -> Result<(), TooManyEntries> {
     for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
         if !line.trim_ascii().is_empty() {

@@ -1,4 +1,4 @@
-//! The body of `POST /logs`: one entry in JSON.
+//! The body of `POST /logs`: one entry as JSON.
 
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
@@ -8,7 +8,7 @@ use shared::{Arrival, EntryId, NewLogEntry};
 
 use crate::count_rejected_body;
 
-/// The accepted body.
+/// One entry as JSON.
 pub(crate) struct EntryBody;
 
 impl BodyContent for EntryBody {
@@ -25,8 +25,8 @@ impl BodyContent for EntryBody {
     }
 }
 
-/// Parses and packs the entry. The decoded body goes with it: its memory stays reserved until the
-/// entry is on the queue.
+/// Parses and packs the entry. Also returns the decoded body, which keeps its memory reserved until
+/// the entry is on the queue.
 pub(crate) fn pack(
     body: EncodedBody,
     arrival: &Arrival,

@@ -24,13 +24,13 @@ use batch::{BatchBody, NdjsonBody};
 use entry::EntryBody;
 use responses::{BatchResponse, SaveProblems, SaveResponse};
 
-/// How many rejected lines of a batch are explained.
+/// The maximum number of rejected lines that a batch's response explains.
 const MAX_LINE_ERRORS: usize = 100;
 
 /// The limits on the size of requests and entries.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// The limits on bodies.
+    /// The limits on request bodies.
     pub body: BodyLimits,
     /// The maximum size of an entry as stored, in bytes of JSON.
     pub max_entry_bytes: usize,
@@ -43,14 +43,14 @@ impl From<LimitsConfig> for Limits {
     }
 }
 
-/// The API: the queue that it publishes to, its limits, and the threads that parse large bodies.
+/// The API, with the queue it publishes to, its limits, and the threads that parse large bodies.
 pub struct Ingest {
     queue: Arc<dyn Producer>,
     limits: Limits,
     workers: Workers,
 }
 
-/// The function `ingest`, ready to be served.
+/// The `ingest` function, ready to serve.
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
     let ingest = Ingest { queue: queue.clone(), limits, workers: Workers::default() };
@@ -58,7 +58,7 @@ pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
     Function::new("ingest", ingest).requires("queue", queue)
 }
 
-/// The OpenAPI document of the function.
+/// The function's OpenAPI document.
 #[must_use]
 pub fn document() -> serde_json::Value {
     let mut document = document_of::<Ingest>();
@@ -91,11 +91,11 @@ pub fn document() -> serde_json::Value {
 impl Ingest {
     /// Save a log entry
     ///
-    /// `201` means that the entry is durable: it is on the queue and survives the crash of any
+    /// `201` means that the entry is durable: it is on the queue and survives a crash of any
     /// process. It can be fetched by its id and found by search shortly after (`GET /logs/{id}`
-    /// with `Prefer: wait=10` waits for it). After `503` or a broken connection the entry may or
-    /// may not be saved; retry, with your own `id` to be safe from duplicates. The body may be
-    /// compressed (`Content-Encoding: gzip` or `zstd`).
+    /// with `Prefer: wait=10` waits for it). After a `503` or a broken connection, the entry may or
+    /// may not be saved; retry with your own `id` to avoid duplicates. The body may be compressed
+    /// (`Content-Encoding: gzip` or `zstd`).
     #[oai(path = "/logs", method = "post", operation_id = "saveLog", tag = "Tag::Logs")]
     async fn save(
         &self,
@@ -115,9 +115,9 @@ impl Ingest {
 
     /// Save many log entries
     ///
-    /// Each entry is accepted or rejected independently: `errors` lists the first 100 rejected
-    /// lines, numbered from 1; the others are as durable as with `POST /logs`. A batch costs one
-    /// token of the rate limit. If every entry is rejected, the response is `400`. NDJSON
+    /// Each entry is accepted or rejected independently. `errors` lists the first 100 rejected
+    /// lines, numbered from 1. The accepted entries are as durable as with `POST /logs`. A batch
+    /// costs one token of the rate limit. If every entry is rejected, the response is `400`. NDJSON
     /// (`application/x-ndjson`) is also accepted.
     #[oai(path = "/logs/batch", method = "post", operation_id = "saveLogs", tag = "Tag::Logs")]
     async fn save_batch(
@@ -153,7 +153,7 @@ impl Ingest {
 }
 
 impl Ingest {
-    /// Saves the entries of a batch in any format.
+    /// Saves a batch in any format.
     async fn save_entries<C: BodyContent>(
         &self,
         arrival: &Arrival,
@@ -188,8 +188,8 @@ impl Parameters for BatchParameters {
     }
 }
 
-/// Counts a body that could not be read or decoded as one entry: the number of its entries is
-/// unknown.
+/// Counts a body that could not be read or decoded as one entry, because the number of its entries
+/// is unknown.
 fn count_rejected_body(problem: &Problem) {
     count_rejected(problem.into(), 1);
 }

@@ -83,18 +83,18 @@ impl TryFrom<Outcome> for BatchResponse {
         let Outcome { accepted, rejected, rejections, ids } = outcome;
         let errors = rejections.into_iter().map(LineError::from);
         if accepted == 0 {
-            return Err(nothing_accepted(rejected, errors));
+            return Err(all_rejected(rejected, errors));
         }
         let errors = errors.collect();
         Ok(Self::Saved(Json(BatchSaved { accepted, rejected, errors, ids })))
     }
 }
 
-fn nothing_accepted(rejected: usize, errors: impl Iterator<Item = LineError>) -> Problem {
+fn all_rejected(rejected: usize, errors: impl Iterator<Item = LineError>) -> Problem {
     let detail = match rejected {
         0 => "the batch has no entries".to_owned(),
-        1 => "the only entry of the batch was rejected".to_owned(),
-        rejected => format!("all {rejected} entries of the batch were rejected"),
+        1 => "the only entry in the batch was rejected".to_owned(),
+        rejected => format!("all {rejected} entries in the batch were rejected"),
     };
     let errors = errors
         .map(|LineError { line, detail }| FieldError { field: format!("line {line}"), detail });
@@ -105,9 +105,12 @@ pub(crate) struct SaveProblems;
 
 impl Problems for SaveProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
-        (StatusCode::BAD_REQUEST, "Nothing was saved. `errors` names each invalid field or line."),
+        (StatusCode::BAD_REQUEST, "No entry was saved. `errors` names each invalid field or line."),
         (StatusCode::REQUEST_TIMEOUT, "The body took longer than 30 s, or stalled for 5 s."),
-        (StatusCode::PAYLOAD_TOO_LARGE, "By default: the body exceeds 10 MiB, or the entry 1 MiB."),
+        (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body exceeds 10 MiB or the entry 1 MiB (default limits).",
+        ),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type or encoding is not supported."),
         (StatusCode::SERVICE_UNAVAILABLE, "The queue is full or unavailable; retry later."),
     ];

@@ -1,4 +1,4 @@
-//! The function, called without a network: accepted entries, and only those, are on the queue.
+//! Calls the function without a network: only accepted entries reach the queue.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
 }
 
 #[tokio::test]
-async fn an_accepted_entry_is_on_the_queue() {
+async fn an_accepted_entry_reaches_the_queue() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open_queue(&folder).await;
     let body = r#"{"service":"a","message":"m","level":"w","attributes":{"a":1.0}}"#;
@@ -49,7 +49,7 @@ async fn an_accepted_entry_is_on_the_queue() {
 }
 
 #[tokio::test]
-async fn the_valid_lines_of_a_batch_are_on_the_queue() {
+async fn only_the_valid_lines_of_a_batch_reach_the_queue() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open_queue(&folder).await;
     let large = format!(r#"{{"service":"a","message":"{}"}}"#, "m".repeat(1_000));

@@ -105,8 +105,8 @@ ready_as_inner!(BlockingStore);
 #[async_trait]
 impl Store for BlockingStore {
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
-        let has_blocked = entries.iter().any(|entry| entry.id == self.blocked);
-        if has_blocked && !self.is_unblocked.load(Ordering::SeqCst) {
+        let contains_blocked = entries.iter().any(|entry| entry.id == self.blocked);
+        if contains_blocked && !self.is_unblocked.load(Ordering::SeqCst) {
             return Err(Error::unavailable("store", "not yet"));
         }
         self.inner.insert(entries).await
@@ -143,7 +143,7 @@ async fn a_written_batch_is_not_committed_before_the_previous_one() {
         }
         let is_second_written = indexed == 2 && backends.is_stored(&second).await;
         if is_second_written && !store.is_unblocked.load(Ordering::SeqCst) {
-            // Gives a premature commit time to happen.
+            // Leave time for a premature commit.
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert!(recorder.commits().is_empty(), "{:?}", recorder.commits());
             store.is_unblocked.store(true, Ordering::SeqCst);

@@ -40,7 +40,7 @@ impl Index for RefusingIndex {
 }
 
 #[tokio::test]
-async fn refused_and_unreadable_lines_become_dead_letters_and_block_nothing() {
+async fn refused_and_unreadable_lines_become_dead_letters_without_blocking() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
     let lines: Vec<Vec<u8>> = (0..3).map(|number| entry(number).to_json()).collect();
@@ -50,8 +50,8 @@ async fn refused_and_unreadable_lines_become_dead_letters_and_block_nothing() {
     let consumer = backends.consumer_with(backends.store.clone(), refusing);
     run(consumer, async || backends.indexed().await.len() == 2).await;
 
-    let [unreadable, refused] = &listed(&backends.queue).await[..] else {
-        panic!("two dead letters should be written");
+    let [unreadable, refused] = &list(&backends.queue).await[..] else {
+        panic!("expected two dead letters");
     };
     assert_eq!(unreadable.line, b"not json");
     assert!(unreadable.reason.starts_with("not a log entry"), "{}", unreadable.reason);
@@ -60,7 +60,7 @@ async fn refused_and_unreadable_lines_become_dead_letters_and_block_nothing() {
     backends.assert_all_committed(&directory).await;
 }
 
-/// A store that rejects a batch as a whole if a message in it ends in 3.
+/// A store that rejects a whole batch if one of its messages ends in 3.
 struct RejectingStore {
     inner: Arc<dyn Store>,
 }
@@ -96,7 +96,7 @@ async fn only_the_bad_entry_of_a_rejected_batch_becomes_a_dead_letter() {
     for (number, entry) in entries.iter().enumerate() {
         assert_eq!(backends.is_stored(entry).await, number != 3, "{number}");
     }
-    let dead_letters = listed(&backends.queue).await;
+    let dead_letters = list(&backends.queue).await;
     assert_eq!(dead_letters.len(), 1);
     assert_eq!(dead_letters[0].line, lines[3]);
     backends.assert_all_committed(&directory).await;
@@ -134,7 +134,7 @@ async fn a_replay_stops_at_dead_letters_newer_than_itself() {
 
     assert_eq!(listed_before.lines().count(), 3, "{listed_before}");
     assert_eq!((out.as_str(), notes.as_str()), ("replayed 1 dead letter\n", ""));
-    let remaining = listed(&backends.queue).await;
+    let remaining = list(&backends.queue).await;
     assert_eq!(remaining, dead_letters[1..]);
 }
 
@@ -158,12 +158,12 @@ async fn a_replayed_dead_letter_is_stored() {
     assert!(!backends.has_dead_letters().await);
 }
 
-async fn listed(queue: &Queue) -> Vec<DeadLetter> {
+async fn list(queue: &Queue) -> Vec<DeadLetter> {
     let listed = queue.dead_letters.list(0, 10).await.unwrap();
     listed.into_iter().map(|(_, dead_letter)| dead_letter).collect()
 }
 
-/// Runs a command, and returns its output and its notes.
+/// Runs a command and returns its output and notes.
 async fn run_command(command: DeadLettersCommand, queue: &Queue) -> (String, String) {
     let (mut out, mut notes) = (Vec::new(), Vec::new());
     dead_letters::run(command, queue, &mut out, &mut notes).await.unwrap();

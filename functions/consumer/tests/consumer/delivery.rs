@@ -29,7 +29,7 @@ async fn entries_move_from_the_queue_to_both_sinks() {
     backends.assert_all_committed(&directory).await;
 }
 
-/// A store that is unavailable for the first inserts.
+/// A store whose first `failures` inserts fail because it is unavailable.
 struct FlakyStore {
     failures: AtomicU32,
     inner: Arc<dyn Store>,

@@ -1,4 +1,4 @@
-//! A queue, a store and an index in a temporary directory, and a consumer to run on them.
+//! A queue, a store and an index in a temporary directory, and a consumer that uses them.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The client of a request: its address, and the key of its rate limit bucket.
+//! A request's client: its address, and the key of its rate limit bucket.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -15,8 +15,8 @@ impl TrustedProxies {
         Self(networks)
     }
 
-    /// The client of the request. `X-Real-IP` counts only if a trusted proxy sent it: any client
-    /// can send that header.
+    /// Returns the request's client. `X-Real-IP` is used only if a trusted proxy sent it, because
+    /// any client can send that header.
     pub(super) fn client_of(&self, request: &Request) -> Client {
         let peer = peer_of(request);
         let behind_proxy = self.0.iter().any(|network| network.contains(&peer));
@@ -29,7 +29,7 @@ impl TrustedProxies {
 /// The client that sent a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client {
-    /// Its address, never an IPv4-mapped IPv6 one.
+    /// Its address, never an IPv4-mapped IPv6 address.
     pub(super) address: IpAddr,
     /// Whether a trusted proxy forwarded the request.
     pub(super) behind_proxy: bool,
@@ -54,8 +54,8 @@ impl Client {
     }
 }
 
-/// Identifies a client's rate limit bucket: its IPv4 address, or the /64 of its IPv6 address, which
-/// is what a single subscriber is assigned.
+/// Identifies a client's rate limit bucket: its IPv4 address, or the /64 of its IPv6 address, the
+/// prefix that a single subscriber is assigned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ClientKey(IpAddr);
 
@@ -75,7 +75,7 @@ impl ClientKey {
     }
 }
 
-/// The other end of the connection. Unspecified without a socket, as in tests.
+/// The address of the connection's peer. It is unspecified without a socket, as in tests.
 fn peer_of(request: &Request) -> IpAddr {
     match &request.remote_addr().0 {
         Addr::SocketAddr(address) => address.ip().to_canonical(),
@@ -91,7 +91,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A request that `peer` sends with these headers.
+    /// A request from `peer` with these headers.
     pub(crate) fn request(peer: &str, headers: &[(&str, &str)]) -> Request {
         let mut request = poem::http::Request::builder();
         for (name, value) in headers {
@@ -105,7 +105,7 @@ pub(super) mod tests {
         Request::from_parts(parts.into(), poem::Body::empty())
     }
 
-    /// The proxies of 10.0.0.0/8.
+    /// The proxies in 10.0.0.0/8.
     pub(crate) fn proxies() -> TrustedProxies {
         TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()])
     }
@@ -115,7 +115,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_trusted_proxy_names_the_client() {
+    fn a_trusted_proxy_sets_the_client_address() {
         assert_eq!(address("10.1.1.1:80", &[("x-real-ip", "203.0.113.9")]), "203.0.113.9");
         assert_eq!(address("[::ffff:10.1.1.1]:80", &[("x-real-ip", "2001:db8::1")]), "2001:db8::1");
     }
@@ -127,7 +127,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_proxy_that_names_no_client_is_the_client() {
+    fn a_proxy_that_sends_no_address_is_the_client() {
         assert_eq!(address("10.1.1.1:80", &[]), "10.1.1.1");
         assert_eq!(address("10.1.1.1:80", &[("x-real-ip", "unknown")]), "10.1.1.1");
     }

@@ -57,20 +57,21 @@ impl Function {
         Self { name, operations, requirements: Vec::new() }
     }
 
-    /// A function with the probes and metrics of the runtime only.
+    /// A function with only the runtime's probes and metrics.
     #[must_use]
     pub fn without_api(name: &'static str) -> Self {
         Self { name, operations: Vec::new(), requirements: Vec::new() }
     }
 
-    /// Requires a port: while it is not ready, `/readyz` responds with 503 and its name.
+    /// Requires a port: while it is not ready, `/readyz` responds with 503 and the port's name.
     #[must_use]
     pub fn requires(mut self, name: &'static str, port: Arc<dyn Ready>) -> Self {
         self.requirements.push(Requirement { name, port });
         self
     }
 
-    /// Serves GET of `path` (in poem's notation) outside the OpenAPI document.
+    /// Serves GET requests for `path` (in poem's notation), which the OpenAPI document does not
+    /// contain.
     #[must_use]
     pub fn route(mut self, path: &str, endpoint: impl Endpoint + 'static) -> Self {
         self.operations.push(Operation {
@@ -89,7 +90,7 @@ fn documented_paths<A: OpenApi>(_: &A) -> HashMap<String, MetaPath> {
     paths.map(|path| (path_shape(&path.path), path)).collect()
 }
 
-/// Whether the operation has query parameters. It checks them itself.
+/// Whether the operation has query parameters, which it checks itself.
 fn has_query(path: &MetaPath, method: &Method) -> bool {
     let operations = path.operations.iter().filter(|operation| operation.method == *method);
     let mut parameters = operations.flat_map(|operation| &operation.params);

@@ -1,5 +1,5 @@
 //! JSON responses that serde writes directly into the body.
-//! The `Json` of poem-openapi builds a tree of values first.
+//! Poem-openapi's own `Json` first builds a tree of values.
 
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::payload::Payload;
@@ -29,7 +29,7 @@ impl<T: Serialize + Send> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(mut body) => {
-                // The line break keeps a terminal prompt off the line of the response.
+                // The line break moves a terminal prompt to its own line.
                 body.push(b'\n');
                 Response::builder().content_type("application/json").body(body)
             }
@@ -38,7 +38,7 @@ impl<T: Serialize + Send> IntoResponse for Json<T> {
     }
 }
 
-/// The status is 200 if this is the only response of an operation.
+/// The status is 200 if this is an operation's only response.
 impl<T: Type> ApiResponse for Json<T> {
     fn meta() -> MetaResponses {
         let content =

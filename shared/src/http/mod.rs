@@ -58,8 +58,8 @@ pub async fn serve(
     serve_on(listener, endpoint, config.shutdown_timeout, shutdown).await
 }
 
-/// Everything but the server: the operations of the functions and of the runtime, with the
-/// middleware around them.
+/// Everything except the server: the operations of the functions and of the runtime, wrapped in the
+/// middleware.
 ///
 /// # Errors
 /// Two functions serve the same operation.

@@ -17,13 +17,13 @@ use crate::log_entry::{FieldError, ValidationError};
 /// The media type of every error response.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// When to retry after a port was unavailable, in seconds.
+/// The `Retry-After` of a response when a port is unavailable, in seconds.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Why a request failed (RFC 9457).
 #[derive(Debug, Clone, Serialize, Object)]
 pub struct Problem {
-    /// The type of the problem. `about:blank`: it has no meaning beyond that of the status.
+    /// The type of the problem. `about:blank` means that the status describes it.
     #[serde(rename = "type")]
     #[oai(rename = "type")]
     pub kind: String,
@@ -33,7 +33,7 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with this request, and what to do about it.
     pub detail: String,
-    /// What is invalid: fields, query parameters or lines.
+    /// The invalid fields, query parameters or lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub errors: Vec<FieldError>,
@@ -41,7 +41,7 @@ pub struct Problem {
     #[serde(skip)]
     #[oai(skip)]
     pub retry_after: Option<u32>,
-    /// What caused the problem, for the log. Never sent to the client.
+    /// The cause of the problem, for the log. Never sent to the client.
     #[serde(skip)]
     #[oai(skip)]
     pub cause: Option<Arc<Source>>,
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_names_each_error_of_the_chain_once() {
+    fn a_cause_names_each_error_in_the_chain_once() {
         let refused = std::io::Error::other("connection refused");
         let error = anyhow::Error::from(refused).context("connecting");
         assert_eq!(chain(error.as_ref()), "connecting: connection refused");

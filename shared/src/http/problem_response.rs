@@ -10,7 +10,7 @@ use super::problem::{PROBLEM_JSON, Problem};
 
 /// The problems that an operation may respond with, for the OpenAPI document.
 pub trait Problems: Send + Sync + 'static {
-    /// Each status with its meaning.
+    /// Each status with its description.
     const LIST: &'static [(StatusCode, &'static str)];
 }
 

@@ -1,4 +1,4 @@
-//! Converts rejections of the intake to problems, and problems to the reasons that metrics count.
+//! Converts intake rejections to problems, and problems to the reasons in metrics.
 
 use poem::http::StatusCode;
 

@@ -1,4 +1,4 @@
-//! Routes requests: poem's router finds the path, [`Methods`] the operation.
+//! Routes requests: poem's router finds the path, and [`Methods`] finds the operation.
 //! Every path is wrapped in the middleware, so metrics, logs and the rate limit know its route.
 
 use std::collections::BTreeMap;
@@ -16,15 +16,15 @@ use super::problem;
 /// The route label of requests for unknown paths.
 const NO_ROUTE: SharedString = SharedString::const_str("none");
 
-/// All paths of the functions, and a 404 for the rest.
+/// The paths of all functions, and a 404 for any other path.
 pub(super) struct Router {
     paths: Route,
-    /// `/`: poem's router would prefer the catch-all to it.
+    /// Serves `/`, for which poem's router would prefer the catch-all.
     root: BoxEndpoint<'static, Response>,
     not_found: BoxEndpoint<'static, Response>,
 }
 
-/// What is served at one path.
+/// The operations on one path.
 struct Resource {
     path: String,
     template: String,
@@ -132,7 +132,7 @@ mod tests {
         Router::new(functions, &middleware)
     }
 
-    /// The operation that answers GET of `path`, or "404".
+    /// The path of the operation that handles `GET path`, or "404".
     async fn find(router: &Router, path: &'static str) -> String {
         let request = Request::builder().uri(Uri::from_static(path)).finish();
         let response = router.call(request).await.unwrap();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_path_matches_as_a_whole() {
+    async fn a_path_must_match_completely() {
         let operations = [(Method::GET, "/logs/:param0"), (Method::GET, "/logs")];
         let router = router(vec![function("test", &operations)]).unwrap();
         for path in ["/", "*", "/logs/", "/logs/1/2", "/log", "/logs2", "//logs", "host:80"] {

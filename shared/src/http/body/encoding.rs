@@ -7,10 +7,10 @@ use poem::http::{HeaderMap, StatusCode, header};
 use super::limits::{BodyLimits, Reservation};
 use crate::http::Problem;
 
-/// How much is decompressed between two checks of the limits, in bytes.
+/// The number of bytes that are decompressed between checks of the limits.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
-/// The largest window of a zstd body: 8 MiB, as RFC 9659 requires.
+/// The largest window for a zstd body: 8 MiB, as RFC 9659 requires.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
 /// How a body is compressed.
@@ -22,12 +22,12 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    /// The encoding that `Content-Encoding` names.
+    /// The encoding in `Content-Encoding`.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let Some(sent) = headers.get(header::CONTENT_ENCODING) else {
+        let Some(value) = headers.get(header::CONTENT_ENCODING) else {
             return Ok(Self::Identity);
         };
-        match sent.to_str().map(|name| name.trim().to_ascii_lowercase()).as_deref() {
+        match value.to_str().map(|name| name.trim().to_ascii_lowercase()).as_deref() {
             Ok("" | "identity") => Ok(Self::Identity),
             Ok("gzip" | "x-gzip") => Ok(Self::Gzip),
             Ok("zstd") => Ok(Self::Zstd),
@@ -43,17 +43,17 @@ impl Encoding {
         self,
         bytes: Vec<u8>,
         limits: &BodyLimits,
-        held: &mut Reservation,
+        reservation: &mut Reservation,
     ) -> Result<Vec<u8>, Problem> {
         match self {
             Self::Identity => Ok(bytes),
             Self::Gzip => {
                 let reader = flate2::bufread::MultiGzDecoder::new(bytes.as_slice());
-                decompress(reader, "gzip", limits, held)
+                decompress(reader, "gzip", limits, reservation)
             }
             Self::Zstd => {
                 let reader = zstd_reader(&bytes).map_err(|error| invalid("zstd", &error))?;
-                decompress(reader, "zstd", limits, held)
+                decompress(reader, "zstd", limits, reservation)
             }
         }
     }
@@ -69,7 +69,7 @@ fn decompress(
     mut reader: impl Read,
     encoding: &str,
     limits: &BodyLimits,
-    held: &mut Reservation,
+    reservation: &mut Reservation,
 ) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     loop {
@@ -81,7 +81,7 @@ fn decompress(
         if bytes.len() > limits.max_bytes {
             return Err(limits.too_large());
         }
-        limits.reserve(read, held)?;
+        limits.reserve(read, reservation)?;
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     fn decode(encoding: Encoding, bytes: Vec<u8>) -> Result<Vec<u8>, u16> {
         let limits = BodyLimits::new(MAX_BYTES);
         let decoded = encoding.decode(bytes, &limits, &mut Reservation::default());
-        assert!(limits.is_unused(), "the memory was not returned");
+        assert!(limits.is_unused(), "the memory was not released");
         decoded.map_err(|problem| problem.status)
     }
 

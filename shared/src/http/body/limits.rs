@@ -1,4 +1,4 @@
-//! The limits of request bodies: the size of each, and the memory that all of them share.
+//! The limits on request bodies: the size of each, and the memory that they share.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::http::Problem;
 
-/// How many bodies of the maximum size fit into the shared memory.
+/// The number of bodies of the maximum size that fit into the shared memory.
 const MAX_BODIES_IN_MEMORY: usize = 16;
 
 /// The maximum size of a body, and the memory that all bodies share.
@@ -17,7 +17,7 @@ pub struct BodyLimits {
     pub(super) memory: Arc<Semaphore>,
 }
 
-/// The memory that one body holds. Dropping it returns the memory.
+/// The memory reserved for one body. Dropping it releases the memory.
 #[derive(Debug, Default)]
 pub(super) struct Reservation(Option<OwnedSemaphorePermit>);
 
@@ -33,15 +33,19 @@ impl BodyLimits {
     ///
     /// # Errors
     /// 503: too little memory is free.
-    pub(super) fn reserve(&self, bytes: usize, held: &mut Reservation) -> Result<(), Problem> {
+    pub(super) fn reserve(
+        &self,
+        bytes: usize,
+        reservation: &mut Reservation,
+    ) -> Result<(), Problem> {
         let permits = u32::try_from(bytes).map_err(|_| self.too_large())?;
         let Ok(added) = Arc::clone(&self.memory).try_acquire_many_owned(permits) else {
             let detail = "too many large bodies are in progress; retry later";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(1));
         };
-        match &mut held.0 {
-            Some(held) => held.merge(added),
-            None => held.0 = Some(added),
+        match &mut reservation.0 {
+            Some(reservation) => reservation.merge(added),
+            None => reservation.0 = Some(added),
         }
         Ok(())
     }
@@ -55,7 +59,7 @@ impl BodyLimits {
 
 #[cfg(test)]
 impl BodyLimits {
-    /// Whether no body holds memory.
+    /// Whether no memory is reserved.
     pub(super) fn is_unused(&self) -> bool {
         self.memory.available_permits() == self.max_bytes * MAX_BODIES_IN_MEMORY
     }

@@ -1,4 +1,4 @@
-//! Request bodies: read, and decompressed, within limits of size, time and memory.
+//! Reads and decompresses request bodies within limits on size, time and memory.
 
 mod encoding;
 mod limits;
@@ -22,11 +22,10 @@ const SMALL_BYTES: usize = 64 * 1024;
 
 /// The media types that an operation accepts.
 pub trait BodyContent: Send + Sync + 'static {
-    /// What the body contains, for the document.
+    /// The description of the body in the document.
     const DESCRIPTION: &'static str;
 
-    /// The media type that the document lists: only one, because some client generators support no
-    /// more.
+    /// The only media type in the document, because some client generators support only one.
     const MEDIA_TYPE: &'static str;
 
     /// The schema of the body.
@@ -55,16 +54,16 @@ pub struct EncodedBody {
     bytes: Vec<u8>,
     encoding: Encoding,
     limits: BodyLimits,
-    held: Reservation,
+    reservation: Reservation,
 }
 
-/// A body without its content encoding. Dropping it returns its memory to the budget.
+/// A body without its content encoding. Dropping it releases its memory.
 #[derive(Debug)]
 pub struct DecodedBody {
     /// The body.
     pub bytes: Vec<u8>,
     limits: BodyLimits,
-    held: Reservation,
+    reservation: Reservation,
 }
 
 impl<C: BodyContent> Upload<C> {
@@ -76,39 +75,39 @@ impl<C: BodyContent> Upload<C> {
     pub async fn read(self, limits: &BodyLimits) -> Result<EncodedBody, Problem> {
         let media_type = media_type::<C>(&self.headers)?;
         let encoding = Encoding::of(&self.headers)?;
-        let mut held = Reservation::default();
-        let bytes = read::read(self.body, limits, &mut held).await?;
-        Ok(EncodedBody { media_type, bytes, encoding, limits: limits.clone(), held })
+        let mut reservation = Reservation::default();
+        let bytes = read::read(self.body, limits, &mut reservation).await?;
+        Ok(EncodedBody { media_type, bytes, encoding, limits: limits.clone(), reservation })
     }
 }
 
 impl EncodedBody {
-    /// Whether the body is so small that it may be parsed on a thread of the async runtime.
+    /// Whether the body is small enough to be parsed on a thread of the async runtime.
     #[must_use]
     pub fn is_small(&self) -> bool {
         self.encoding == Encoding::Identity && self.bytes.len() <= SMALL_BYTES
     }
 
-    /// Decompresses the body. This takes some milliseconds of CPU time per megabyte.
+    /// Decompresses the body. This takes several milliseconds of CPU time per megabyte.
     ///
     /// # Errors
     /// 413: the decompressed body is too large. 503: too little memory is free. 400: the body does
     /// not match its `Content-Encoding`.
     pub fn decode(mut self) -> Result<DecodedBody, Problem> {
-        let bytes = self.encoding.decode(self.bytes, &self.limits, &mut self.held)?;
-        Ok(DecodedBody { bytes, limits: self.limits, held: self.held })
+        let bytes = self.encoding.decode(self.bytes, &self.limits, &mut self.reservation)?;
+        Ok(DecodedBody { bytes, limits: self.limits, reservation: self.reservation })
     }
 }
 
 impl DecodedBody {
-    /// Reserves memory for the data parsed from the body, `bytes` in total, less the size of the
+    /// Reserves memory for the data parsed from the body, `bytes` in total, minus the size of the
     /// body itself.
     ///
     /// # Errors
     /// 503: too little memory is free.
     pub fn reserve(&mut self, bytes: usize) -> Result<(), Problem> {
         let added = bytes.saturating_sub(self.bytes.len());
-        self.limits.reserve(added, &mut self.held)
+        self.limits.reserve(added, &mut self.reservation)
     }
 }
 

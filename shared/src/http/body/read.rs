@@ -1,4 +1,4 @@
-//! Reads a request body into memory, within limits of size and time.
+//! Reads a request body into memory, within limits on size and time.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use crate::http::Problem;
 /// How long a client may take to send a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a client may pause within a body.
+/// How long a client may pause while sending a body.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The part of a body that does not count towards the shared memory, in bytes. Small bodies are thus
-/// accepted even while large ones use all of it.
+/// The part of a body that does not count towards the shared memory, in bytes. It allows small
+/// bodies even while large ones use all of that memory.
 const UNCOUNTED_BYTES: usize = 16 * 1024;
 
 /// Reads the whole body.
 pub(super) async fn read(
     body: Body,
     limits: &BodyLimits,
-    held: &mut Reservation,
+    reservation: &mut Reservation,
 ) -> Result<Vec<u8>, Problem> {
-    let reading = timeout(READ_TIMEOUT, collect(body, limits, held));
+    let reading = timeout(READ_TIMEOUT, collect(body, limits, reservation));
     let seconds = READ_TIMEOUT.as_secs();
     reading.await.map_err(|_elapsed| timed_out(format!("the body took longer than {seconds} s")))?
 }
@@ -36,7 +36,7 @@ pub(super) async fn read(
 async fn collect(
     body: Body,
     limits: &BodyLimits,
-    held: &mut Reservation,
+    reservation: &mut Reservation,
 ) -> Result<Vec<u8>, Problem> {
     let mut chunks = pin!(body.into_bytes_stream());
     let mut bytes = Vec::new();
@@ -52,19 +52,20 @@ async fn collect(
             discard(chunks, limits.max_bytes).await;
             return Err(limits.too_large());
         }
-        limits.reserve(length.saturating_sub(UNCOUNTED_BYTES.max(bytes.len())), held)?;
+        limits.reserve(length.saturating_sub(UNCOUNTED_BYTES.max(bytes.len())), reservation)?;
         bytes.extend_from_slice(&chunk);
     }
 }
 
-/// Reads and discards up to `max_bytes` more, because many clients read no response while they send.
+/// Reads and discards up to `max_bytes` more, because many clients do not read a response while
+/// they send.
 async fn discard(
     mut chunks: impl Stream<Item = std::io::Result<Bytes>> + Unpin,
     mut max_bytes: usize,
 ) {
     while let Some(Ok(chunk)) = chunks.next().await {
-        let Some(rest) = max_bytes.checked_sub(chunk.len()) else { return };
-        max_bytes = rest;
+        let Some(remaining) = max_bytes.checked_sub(chunk.len()) else { return };
+        max_bytes = remaining;
     }
 }
 

@@ -7,7 +7,7 @@ use super::responses;
 /// The description of the service.
 const DESCRIPTION: &str = include_str!("description.md");
 
-/// The document without any operation.
+/// The document without operations.
 pub(super) fn frame() -> Value {
     json!({
         // Generators of Go and Rust clients support no later version.
@@ -20,7 +20,7 @@ pub(super) fn frame() -> Value {
             "license": { "name": "MIT", "url": "https://spdx.org/licenses/MIT.html" },
         },
         // Relative to the URL of the document.
-        "servers": [{ "url": ".", "description": "The server of this document." }],
+        "servers": [{ "url": ".", "description": "The server that returned this document." }],
         "security": [],
         "tags": [],
         "paths": {},

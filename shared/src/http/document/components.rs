@@ -1,5 +1,5 @@
-//! Makes components of what several operations have in common: error responses and parameters.
-//! The document says each thing once, and clients have one type for it.
+//! Moves the error responses and parameters that several operations share into components, so that
+//! clients have one type for each.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::members;
 /// The kind of a component, and its name.
 type Key = (&'static str, String);
 
-/// Replaces each response and parameter that several operations have by a reference.
+/// Replaces each response and parameter that several operations share with a reference.
 pub(super) fn share(document: &mut Value) {
     let mut found: BTreeMap<Key, Vec<Value>> = BTreeMap::new();
     visit(document, &mut |key, part| found.entry(key).or_default().push(part.clone()));
@@ -30,13 +30,13 @@ pub(super) fn share(document: &mut Value) {
     }
 }
 
-/// The first part that occurs again.
+/// The first part that occurs more than once.
 fn repeated(parts: &[Value]) -> Option<&Value> {
     let mut positions = parts.iter().enumerate();
     positions.find(|(at, part)| parts[at + 1..].contains(part)).map(|(_, part)| part)
 }
 
-/// Visits the parameters and the error responses that are not references yet.
+/// Visits the parameters and the error responses that are not yet references.
 fn visit(document: &mut Value, visitor: &mut dyn FnMut(Key, &mut Value)) {
     let paths = members(&mut document["paths"]);
     for (_, operation) in paths.flat_map(|(_, operations)| members(operations)) {
@@ -61,9 +61,9 @@ fn visit(document: &mut Value, visitor: &mut dyn FnMut(Key, &mut Value)) {
 fn component_name(text: &str) -> String {
     let mut name = String::new();
     for word in text.split([' ', '_', '-']) {
-        let (first, rest) = word.split_at_checked(1).unwrap_or(("", word));
+        let (first, tail) = word.split_at_checked(1).unwrap_or(("", word));
         name.push_str(&first.to_uppercase());
-        name.push_str(rest);
+        name.push_str(tail);
     }
     name
 }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_operations_have_in_common_is_shared() {
+    fn only_parts_that_operations_have_in_common_are_shared() {
         let operation = |status: &str, description: &str| {
             json!({
                 "parameters": [{"name": "page_size", "in": "query"}],

@@ -1,5 +1,5 @@
-//! Puts the examples of schemas where tools look for them: beside each parameter, header and content,
-//! and in each property.
+//! Copies the examples of schemas to where tools look for them: next to each parameter, header and
+//! content, and into each property.
 
 use serde_json::{Value, json};
 
@@ -41,17 +41,17 @@ fn spread(schema: &mut Value) {
     let Some(example) = schema.get("example").cloned() else { return };
     let properties = schema.get_mut("properties").map(members).into_iter().flatten();
     for (name, property) in properties {
-        give(property, example.get(name));
+        set_example(property, example.get(name));
     }
     if let Some(items) = schema.get_mut("items") {
-        give(items, example.get(0));
+        set_example(items, example.get(0));
     }
 }
 
-/// Gives a schema that is not a reference an example, unless it has one.
-fn give(schema: &mut Value, example: Option<&Value>) {
-    let has_one = schema.get("example").is_some() || schema.get("$ref").is_some();
-    if let Some(example) = example.filter(|_| !has_one) {
+/// Sets the example of a schema, unless it has one or is a reference.
+fn set_example(schema: &mut Value, example: Option<&Value>) {
+    let has_example = schema.get("example").is_some() || schema.get("$ref").is_some();
+    if let Some(example) = example.filter(|_| !has_example) {
         schema["example"] = example.clone();
     }
     spread(schema);
@@ -60,7 +60,7 @@ fn give(schema: &mut Value, example: Option<&Value>) {
 /// Copies the example of a header into its schema.
 fn copy_into_schema(header: &mut Value) {
     if let Some(example) = header.get("example").cloned() {
-        give(&mut header["schema"], Some(&example));
+        set_example(&mut header["schema"], Some(&example));
     }
 }
 
@@ -69,20 +69,20 @@ fn add_to_content(content: &mut Value, schemas: &Value) {
         add_example(media, schemas);
         spread(&mut media["schema"]);
         let example = media.get("example").cloned();
-        give(&mut media["schema"], example.as_ref());
+        set_example(&mut media["schema"], example.as_ref());
     }
 }
 
-/// Adds the example of the schema to the parameter or content that has the schema.
-fn add_example(described: &mut Value, schemas: &Value) {
-    if described.get("example").is_none()
-        && let Some(example) = example_of(&described["schema"], schemas)
+/// Copies a schema's example to its parameter or content.
+fn add_example(target: &mut Value, schemas: &Value) {
+    if target.get("example").is_none()
+        && let Some(example) = example_of(&target["schema"], schemas)
     {
-        described["example"] = example;
+        target["example"] = example;
     }
 }
 
-/// The example of a schema, of the schema that it refers to, or of the items of an array.
+/// The example of a schema, of the schema that it refers to, or of an array's items.
 fn example_of(schema: &Value, schemas: &Value) -> Option<Value> {
     if let Some(example) = schema.get("example") {
         return Some(example.clone());

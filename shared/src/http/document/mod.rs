@@ -25,16 +25,16 @@ const METRICS_EXAMPLE: &str = concat!(
     "\n"
 );
 
-/// The document of the operations that every function has: `/ping` and the probes.
+/// The document for the operations that every function has: `/ping` and the probes.
 #[must_use]
 pub fn document() -> Value {
     let mut document = document_of::<Health>();
-    for (path, meaning) in [
+    for (path, description) in [
         ("/ping", "The service is reachable."),
-        ("/healthz", "The process runs."),
+        ("/healthz", "The process is running."),
         ("/readyz", "Every port is ready."),
     ] {
-        document["paths"][path]["get"]["responses"]["200"]["description"] = json!(meaning);
+        document["paths"][path]["get"]["responses"]["200"]["description"] = json!(description);
     }
     let metrics = &mut document["paths"]["/metrics"]["get"]["responses"]["200"]["content"];
     for (_, media) in members(metrics) {
@@ -43,7 +43,7 @@ pub fn document() -> Value {
     document
 }
 
-/// The document of an API, without an instance of it.
+/// The document for an API type, without an instance of it.
 #[must_use]
 pub fn document_of<A: OpenApi>() -> Value {
     let spec = OpenApiService::new(WithoutRoutes::<A>(PhantomData), "", "").spec();
@@ -53,7 +53,7 @@ pub fn document_of<A: OpenApi>() -> Value {
     document
 }
 
-/// The schema of an API, without its operations. Lists the parameters of a [`Query`] one by one.
+/// The schema of an API, without its operations. Lists the parameters of a [`Query`] individually.
 ///
 /// [`Query`]: super::query::Query
 struct WithoutRoutes<A>(PhantomData<A>);
@@ -64,7 +64,7 @@ impl<A: OpenApi> OpenApi for WithoutRoutes<A> {
         let paths = apis.iter_mut().flat_map(|api| &mut api.paths);
         for operation in paths.flat_map(|path| &mut path.operations) {
             let parameters = std::mem::take(&mut operation.params);
-            operation.params = parameters.into_iter().flat_map(parameters::listed).collect();
+            operation.params = parameters.into_iter().flat_map(parameters::split).collect();
         }
         apis
     }
@@ -76,7 +76,7 @@ impl<A: OpenApi> OpenApi for WithoutRoutes<A> {
     fn add_routes(self, _: &mut RouteTable) {}
 }
 
-/// Joins the documents of functions into the document of the service.
+/// Joins the functions' documents into the service's document.
 ///
 /// # Errors
 /// Two documents have the same operation, or different components or tags with the same name.
@@ -162,7 +162,7 @@ fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
 mod tests {
     use super::*;
 
-    fn with(path: &str, method: &str, schema: &str) -> Value {
+    fn document_with(path: &str, method: &str, schema: &str) -> Value {
         json!({
             "paths": { path: { method: { "responses": { "200": { "description": "" } } } } },
             "components": { "schemas": { schema: { "type": "object", "title": path } } },
@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn operations_of_one_path_are_joined() {
-        let joined = join(vec![with("/a", "get", "A"), with("/a", "post", "A")]).unwrap();
+        let joined =
+            join(vec![document_with("/a", "get", "A"), document_with("/a", "post", "A")]).unwrap();
         assert!(joined["paths"]["/a"]["get"].is_object());
         assert!(joined["paths"]["/a"]["post"].is_object());
         assert_eq!(joined["components"]["schemas"]["A"]["title"], "/a");
@@ -179,13 +180,15 @@ mod tests {
 
     #[test]
     fn a_duplicate_operation_is_rejected() {
-        let error = join(vec![with("/a", "get", "A"), with("/a", "get", "B")]).unwrap_err();
+        let error = join(vec![document_with("/a", "get", "A"), document_with("/a", "get", "B")])
+            .unwrap_err();
         assert!(error.to_string().ends_with("get /a"), "{error}");
     }
 
     #[test]
     fn two_different_components_with_one_name_are_rejected() {
-        let error = join(vec![with("/a", "get", "A"), with("/b", "get", "A")]).unwrap_err();
+        let error = join(vec![document_with("/a", "get", "A"), document_with("/b", "get", "A")])
+            .unwrap_err();
         assert_eq!(error.to_string(), "two schemas are named A");
     }
 

@@ -1,13 +1,13 @@
-//! Lists the query parameters of an operation one by one in the document.
-//! Poem-openapi sees one parameter for all of them, whose schema is an object.
+//! Lists an operation's query parameters individually in the document. Poem-openapi combines them
+//! in one parameter with an object schema.
 
 use poem_openapi::registry::{MetaOperationParam, MetaParamIn, MetaSchema, MetaSchemaRef};
 use serde_json::{Value, json};
 
 use super::members;
 
-/// The parameters that `parameter` stands for.
-pub(super) fn listed(parameter: MetaOperationParam) -> Vec<MetaOperationParam> {
+/// The individual parameters that `parameter` combines.
+pub(super) fn split(parameter: MetaOperationParam) -> Vec<MetaOperationParam> {
     match parameter.schema {
         MetaSchemaRef::Inline(schema)
             if parameter.in_type == MetaParamIn::Query && schema.ty == "object" =>
@@ -18,7 +18,7 @@ pub(super) fn listed(parameter: MetaOperationParam) -> Vec<MetaOperationParam> {
     }
 }
 
-/// Makes a component of each parameter's schema that has a title.
+/// Moves each parameter schema that has a title into the components.
 pub(super) fn name_types(document: &mut Value) {
     let mut named = Vec::new();
     let paths = members(&mut document["paths"]);

@@ -1,4 +1,4 @@
-//! The responses of operations: the ones that all share, headers, and an example for each.
+//! The responses of operations: the shared responses, headers, and an example for each.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) fn shared() -> Value {
         ),
         "UriTooLong": response(
             StatusCode::URI_TOO_LONG,
-            "The method, the URL and the HTTP version exceed 16 KiB together.",
+            "The method, the URL and the HTTP version together exceed 16 KiB.",
             &[],
         ),
         "InternalError": response(
@@ -37,20 +37,20 @@ pub(super) fn shared() -> Value {
         ),
         "BadGateway": response(
             StatusCode::BAD_GATEWAY,
-            "From the proxy of a cluster: no replica is available; retry later.",
+            "From a cluster's proxy: no replica is available; retry later.",
             &retry,
         ),
         "GatewayTimeout": response(
             StatusCode::GATEWAY_TIMEOUT,
-            "From the proxy of a cluster: no replica responded in time, and the request may have \
+            "From a cluster's proxy: no replica responded in time, and the request may have \
              been processed; retry later.",
             &retry,
         ),
     })
 }
 
-/// Adds the shared responses, and the headers and examples of all. `is_public`: the operation is
-/// for clients, which are rate limited and may come through the proxy.
+/// Adds the shared responses, and headers and examples to every response. A public operation is
+/// rate limited and reachable through the proxy.
 pub(super) fn complete(responses: &mut Value, is_public: bool) {
     for (status, response) in members(responses) {
         if response["description"] == "" {
@@ -151,7 +151,7 @@ fn header(name: &str) -> Value {
 /// `RETRY-AFTER` becomes `Retry-After`: poem-openapi writes header names in capitals.
 fn header_case(name: &str) -> String {
     let capitalise = |word: &str| match word.split_at_checked(1) {
-        Some((first, rest)) => first.to_uppercase() + &rest.to_lowercase(),
+        Some((first, tail)) => first.to_uppercase() + &tail.to_lowercase(),
         None => String::new(),
     };
     name.split('-').map(capitalise).collect::<Vec<_>>().join("-")

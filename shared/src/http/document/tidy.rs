@@ -1,4 +1,4 @@
-//! Rewrites what poem-openapi generates into what client generators understand.
+//! Adapts poem-openapi's output to client generators.
 
 use serde_json::{Map, Value, json};
 
@@ -26,8 +26,8 @@ pub(super) fn tidy(value: &mut Value) {
 }
 
 fn tidy_members(members: &mut Map<String, Value>) {
-    // Types of responses are marked so that poem-openapi requires no parser of them. Some clients
-    // make every field optional that is read-only.
+    // Response types are marked read-only so that poem-openapi requires no parser for them, but
+    // some clients make every read-only field optional.
     remove_if(members, "readOnly", &json!(true));
     remove_if(members, "deprecated", &json!(false));
     remove_if(members, "explode", &json!(true));
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unsigned_numbers_are_signed_ones_from_zero() {
+    fn unsigned_numbers_become_signed_with_minimum_zero() {
         let mut schema = json!({"type": "integer", "format": "uint64"});
         tidy(&mut schema);
         assert_eq!(schema, json!({"type": "integer", "format": "int64", "minimum": 0}));
@@ -65,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn marks_without_a_meaning_are_removed() {
+    fn attributes_without_an_effect_are_removed() {
         let mut schema = json!({"properties": {"a": {"readOnly": true}, "b": {"explode": true}}});
         tidy(&mut schema);
         assert_eq!(schema, json!({"properties": {"a": {}, "b": {}}}));
     }
 
     #[test]
-    fn examples_are_kept_as_they_are() {
+    fn examples_are_not_changed() {
         let example = json!({"example": {"format": "uint64", "readOnly": true, "number": 1.0}});
         let mut schema = example.clone();
         tidy(&mut schema);

@@ -1,6 +1,6 @@
 //! Logs each request once, when its response is known.
-//! Server errors are logged with their cause: 503 and 504 at `warn`, others at `error`. The rest is
-//! logged at `debug`.
+//! Server errors are logged with their cause: 503 and 504 at `warn`, others at `error`. Other
+//! responses are logged at `debug`.
 
 use poem::http::StatusCode;
 use poem::{Endpoint, Request, Response, Result};

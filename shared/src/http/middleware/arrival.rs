@@ -1,5 +1,5 @@
-//! Records when a request arrived, and what its entries' ids are derived from.
-//! A trusted proxy may send both, so that a retry on another replica yields the same ids.
+//! Records a request's arrival, from which the ids of its entries are derived. A trusted proxy may
+//! send the request id and the start time, so that a retry on another replica yields the same ids.
 
 use poem::{Endpoint, Request, Response, Result};
 
@@ -7,7 +7,7 @@ use super::request_id;
 use crate::http::client::Client;
 use crate::log_entry::{Arrival, Timestamp};
 
-/// The largest accepted difference between the proxy's clock and ours, in microseconds.
+/// The largest accepted difference between the proxy's clock and the server's, in microseconds.
 const MAX_CLOCK_SKEW_MICROS: u64 = 5 * 60 * 1_000_000;
 
 pub(super) struct Arrivals<E> {
@@ -31,7 +31,8 @@ fn arrival(request: &Request, now: Timestamp) -> Arrival {
     }
 }
 
-/// When a trusted proxy received the request (`t=$msec` of nginx), if its clock agrees with ours.
+/// When a trusted proxy received the request (nginx's `t=$msec`), if its clock agrees with the
+/// server's.
 fn start(request: &Request, now: Timestamp) -> Option<Timestamp> {
     let text = request.header("x-request-start").filter(|_| Client::of(request).behind_proxy)?;
     let (seconds, millis) = text.strip_prefix("t=")?.split_once('.')?;
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn retries_of_a_trusted_proxy_get_the_same_ids() {
+    fn retries_by_a_trusted_proxy_get_the_same_ids() {
         let headers = [("x-request-id", "a1"), ("x-request-start", NOW_HEADER)];
         assert_eq!(entry_id("10.1.1.1:80", &headers), entry_id("10.2.2.2:80", &headers));
         let other = [("x-request-id", "b2"), ("x-request-start", NOW_HEADER)];
@@ -74,17 +75,17 @@ mod tests {
 
     #[test]
     fn ids_are_random_unless_a_trusted_proxy_sends_an_id_and_a_plausible_start() {
-        let name = ("x-request-id", "a1");
+        let id = ("x-request-id", "a1");
         let long = "a".repeat(129);
         let cases: [(&str, &[(&str, &str)]); 9] = [
-            ("192.0.2.1:80", &[name, ("x-request-start", NOW_HEADER)]),
-            ("10.1.1.1:80", &[name]),
+            ("192.0.2.1:80", &[id, ("x-request-start", NOW_HEADER)]),
+            ("10.1.1.1:80", &[id]),
             ("10.1.1.1:80", &[("x-request-start", NOW_HEADER)]),
-            ("10.1.1.1:80", &[name, ("x-request-start", "t=1718366700.124")]),
-            ("10.1.1.1:80", &[name, ("x-request-start", "t=1718366100.122")]),
-            ("10.1.1.1:80", &[name, ("x-request-start", "1718366400.123")]),
-            ("10.1.1.1:80", &[name, ("x-request-start", "t=1718366400.1")]),
-            ("10.1.1.1:80", &[name, ("x-request-start", "t=99999999999999999999.123")]),
+            ("10.1.1.1:80", &[id, ("x-request-start", "t=1718366700.124")]),
+            ("10.1.1.1:80", &[id, ("x-request-start", "t=1718366100.122")]),
+            ("10.1.1.1:80", &[id, ("x-request-start", "1718366400.123")]),
+            ("10.1.1.1:80", &[id, ("x-request-start", "t=1718366400.1")]),
+            ("10.1.1.1:80", &[id, ("x-request-start", "t=99999999999999999999.123")]),
             ("10.1.1.1:80", &[("x-request-id", &long), ("x-request-start", NOW_HEADER)]),
         ];
         for (peer, headers) in cases {

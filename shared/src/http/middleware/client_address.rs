@@ -1,4 +1,4 @@
-//! Finds the client of a request: the peer, or the address that a trusted proxy names.
+//! Determines a request's client: the peer, or the address that a trusted proxy sends.
 
 use poem::{Endpoint, Request, Response, Result};
 

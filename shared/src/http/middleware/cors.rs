@@ -1,16 +1,16 @@
-//! Lets pages of the allowed origins call the API from a browser (CORS, Fetch standard).
-//! A request of any other origin gets the response that it gets without CORS.
+//! Lets pages from the allowed origins call the API from a browser (CORS, Fetch standard).
+//! A request from any other origin gets the same response as without CORS.
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};
 
 use crate::config::AllowedOrigins;
 
-/// What a preflight response allows.
+/// The headers of a preflight response.
 const PREFLIGHT: [(HeaderName, &str); 3] = [
     (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
     (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type, Content-Encoding, Prefer, traceparent"),
-    // Two hours, the longest that browsers observe.
+    // Two hours, the maximum that browsers respect.
     (header::ACCESS_CONTROL_MAX_AGE, "7200"),
 ];
 
@@ -36,7 +36,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Cors<E> {
             _ => self.next.call(request).await?,
         };
         let headers = response.headers_mut();
-        // The response depends on the origin, also if the request has none.
+        // The response depends on the origin, even if the request has none.
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = allowed {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

@@ -26,7 +26,7 @@ use super::health::PROBES;
 use super::problem::{self, Problem};
 use super::rate_limit::RateLimit;
 
-/// What the middleware of all routes shares.
+/// The values that the middleware of all routes shares.
 pub(super) struct Middleware {
     pub(super) proxies: TrustedProxies,
     pub(super) rate_limit: Option<Arc<RateLimit>>,

@@ -1,5 +1,5 @@
 //! Sends problems as `application/json` to clients that accept only that.
-//! Some generated clients do, and have typed errors only for the type that they accept.
+//! Some generated clients do, and they have typed errors only for the type that they accept.
 
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -26,7 +26,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for ProblemType<E> {
     }
 }
 
-/// Whether the client accepts JSON, but neither problems nor any type.
+/// Whether the client accepts JSON, but neither problems nor wildcards.
 fn accepts_only_json(headers: &HeaderMap) -> bool {
     let mut accepts_json = false;
     for value in headers.get_all(header::ACCEPT) {

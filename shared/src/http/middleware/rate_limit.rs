@@ -1,4 +1,4 @@
-//! Refuses the requests of a client whose rate limit bucket is empty.
+//! Refuses a client's requests while its rate limit bucket is empty.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::http::rate_limit::{Outcome, RateLimit};
 
 pub(super) struct RateLimited<E> {
     pub(super) next: E,
-    /// `None`: requests of this route are not limited.
+    /// `None` if requests to this route are not limited.
     pub(super) rate_limit: Option<Arc<RateLimit>>,
 }
 

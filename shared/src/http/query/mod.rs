@@ -1,5 +1,5 @@
-//! The query parameters of an operation, declared once: for parsing and for the OpenAPI document.
-//! A response names each invalid parameter, not only the first, and the first ten unknown ones.
+//! An operation's query parameters, declared once for both parsing and the OpenAPI document. An
+//! error names every invalid parameter and the first ten unknown ones.
 
 mod pairs;
 mod reader;
@@ -32,7 +32,7 @@ fn parse<P: Parameters>(query: &str) -> Result<P, ValidationError> {
     Ok(parameters)
 }
 
-/// Rejects the query of an operation without parameters.
+/// Rejects a query for an operation without parameters.
 pub(super) fn check_absent(request: &Request) -> Result<(), Problem> {
     match request.uri().query() {
         None | Some("") => Ok(()),
@@ -74,7 +74,7 @@ mod tests {
     use crate::search::Sort;
 
     #[derive(Debug, PartialEq)]
-    struct Found {
+    struct Sample {
         levels: Vec<Level>,
         service: Option<ServiceName>,
         from: Option<Timestamp>,
@@ -83,7 +83,7 @@ mod tests {
         limit: u32,
     }
 
-    impl Parameters for Found {
+    impl Parameters for Sample {
         fn read(query: &mut Reader) -> Self {
             let parameter = |name| Parameter {
                 name,
@@ -103,12 +103,12 @@ mod tests {
     }
 
     fn error(query: &str) -> String {
-        parse::<Found>(query).unwrap_err().detail
+        parse::<Sample>(query).unwrap_err().detail
     }
 
     #[test]
     fn absent_parameters_have_their_defaults() {
-        let expected = Found {
+        let expected = Sample {
             levels: Vec::new(),
             service: None,
             from: None,
@@ -117,7 +117,7 @@ mod tests {
             limit: 100,
         };
         for query in ["", "&", "&&"] {
-            assert_eq!(parse::<Found>(query).unwrap(), expected);
+            assert_eq!(parse::<Sample>(query).unwrap(), expected);
         }
     }
 
@@ -125,7 +125,7 @@ mod tests {
     fn parameters_are_decoded_and_parsed() {
         let query =
             "level=err&service_name=caf%C3%A9+1&level=%77arn&fuzzy=true&sort=oldest&limit=7";
-        let expected = Found {
+        let expected = Sample {
             levels: vec![Level::parse("ERROR"), Level::parse("WARN")],
             service: Some("café 1".to_owned().try_into().unwrap()),
             from: None,
@@ -133,11 +133,11 @@ mod tests {
             sort: Sort::Oldest,
             limit: 7,
         };
-        assert_eq!(parse::<Found>(query).unwrap(), expected);
+        assert_eq!(parse::<Sample>(query).unwrap(), expected);
     }
 
     #[test]
-    fn an_invalid_value_gets_the_allowed_ones() {
+    fn an_error_for_an_invalid_value_names_the_valid_values() {
         for (query, expected) in [
             ("fuzzy=yes", "fuzzy: must be true or false"),
             ("sort=newest%20", "sort: must be newest, oldest or relevance"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plus_of_a_time_zone_need_not_be_encoded() {
+    fn the_plus_in_a_time_zone_need_not_be_encoded() {
         let expected = Timestamp::parse("2024-06-15T10:00:00Z").unwrap();
         for from in [
             "2024-06-15T12:00:00+02:00",
@@ -166,13 +166,13 @@ mod tests {
             "2024-06-15T10:00:00Z",
             "2024-06-15%2010:00:00z",
         ] {
-            let found = parse::<Found>(&format!("from={from}")).unwrap();
-            assert_eq!(found.from, Some(expected), "{from}");
+            let sample = parse::<Sample>(&format!("from={from}")).unwrap();
+            assert_eq!(sample.from, Some(expected), "{from}");
         }
     }
 
     #[test]
-    fn an_unknown_parameter_gets_the_closest_known_one() {
+    fn an_error_for_an_unknown_parameter_suggests_the_closest() {
         let known = "known: level, service_name, from, fuzzy, sort, limit";
         for (name, closest) in [
             ("servce_name", "service_name"),
@@ -181,7 +181,7 @@ mod tests {
             ("size", "limit"),
         ] {
             let expected = format!("unknown parameter; did you mean {closest}? ({known})");
-            let error = parse::<Found>(&format!("{name}=1")).unwrap_err();
+            let error = parse::<Sample>(&format!("{name}=1")).unwrap_err();
             assert_eq!(error.errors[0].field, name);
             assert_eq!(error.errors[0].detail, expected);
         }
@@ -190,22 +190,22 @@ mod tests {
     #[test]
     fn a_repeated_parameter_is_rejected_unless_it_is_a_list() {
         assert_eq!(error("sort=newest&sort=newest"), "sort: must not be repeated");
-        assert_eq!(parse::<Found>("level=a&level=b").unwrap().levels.len(), 2);
+        assert_eq!(parse::<Sample>("level=a&level=b").unwrap().levels.len(), 2);
         let many = "level=a&".repeat(101);
-        assert_eq!(error(&many), "level: must be given at most 100 times");
+        assert_eq!(error(&many), "level: must appear at most 100 times");
     }
 
     #[test]
     fn every_error_is_reported() {
-        let error = parse::<Found>("limit=0&x=1&fuzzy=1&limit2=3&x=2").unwrap_err();
+        let error = parse::<Sample>("limit=0&x=1&fuzzy=1&limit2=3&x=2").unwrap_err();
         let fields: Vec<&str> = error.errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, ["fuzzy", "limit", "x", "limit2"]);
     }
 
     #[test]
-    fn a_parameter_gets_one_error_however_often_it_is_sent() {
+    fn a_repeated_parameter_gets_only_one_error() {
         for query in ["fuzzy=x&".repeat(4000), "level=&".repeat(50), "sort=&fuzzy=1&".repeat(9)] {
-            let errors = parse::<Found>(&query).unwrap_err().errors;
+            let errors = parse::<Sample>(&query).unwrap_err().errors;
             assert!(errors.len() <= 2, "{errors:?}");
         }
         assert_eq!(error("=1"), ": the query string has a parameter without a name");
@@ -213,9 +213,9 @@ mod tests {
 
     #[test]
     fn malformed_percent_escapes_are_literal() {
-        let found = parse::<Found>("service_name=100%&level=%zz").unwrap();
-        assert_eq!(found.service.unwrap().as_str(), "100%");
-        assert_eq!(found.levels, [Level::parse("%zz")]);
+        let sample = parse::<Sample>("service_name=100%&level=%zz").unwrap();
+        assert_eq!(sample.service.unwrap().as_str(), "100%");
+        assert_eq!(sample.levels, [Level::parse("%zz")]);
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn unknown_names_are_bounded_in_number_and_length() {
         let names: Vec<String> = (0..50).map(|n| format!("{n}{}", "x".repeat(500))).collect();
-        let error = parse::<Found>(&names.join("&")).unwrap_err();
+        let error = parse::<Sample>(&names.join("&")).unwrap_err();
         assert_eq!(error.errors.len(), 10);
         assert!(error.errors.iter().all(|error| error.field.chars().count() <= 65));
     }

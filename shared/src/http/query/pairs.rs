@@ -1,6 +1,6 @@
 //! Splits a query string into names and values (`application/x-www-form-urlencoded`).
-//! Text that is not UTF-8 is kept apart, so that it can be rejected. A `%` without two digits means
-//! itself (URL Standard).
+//! A value that is not UTF-8 becomes `None`, so that it can be rejected. A `%` without two
+//! hexadecimal digits is literal (URL Standard).
 
 use percent_encoding::percent_decode;
 

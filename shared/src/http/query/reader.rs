@@ -1,4 +1,4 @@
-//! Reads the parameters of a query string one by one, and collects what is wrong with them.
+//! Reads the parameters of a query string one by one, and collects their errors.
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use serde_json::Value;
@@ -7,25 +7,25 @@ use super::pairs::{self, Pair};
 use super::types::ParameterType;
 use crate::log_entry::{FieldError, ValidationError};
 
-/// How many values a parameter that is a list may have.
+/// The maximum number of values of a list parameter.
 const MAX_VALUES: usize = 100;
 
-/// How many unknown parameters an error names.
+/// The maximum number of unknown parameters in an error.
 const MAX_UNKNOWN: usize = 10;
 
-/// The longest unknown name that an error repeats, in characters.
+/// The maximum length of an unknown name in an error, in characters.
 const MAX_NAME_CHARS: usize = 64;
 
-/// What the document says about a parameter besides its type.
+/// The documentation of a parameter, without its type.
 #[derive(Debug)]
 pub struct Parameter {
     /// The name.
     pub name: &'static str,
-    /// The meaning.
+    /// The description in the OpenAPI document.
     pub description: &'static str,
     /// An example of a value, as in a query string before it is encoded.
     pub example: &'static str,
-    /// What other services call it. An error for one of these names suggests this parameter.
+    /// Its names in other services. An error for one of these names suggests this parameter.
     pub synonyms: &'static [&'static str],
 }
 
@@ -71,7 +71,7 @@ impl Reader {
         let schema = T::schema;
         let texts = self.take(Known { parameter, schema, is_list: true, default: None });
         if texts.len() > MAX_VALUES {
-            self.reject(name, format!("must be given at most {MAX_VALUES} times"));
+            self.reject(name, format!("must appear at most {MAX_VALUES} times"));
             return Vec::new();
         }
         self.parse(name, texts)
@@ -91,7 +91,7 @@ impl Reader {
         self.parse(name, texts).pop()
     }
 
-    /// Takes the values of a parameter out of the query string.
+    /// Removes a parameter's values from the unread pairs and returns them.
     fn take(&mut self, known: Known) -> Vec<Option<String>> {
         let name = known.parameter.name;
         self.known.push(known);
@@ -118,7 +118,7 @@ impl Reader {
         self.errors.push(FieldError { field: name.to_owned(), detail: detail.into() });
     }
 
-    /// Ends reading: parameters that are left are unknown.
+    /// Ends reading; the remaining parameters are unknown.
     ///
     /// # Errors
     /// Each invalid parameter, and the first unknown ones.
@@ -179,7 +179,7 @@ impl Known {
 }
 
 impl Parameter {
-    /// How close an unknown name is to this one or to a synonym, from 0 to 1.
+    /// The similarity of an unknown name to this name or a synonym, from 0 to 1.
     fn similarity(&self, unknown: &str) -> f64 {
         let names = std::iter::once(&self.name).chain(self.synonyms);
         names.map(|name| strsim::jaro_winkler(name, unknown)).fold(0.0, f64::max)
@@ -199,7 +199,7 @@ fn example_of(schema: &MetaSchema, text: &str) -> Value {
     }
 }
 
-/// The name, cut off if it is long.
+/// Truncates a long name.
 fn shorten(name: String) -> String {
     match name.char_indices().nth(MAX_NAME_CHARS) {
         Some((end, _)) => format!("{}…", &name[..end]),

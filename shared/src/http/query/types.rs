@@ -8,14 +8,14 @@ use crate::search::{Cursor, Sort};
 
 /// The type of a query parameter.
 pub trait ParameterType: Sized {
-    /// The schema of the values that [`Self::parse`] accepts. With a title, clients have a type of
-    /// that name.
+    /// The schema of the values that [`Self::parse`] accepts. If it has a title, generated clients
+    /// have a type with that name.
     fn schema() -> MetaSchema;
 
     /// Parses a value.
     ///
     /// # Errors
-    /// Says which values are allowed.
+    /// The valid values.
     fn parse(text: String) -> Result<Self, String>;
 }
 
@@ -92,7 +92,7 @@ impl ParameterType for Timestamp {
         }
     }
 
-    /// A `+` that is not encoded means a space in a query. A space after the date is such a `+`.
+    /// An unencoded `+` means a space in a query, so a space after the date was sent as `+`.
     fn parse(text: String) -> Result<Self, String> {
         let text = match text.rsplit_once(' ') {
             Some((time, zone)) if time.len() > "2024-06-14".len() => format!("{time}+{zone}"),

@@ -11,7 +11,7 @@ use crate::http::client::ClientKey;
 /// The maximum number of buckets to remember.
 const MAX_BUCKETS: usize = 4096;
 
-/// When the next token arrives, for each client with an empty bucket.
+/// The time of the next token for each client with an empty bucket.
 #[derive(Default)]
 pub(super) struct EmptyBuckets(Mutex<HashMap<ClientKey, Instant>>);
 

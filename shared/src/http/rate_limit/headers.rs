@@ -47,7 +47,7 @@ mod tests {
     use crate::config::RateLimitConfig;
 
     #[test]
-    fn headers_state_the_policy_and_what_remains() {
+    fn headers_contain_the_policy_and_the_remaining_quota() {
         let policy = "ratelimit-policy: \"client\";q=100;w=2";
         let allowed = [policy, "ratelimit: \"client\";r=20;t=1"];
         let refused = [policy, "ratelimit: \"client\";r=0;t=1"];

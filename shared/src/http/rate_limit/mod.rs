@@ -1,4 +1,4 @@
-//! The rate limit: each request takes a token from the bucket of its client.
+//! The rate limit: each request takes a token from its client's bucket.
 //! While the limiter is unavailable, all requests pass.
 
 mod empty_buckets;
@@ -20,7 +20,7 @@ use crate::telemetry::{RATE_LIMIT_METRICS, start_counters};
 use empty_buckets::EmptyBuckets;
 use headers::RateLimitHeaders;
 
-/// Limits the requests of each client.
+/// Limits the request rate of each client.
 pub struct RateLimit {
     limiter: Arc<dyn Limiter>,
     empty_buckets: EmptyBuckets,
@@ -90,7 +90,7 @@ impl RateLimit {
     }
 }
 
-/// Counts and logs a failure of the limiter, once while its breaker is open.
+/// Counts and logs a failure of the limiter, but only once while its breaker is open.
 fn report_failure(error: &Error) {
     if error.is_repeated() {
         return;
@@ -121,7 +121,7 @@ mod tests {
 
     const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
-    /// A limiter that always gives the same response, and counts its calls.
+    /// A limiter that always returns the same decision and counts its calls.
     struct Fixed {
         decision: Option<Decision>,
         calls: AtomicUsize,
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// `None`: the limiter is unavailable.
+    /// Creates a rate limit with a fixed decision; `None` if the limiter is unavailable.
     fn limited_by(decision: Option<Decision>) -> (RateLimit, Arc<Fixed>) {
         let limiter = Arc::new(Fixed { decision, calls: AtomicUsize::new(0) });
         let bucket = TokenBucket::from(&RateLimitConfig::default());
@@ -154,13 +154,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_allowed_request_passes_with_what_remains() {
+    async fn an_allowed_request_passes_with_the_remaining_tokens() {
         let (limit, _) = limited_by(Some(Decision::Allowed { remaining: 20 }));
         assert_eq!(limit.take_token(client(1)).await, Outcome::Allowed { remaining: 20 });
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_empty_bucket_is_refused_without_the_limiter_until_its_refill() {
+    async fn the_limiter_is_not_called_while_a_bucket_is_known_to_be_empty() {
         let (limit, limiter) = limited_by(Some(Decision::Refused { retry_after: HALF_A_SECOND }));
         assert!(matches!(limit.take_token(client(1)).await, Outcome::Refused { .. }));
         tokio::time::advance(Duration::from_millis(200)).await;

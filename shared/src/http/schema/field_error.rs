@@ -16,7 +16,7 @@ impl_type!(
         example: Some(json!({"field": "message", "detail": "is required"})),
         required: vec!["field", "detail"],
         properties: vec![
-            field("field", string("Its name, or `line` and a number.")),
+            field("field", string("Its name, or `line` followed by a number.")),
             field("detail", string("What is wrong with it, and what to send instead.")),
         ],
         ..MetaSchema::new("object")

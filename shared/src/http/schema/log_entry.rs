@@ -54,7 +54,7 @@ fn example() -> Value {
     })
 }
 
-/// A field as it is sent and as it is stored.
+/// A field, with its descriptions as sent and as stored.
 struct EntryField {
     name: &'static str,
     schema: MetaSchema,
@@ -85,8 +85,8 @@ fn fields() -> [EntryField; 8] {
             name: "id",
             schema: super::entry_id::schema(),
             sent: "A UUIDv7 (RFC 9562), which makes retries idempotent. Its time must be at most 7 \
-                   days ago and at most 5 minutes ahead. Default: assigned on arrival.",
-            stored: "A UUIDv7 (RFC 9562). Ids that are assigned on arrival sort by it.",
+                   days in the past and 5 minutes in the future. Default: assigned on arrival.",
+            stored: "A UUIDv7 (RFC 9562). Ids assigned on arrival sort in order of arrival.",
         },
         EntryField {
             name: "timestamp",
@@ -94,16 +94,16 @@ fn fields() -> [EntryField; 8] {
                 pattern: Some(Timestamp::YEAR_PATTERN.to_owned()),
                 ..MetaSchema::new_with_format("string", "date-time")
             },
-            sent: "When the event happened: RFC 3339, years 1970 to 9999. Default: the time of the \
-                   id.",
+            sent: "When the event happened: RFC 3339, years 1970 to 9999. Default: the id's \
+                   time.",
             stored: "When the event happened, in UTC with microseconds.",
         },
         EntryField {
             name: "level",
             schema: MetaSchema::new("string"),
             sent: "The severity: TRACE, DEBUG, INFO, WARN, ERROR or FATAL. Common synonyms are \
-                   mapped to these, in any case; any other text is uppercased and truncated to 32 \
-                   characters. Default: INFO.",
+                   mapped to these, regardless of case; any other text is uppercased and truncated \
+                   to 32 characters. Default: INFO.",
             stored: "The severity: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or another name in upper \
                      case.",
         },

@@ -1,5 +1,5 @@
 //! The OpenAPI schemas of the domain types, which do not depend on a web framework.
-//! They are written by hand because serde alone reads and writes these types.
+//! They are written by hand because only serde reads and writes these types.
 
 mod entry_id;
 mod field_error;

@@ -22,7 +22,7 @@ const ERROR_PAUSE: Duration = Duration::from_millis(50);
 /// The maximum number of connections to accept from the backlog at shutdown.
 const MAX_BACKLOG: usize = 10_000;
 
-/// Serves `endpoint` until shutdown, on as many connections at a time as `connections` allows.
+/// Serves `endpoint` until shutdown, within the limit of `connections`.
 pub(super) async fn serve(
     connections: Arc<OpenConnections>,
     listener: TcpListener,
@@ -66,7 +66,7 @@ impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
     }
 
     /// Accepts the connections that were established before shutdown. Closing the listener would
-    /// reset them although their clients may have sent requests.
+    /// reset them even if their clients have sent requests.
     fn accept_backlog(&mut self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
         for _ in 0..MAX_BACKLOG {
@@ -108,7 +108,7 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(5);
 
-    /// Answers `/slow` after a second and everything else immediately, on four connections at most.
+    /// Answers `/slow` after a second and any other path immediately, on at most four connections.
     async fn serve_on_four_connections() -> SocketAddr {
         let endpoint = make(|request| async move {
             if request.uri().path() == "/slow" {

@@ -1,4 +1,4 @@
-//! What a connection is doing: how long it has been idle, and whether it has to close.
+//! A connection's activity: how long it has been idle, and whether it must close.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(super) struct Activity {
     last_change_millis: AtomicU64,
     has_requested: AtomicBool,
     is_busy: AtomicBool,
-    /// Cancelled when the connection has to close to free a slot.
+    /// Cancelled when the connection must close to free a slot.
     pub(super) evicted: CancellationToken,
 }
 

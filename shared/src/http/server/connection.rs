@@ -1,5 +1,5 @@
-//! One connection: passes its requests from hyper to the endpoint, and answers those that hyper
-//! rejects.
+//! Serves one connection: passes its requests from hyper to the endpoint, and responds to those
+//! that hyper rejects.
 
 use std::{
     convert::Infallible, future::poll_fn, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration,
@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::rejection::{self, MAX_REQUEST_LINE_BYTES, RejectionFilter};
 use super::{activity::Activity, drain, open_connections::ConnectionGuard};
 
-/// How long a client may take to send the head of a request. It counts from the end of the previous
-/// request, so it also closes idle connections.
+/// How long a client may take to send the head of a request. The time starts at the end of the
+/// previous request, so idle connections are closed too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a new connection may take to send its first request after shutdown has begun.
@@ -35,7 +35,7 @@ const UNACKNOWLEDGED_MILLIS: u32 = 30_000;
 /// The largest request head, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// What all connections of a server share.
+/// The state that all connections of a server share.
 pub(super) struct Context<E> {
     pub(super) endpoint: E,
     pub(super) local_address: SocketAddr,
@@ -53,7 +53,7 @@ pub(super) async fn serve<E>(
 {
     // Responses are written whole, so waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    // Frees the response of a client that has vanished or does not read.
+    // Frees the responses of clients that have vanished or do not read.
     #[cfg(target_os = "linux")]
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MILLIS);
     let shutdown = context.shutdown.clone();

@@ -13,14 +13,14 @@ use tokio::{
 
 use super::{activity::Activity, connection::RequestService, rejection::RejectionFilter};
 
-/// How long a draining keep-alive connection waits for its next request: the client may already
-/// have sent one, and learns from its response that the connection closes.
+/// How long a draining keep-alive connection waits for its next request. The client may already
+/// have sent one, and the response announces that the connection closes.
 const NEXT_REQUEST_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long a client may send nothing while its remaining input is discarded.
+/// How long a client may pause while its remaining input is discarded.
 const LINGER_IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long remaining input is discarded, however steadily it arrives.
+/// The maximum time for discarding remaining input.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The maximum number of bytes of remaining input to discard.
@@ -63,7 +63,7 @@ where
     Ok(in_flight)
 }
 
-/// Closes the sending side and discards what the client still sends. Closing a socket with unread
+/// Closes the sending side and discards the client's remaining input. Closing a socket with unread
 /// input resets it, and the client would lose its response (for example a 413).
 pub(super) async fn linger(stream: TcpStream) {
     let _ = timeout(LINGER_TIMEOUT, discard_input(stream)).await;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::HttpConfig;
 use open_connections::OpenConnections;
 
-/// How many connections may wait to be accepted; the kernel may have a lower limit.
+/// The maximum number of connections waiting to be accepted; the kernel may have a lower limit.
 const BACKLOG: u32 = 4096;
 
 /// Listens on `HOST` and `PORT`.
@@ -40,8 +40,8 @@ pub async fn bind(config: &HttpConfig) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {}:{} (HOST, PORT)", config.host, config.port))
 }
 
-/// Serves `endpoint` until `shutdown` is cancelled, then finishes the requests in flight, for
-/// `grace_period` at most.
+/// Serves `endpoint` until `shutdown` is cancelled, then finishes the requests in flight, for at
+/// most `grace_period`.
 ///
 /// Idle keep-alive connections are closed after ten seconds. A proxy in front must use a shorter
 /// keep-alive timeout.

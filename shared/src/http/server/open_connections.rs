@@ -26,7 +26,8 @@ const RESERVED_FILES: u64 = 512;
 /// How long to wait for a free slot before evicting more connections.
 const EVICTION_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A slot for one connection, or `None` for one from the backlog at shutdown, which is not counted.
+/// A slot for one connection, or `None` for a connection from the backlog at shutdown, which is not
+/// counted.
 pub(super) type Slot = Option<OwnedSemaphorePermit>;
 
 /// The open connections of a server.
@@ -86,7 +87,7 @@ impl OpenConnections {
         }
     }
 
-    /// Evicts the connections that have been idle longest: one in 64 of the limit, at least one.
+    /// Evicts the connections that have been idle longest: 1/64 of the limit, but at least one.
     pub(super) fn evict_idle(&self) {
         let mut idle: Vec<(Duration, Arc<Activity>)> = self
             .registry()

@@ -1,7 +1,7 @@
-//! Requests that hyper rejects before they reach the endpoint get a problem, as all others do.
+//! Responds with a problem to requests that hyper rejects before they reach the endpoint.
 //!
-//! Hyper writes an empty response itself. [`RejectionFilter`] keeps its head back, and
-//! [`respond`] sends it with a body.
+//! Hyper writes an empty response itself. [`RejectionFilter`] holds back its head, and [`respond`]
+//! sends the head with a body.
 
 use std::{
     io::IoSlice,
@@ -21,7 +21,8 @@ use tracing::debug;
 use crate::http::middleware::request_id::{RequestId, X_REQUEST_ID};
 use crate::http::problem::{PROBLEM_JSON, Problem};
 
-/// The largest request line, in bytes; `large_client_header_buffers` in nginx.conf is the same.
+/// The largest request line, in bytes; `large_client_header_buffers` in nginx.conf has the same
+/// value.
 pub(super) const MAX_REQUEST_LINE_BYTES: usize = 16 * 1024;
 
 /// How long the client may take to receive the response.
@@ -30,7 +31,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest head that hyper writes itself, in bytes.
 const MAX_HEAD_BYTES: usize = 256;
 
-/// The field that shows that a response is empty.
+/// The header field of an empty response.
 const NO_CONTENT: &str = "content-length: 0\r\n";
 
 /// A connection to a client. It holds back the head of a response that hyper writes itself.
@@ -58,10 +59,10 @@ impl<T> RejectionFilter<T> {
     }
 }
 
-/// The bytes as text, if they are the head of an empty 4xx response without our request id.
+/// The bytes as text, if they are the head of an empty 4xx response without LogPulse's request id.
 ///
-/// Hyper passes a head to the connection whole. Our own bodies never match: JSON and the files of
-/// the documentation have no blank line with carriage returns.
+/// Hyper passes a head to the connection whole. LogPulse's own bodies never match, because JSON and
+/// the documentation's files have no blank line with carriage returns.
 fn rejection_head(bytes: &[u8]) -> Option<&str> {
     if bytes.len() > MAX_HEAD_BYTES || !bytes.starts_with(b"HTTP/1.1 4") {
         return None;
@@ -135,7 +136,7 @@ pub(super) async fn respond(stream: &mut (impl AsyncWrite + Unpin), head: &str, 
     debug!(%status, sent, "rejected a request that is not valid HTTP or too large");
 }
 
-/// The response to a request whose status is known before its operation.
+/// The response to a request that is rejected before it reaches an operation.
 pub(super) fn response(status: StatusCode) -> Response {
     let mut response = problem(status).into_response();
     response.headers_mut().insert(X_REQUEST_ID, RequestId::random().0);
@@ -162,14 +163,14 @@ fn with_problem(head: &str, status: StatusCode) -> String {
     let (_, fields) = head.split_once("\r\n").unwrap_or_default();
     let (id, length) = (RequestId::random(), body.len());
     let id = id.as_str();
-    let described = format!(
+    let body_fields = format!(
         "content-type: {PROBLEM_JSON}\r\ncontent-length: {length}\r\ncache-control: no-store\r\n\
          x-content-type-options: nosniff\r\nx-request-id: {id}\r\n"
     );
-    format!("HTTP/1.1 {status}\r\n{}{body}", fields.replace(NO_CONTENT, &described))
+    format!("HTTP/1.1 {status}\r\n{}{body}", fields.replace(NO_CONTENT, &body_fields))
 }
 
-/// The problem of a rejected request. nginx.conf has the same details.
+/// The problem for a rejected request. nginx.conf has the same details.
 fn problem(status: StatusCode) -> Problem {
     let detail = match status {
         StatusCode::URI_TOO_LONG => "the request line exceeds 16 KiB",

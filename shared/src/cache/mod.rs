@@ -1,4 +1,4 @@
-//! The cache: finds entries by id faster than the store, for a limited time.
+//! The cache: returns entries by id faster than the store, until they expire.
 //! Adapters: moka, in memory (embedded), and Redis (cluster).
 
 #[cfg(feature = "memory")]
@@ -19,8 +19,9 @@ use crate::log_entry::{EntryId, LogEntry};
 /// Caches entries by id.
 ///
 /// # Contract
-/// * An entry is found until it expires or is evicted. A miss says nothing about the store.
-/// * An error never fails a request: fall back to the store.
+/// * A cached entry is returned until it expires or is evicted. The store may have an entry that
+///   the cache does not.
+/// * An error must not fail a request: callers fall back to the store.
 #[async_trait]
 pub trait Cache: Ready {
     /// Returns the entry with this id, if it is cached.
@@ -49,8 +50,8 @@ const SCHEMES: &[&str] = &[
 /// Opens the cache at this URL. Entries expire after `ttl`.
 ///
 /// * `memory:`: in this process, at most 32 MiB.
-/// * `redis://host:6379/0`: a Redis database, which may be down. Keys start with `logpulse:`, or with
-///   the `prefix` option: `?prefix=name`.
+/// * `redis://host:6379/0`: a Redis database, which need not be running yet. Keys start with
+///   `logpulse:`, or with the `prefix` option: `?prefix=name`.
 ///
 /// # Errors
 /// When the URL is invalid.

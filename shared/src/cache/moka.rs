@@ -1,4 +1,4 @@
-//! The cache in memory, limited by bytes because entries differ widely in size.
+//! The in-memory cache, limited by bytes because entries differ widely in size.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::log_entry::{EntryId, LogEntry};
 /// The capacity of the cache.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The size of an entry besides its text: its fields, and about 128 bytes of bookkeeping.
+/// The size of an entry without its text: its fields, and about 128 bytes of bookkeeping.
 const OVERHEAD_BYTES: usize = size_of::<LogEntry>() + 128;
 
-/// moka panics above about 1,000 years.
+/// moka panics if the TTL exceeds about 1,000 years.
 const MAX_TTL: Duration = Duration::from_hours(1000 * 365 * 24);
 
 pub(super) struct MokaCache(moka::future::Cache<EntryId, Arc<LogEntry>>);

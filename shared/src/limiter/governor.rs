@@ -1,4 +1,5 @@
-//! The limiter in memory. Buckets that are full again are removed, since a new bucket is full too.
+//! The in-memory limiter. Buckets that are full again are removed, because a new bucket starts
+//! full.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -14,7 +15,7 @@ use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Result};
 
-/// The number of requests between two sweeps. A sweep removes full buckets, which bounds memory.
+/// The number of requests between sweeps. A sweep removes full buckets, which bounds memory.
 const SWEEP_INTERVAL_REQUESTS: u32 = 10_000;
 
 type Buckets<C> = RateLimiter<String, DashMapStateStore<String>, C, StateInformationMiddleware>;

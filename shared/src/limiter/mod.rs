@@ -22,7 +22,7 @@ use crate::error::{Ready, Result};
 pub struct TokenBucket {
     /// The tokens in a full bucket, which is the largest burst.
     pub capacity: NonZeroU32,
-    /// The tokens that are added per second.
+    /// The tokens added per second.
     pub rate: NonZeroU32,
 }
 
@@ -77,8 +77,8 @@ const SCHEMES: &[&str] = &[
 /// Opens the limiter at this URL.
 ///
 /// * `memory:`: in this process. Full buckets are removed periodically.
-/// * `redis://host:6379/0`: a Redis database, which may be down. Keys start with `logpulse:`, or with
-///   the `prefix` option: `?prefix=name`.
+/// * `redis://host:6379/0`: a Redis database, which need not be running yet. Keys start with
+///   `logpulse:`, or with the `prefix` option: `?prefix=name`.
 ///
 /// # Errors
 /// When the URL is invalid.

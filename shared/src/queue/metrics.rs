@@ -1,4 +1,4 @@
-//! The metrics of the backlog, the same for every adapter.
+//! Backlog metrics, shared by all adapters.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use metrics::gauge;
 /// How often an adapter measures its backlog.
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Reports how many records of a partition are not yet committed.
+/// Reports the number of uncommitted records in a partition.
 pub(super) fn report_lag(partition: i32, records: i64) {
     #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53 records")]
     gauge!("queue_lag", "partition" => partition.to_string()).set(records as f64);
 }
 
-/// Reports the age of the oldest record that is not yet committed, or zero if there is none.
+/// Reports the age of the oldest uncommitted record; zero if all are committed.
 pub(super) fn report_oldest_age(age: Duration) {
     gauge!("queue_oldest_age_seconds").set(age.as_secs_f64());
 }

@@ -1,5 +1,5 @@
-//! A record of the queue: one or more log entries as NDJSON.
-//! Packing many entries into a record is what makes the queue fast.
+//! A queue record: one or more log entries as NDJSON. Packing many entries into one record makes
+//! the queue fast.
 
 use bytes::Bytes;
 
@@ -25,7 +25,7 @@ impl Record {
         Self { bytes, trace: None }
     }
 
-    /// Creates the record of a single entry.
+    /// Creates a record with a single entry.
     #[must_use]
     pub fn of(entry: &LogEntry) -> Self {
         Self::from_bytes(entry.to_json().into())

@@ -29,15 +29,15 @@ impl<'e> InsertPlan<'e> {
 
     /// The rows of the next statement; `None` at the end.
     pub(super) fn next(&mut self) -> Option<&'e [LogEntry]> {
-        let rest = &self.entries[self.done..];
+        let remaining = &self.entries[self.done..];
         let mut bytes = 0;
-        let fitting = rest.iter().take(self.limit).take_while(|entry| {
+        let fitting = remaining.iter().take(self.limit).take_while(|entry| {
             bytes += entry.text_bytes();
             bytes <= MAX_STATEMENT_BYTES
         });
         let fitting = fitting.count().max(1);
         self.current = 10_usize.pow(fitting.ilog10());
-        rest.get(..self.current)
+        remaining.get(..self.current)
     }
 
     /// Records that the current statement succeeded.
@@ -46,7 +46,7 @@ impl<'e> InsertPlan<'e> {
         self.limit = (self.current * 10).min(self.max_rows);
     }
 
-    /// Records that the current statement inserted nothing, because the database will never accept
+    /// Records that the current statement inserted no rows, because the database will never accept
     /// one of its rows.
     pub(super) fn failed(&mut self, error: &sqlx::Error) {
         if self.current == 1 {

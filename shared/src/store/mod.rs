@@ -1,4 +1,4 @@
-//! The store: keeps every entry and finds it by id.
+//! The store: keeps every entry and returns it by id.
 //! Adapters: SQLite (embedded) and MySQL (cluster).
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
@@ -19,7 +19,7 @@ use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 
-/// Keeps entries by id.
+/// Stores entries by id.
 ///
 /// # Contract
 /// * When `insert` returns, every entry that it did not refuse is durable and visible to `get`.
@@ -35,7 +35,7 @@ pub trait Store: Ready {
     /// cause. Some of the entries may have been stored: insert all of them again.
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
-    /// Returns the entry with this id, if there is one.
+    /// Returns the entry with this id, if it exists.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.

@@ -178,11 +178,10 @@ async fn migrate(pool: MySqlPool) -> Result<()> {
 }
 
 /// Runs the migrations under sqlx's named lock, one for each database. (`Migrator::run` does not
-/// compile in a task; `run_direct` is what it calls.)
+/// compile in a task; it would also call `run_direct`.)
 async fn run_migrations(pool: MySqlPool) -> std::result::Result<(), MigrateError> {
     let migrator = migrator();
-    // Detached from the pool, so that the connection is closed and its locks are released in every
-    // case.
+    // Detach the connection from the pool, so that it is always closed and its locks are released.
     let mut connection = pool.acquire().await?.detach();
     let mut migrated = migrator.run_direct(None, &mut connection, false).await;
     if let Err(MigrateError::Dirty(_)) = migrated {
@@ -206,8 +205,8 @@ fn unavailable(source: impl Into<Source>) -> Error {
     Error::unavailable(SERVICE, source)
 }
 
-/// Classifies an error that does not refuse a row: a column that does not decode is `Rejected`, a
-/// server error that is not known to be temporary is `Failed`, and everything else is
+/// Classifies an error that is not about a single row: a column that does not decode is `Rejected`,
+/// a server error that is not known to be temporary is `Failed`, and everything else is
 /// `Unavailable`.
 fn classify(error: sqlx::Error) -> Error {
     match (&error, error_number(&error)) {

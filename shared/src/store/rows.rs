@@ -1,4 +1,4 @@
-//! Entries as rows of a table, the same in every SQL database.
+//! Converts entries to and from rows, in the same way for every SQL database.
 
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
@@ -45,7 +45,7 @@ where
 /// Converts a row back into its entry.
 ///
 /// # Errors
-/// [`Error::Rejected`] when the row was changed into something that is not an entry.
+/// [`Error::Rejected`] when the row is no longer a valid entry.
 pub(super) fn entry(row: Row) -> Result<LogEntry> {
     parse(row).map_err(|error| Error::rejected(SERVICE, error))
 }

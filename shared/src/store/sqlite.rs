@@ -78,8 +78,8 @@ async fn insert_all(
     Ok(plan.into_refused())
 }
 
-/// Classifies an error that does not refuse a row: a column that does not decode is `Rejected`, and
-/// everything else (a full disk, a missing file) is `Unavailable`.
+/// Classifies an error that is not about a single row: a column that does not decode is `Rejected`,
+/// and everything else (a full disk, a missing file) is `Unavailable`.
 fn classify(error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::ColumnDecode { .. } => Error::rejected(SERVICE, error),
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_row_that_sqlite_rejects_is_refused_on_its_own() {
+    async fn only_the_row_that_sqlite_rejects_is_refused() {
         let sql = "CREATE TRIGGER refuse BEFORE INSERT ON log_entries WHEN NEW.message = 'bad'
                    BEGIN SELECT RAISE(ABORT, 'bad message'); END";
         let (store, _directory) = store_with(sql).await;

@@ -1,4 +1,4 @@
-//! The reading end on Kafka: returns the group poller's batches, and commits them.
+//! The Kafka consumer: returns the group poller's batches and commits them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const BATCHES_AHEAD: usize = 2;
 /// How long a commit may take. A failed commit does no harm: the next one covers its batch.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The [`Consumer`] of a Kafka topic.
+/// The [`Consumer`] for a Kafka topic.
 pub(super) struct KafkaConsumer {
     settings: Arc<Settings>,
     topics: Arc<Topics>,

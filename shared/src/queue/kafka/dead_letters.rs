@@ -33,7 +33,7 @@ const MAX_REASON_BYTES: usize = 8 * 1024;
 /// How long reading a page may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The [`DeadLetters`] of a Kafka topic.
+/// The [`DeadLetters`] in a Kafka topic.
 pub(super) struct KafkaDeadLetters {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
@@ -112,7 +112,7 @@ fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, 
                 next = message.offset() + 1;
                 dead_letters.push((next, parse_dead_letter(&message)));
             }
-            // The last offsets of a partition may hold no message.
+            // A partition may end with offsets that have no message.
             Some(Err(KafkaError::PartitionEOF(_))) => break,
             Some(Err(error)) => tracing::debug!(%error, "reading dead letters failed"),
             None => {}
@@ -121,7 +121,7 @@ fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, 
     Ok(dead_letters)
 }
 
-/// The configuration of a reader. It must name a group, but never joins it.
+/// A reader's configuration. librdkafka requires a group id, but the reader never joins the group.
 fn reader_config(settings: &Settings) -> ClientConfig {
     let mut config = settings.client();
     config
@@ -134,7 +134,7 @@ fn reader_config(settings: &Settings) -> ClientConfig {
     config
 }
 
-/// Parses a message. A message that was produced by hand may have no headers.
+/// Parses a message. A manually produced message may have no headers.
 fn parse_dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
     let header = |key| {
         let mut headers = message.headers()?.iter();

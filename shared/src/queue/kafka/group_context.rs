@@ -1,4 +1,4 @@
-//! Handles the events of a group member: rebalances and errors.
+//! Handles a group member's events: rebalances and errors.
 
 use rdkafka::ClientContext;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};

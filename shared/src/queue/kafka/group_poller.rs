@@ -24,17 +24,17 @@ use crate::trace::{TRACEPARENT, TraceParent};
 /// The approximate size of a polled batch, which has at least one record.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// The maximum number of records in a polled batch, since records may be empty.
+/// The maximum number of records in a polled batch, because records may be empty.
 const BATCH_RECORDS: usize = 4096;
 
-/// How much is fetched ahead, in KiB.
+/// The amount of data fetched ahead, in KiB.
 const FETCH_AHEAD_KBYTES: &str = "16384";
 
 /// The maximum size of a fetch response.
 const FETCH_MAX_BYTES: &str = "8388608";
 
-/// The broker responds to a fetch when this much is available or the wait is over. Without a
-/// minimum, it would waste time on a separate response to each new record.
+/// The broker responds to a fetch when this much data is available or the wait has elapsed. Without
+/// a minimum, it would waste time on a separate response for each new record.
 const FETCH_MIN_BYTES: &str = "65536";
 const FETCH_MAX_WAIT_MS: &str = "50";
 
@@ -84,7 +84,7 @@ impl GroupPoller {
         while !self.batches.is_closed() {
             self.measure_backlog();
             if let Ok(permit) = self.batches.try_reserve() {
-                // Checked only here: a new client is of no use to a consumer that is still busy.
+                // Check only here, because a busy consumer has no use for a new client.
                 if self.client.context().health.is_lost() {
                     return;
                 }
@@ -100,7 +100,7 @@ impl GroupPoller {
             } else if full_since.get_or_insert_with(Instant::now).elapsed() < PAUSE_AFTER {
                 thread::sleep(CAPACITY_CHECK_INTERVAL);
             } else {
-                // Pauses on every iteration, since newly assigned partitions are not paused.
+                // Pause on every iteration, because newly assigned partitions are not paused.
                 is_paused = true;
                 self.pause();
                 self.poll_into(&mut polled);

@@ -1,4 +1,4 @@
-//! Measures the backlog of the assigned partitions: the lag of the group, and the age of the oldest
+//! Measures the backlog of the assigned partitions: the group's lag, and the age of the oldest
 //! record that was polled but not committed.
 
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ pub(super) fn report(client: &BaseConsumer<GroupContext>, topics: &Topics) -> Ka
     Ok(())
 }
 
-/// The records that were polled but not committed: the time at which each was published, in
-/// milliseconds, by partition and offset.
+/// The publishing times, in milliseconds, of records that were polled but not committed, by
+/// partition and offset.
 #[derive(Default)]
 pub(super) struct Uncommitted {
     published_millis: Mutex<BTreeMap<(i32, i64), i64>>,

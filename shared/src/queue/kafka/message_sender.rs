@@ -16,10 +16,10 @@ use crate::queue::unavailable;
 /// The maximum size of unsent messages in memory, in KiB. Beyond it, the queue counts as full.
 const BUFFER_KBYTES: &str = "65536";
 
-/// The share of that buffer that a single call may fill.
+/// The part of the buffer that a single call may fill.
 const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
-/// A producer of messages, for records and dead letters alike.
+/// Sends messages, both records and dead letters.
 pub(super) struct MessageSender {
     client: ReconnectingClient<FutureProducer<BrokerHealth>>,
 }
@@ -48,8 +48,8 @@ impl MessageSender {
         Self { client: ReconnectingClient::new(create) }
     }
 
-    /// Checks that this client has found the leader of the topic, so that the first message need
-    /// not wait for it.
+    /// Checks that this client has found the topic's leader, so that the first message does not
+    /// wait for it.
     pub(super) async fn ready(&self, topic: &str) -> Result<()> {
         let client = self.client.client().map_err(classify)?;
         let fetch = move |topic: &str| client.client().fetch_metadata(Some(topic), REQUEST_TIMEOUT);

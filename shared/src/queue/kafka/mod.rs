@@ -30,7 +30,8 @@ use producer::KafkaProducer;
 use settings::Settings;
 use topics::Topics;
 
-/// How long a broker may take to respond. It leaves the proxy time to retry on another replica.
+/// How long a broker may take to respond. The limit leaves the proxy time to retry on another
+/// replica.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the queue at `kafka://host:port/topic?…` without connecting to a broker.
@@ -82,12 +83,12 @@ mod tests {
         queue::open(&url.parse().unwrap()).await
     }
 
-    async fn assert_unavailable<T>(what: &str, operation: impl Future<Output = Result<T>>) {
+    async fn assert_unavailable<T>(name: &str, operation: impl Future<Output = Result<T>>) {
         let started = Instant::now();
-        let Err(error) = operation.await else { panic!("{what} succeeded") };
+        let Err(error) = operation.await else { panic!("{name} succeeded") };
         let elapsed = started.elapsed();
-        assert!(matches!(error, Error::Unavailable { service: "queue", .. }), "{what}: {error:?}");
-        assert!(elapsed < Duration::from_secs(3), "{what}: {elapsed:?}");
+        assert!(matches!(error, Error::Unavailable { service: "queue", .. }), "{name}: {error:?}");
+        assert!(elapsed < Duration::from_secs(3), "{name}: {elapsed:?}");
     }
 
     fn dead_letter() -> DeadLetter {
@@ -127,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_invalid_url_error_names_the_problem() {
-        for (url, what) in [
+        for (url, problem) in [
             ("kafka://localhost", "topic"),
             ("kafka://localhost/a/b", "topic"),
             ("kafka:///logs", "broker"),
@@ -140,7 +141,7 @@ mod tests {
         ] {
             let Err(error) = open_url(url).await else { panic!("{url} was accepted") };
             let error = format!("{error:#}");
-            assert!(error.contains("QUEUE_URL") && error.contains(what), "{url}: {error}");
+            assert!(error.contains("QUEUE_URL") && error.contains(problem), "{url}: {error}");
             assert!(!error.contains("secret"), "{error}");
         }
     }

@@ -1,4 +1,4 @@
-//! The writing end on Kafka: a record is published once every in-sync replica has it.
+//! The Kafka producer: a record is published once every in-sync replica has it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::error::{Ready, Result};
 use crate::queue::{Producer, Record, unavailable};
 use crate::trace::TRACEPARENT;
 
-/// The [`Producer`] of a Kafka topic.
+/// The [`Producer`] for a Kafka topic.
 pub(super) struct KafkaProducer {
     settings: Arc<Settings>,
     topics: Arc<Topics>,

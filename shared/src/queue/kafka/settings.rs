@@ -11,7 +11,7 @@ use crate::queue::VARIABLE;
 /// The maximum record size. It leaves ample room for a 1 MiB entry on top of an almost full record.
 pub(super) const MAX_RECORD_BYTES: u32 = 2 * 1024 * 1024;
 
-/// The maximum size of a dead letter: the largest record, and the reason in a header.
+/// The maximum size of a dead letter: the largest record plus the reason in a header.
 pub(super) const MAX_DEAD_LETTER_BYTES: u32 = MAX_RECORD_BYTES + 64 * 1024;
 
 const DEFAULT_PORT: u16 = 9092;
@@ -19,19 +19,19 @@ const DEFAULT_PORT: u16 = 9092;
 /// The suffix of the dead-letter topic.
 const DEAD_LETTERS_SUFFIX: &str = ".dead_letters";
 
-/// The maximum length of the topic's name: Kafka's limit less the suffix.
+/// The maximum length of the topic's name: Kafka's limit minus the suffix.
 const MAX_TOPIC_CHARS: usize = 249 - DEAD_LETTERS_SUFFIX.len();
 
 const OPTIONS: [&str; 4] = ["group", "partitions", "replication", "retention_hours"];
 
-/// The address of the queue, and how its topics are created.
+/// The queue's address, and the settings for creating its topics.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     /// A comma-separated list of `host:port`.
     pub(super) brokers: String,
-    /// The topic of records.
+    /// The topic for records.
     pub(super) topic: String,
-    /// The topic of dead letters.
+    /// The topic for dead letters.
     pub(super) dead_letters: String,
     /// The consumer group.
     pub(super) group: String,
@@ -90,8 +90,9 @@ fn topic(path: &str) -> Result<String, ConfigError> {
     let topic = path.trim_start_matches('/');
     let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if topic.is_empty() || topic.len() > MAX_TOPIC_CHARS || !topic.chars().all(is_legal) {
-        let problem =
-            format!("the topic must be 1 to {MAX_TOPIC_CHARS} of the characters a-z A-Z 0-9 . _ -");
+        let problem = format!(
+            "the topic must have 1 to {MAX_TOPIC_CHARS} of the characters a-z A-Z 0-9 . _ -"
+        );
         return Err(ConfigError::new(VARIABLE, problem));
     }
     Ok(topic.to_owned())
@@ -101,7 +102,7 @@ fn topic(path: &str) -> Result<String, ConfigError> {
 mod tests {
     use super::*;
 
-    fn of(url: &str) -> Settings {
+    fn settings(url: &str) -> Settings {
         Settings::from_url(&url.parse().unwrap()).unwrap()
     }
 
@@ -109,13 +110,16 @@ mod tests {
     fn missing_options_have_defaults() {
         let defaults = "?partitions=3&replication=1&retention_hours=168&group=logpulse";
         let url = "kafka://broker/logs_topic";
-        assert_eq!(of(url), of(&format!("kafka://broker:9092/logs_topic{defaults}")));
-        assert_eq!(of(url).dead_letters, "logs_topic.dead_letters");
+        assert_eq!(settings(url), settings(&format!("kafka://broker:9092/logs_topic{defaults}")));
+        assert_eq!(settings(url).dead_letters, "logs_topic.dead_letters");
     }
 
     #[test]
     fn brokers_share_the_port() {
-        assert_eq!(of("kafka://a,b,c.example:9094/logs").brokers, "a:9094,b:9094,c.example:9094");
-        assert_eq!(of("kafka://[::1]:9094/logs").brokers, "[::1]:9094");
+        assert_eq!(
+            settings("kafka://a,b,c.example:9094/logs").brokers,
+            "a:9094,b:9094,c.example:9094"
+        );
+        assert_eq!(settings("kafka://[::1]:9094/logs").brokers, "[::1]:9094");
     }
 }

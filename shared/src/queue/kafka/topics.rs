@@ -1,5 +1,5 @@
-//! The topics of records and dead letters. The first client to need them creates them; a topic that
-//! already exists is not an error.
+//! The topics for records and dead letters. The first client that needs them creates them; a topic
+//! that already exists is not an error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{REQUEST_TIMEOUT, check_leader, classify};
 use crate::error::Result;
 use crate::queue::unavailable;
 
-/// The only partition of the dead letters, so that their offsets define their order.
+/// The only partition for dead letters, so that their offsets define their order.
 pub(super) const DEAD_LETTERS_PARTITION: i32 = 0;
 
 /// How long a request for watermarks may take. It blocks the consumer's poll loop.

@@ -82,7 +82,7 @@ mod tests {
 
     const HOUR_MICROS: i64 = 3_600_000_000;
 
-    fn entry_of_an_hour_ago() -> LogEntry {
+    fn hour_old_entry() -> LogEntry {
         let time = Timestamp::from_micros(Timestamp::now().as_micros() - HOUR_MICROS).unwrap();
         EntryBuilder::new("old").arrival(&Arrival::new(time), 0).build()
     }
@@ -98,7 +98,7 @@ mod tests {
         let _guard = ::metrics::set_default_local_recorder(&metrics);
         let directory = tempfile::tempdir().unwrap();
         let queue = open_in(&directory).await;
-        let record = Record::of(&entry_of_an_hour_ago());
+        let record = Record::of(&hour_old_entry());
         queue.producer.publish(vec![record.clone(), record.clone(), record]).await.unwrap();
 
         let batch = queue.consumer.poll().await.unwrap();
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_record_has_the_arrival_time_of_its_first_entry() {
-        let entry = entry_of_an_hour_ago();
+        let entry = hour_old_entry();
         let record = [&b"not json"[..], &entry.to_json()].join(&b'\n');
         assert_eq!(arrival_time(&record), Some(entry.id.time()));
         assert_eq!(arrival_time(b"not json"), None);

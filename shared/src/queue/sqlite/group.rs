@@ -35,8 +35,8 @@ pub(super) fn total_bytes(records: &[Record]) -> usize {
     records.iter().map(|record| record.as_bytes().len()).sum()
 }
 
-/// Changes that share a transaction. Their order is irrelevant: a commit or a purge refers to what
-/// was in the file before it was requested.
+/// Changes that share a transaction. Their order is irrelevant: a commit or a purge refers only to
+/// rows that were in the file before it was requested.
 #[derive(Default)]
 pub(super) struct Group {
     pub(super) records: Vec<Record>,
@@ -55,7 +55,7 @@ impl Group {
         }
     }
 
-    /// The deletions in the group, if there are any.
+    /// The group's deletions, if any.
     pub(super) fn deletions(&self) -> Option<Self> {
         let (commit, purge) = (self.commit, self.purge);
         (commit.is_some() || purge.is_some()).then(|| Self { commit, purge, ..Self::default() })

@@ -34,10 +34,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite/queue");
 /// The default of `max_bytes`: 10 GiB.
 const DEFAULT_MAX_BYTES: u64 = 10 * 1024 * 1024 * 1024;
 
-/// How long a publish may take. It leaves the client time to retry.
+/// How long a publish may take. The limit leaves the client time to retry.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often an idle poll reads the file, since another process may have written to it.
+/// How often an idle poll reads the file, because another process may have written to it.
 const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Opens the queue at `sqlite:///path/to/file?max_bytes=…`.
@@ -59,14 +59,14 @@ struct SqliteQueue {
     writer: GroupWriter,
     reader: SqlitePool,
     /// The offset of the last polled record.
-    polled: Mutex<i64>,
+    last_polled: Mutex<i64>,
     /// Reports the backlog from the first poll until the queue is dropped.
     backlog_reporter: OnceLock<DropGuard>,
 }
 
 impl SqliteQueue {
     fn new(writer: GroupWriter, reader: SqlitePool) -> Self {
-        Self { writer, reader, polled: Mutex::new(0), backlog_reporter: OnceLock::new() }
+        Self { writer, reader, last_polled: Mutex::new(0), backlog_reporter: OnceLock::new() }
     }
 }
 
@@ -95,14 +95,15 @@ impl Consumer for SqliteQueue {
     async fn poll(&self) -> Result<Batch> {
         self.backlog_reporter
             .get_or_init(|| backlog::start_reporter(self.reader.clone(), metrics::INTERVAL));
-        let mut polled = self.polled.lock().await;
+        let mut last_polled = self.last_polled.lock().await;
         loop {
-            let batch = reader::read_after(&self.reader, *polled).await.map_err(unavailable)?;
+            let batch =
+                reader::read_after(&self.reader, *last_polled).await.map_err(unavailable)?;
             if let Some(last) = batch.offsets().get(&PARTITION) {
-                *polled = *last;
+                *last_polled = *last;
                 return Ok(batch);
             }
-            // Reads again in either case.
+            // Read again in either case.
             let _ = timeout(IDLE_POLL_INTERVAL, self.writer.published()).await;
         }
     }
@@ -172,12 +173,12 @@ mod tests {
     #[tokio::test]
     async fn an_invalid_option_is_named() {
         let directory = tempfile::tempdir().unwrap();
-        for (query, what) in [("?max_bytes=1GB", "max_bytes"), ("?size=1", "\"size\"")] {
+        for (query, name) in [("?max_bytes=1GB", "max_bytes"), ("?size=1", "\"size\"")] {
             let Err(error) = queue::open(&url(&directory, query)).await else {
                 panic!("{query} was accepted");
             };
             let error = format!("{error:#}");
-            assert!(error.contains("QUEUE_URL") && error.contains(what), "{error}");
+            assert!(error.contains("QUEUE_URL") && error.contains(name), "{error}");
         }
     }
 

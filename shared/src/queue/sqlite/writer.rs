@@ -12,7 +12,8 @@ use crate::error::Result;
 use crate::queue::unavailable;
 use crate::sqlite::Writer;
 
-/// The maximum size of pending changes in memory. The group being written may be as large again.
+/// The maximum size of pending changes in memory. The group being written may use the same amount
+/// again.
 const BUFFER_BYTES: u32 = 16 * 1024 * 1024;
 
 /// The maximum number of changes in a group.
@@ -111,7 +112,7 @@ impl WriteTask {
         }
     }
 
-    /// Writes the group, and accounts for its records.
+    /// Writes the group and accounts for its records.
     async fn process(&mut self, group: &Group) -> sqlx::Result<()> {
         match self.write(group).await {
             Ok(freed_bytes) => {

@@ -14,7 +14,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause. After this long without a failure, the next one is [`FIRST_PAUSE`] again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The breaker of one service; closed at first.
+/// The breaker for one service, initially closed.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     last: Mutex<Option<Pause>>,
@@ -41,7 +41,7 @@ impl Breaker {
         }
     }
 
-    /// Opens the breaker after a failure, unless it is open already.
+    /// Opens the breaker after a failure, unless it is already open.
     pub(crate) fn open(&self) {
         let now = Instant::now();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -35,10 +35,10 @@ pub enum Error {
     },
 }
 
-/// A driver's error, kept whole for the log.
+/// A driver's error, kept for the log.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// The result of a port.
+/// The result of a port's operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {

@@ -1,7 +1,7 @@
 //! The path of accepted entries: from a decoded request to records on the queue.
 //! `NewLogEntry -- arrive, pack --> Packed -- publish --> result`
 //!
-//! An ingest function decodes its protocol and packs what it finds: [`pack_one`] for a request with
+//! An ingest function decodes its protocol and packs the entries: [`pack_one`] for a request with
 //! one entry, a [`Packer`] for many. A result is available only from [`Packed::publish`], so no
 //! client learns the id of an entry that is not yet durable. Wire formats stay with the functions.
 
@@ -38,7 +38,7 @@ impl<T> Packed<T> {
     /// Puts the records on the queue as parts of the request's trace, and returns the result.
     ///
     /// # Errors
-    /// When the queue fails: any of the entries may be on the queue.
+    /// When the queue fails. Any of the entries may still be on the queue.
     pub async fn publish(self, queue: &dyn Producer, trace: TraceParent) -> Result<T, Error> {
         if !self.records.is_empty() {
             let traced = self.records.into_iter().map(|record| record.traced(trace)).collect();
@@ -50,7 +50,7 @@ impl<T> Packed<T> {
     }
 }
 
-/// Packs the only entry of a request.
+/// Packs a request's only entry.
 ///
 /// # Errors
 /// The rejection, if the entry is invalid or larger than `max_entry_bytes` as JSON.
@@ -118,7 +118,7 @@ mod tests {
         Arrival::new(Timestamp::now())
     }
 
-    /// Packs three entries, one of them invalid, and publishes them on `queue`.
+    /// Packs three entries, one of them invalid, and publishes them to `queue`.
     async fn publish_two_of_three(queue: &dyn Producer) -> Result<Outcome, Error> {
         let mut packer = Packer::new(arrival(), 1000, REPORT);
         for (position, json) in [VALID, b"{}", VALID].into_iter().enumerate() {

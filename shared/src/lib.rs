@@ -1,5 +1,5 @@
-//! What all LogPulse functions share: the log entry, the ports and their adapters, and the runtime
-//! that serves a function.
+//! The code that all LogPulse functions share: the log entry, the ports and their adapters, and the
+//! runtime that serves a function.
 //!
 //! # The path of a log entry
 //!
@@ -15,11 +15,11 @@
 //! * [`log_entry`]: the entry, and how it gets its id, level and timestamp on arrival.
 //! * [`search`]: queries and hits.
 //! * [`intake`]: from decoded entries to records on the queue.
-//! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module has a trait with
-//!   its contract, `open(&url)`, and one file or folder per adapter.
+//! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module has a trait
+//!   with its contract, `open(&url)`, and one file or folder per adapter.
 //! * [`http`]: serves functions: listener, limits, health, rate limit, problems, OpenAPI.
-//! * [`config`] reads the environment, [`telemetry`] sets up logs and metrics, [`trace`] carries the
-//!   trace context, [`process`] runs `main`, [`error`] classifies failures.
+//! * [`config`] reads the environment, [`telemetry`] sets up logs and metrics, [`trace`] carries
+//!   the trace context, [`process`] runs `main`, [`error`] classifies failures.
 //!
 //! # Features
 //!

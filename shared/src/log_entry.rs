@@ -1,5 +1,5 @@
-//! The log entry: `NewLogEntry` is what a client sends, `LogEntry` is what LogPulse stores.
-//! The queue, the cache and the API's responses all carry the same JSON of a `LogEntry`.
+//! The log entry: a client sends a `NewLogEntry`, and LogPulse stores a `LogEntry`. The queue, the
+//! cache and API responses all use the same JSON for a `LogEntry`.
 
 mod arrival;
 mod attributes;
@@ -49,7 +49,7 @@ pub struct NewLogEntry {
 /// A log entry as it is stored. It always has an id, a timestamp and a level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// Unique and ordered by arrival. Every operation is idempotent by it.
+    /// Unique and ordered by arrival. Every operation is idempotent by this id.
     pub id: EntryId,
     /// When the event happened.
     pub timestamp: Timestamp,

@@ -17,7 +17,7 @@ use crate::error::{Error, Result, Source};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long sent data may remain unacknowledged before the connection is closed. A host that
-/// disappears does not close it.
+/// disappears does not close its connections.
 #[cfg(target_os = "linux")]
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -31,8 +31,8 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// Opens the Redis at `redis://host:6379/database?prefix=…`, the value of `variable`, for the
-    /// port `service`. Redis may be down. `response_timeout` applies to each command.
+    /// Opens the Redis database at `redis://host:6379/database?prefix=…`, the value of `variable`,
+    /// for the port `service`. Redis may be down. `response_timeout` applies to each command.
     pub(crate) fn open(
         variable: &'static str,
         url: &Url,
@@ -89,7 +89,7 @@ impl Redis {
     }
 }
 
-/// A connection that is established with the first command.
+/// A connection that is established by the first command.
 fn lazy_connection(url: &Url, response_timeout: Duration) -> RedisResult<ConnectionManager> {
     let mut address = url.clone();
     address.set_query(None);
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_service_that_does_not_respond_costs_one_timeout() {
+    async fn a_service_that_does_not_respond_costs_only_one_timeout() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("redis://{}", silent.local_addr().unwrap()).parse().unwrap();
         let response_timeout = Duration::from_secs(1);

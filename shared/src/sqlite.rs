@@ -24,7 +24,7 @@ const PAGE_BYTES: u32 = 8 * 1024;
 /// deleted before a checkpoint are reused and never written to the file.
 const CHECKPOINT_BYTES: u32 = 16 * 1024 * 1024;
 
-/// The number of read connections, besides the one that writes.
+/// The number of read connections, in addition to the one that writes.
 const READERS: u32 = 2;
 
 /// How long a read may wait for a connection.
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_of_a_newer_version_is_rejected() {
+    async fn a_file_from_a_newer_version_is_rejected() {
         let directory = tempfile::tempdir().unwrap();
         for name in ["queue", "store"] {
             let path = directory.path().join(name);

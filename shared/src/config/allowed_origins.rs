@@ -42,7 +42,7 @@ impl FromStr for AllowedOrigins {
     }
 }
 
-/// The origin, if it is written as browsers write it.
+/// Returns the origin if it is in the form that browsers send.
 fn origin(text: &str) -> Option<String> {
     // The parser accepts more, such as `https://*.example.com`, which browsers never send.
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._:/[]".contains(c);

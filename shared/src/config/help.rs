@@ -1,4 +1,4 @@
-//! The settings that the command line's `--help` describes. `.env` lists all of them.
+//! The settings that the command line's `--help` describes. `.env` lists every setting.
 
 /// An environment variable as `--help` describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +27,9 @@ pub const CORS_ALLOWED_ORIGINS: Variable = variable(
     "CORS_ALLOWED_ORIGINS",
     "Origins of pages that may call the API, separated by commas, or * [default: none]",
 );
-/// The directory of embedded data.
+/// The directory for embedded data.
 pub const DATA_DIR: Variable =
-    variable("DATA_DIR", "Directory of the queue, store and index [default: ./data]");
+    variable("DATA_DIR", "Directory for the queue, store and index [default: ./data]");
 /// The queue of a cluster.
 pub const QUEUE_URL: Variable =
     variable("QUEUE_URL", "Queue, e.g. kafka://kafka:9092/logs_topic [required]");

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{AllowedOrigins, value};
 
-/// How functions are served over HTTP.
+/// The settings of the HTTP server.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct HttpConfig {
@@ -55,7 +55,7 @@ pub struct LimitsConfig {
     #[serde(deserialize_with = "value::number::<1, 1_073_741_824, _, _>")]
     pub max_body_bytes: usize,
     /// The maximum size of an entry as JSON. `MAX_ENTRY_BYTES`, default 1 MiB, which is also the
-    /// highest value: a queue record holds no more.
+    /// maximum, because a queue record cannot hold a larger entry.
     #[serde(deserialize_with = "value::number::<1, 1_048_576, _, _>")]
     pub max_entry_bytes: usize,
 }

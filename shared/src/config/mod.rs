@@ -1,4 +1,4 @@
-//! Settings: one struct per concern, read from environment variables here and nowhere else.
+//! Settings: one struct per concern, read from environment variables only here.
 //! Every error names its variable. An empty value counts as absent.
 
 mod allowed_origins;
@@ -35,7 +35,7 @@ pub const EX_CONFIG: u8 = 78;
 pub struct ConfigError {
     /// The name of the variable.
     pub variable: String,
-    /// What is wrong with its value, and what is valid.
+    /// The problem with its value, and the valid values.
     pub problem: String,
 }
 

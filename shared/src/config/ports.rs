@@ -1,4 +1,4 @@
-//! Settings of the services behind the ports of a cluster.
+//! Settings for the services behind a cluster's ports.
 
 use std::time::Duration;
 

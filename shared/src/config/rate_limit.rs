@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{ConfigError, ServiceUrl, value};
 
-/// The rate limit of each client: a token bucket.
+/// The rate limit for each client: a token bucket.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct RateLimitConfig {

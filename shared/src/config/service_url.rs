@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use url::Url;
 
-/// The URL of a queue, store, index, cache or limiter. Printing it does not show its password.
+/// The URL of a queue, store, index, cache or limiter. Its password is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServiceUrl(Url);
 
@@ -32,7 +32,7 @@ impl fmt::Display for ServiceUrl {
             return self.0.fmt(f);
         }
         let mut redacted = self.0.clone();
-        // A URL that has a password accepts another one.
+        // Setting a password cannot fail, because the URL already has one.
         let _ = redacted.set_password(Some("***"));
         redacted.fmt(f)
     }

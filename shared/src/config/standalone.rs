@@ -9,10 +9,10 @@ use url::Url;
 
 use super::{ConfigError, ServiceUrl, ports::DEFAULT_CACHE_TTL, value};
 
-/// The file of the embedded queue in `DATA_DIR`.
+/// The embedded queue's file in `DATA_DIR`.
 const QUEUE_FILE: &str = "queue.db";
 
-/// Where the standalone process keeps its data.
+/// The standalone process's data directory and service URLs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct StandaloneConfig {
@@ -111,7 +111,7 @@ impl StandaloneConfig {
         }
         let data_dir = self.data_dir.display();
         let problem = if self.data_dir.exists() {
-            format!("{data_dir} is not a data directory of LogPulse: it has no {QUEUE_FILE}")
+            format!("{data_dir} is not a LogPulse data directory: it has no {QUEUE_FILE}")
         } else {
             format!("{data_dir} does not exist; set it to the data directory of a LogPulse server")
         };
@@ -124,7 +124,7 @@ impl StandaloneConfig {
     }
 }
 
-/// Returns the configured URL, or else the one of the embedded adapter.
+/// Returns the configured URL, or else the embedded adapter's URL.
 fn or_embedded(
     configured: Option<&ServiceUrl>,
     embedded: impl Fn() -> Result<ServiceUrl, String>,
@@ -135,7 +135,7 @@ fn or_embedded(
     }
 }
 
-/// Returns the absolute path as the path of a URL.
+/// Converts the path to an absolute URL path.
 fn percent_encoded(path: &Path) -> Result<String, String> {
     let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
     let url = Url::from_file_path(absolute).map_err(|()| "must be the path of a directory")?;

@@ -1,4 +1,4 @@
-//! Defaults, ranges and names of the settings, and that errors do not print secrets.
+//! Tests the settings' defaults, ranges and names, and that errors do not print secrets.
 
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ fn values_are_trimmed_and_empty_values_count_as_absent() {
 fn errors_name_a_missing_required_url() {
     assert_eq!(error_with::<QueueConfig>(&[]), "QUEUE_URL: is missing");
     assert_eq!(error_with::<StoreConfig>(&[("STORE_URL", "")]), "STORE_URL: is missing");
-    let none: RateLimitConfig = load_with(&[]).unwrap();
-    assert!(none.url().unwrap_err().to_string().starts_with("LIMITER_URL: is missing"));
+    let config: RateLimitConfig = load_with(&[]).unwrap();
+    assert!(config.url().unwrap_err().to_string().starts_with("LIMITER_URL: is missing"));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn standalone_defaults_to_files_in_its_data_directory() {
 }
 
 #[test]
-fn commands_require_an_existing_queue_unless_it_has_a_url() {
+fn commands_require_an_existing_queue_unless_queue_url_is_set() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();
     let missing = format!("{path}/missing");
@@ -165,7 +165,10 @@ fn commands_require_an_existing_queue_unless_it_has_a_url() {
     let error = with_data_dir(&missing).require_queue().unwrap_err().to_string();
     assert!(error.starts_with(&format!("DATA_DIR: {missing} does not exist")), "{error}");
     let error = with_data_dir(path).require_queue().unwrap_err().to_string();
-    assert!(error.starts_with(&format!("DATA_DIR: {path} is not a data directory")), "{error}");
+    assert!(
+        error.starts_with(&format!("DATA_DIR: {path} is not a LogPulse data directory")),
+        "{error}"
+    );
     std::fs::write(folder.path().join("queue.db"), "").unwrap();
     with_data_dir(path).require_queue().unwrap();
     let variables = [("DATA_DIR", missing.as_str()), ("QUEUE_URL", "kafka://kafka/logs")];
@@ -175,8 +178,8 @@ fn commands_require_an_existing_queue_unless_it_has_a_url() {
 #[test]
 fn a_relative_data_directory_becomes_absolute() {
     let config: StandaloneConfig = load_with(&[]).unwrap();
-    let here = std::env::current_dir().unwrap();
-    let expected = Url::from_file_path(here.join("data/store.db")).unwrap();
+    let current_dir = std::env::current_dir().unwrap();
+    let expected = Url::from_file_path(current_dir.join("data/store.db")).unwrap();
     assert_eq!(config.store_url().unwrap().expose().path(), expected.path());
 }
 
@@ -278,7 +281,7 @@ fn the_help_describes_known_settings_with_their_defaults() {
         help::RATE_LIMIT_ENABLED,
         help::CORS_ALLOWED_ORIGINS,
     ];
-    // Terminals and libraries read NO_COLOR; LogPulse has no setting of that name.
+    // Terminals and libraries read NO_COLOR; LogPulse has no setting with that name.
     let common = help::COMMON.into_iter().filter(|variable| variable.name != "NO_COLOR");
     for help::Variable { name, meaning } in described.into_iter().chain(common) {
         let (_, value) = file.iter().find(|(variable, _)| variable == name).unwrap();
@@ -286,24 +289,24 @@ fn the_help_describes_known_settings_with_their_defaults() {
     }
 }
 
-/// Returns each `${NAME:-default}` of the compose file, nested ones included.
+/// Returns each `${NAME:-default}` in the compose file, including nested ones.
 fn compose_file_variables() -> Vec<(String, String)> {
     let file = include_str!("../../../deployments/compose.yaml");
-    let uses = file.split("${").skip(1).filter_map(|used| used.split_once(":-"));
+    let uses = file.split("${").skip(1).filter_map(|reference| reference.split_once(":-"));
     let default = |text: &str| text.split(['}', '$']).next().unwrap_or_default().to_owned();
-    uses.map(|(name, rest)| (name.to_owned(), default(rest))).collect()
+    uses.map(|(name, text)| (name.to_owned(), default(text))).collect()
 }
 
 #[test]
-fn the_compose_file_has_the_defaults_of_the_env_file() {
+fn the_compose_file_and_the_env_file_have_the_same_defaults() {
     let file = env_file_variables();
-    let used = compose_file_variables();
-    for (name, default) in &used {
+    let references = compose_file_variables();
+    for (name, default) in &references {
         let (_, value) = file.iter().find(|(variable, _)| variable == name).unwrap();
         assert!(value.is_empty() || value == default, "{name}: {value} differs from {default}");
     }
     for name in COMPOSE_VARIABLES {
-        assert!(used.iter().any(|(used, _)| used == name), "{name} is unused");
+        assert!(references.iter().any(|(variable, _)| variable == name), "{name} is unused");
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a port reads from its service URL: the scheme selects the adapter, the query string holds
-//! its options. Errors never contain a value, because a URL may contain a password.
+//! The parts of a service URL that a port reads: the scheme, which selects the adapter, and the
+//! options in the query string. Errors never contain a value, because a URL may contain a password.
 
 #![allow(dead_code, reason = "which parts are used depends on the Cargo features")]
 
@@ -41,15 +41,15 @@ impl UrlOptions {
         Ok(Self { variable, options })
     }
 
-    /// The value of an option. The last one wins.
+    /// The value of an option. If the option is repeated, the last value wins.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.options.iter().rev().find(|option| option.0 == name).map(|(_, value)| value.as_str())
     }
 
-    /// The value of an option that is a whole number in `range`.
+    /// The value of an option that must be a whole number in `range`.
     ///
     /// # Errors
-    /// When the value is not such a number.
+    /// When the value is anything else.
     pub(crate) fn number<N: FromStr>(
         &self,
         name: &str,
@@ -76,7 +76,7 @@ impl UrlOptions {
 }
 
 fn unknown_option(name: &str, known: &[&str]) -> String {
-    // An unescaped "?" in a password turns its rest into an option.
+    // An unescaped "?" in a password turns the remaining characters into an option.
     let is_printable = name.chars().all(|c| c.is_ascii_lowercase() || "-_".contains(c));
     let name = if is_printable { format!(" \"{name}\"") } else { String::new() };
     match known {

@@ -1,15 +1,15 @@
-//! Packs the entries of a request one by one, so that they are never all in memory.
+//! Packs a request's entries one at a time, so that they are never all parsed in memory.
 
 use super::{Packed, Reason, Rejection, count_rejected, pack};
 use crate::log_entry::{Arrival, EntryId, MAX_POSITION, NewLogEntry, ValidationError};
 use crate::queue::RecordPacker;
 
-/// The result for the entries of a request.
+/// The result of packing a request's entries.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// How many entries were accepted.
+    /// The number of accepted entries.
     pub accepted: usize,
-    /// How many entries were rejected.
+    /// The number of rejected entries.
     pub rejected: usize,
     /// The first rejections, at most [`Report::max_rejections`].
     pub rejections: Vec<Rejection>,
@@ -17,12 +17,12 @@ pub struct Outcome {
     pub ids: Option<Vec<Option<EntryId>>>,
 }
 
-/// What an [`Outcome`] contains besides the counts.
+/// The details that an [`Outcome`] contains besides the counts.
 #[derive(Debug, Clone, Copy)]
 pub struct Report {
     /// Whether to collect the ids.
     pub ids: bool,
-    /// How many rejections to explain. Finding the explanation is the slowest step.
+    /// The maximum number of rejections to explain. Explaining one is the slowest step.
     pub max_rejections: usize,
 }
 
@@ -42,7 +42,7 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// A packer for the request that arrived with `arrival`. Entries whose JSON is larger than
+    /// Creates a packer for the request with this arrival. Entries whose JSON is larger than
     /// `max_entry_bytes` are rejected.
     #[must_use]
     pub fn new(arrival: Arrival, max_entry_bytes: usize, report: Report) -> Self {
@@ -56,7 +56,7 @@ impl Packer {
         }
     }
 
-    /// Packs or rejects the entry at `position` in the request, from 0. An error of the decoder is
+    /// Packs or rejects the entry at `position` in the request, from 0. A decoder's error is
     /// converted only if the rejection is reported.
     ///
     /// # Errors
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn rejections_beyond_the_reported_ones_are_counted_but_not_explained() {
+    fn rejections_beyond_the_maximum_are_counted_but_not_explained() {
         struct Unexplained;
         impl From<Unexplained> for ValidationError {
             fn from(_: Unexplained) -> Self {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_does_not_fit_an_id_is_an_error() {
+    fn a_position_that_does_not_fit_in_an_id_is_an_error() {
         let mut packer = packer(Report { ids: false, max_rejections: 0 });
         let body = json("m");
         let mut push = |position| packer.push(position, NewLogEntry::from_json(&body));

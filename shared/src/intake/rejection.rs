@@ -8,16 +8,16 @@ use crate::log_entry::ValidationError;
 pub struct Rejection {
     /// The entry's position in the request, from 0.
     pub position: u32,
-    /// The reason, as the metrics count it.
+    /// The reason that the metrics record.
     pub reason: Reason,
     /// What is wrong with the entry.
     pub error: ValidationError,
 }
 
-/// The reasons for which entries are rejected: the label `reason` of the metric.
+/// Why an entry was rejected: the metric's `reason` label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The entry is malformed, or a field of it is invalid.
+    /// The entry is malformed, or one of its fields is invalid.
     Invalid,
     /// The entry, or the body that contains it, is too large.
     TooLarge,

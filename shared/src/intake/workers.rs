@@ -55,13 +55,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_of_the_work_reaches_the_caller() {
+    async fn a_panic_in_the_work_reaches_the_caller() {
         let task = tokio::spawn(async { Workers::default().run(|| panic!("expected")).await });
         assert!(task.await.unwrap_err().is_panic());
     }
 
     #[tokio::test]
-    async fn work_of_a_cancelled_caller_keeps_its_processor() {
+    async fn a_cancelled_callers_work_keeps_its_processor() {
         let workers = Workers(Arc::new(Semaphore::new(1)));
         let (finish, finished) = std::sync::mpsc::channel::<()>();
         let caller = workers.clone();

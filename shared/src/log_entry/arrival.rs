@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Timestamp, ValidationError};
 
-/// The largest position that fits an id: a request has at most 2^20 entries.
+/// The largest position that fits in an id: a request has at most 2^20 entries.
 pub const MAX_POSITION: u32 = (1 << 20) - 1;
 
 /// The maximum age of an id sent by a client.
@@ -40,7 +40,7 @@ impl EntryId {
         micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX)
     }
 
-    /// The day of arrival in days since 1970, which determines the index of the entry.
+    /// The day of arrival, in days since 1970. It determines the entry's index.
     #[must_use]
     pub fn day(self) -> i64 {
         self.time().as_micros() / Timestamp::MICROS_PER_DAY
@@ -137,7 +137,10 @@ impl Arrival {
         if (oldest..=self.millis + MAX_AHEAD_MILLIS).contains(&id.millis()) {
             return Ok(id);
         }
-        Err(ValidationError::field("id", "its time must be at most 7 days ago and 5 minutes ahead"))
+        Err(ValidationError::field(
+            "id",
+            "its time must be at most 7 days in the past and 5 minutes in the future",
+        ))
     }
 }
 

@@ -87,7 +87,7 @@ impl<'de> Visitor<'de> for Depth {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let inner = self.descend()?;
-        // Keys are decoded, so that invalid escapes are found.
+        // Decode the keys to find invalid escapes.
         while map.next_key_seed(Depth(0))?.is_some() {
             map.next_value_seed(inner)?;
         }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_is_kept_verbatim() {
+    fn the_json_is_stored_verbatim() {
         let json = r#"{"b": 1.10, "a":  "\u0041","b":2}"#;
         assert_eq!(Attributes::parse(json.to_owned()).unwrap().as_str(), json);
     }

@@ -1,4 +1,4 @@
-//! Short strings with bounds, such as names and trace ids.
+//! Strings of bounded length, such as names and trace ids.
 //! The OpenAPI document and the error state the same bounds.
 
 use serde::{Deserialize, Serialize};

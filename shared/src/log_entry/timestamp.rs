@@ -1,4 +1,4 @@
-//! Points in time with microsecond precision, which is what the stores support.
+//! Points in time with microsecond precision, the precision that the stores support.
 //! They are parsed from RFC 3339 and formatted in UTC with six fractional digits.
 
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A point in time of the years 1970 to 9999, in microseconds since 1970-01-01T00:00:00Z.
+/// A point in time in the years 1970 to 9999, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -14,7 +14,7 @@ impl Timestamp {
     /// The latest timestamp: 9999-12-31T23:59:59.999999Z.
     pub const MAX: Self = Self(253_402_300_799_999_999);
 
-    /// How RFC 3339 texts of the supported years begin, as a regular expression.
+    /// A regular expression for the start of an RFC 3339 timestamp in a supported year.
     pub const YEAR_PATTERN: &str = "^(19[7-9][0-9]|[2-9][0-9]{3})-";
 
     /// The length of a day in microseconds.
@@ -47,8 +47,8 @@ impl Timestamp {
     /// Parses RFC 3339. Digits beyond the microsecond are truncated.
     ///
     /// # Errors
-    /// When the text is not RFC 3339 or the time is outside the years 1970 to 9999 in UTC. The error
-    /// does not repeat the text.
+    /// When the text is not RFC 3339 or the time is outside the years 1970 to 9999 in UTC. The
+    /// error does not repeat the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let time = DateTime::parse_from_rfc3339(text)
             .map_err(|_| "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z")?;

@@ -1,5 +1,5 @@
-//! Why an entry is invalid, field by field.
-//! Parsing stops at the first error; the other fields are checked only after it has failed.
+//! Explains why an entry is invalid, field by field. Parsing stops at the first error; the other
+//! fields are checked only after parsing has failed.
 
 use std::collections::BTreeMap;
 use std::str::Utf8Error;
@@ -9,10 +9,11 @@ use serde_json::value::RawValue;
 
 use super::{Attributes, EntryId, ServiceName, Timestamp, TraceId};
 
-/// The longest explanation of an error, in characters: parsers may repeat the input.
+/// The maximum length of an error's explanation in characters, because parsers may repeat the
+/// input.
 const MAX_DETAIL_CHARS: usize = 200;
 
-/// How many unknown fields an error names.
+/// The maximum number of unknown fields in an error.
 const MAX_UNKNOWN_FIELDS: usize = 10;
 
 /// One invalid field.
@@ -34,19 +35,19 @@ pub struct ValidationError {
 }
 
 impl ValidationError {
-    /// One field is invalid.
+    /// Creates an error about one field.
     #[must_use]
     pub fn field(field: &str, detail: impl Into<String>) -> Self {
         Self::fields(vec![FieldError { field: field.to_owned(), detail: detail.into() }])
     }
 
-    /// The whole is invalid.
+    /// Creates an error about the whole entry or request.
     #[must_use]
     pub fn whole(detail: &str) -> Self {
         Self { detail: shorten(detail), errors: Vec::new() }
     }
 
-    /// These fields are invalid.
+    /// Creates an error about these fields.
     #[must_use]
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let details: Vec<String> =
@@ -55,8 +56,8 @@ impl ValidationError {
     }
 }
 
-/// The bytes are not the JSON of a log entry. Converting this into a [`ValidationError`] parses them
-/// again to find every invalid field.
+/// The bytes are not the JSON of a log entry. Converting this into a [`ValidationError`] parses
+/// them again to find every invalid field.
 #[derive(Debug)]
 pub struct ParseError<'a>(Cause<'a>);
 
@@ -183,7 +184,7 @@ mod tests {
     use crate::NewLogEntry;
 
     #[test]
-    fn each_invalid_field_says_what_is_allowed() {
+    fn each_field_error_names_the_valid_values() {
         let timestamp = "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z";
         for (field, expected) in [
             (r#""id":"x""#, "id: must be a UUIDv7"),

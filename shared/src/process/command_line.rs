@@ -8,7 +8,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::help::{COMMON, Variable};
 
-/// A program as `--help` describes it.
+/// A program's description for `--help`.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
     /// The name of the binary.
@@ -62,7 +62,7 @@ impl<C: Subcommand> CommandLine<C> {
     /// Parses the arguments, the first of which is the path of the binary.
     ///
     /// # Errors
-    /// What clap prints: the help, the version, or a usage error.
+    /// The text for clap to print: the help, the version, or a usage error.
     pub(super) fn parse(
         program: &Program,
         arguments: impl IntoIterator<Item = OsString>,

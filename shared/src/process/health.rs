@@ -10,10 +10,11 @@ use std::{
 
 use crate::config::{self, EX_CONFIG, HttpConfig};
 
-/// How long the server may take to respond: longer than its own readiness checks.
+/// How long the server may take to respond. This is longer than its own readiness checks take.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Exits 0 if `/readyz` on `HOST` and `PORT` responds with 200, else 1 with the reason on stderr.
+/// Exits 0 if `/readyz` on `HOST` and `PORT` responds with 200, otherwise 1 with the reason on
+/// stderr.
 pub(super) fn check() -> ExitCode {
     let config = match config::load::<HttpConfig>() {
         Ok(config) => config,

@@ -1,4 +1,4 @@
-//! What every `main` shares: command line, logs, runtime, signals and exit codes.
+//! The common part of every `main`: command line, logs, runtime, signals and exit codes.
 //!
 //! | exit code | meaning |
 //! |---|---|

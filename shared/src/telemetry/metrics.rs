@@ -1,4 +1,4 @@
-//! Every metric of LogPulse, with the text that `/metrics` shows as its HELP.
+//! Every LogPulse metric, with its HELP text for `/metrics`.
 //! `process_*` (CPU, memory, file descriptors, threads) come from the `metrics-process` crate.
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
@@ -45,7 +45,7 @@ pub const RATE_LIMIT_METRICS: [Metric; 2] = [
     metric(
         "rate_limit_decisions_total",
         CounterBy("decision", &["allowed", "refused", "unknown"]),
-        "Requests by decision of the rate limit; unknown requests pass because the limiter is down",
+        "Requests by rate limit decision; unknown requests pass because the limiter is down",
     ),
     metric("rate_limit_failures_total", Counter, "Failed calls to the rate limiter"),
 ];
@@ -59,18 +59,14 @@ pub const INGEST_METRICS: [Metric; 2] = [
             "reason",
             &["failed", "invalid", "too_large", "too_slow", "unavailable", "unsupported"],
         ),
-        "Log entries refused, by reason; a request body that could not be read counts as one",
+        "Rejected log entries by reason; a request body that could not be read counts as one",
     ),
 ];
 
 /// The metrics of the queue.
 const QUEUE_METRICS: [Metric; 2] = [
-    metric("queue_lag", Gauge, "Records on the queue that are not committed, by partition"),
-    metric(
-        "queue_oldest_age_seconds",
-        Gauge,
-        "Age of the oldest record that is not committed, in seconds",
-    ),
+    metric("queue_lag", Gauge, "Uncommitted records on the queue by partition"),
+    metric("queue_oldest_age_seconds", Gauge, "Age of the oldest uncommitted record, in seconds"),
 ];
 
 /// The metrics of the consumer.
@@ -78,7 +74,7 @@ pub const CONSUMER_METRICS: [Metric; 5] = [
     metric(
         "consumer_entries_total",
         Counter,
-        "Log entries that are stored and indexed, or written to the dead letters",
+        "Log entries that were stored and indexed, or written to the dead letters",
     ),
     metric("consumer_batch_entries", Histogram, "Log entries per batch"),
     metric(
@@ -115,7 +111,7 @@ const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
     Metric { name, kind, help }
 }
 
-/// Describes every metric to the recorder.
+/// Registers every metric's description with the recorder.
 pub(super) fn describe() {
     for Metric { name, kind, help } in ALL.into_iter().flatten().copied() {
         match kind {
@@ -149,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the source files below a directory.
+    /// Returns the source files in a directory and its subdirectories.
     fn sources(directory: &Path) -> Vec<PathBuf> {
         let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
         let nested = paths.map(|path| if path.is_dir() { sources(&path) } else { vec![path] });

@@ -13,7 +13,7 @@ pub use recorder::{record_metrics, render_metrics};
 
 use crate::config::{ConfigError, LogFormat, TelemetryConfig};
 
-/// Writes logs, panics included, to standard error and starts to record metrics.
+/// Starts to log to standard error, including panics, and to record metrics.
 ///
 /// # Errors
 /// When `RUST_LOG` is not a valid filter.

@@ -1,4 +1,4 @@
-//! Every port, with a service that is down.
+//! An implementation of every port whose service is down.
 
 use async_trait::async_trait;
 

@@ -2,7 +2,7 @@
 
 use crate::log_entry::{Arrival, Attributes, EntryId, Level, LogEntry, Timestamp};
 
-/// The service that test entries come from by default.
+/// The default service name of test entries.
 const SERVICE_NAME: &str = "checkout";
 
 /// An entry that has just arrived.
@@ -20,7 +20,7 @@ pub fn entries<M: Into<String>>(messages: impl IntoIterator<Item = M>) -> Vec<Lo
         .collect()
 }
 
-/// `count` entries of one request, "number 0" and so on, with timestamps one microsecond apart.
+/// `count` entries from one request, "number 0" and so on, with timestamps one microsecond apart.
 ///
 /// # Panics
 /// If a timestamp would be later than [`Timestamp::MAX`].
@@ -33,8 +33,8 @@ pub fn series(count: u32, first: Timestamp) -> Vec<LogEntry> {
     entries
 }
 
-/// Builds an entry field by field. Without further calls it is an `INFO` entry of the service
-/// `checkout` that has just arrived alone in its request.
+/// Builds an entry field by field. By default, it is an `INFO` entry from the service `checkout`
+/// that has just arrived as the only entry in its request.
 #[derive(Debug, Clone)]
 pub struct EntryBuilder(LogEntry);
 
@@ -65,7 +65,7 @@ impl EntryBuilder {
         Self(LogEntry { id, timestamp: id.time(), ..self.0 })
     }
 
-    /// Sets the id; unlike a client's, it may be of any time.
+    /// Sets the id. Unlike an id from a client, it may have any time.
     #[must_use]
     pub fn id(self, id: EntryId) -> Self {
         Self(LogEntry { id, ..self.0 })

@@ -78,8 +78,8 @@ async fn an_empty_bucket_refills_at_its_rate(fixture: Fixture) {
             Decision::Refused { retry_after } => tokio::time::sleep(retry_after).await,
         }
     }
-    let took = start.elapsed();
-    assert!(took >= Duration::from_millis(700), "10 tokens in {took:?}");
+    let elapsed = start.elapsed();
+    assert!(elapsed >= Duration::from_millis(700), "10 tokens in {elapsed:?}");
 }
 
 async fn clients_do_not_share_a_bucket(fixture: Fixture) {

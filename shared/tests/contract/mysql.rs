@@ -20,8 +20,8 @@ contract! {
     tests: [
         replicas_that_start_together_create_the_table_once,
         an_interrupted_migration_is_completed_by_the_next_replica,
-        a_row_that_mysql_rejects_is_refused_on_its_own,
-        server_conditions_refuse_no_rows_and_a_retry_succeeds,
+        only_the_row_that_mysql_rejects_is_refused,
+        server_errors_refuse_no_rows_and_a_retry_succeeds,
         a_hanging_read_times_out_and_the_next_succeeds,
         requests_survive_connections_closed_by_mysql,
         a_row_is_readable_in_plain_sql,
@@ -109,7 +109,7 @@ async fn an_interrupted_migration_is_completed_by_the_next_replica(database: Dat
     assert_eq!(insert_one(&*store, &entry("m")).await.unwrap(), 0);
 }
 
-async fn a_row_that_mysql_rejects_is_refused_on_its_own(database: Database) {
+async fn only_the_row_that_mysql_rejects_is_refused(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     store.ready().await.unwrap();
     database
@@ -134,11 +134,11 @@ async fn a_row_that_mysql_rejects_is_refused_on_its_own(database: Database) {
     assert_eq!(database.count().await, 2497);
 }
 
-async fn server_conditions_refuse_no_rows_and_a_retry_succeeds(database: Database) {
+async fn server_errors_refuse_no_rows_and_a_retry_succeeds(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     store.ready().await.unwrap();
     let batch = entries(["a", "b"]);
-    for (break_it, repair) in [
+    for (fault, repair) in [
         ("ALTER DATABASE READ ONLY = 1", "ALTER DATABASE READ ONLY = 0"),
         ("RENAME TABLE log_entries TO renamed", "RENAME TABLE renamed TO log_entries"),
         (
@@ -149,9 +149,9 @@ async fn server_conditions_refuse_no_rows_and_a_retry_succeeds(database: Databas
              (PARTITION p_max VALUES LESS THAN (MAXVALUE))",
         ),
     ] {
-        database.run(break_it).await;
+        database.run(fault).await;
         let error = store.insert(&batch).await.unwrap_err();
-        assert!(matches!(error, Error::Unavailable { service: "store", .. }), "{break_it}");
+        assert!(matches!(error, Error::Unavailable { service: "store", .. }), "{fault}");
         database.run(repair).await;
         assert_eq!(store.insert(&batch).await.unwrap(), [], "{repair}");
     }
@@ -205,7 +205,7 @@ async fn a_row_is_readable_in_plain_sql(database: Database) {
 }
 
 #[tokio::test]
-async fn an_outage_of_mysql_is_reported_within_the_timeout() {
+async fn a_mysql_outage_is_reported_within_the_timeout() {
     let unresponsive = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for address in [unresponsive.local_addr().unwrap(), closed] {

@@ -66,8 +66,8 @@ fn service() -> Url {
 async fn wait_for_total(index: &dyn Index, count: u64) {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
     loop {
-        let everything = SearchQuery { limit: 1, ..SearchQuery::default() };
-        let total = index.search(&everything).await.unwrap().total;
+        let query = SearchQuery { limit: 1, ..SearchQuery::default() };
+        let total = index.search(&query).await.unwrap().total;
         if total == count {
             return;
         }
@@ -109,7 +109,7 @@ async fn processes_that_start_together_create_each_index_once() {
 }
 
 #[tokio::test]
-async fn an_entry_that_violates_the_mapping_is_refused_on_its_own() {
+async fn only_an_entry_that_violates_the_mapping_is_refused() {
     if !required() {
         return;
     }

@@ -21,11 +21,11 @@ contract! {
         uncommitted_records_are_polled_again,
         committed_records_are_not_polled_again,
         a_commit_covers_only_polled_records,
-        a_record_of_many_entries_is_polled_completely,
+        a_record_with_many_entries_is_polled_completely,
         a_record_keeps_its_trace,
-        an_unreadable_line_blocks_nothing,
+        an_unreadable_line_does_not_block_later_entries,
         a_poll_waits_for_entries,
-        a_cancelled_poll_loses_nothing,
+        a_cancelled_poll_loses_no_entries,
         a_cancelled_publish_does_not_affect_the_next,
         concurrent_publishers_all_succeed,
         large_records_are_accepted,
@@ -39,7 +39,7 @@ contract! {
 /// Long enough for any poll to return.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Long enough to conclude that a poll has nothing to return.
+/// Long enough to conclude that the queue has no more records.
 const SILENCE: Duration = Duration::from_millis(700);
 
 /// A queue that no other test uses. It may be reopened, and is deleted after the test.
@@ -86,7 +86,7 @@ async fn poll(queue: &Queue, count: usize) -> Batch {
     batch
 }
 
-async fn assert_nothing_is_left(queue: &Queue) {
+async fn assert_is_empty(queue: &Queue) {
     let polled = timeout(SILENCE, queue.consumer.poll()).await;
     assert!(polled.is_err(), "{polled:?}");
 }
@@ -125,7 +125,7 @@ async fn committed_records_are_not_polled_again(fresh: Fresh) {
     let queue = fresh.open().await;
     let batch = poll(&queue, 1).await;
     assert_eq!(ids(batch.entries()), ids(&[later]));
-    assert_nothing_is_left(&queue).await;
+    assert_is_empty(&queue).await;
 }
 
 async fn a_commit_covers_only_polled_records(fresh: Fresh) {
@@ -140,7 +140,7 @@ async fn a_commit_covers_only_polled_records(fresh: Fresh) {
     assert_eq!(ids(batch.entries()), ids(&[later]));
 }
 
-async fn a_record_of_many_entries_is_polled_completely(fresh: Fresh) {
+async fn a_record_with_many_entries_is_polled_completely(fresh: Fresh) {
     let queue = fresh.open().await;
     let entries = entries(vec!["one of many"; 20_000]);
     let mut packer = RecordPacker::default();
@@ -161,7 +161,7 @@ async fn a_record_keeps_its_trace(fresh: Fresh) {
     assert_eq!(polled.traces().collect::<Vec<_>>(), [trace]);
 }
 
-async fn an_unreadable_line_blocks_nothing(fresh: Fresh) {
+async fn an_unreadable_line_does_not_block_later_entries(fresh: Fresh) {
     let queue = fresh.open().await;
     let unreadable = Record::from_bytes(b"not json \xff"[..].into());
     queue.producer.publish(vec![unreadable]).await.unwrap();
@@ -174,12 +174,13 @@ async fn an_unreadable_line_blocks_nothing(fresh: Fresh) {
     let later = entry("later");
     publish(&queue, slice::from_ref(&later)).await;
     drop(queue);
-    // The first poll may have to join a group, so silence proves something only after it.
+    // The first poll may have to join a group, so a timeout proves that the queue is empty only
+    // after it.
     let queue = fresh.open().await;
     let batch = poll(&queue, 1).await;
     assert!(batch.unreadable().is_empty());
     assert_eq!(ids(batch.entries()), ids(&[later]));
-    assert_nothing_is_left(&queue).await;
+    assert_is_empty(&queue).await;
 }
 
 async fn a_poll_waits_for_entries(fresh: Fresh) {
@@ -195,7 +196,7 @@ async fn a_poll_waits_for_entries(fresh: Fresh) {
     assert_eq!(ids(waiting.await.unwrap().entries()), ids(&[entry]));
 }
 
-async fn a_cancelled_poll_loses_nothing(fresh: Fresh) {
+async fn a_cancelled_poll_loses_no_entries(fresh: Fresh) {
     let queue = fresh.open().await;
     let entries = entries(vec!["m"; 200]);
     let mut polled = Batch::default();
@@ -273,9 +274,9 @@ async fn dead_letters_are_listed_in_write_order(fresh: Fresh) {
     queue.dead_letters.write(&dead_letters[2..]).await.unwrap();
     let first = queue.dead_letters.list(0, 2).await.unwrap();
     let (sequence, _) = first[1];
-    let rest = queue.dead_letters.list(sequence, 10).await.unwrap();
-    assert_eq!((first.len(), rest.len()), (2, 1));
-    let listed = first.into_iter().chain(rest);
+    let second = queue.dead_letters.list(sequence, 10).await.unwrap();
+    assert_eq!((first.len(), second.len()), (2, 1));
+    let listed = first.into_iter().chain(second);
     let listed: Vec<DeadLetter> = listed.map(|(_, dead_letter)| dead_letter).collect();
     assert_eq!(listed, dead_letters);
 }
@@ -286,9 +287,9 @@ async fn dead_letters_are_purged_up_to_a_sequence_number(fresh: Fresh) {
     queue.dead_letters.write(&dead_letters).await.unwrap();
     let (sequence, _) = queue.dead_letters.list(0, 10).await.unwrap()[1];
     queue.dead_letters.purge(sequence).await.unwrap();
-    let left = queue.dead_letters.list(0, 10).await.unwrap();
-    assert_eq!(left.len(), 1);
-    assert_eq!(left[0].1, dead_letters[2]);
+    let remaining = queue.dead_letters.list(0, 10).await.unwrap();
+    assert_eq!(remaining.len(), 1);
+    assert_eq!(remaining[0].1, dead_letters[2]);
 }
 
 async fn dead_letters_survive_reopening(fresh: Fresh) {

@@ -18,7 +18,7 @@ contract! {
     adapters: [],
     services: [server,],
     tests: [
-        redis_is_used_once_it_comes_up,
+        redis_is_used_once_it_is_up,
         replicas_share_a_bucket,
         buckets_of_extreme_sizes_are_exact,
         the_key_of_a_full_bucket_expires,
@@ -58,7 +58,7 @@ async fn unresponsive() -> (Url, TcpListener) {
 }
 
 #[tokio::test]
-async fn an_outage_of_redis_delays_callers_by_one_timeout() {
+async fn a_redis_outage_delays_callers_by_one_timeout() {
     let (unresponsive, _listener) = unresponsive().await;
     for url in [closed_port().await, unresponsive] {
         let cache = open_cache(&url).await;
@@ -91,7 +91,7 @@ async fn an_invalid_url_is_rejected() {
     }
 }
 
-async fn redis_is_used_once_it_comes_up(mut url: Url) {
+async fn redis_is_used_once_it_is_up(mut url: Url) {
     let closed = closed_port().await;
     let redis = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(6379));
     url.set_port(closed.port()).unwrap();

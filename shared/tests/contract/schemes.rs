@@ -8,7 +8,7 @@ use shared::{cache, index, limiter, queue, store};
 use url::Url;
 
 #[tokio::test]
-async fn an_unknown_scheme_is_rejected_with_the_supported_ones() {
+async fn an_error_for_an_unknown_scheme_lists_the_supported_schemes() {
     let url: Url = "ftp://user:secret@host/path".parse().unwrap();
     let bucket = TokenBucket { capacity: NonZeroU32::MIN, rate: NonZeroU32::MIN };
     for (variable, schemes, error) in [

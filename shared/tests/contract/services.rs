@@ -1,5 +1,5 @@
-//! The services behind the adapters of the cluster. `make services` starts them.
-//! Their tests run if `LOGPULSE_TEST_SERVICES=required`; otherwise they are reported as skipped.
+//! The services behind the cluster's adapters. `make services` starts them. Their tests run if
+//! `LOGPULSE_TEST_SERVICES=required`; otherwise they are reported as skipped.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ pub(crate) fn required() -> bool {
     std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required")
 }
 
-/// Reports how many tests were skipped. Writes to stderr directly, which the test runner does not
+/// Reports the number of skipped tests. Writes to stderr directly, which the test runner does not
 /// capture.
 pub(crate) fn report_skipped(suite: &str, count: usize) {
     if !required() {

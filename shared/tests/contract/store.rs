@@ -86,12 +86,12 @@ async fn the_first_write_wins_across_batches(fixture: Fixture) {
     let first = entry("first");
     let refused = store.insert(std::slice::from_ref(&first)).await.unwrap();
     assert_eq!(refused, []);
-    let again = [with_message(&first, "second"), entry("new")];
-    let refused = store.insert(&again).await.unwrap();
+    let later = [with_message(&first, "second"), entry("new")];
+    let refused = store.insert(&later).await.unwrap();
     assert_eq!(refused, []);
     let found = store.get(first.id).await.unwrap().unwrap();
     assert_eq!(found.message, "first");
-    let new = store.get(again[1].id).await.unwrap().unwrap();
+    let new = store.get(later[1].id).await.unwrap().unwrap();
     assert_eq!(new.message, "new");
 }
 
@@ -170,9 +170,9 @@ async fn concurrent_inserts_of_the_same_batch_succeed(fixture: Fixture) {
     let (one, other) = (fixture.open().await, fixture.open().await);
     for _ in 0..5 {
         let batch = entries(vec!["m"; 3000]);
-        let (by_one, by_other) = tokio::join!(one.insert(&batch), other.insert(&batch));
-        assert_eq!(by_one.unwrap(), []);
-        assert_eq!(by_other.unwrap(), []);
+        let (first, second) = tokio::join!(one.insert(&batch), other.insert(&batch));
+        assert_eq!(first.unwrap(), []);
+        assert_eq!(second.unwrap(), []);
         assert!(one.get(batch[2999].id).await.unwrap().is_some());
     }
 }

@@ -59,7 +59,7 @@ async fn a_client_that_sends_an_unread_body_gets_its_response() {
     let mut connection = Connection::open(server.address).await;
     let body = "x".repeat(8 * 1024 * 1024);
     let length = body.len();
-    let head = format!("POST /nothing HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!("POST /missing HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
     connection.send(&head).await;
     connection.send(&body).await;
     assert_eq!(connection.response().await.status, 404);
@@ -107,7 +107,7 @@ async fn requests_that_hyper_rejects_get_a_problem() {
 }
 
 #[tokio::test]
-async fn a_rejected_request_follows_the_responses_before_it() {
+async fn a_rejected_request_is_answered_after_the_requests_before_it() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
     connection.send("GET /things/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /\" HTTP/1.1\r\n\r\n").await;

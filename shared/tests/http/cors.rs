@@ -1,4 +1,4 @@
-//! Requests of pages from other origins (CORS).
+//! Requests from pages with other origins (CORS).
 
 use poem::http::{Method, StatusCode, header};
 use poem::test::{TestClient, TestResponse};
@@ -33,7 +33,7 @@ async fn only_allowed_origins_may_read_responses_including_errors() {
         ("", Some(APP), None, None),
     ] {
         let client = TestClient::new(endpoint(&config(origins), None));
-        for (path, status) in [("/ping", 200), ("/things/1", 200), ("/nothing", 404)] {
+        for (path, status) in [("/ping", 200), ("/things/1", 200), ("/missing", 404)] {
             let mut request = client.get(path);
             if let Some(origin) = origin {
                 request = request.header(header::ORIGIN, origin);
@@ -50,7 +50,7 @@ async fn only_allowed_origins_may_read_responses_including_errors() {
 }
 
 #[tokio::test]
-async fn a_preflight_request_states_what_is_allowed_and_takes_no_token() {
+async fn a_preflight_response_lists_allowed_headers_and_takes_no_token() {
     let client = TestClient::new(endpoint(&config(APP), Some(rate_limit(Some(1)))));
     for _ in 0..3 {
         let request = client.request(Method::OPTIONS, "/things").header(header::ORIGIN, APP);
@@ -70,7 +70,7 @@ async fn a_preflight_request_states_what_is_allowed_and_takes_no_token() {
 }
 
 #[tokio::test]
-async fn options_of_other_origins_get_405_as_without_cors() {
+async fn options_requests_from_other_origins_get_405_as_without_cors() {
     for (config, vary) in [(config(APP), Some("Origin")), (config(""), None)] {
         let client = TestClient::new(endpoint(&config, None));
         let request = client.request(Method::OPTIONS, "/things").header(header::ORIGIN, OTHER);

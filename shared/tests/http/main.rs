@@ -1,4 +1,4 @@
-//! The HTTP runtime from outside: a test function, served with and without a socket.
+//! Tests the HTTP runtime through a test function, served with and without a socket.
 
 #![allow(
     clippy::unwrap_used,

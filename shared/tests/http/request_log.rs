@@ -10,7 +10,7 @@ use tracing::Level;
 
 use super::support::endpoint;
 
-/// Collects what a subscriber writes.
+/// Collects a subscriber's output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

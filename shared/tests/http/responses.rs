@@ -34,7 +34,7 @@ async fn problem(response: TestResponse, status: StatusCode) -> Value {
 
 #[tokio::test]
 async fn an_unknown_path_gets_404_with_a_pointer_to_the_docs() {
-    for path in ["/", "/nothing", "/things/1/2", "/Things/1", "/things/"] {
+    for path in ["/", "/missing", "/things/1/2", "/Things/1", "/things/"] {
         let response = client().get(path).send().await;
         let problem = problem(response, StatusCode::NOT_FOUND).await;
         assert_eq!(problem["detail"], "no such path; see /docs");
@@ -61,8 +61,8 @@ async fn a_wrong_method_gets_405_with_the_allowed_methods() {
 async fn poem_errors_are_problems_with_truncated_details() {
     let long = "x".repeat(5000);
     let response = client().get(format!("/things/{long}")).send().await;
-    let problem_of_path = problem(response, StatusCode::BAD_REQUEST).await;
-    assert!(problem_of_path["detail"].as_str().unwrap().len() <= 200, "{problem_of_path}");
+    let path_problem = problem(response, StatusCode::BAD_REQUEST).await;
+    assert!(path_problem["detail"].as_str().unwrap().len() <= 200, "{path_problem}");
     let response = client().post("/things").content_type("image/png").body("x").send().await;
     problem(response, StatusCode::UNSUPPORTED_MEDIA_TYPE).await;
 }
@@ -104,7 +104,7 @@ async fn head_is_get_without_a_body() {
 
 #[tokio::test]
 async fn every_response_has_a_request_id_and_nosniff() {
-    for path in ["/ping", "/healthz", "/nothing", "/panic"] {
+    for path in ["/ping", "/healthz", "/missing", "/panic"] {
         let response = client().get(path).send().await;
         response.assert_header("x-content-type-options", "nosniff");
         response.assert_header_exist("x-request-id");
@@ -122,9 +122,9 @@ async fn only_a_trusted_proxy_may_set_the_request_id() {
 }
 
 #[tokio::test]
-async fn responses_state_the_remaining_rate_limit() {
+async fn responses_contain_the_remaining_quota() {
     let client = TestClient::new(endpoint(&HttpConfig::default(), Some(rate_limit(Some(2)))));
-    for (remaining, path) in [(1, "/ping"), (0, "/nothing")] {
+    for (remaining, path) in [(1, "/ping"), (0, "/missing")] {
         let response = client.get(path).send().await;
         response.assert_header("ratelimit-policy", "\"client\";q=100;w=2");
         response.assert_header("ratelimit", format!("\"client\";r={remaining};t=1"));
@@ -173,7 +173,7 @@ async fn only_a_trusted_proxy_may_set_the_client_address() {
 }
 
 #[tokio::test]
-async fn only_retries_of_a_trusted_proxy_get_the_same_entry_id() {
+async fn only_retries_by_a_trusted_proxy_get_the_same_entry_id() {
     let now = shared::Timestamp::now().as_micros() / 1000;
     let start = format!("t={}.{:03}", now / 1000, now % 1000);
     let headers = format!("X-Request-Id: abc\r\nX-Request-Start: {start}\r\n");
@@ -187,7 +187,7 @@ async fn only_retries_of_a_trusted_proxy_get_the_same_entry_id() {
 }
 
 #[tokio::test]
-async fn a_process_is_ready_when_all_its_ports_are() {
+async fn a_process_is_ready_when_all_its_ports_are_ready() {
     let functions = || {
         let ready = Arc::new(Port { ready: true });
         function().requires("queue", ready.clone()).requires("index", ready)

@@ -1,4 +1,4 @@
-//! Shutdown: no accepted request breaks, and the process ends in time.
+//! Shutdown: every accepted request gets its response, and the process ends in time.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::support::{Connection, DEADLINE, Server};
 
 #[tokio::test]
-async fn a_request_in_flight_is_answered_and_its_connection_closed() {
+async fn a_request_in_flight_is_answered_and_its_connection_is_closed() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
     connection.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -115,6 +115,6 @@ async fn an_endless_request_is_aborted_after_the_grace_period() {
     let cancelled = Instant::now();
     server.shutdown.cancel();
     timeout(DEADLINE, server.ended).await.unwrap().unwrap().unwrap();
-    let took = cancelled.elapsed();
-    assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(2), "{took:?}");
+    let elapsed = cancelled.elapsed();
+    assert!((Duration::from_millis(300)..Duration::from_secs(2)).contains(&elapsed), "{elapsed:?}");
 }

@@ -104,7 +104,7 @@ impl Ready for Port {
 /// A limiter whose buckets are never refilled, or one that fails.
 pub(crate) struct Buckets {
     pub(crate) tokens: Option<u32>,
-    pub(crate) taken: std::sync::Mutex<std::collections::HashMap<String, u32>>,
+    pub(crate) used: std::sync::Mutex<std::collections::HashMap<String, u32>>,
 }
 
 #[async_trait]
@@ -118,14 +118,14 @@ impl Ready for Buckets {
 impl Limiter for Buckets {
     async fn try_acquire(&self, client: &str) -> Result<Decision> {
         let tokens = self.tokens.ok_or_else(|| unavailable("limiter"))?;
-        let mut taken = self.taken.lock().unwrap();
-        let taken = taken.entry(client.to_owned()).or_default();
-        if *taken == tokens {
+        let mut used = self.used.lock().unwrap();
+        let used = used.entry(client.to_owned()).or_default();
+        if *used == tokens {
             let retry_after = Duration::from_millis(1500);
             return Ok(Decision::Refused { retry_after });
         }
-        *taken += 1;
-        let remaining = tokens - *taken;
+        *used += 1;
+        let remaining = tokens - *used;
         Ok(Decision::Allowed { remaining })
     }
 }
@@ -133,8 +133,8 @@ impl Limiter for Buckets {
 /// A rate limit with this many tokens per client; with `None`, the limiter fails.
 pub(crate) fn rate_limit(tokens: Option<u32>) -> RateLimit {
     let bucket = TokenBucket { capacity: 100.try_into().unwrap(), rate: 50.try_into().unwrap() };
-    let taken = std::sync::Mutex::default();
-    RateLimit::new(Arc::new(Buckets { tokens, taken }), bucket)
+    let used = std::sync::Mutex::default();
+    RateLimit::new(Arc::new(Buckets { tokens, used }), bucket)
 }
 
 /// The configuration of a process behind a proxy on this machine.
@@ -210,7 +210,8 @@ impl Connection {
 
     /// The next response. Panics if the connection breaks before its end.
     pub(crate) async fn response(&mut self) -> Response {
-        let head = timeout(DEADLINE, self.head()).await.expect("a response in time");
+        let head =
+            timeout(DEADLINE, self.head()).await.expect("the response should arrive in time");
         let length = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).await.unwrap();
@@ -224,15 +225,15 @@ impl Connection {
     async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.0.read_u8().await.expect("a complete response head"));
+            head.push(self.0.read_u8().await.expect("the response head should be complete"));
         }
         String::from_utf8(head).unwrap()
     }
 
     /// Whether the server closes the connection without sending anything.
     pub(crate) async fn closed(&mut self) -> bool {
-        let mut rest = Vec::new();
-        matches!(timeout(DEADLINE, self.0.read_to_end(&mut rest)).await, Ok(Ok(0)))
+        let mut bytes = Vec::new();
+        matches!(timeout(DEADLINE, self.0.read_to_end(&mut bytes)).await, Ok(Ok(0)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The members of a consumer group share the partitions, and report how far they lag behind.
+//! The members of a consumer group share the partitions and report their lag.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -38,7 +38,7 @@ impl Member {
         Self { task, polled }
     }
 
-    /// Waits until it has polled something, which requires an assigned partition.
+    /// Waits until it has polled an entry, which requires an assigned partition.
     async fn wait_for_partitions(&self) {
         let has_polled = async {
             while self.polled.lock().unwrap().is_empty() {
@@ -105,7 +105,7 @@ async fn a_slow_member_remains_in_its_group_and_resumes() {
         polled.extend(ids(&batch));
         queue.consumer.commit(batch).await.unwrap();
     }
-    // Lasts long enough for the partitions to be paused, and publishes more than is polled ahead.
+    // Publish for long enough that the partitions are paused, and more than is polled ahead.
     for _ in 0..20 {
         for _ in 0..20 {
             published.extend(publish_some(&queue).await);

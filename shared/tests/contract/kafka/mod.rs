@@ -1,4 +1,5 @@
-//! What only the Kafka adapter does: create topics, share partitions, reject oversized messages.
+//! Behaviour of the Kafka adapter only: creating topics, sharing partitions, rejecting oversized
+//! messages.
 
 mod group;
 mod topics;

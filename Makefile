@@ -78,7 +78,7 @@ K6 ?= k6
 .PHONY: run
 run: ## build and start the cluster, and wait until it is ready
 	$(COMPOSE) build
-	$(COMPOSE) up -d --wait
+	$(COMPOSE) up -d --wait || { echo "the cluster did not become ready; see make logs"; exit 1; }
 	@$(COMPOSE) exec -T nginx nginx -s reload
 	@echo "LogPulse is ready on $(BASE_URL); the documentation is at $(BASE_URL)/docs"
 

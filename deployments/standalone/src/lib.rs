@@ -110,9 +110,10 @@ fn lock(config: &StandaloneConfig) -> anyhow::Result<File> {
     let lock = opened.with_context(|| format!("opening {} (DATA_DIR)", data_dir.display()))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => {
-            bail!("another process uses {} (DATA_DIR)", data_dir.display())
-        }
+        Err(TryLockError::WouldBlock) => bail!(
+            "another process uses {}; stop it, or set another DATA_DIR",
+            std::path::absolute(data_dir).as_ref().unwrap_or(data_dir).display()
+        ),
         Err(TryLockError::Error(error)) => Err(error).context("locking DATA_DIR"),
     }
 }

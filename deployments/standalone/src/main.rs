@@ -37,8 +37,8 @@ async fn run(command: Command, shutdown: CancellationToken) -> anyhow::Result<()
 
 async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     let http_config = load::<HttpConfig>()?;
-    let parts = Parts::open(config).await?;
     let rate_limit = open_rate_limit(config).await?;
+    let parts = Parts::open(config).await?;
     let endpoint = http::endpoint(parts.functions()?, &http_config, rate_limit, &shutdown)?;
     let listener = http::bind(&http_config).await?;
     let consumer = parts.consumer()?;

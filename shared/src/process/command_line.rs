@@ -62,7 +62,8 @@ impl<C: Subcommand> CommandLine<C> {
     /// Parses the arguments, the first of which is the path of the binary.
     ///
     /// # Errors
-    /// The text for clap to print: the help, the version, or a usage error.
+    /// When the command line is invalid, or requests the help or the version. The error is the text
+    /// to print.
     pub(super) fn parse(
         program: &Program,
         arguments: impl IntoIterator<Item = OsString>,

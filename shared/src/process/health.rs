@@ -10,11 +10,12 @@ use std::{
 
 use crate::config::{self, EX_CONFIG, HttpConfig};
 
-/// How long the server may take to respond. This is longer than its own readiness checks take.
+/// How long the server may take to respond. This is longer than the timeout of its readiness
+/// checks.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Exits 0 if `/readyz` on `HOST` and `PORT` responds with 200, otherwise 1 with the reason on
-/// stderr.
+/// Returns exit code 0 if `/readyz` on `HOST` and `PORT` responds with 200. Otherwise writes the
+/// reason to stderr and returns 1, or 78 if a setting is invalid.
 pub(super) fn check() -> ExitCode {
     let config = match config::load::<HttpConfig>() {
         Ok(config) => config,
@@ -27,8 +28,8 @@ pub(super) fn check() -> ExitCode {
     }
 }
 
-/// Returns the whole response of `/readyz`. A server that listens on every address (0.0.0.0
-/// or ::) is reached on loopback.
+/// Returns the complete response from `/readyz`. A server that listens on all addresses (0.0.0.0
+/// or ::) is reached through the loopback interface.
 fn request_readiness(host: &str, port: u16) -> io::Result<String> {
     let address = (host, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
     let mut stream = TcpStream::connect_timeout(&address, READINESS_TIMEOUT)?;
@@ -50,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// Serves one request on every address. Returns the request and the response as received.
+    /// Serves one request on all addresses. Returns the request and the response as received.
     fn exchange(response: &'static str) -> (String, String) {
         let listener = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_on_every_address_is_checked_on_loopback() {
+    fn a_server_that_listens_on_all_addresses_is_reached_via_loopback() {
         let (request, response) = exchange("HTTP/1.1 200 OK\r\n\r\n{}");
         assert!(request.starts_with("GET /readyz HTTP/1.1\r\n"), "{request}");
         assert_eq!(response, "HTTP/1.1 200 OK\r\n\r\n{}");

@@ -50,7 +50,7 @@ where
     start(program, run)
 }
 
-/// Parses the command line before it reads any setting, so that `--help` always works.
+/// Parses the command line before reading any setting, so that `--help` always works.
 fn start<C, F>(program: &Program, main: impl FnOnce(C, CancellationToken) -> F) -> ExitCode
 where
     C: clap::Subcommand + Default,
@@ -89,7 +89,8 @@ where
     result
 }
 
-/// Returns a token that the first SIGTERM or SIGINT cancels; the second one exits the process.
+/// Returns a token that the first SIGTERM or SIGINT cancels. The second signal ends the
+/// process immediately.
 fn shutdown_signal() -> io::Result<CancellationToken> {
     let shutdown = CancellationToken::new();
     let first = shutdown.clone();

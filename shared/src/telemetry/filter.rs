@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_directive_is_rejected_by_name() {
+    fn the_error_quotes_the_invalid_directive() {
         for (value, directive) in [
             ("inof", "inof"),
             ("shared", "shared"),

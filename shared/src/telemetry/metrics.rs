@@ -122,7 +122,7 @@ pub(super) fn describe() {
     }
 }
 
-/// Sets the counters among these metrics to zero, so that Prometheus sees their first increase.
+/// Starts the counters among these metrics at zero, so that Prometheus sees their first increase.
 pub fn start_counters(metrics: &[Metric]) {
     for Metric { name, kind, .. } in metrics {
         match *kind {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_has_exactly_the_metrics_that_the_code_records() {
+    fn the_list_contains_exactly_the_metrics_that_the_code_records() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let files = [sources(&root.join("shared/src")), sources(&root.join("functions"))].concat();
         let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());

@@ -13,7 +13,7 @@ pub use recorder::{record_metrics, render_metrics};
 
 use crate::config::{ConfigError, LogFormat, TelemetryConfig};
 
-/// Starts to log to standard error, including panics, and to record metrics.
+/// Starts logging to standard error, including panics, and starts recording metrics.
 ///
 /// # Errors
 /// When `RUST_LOG` is not a valid filter.

@@ -7,11 +7,11 @@ use metrics_process::Collector;
 
 use super::metrics::describe;
 
-/// The upper bounds of the buckets of every histogram of seconds.
+/// The upper bounds of the buckets in histograms of durations, in seconds.
 const SECONDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
-/// The upper bounds of the buckets of every histogram of entries.
+/// The upper bounds of the buckets in histograms of entry counts.
 const ENTRIES: [f64; 8] = [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0];
 
 /// How often histogram samples are moved into buckets, which frees their memory.
@@ -19,7 +19,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 static RECORDER: LazyLock<PrometheusHandle> = LazyLock::new(install);
 
-/// Starts to record metrics. Later calls have no effect.
+/// Starts recording metrics. Further calls have no effect.
 pub fn record_metrics() {
     LazyLock::force(&RECORDER);
 }

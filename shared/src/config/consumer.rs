@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::value;
 
-/// The size of the batches that the consumer writes to store and index.
+/// The limits on the batches that the consumer writes to the store and the index.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
 pub struct BatchConfig {

@@ -1,4 +1,4 @@
-//! The settings that the command line's `--help` describes. `.env` lists every setting.
+//! The settings that `--help` describes. `.env` lists every setting.
 
 /// An environment variable as `--help` describes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub const COMMON: [Variable; 5] = [
     variable("NO_COLOR", "Log without colour if set"),
 ];
 
-/// The browser clients that may call the API.
+/// The origins of web pages that may call the API.
 pub const CORS_ALLOWED_ORIGINS: Variable = variable(
     "CORS_ALLOWED_ORIGINS",
     "Origins of pages that may call the API, separated by commas, or * [default: none]",

@@ -26,7 +26,7 @@ pub struct HttpConfig {
     /// `*`. `CORS_ALLOWED_ORIGINS`, default none.
     #[serde(deserialize_with = "value::parsed")]
     pub cors_allowed_origins: AllowedOrigins,
-    /// The grace period for requests in flight on SIGTERM. `SHUTDOWN_TIMEOUT_SECONDS`, default 30.
+    /// The grace period for requests in flight at shutdown. `SHUTDOWN_TIMEOUT_SECONDS`, default 30.
     #[serde(
         rename = "shutdown_timeout_seconds",
         deserialize_with = "value::seconds::<1, 3600, _>"

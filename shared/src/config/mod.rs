@@ -35,7 +35,7 @@ pub const EX_CONFIG: u8 = 78;
 pub struct ConfigError {
     /// The name of the variable.
     pub variable: String,
-    /// The problem with its value, and the valid values.
+    /// What is wrong with its value, and which values are valid.
     pub problem: String,
 }
 
@@ -50,9 +50,9 @@ impl ConfigError {
 /// Reads the settings of one concern from the environment.
 ///
 /// # Errors
-/// [`ConfigError`] names the first variable that is missing or invalid.
+/// When a variable is missing or invalid. [`ConfigError`] names the first such variable.
 pub fn load<T: DeserializeOwned>() -> Result<T, ConfigError> {
-    // Bytes that are not UTF-8 become the replacement character, which every value rejects.
+    // Bytes that are not UTF-8 become the replacement character, which every parser rejects.
     load_from(std::env::vars_os().map(|(name, value)| {
         (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
     }))
@@ -61,12 +61,12 @@ pub fn load<T: DeserializeOwned>() -> Result<T, ConfigError> {
 /// Reads the settings of one concern from the given variables.
 ///
 /// # Errors
-/// [`ConfigError`] names the first variable that is missing or invalid.
+/// When a variable is missing or invalid. [`ConfigError`] names the first such variable.
 pub fn load_from<T: DeserializeOwned>(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<T, ConfigError> {
     // envy accepts names in any case, and its errors do not name the variable. It reads one value
-    // at a time, so an invalid value is the last one it has read.
+    // at a time, so an invalid value is the last one that it read.
     let last_read = RefCell::new(String::new());
     let variables = variables
         .into_iter()

@@ -23,10 +23,10 @@ pub struct RateLimitConfig {
     /// The refill rate of a bucket in tokens per second. `RATE_LIMIT_RATE`, default 50.
     #[serde(rename = "rate_limit_rate", deserialize_with = "value::number::<1, 1_000_000, _, _>")]
     pub rate: NonZeroU32,
-    /// The limiter, which stores the buckets. `LIMITER_URL`, default `CACHE_URL`.
+    /// The URL of the limiter, which stores the buckets. `LIMITER_URL`, default `CACHE_URL`.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub limiter_url: Option<ServiceUrl>,
-    /// The limiter if `LIMITER_URL` is not set. `CACHE_URL`.
+    /// The URL of the limiter if `LIMITER_URL` is not set. `CACHE_URL`, default none.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub cache_url: Option<ServiceUrl>,
 }

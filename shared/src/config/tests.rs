@@ -1,4 +1,4 @@
-//! Tests the settings' defaults, ranges and names, and that errors do not print secrets.
+//! Tests the settings' defaults, ranges and names, and that errors contain no secrets.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn error_with<T: DeserializeOwned>(variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn absent_variables_have_defaults() {
+fn unset_variables_have_defaults() {
     let http: HttpConfig = load_with(&[]).unwrap();
     assert_eq!((http.host.as_str(), http.port), ("127.0.0.1", 8080));
     assert_eq!(http.shutdown_timeout, Duration::from_secs(30));
@@ -63,14 +63,14 @@ fn errors_name_the_variable_and_its_valid_values() {
 }
 
 #[test]
-fn a_value_that_is_not_utf8_fails_only_the_setting_that_reads_it() {
+fn a_value_that_is_not_utf8_invalidates_only_its_setting() {
     let broken = String::from_utf8_lossy(b"\xff").into_owned();
     assert_eq!(error_with::<HttpConfig>(&[("HOST", &broken)]), "HOST: is not valid UTF-8");
     assert_eq!(error_with::<HttpConfig>(&[("OTHER", &broken)]), "");
 }
 
 #[test]
-fn booleans_are_true_false_1_and_0() {
+fn booleans_accept_true_false_1_and_0() {
     for (value, enabled) in [("true", true), ("1", true), ("FALSE", false), ("0", false)] {
         let config: RateLimitConfig = load_with(&[("RATE_LIMIT_ENABLED", value)]).unwrap();
         assert_eq!(config.enabled, enabled, "{value}");
@@ -85,7 +85,7 @@ fn proxies_are_addresses_or_networks() {
 }
 
 #[test]
-fn origins_are_written_as_browsers_write_them() {
+fn origins_must_be_in_the_form_that_browsers_send() {
     let load = |value| load_with::<HttpConfig>(&[("CORS_ALLOWED_ORIGINS", value)]);
     let listed = |origins: &[&str]| {
         AllowedOrigins::Listed(origins.iter().map(ToString::to_string).collect())
@@ -236,7 +236,7 @@ fn env_file_variables() -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// Variables of `.env` that only `deployments/compose.yaml` reads.
+/// Variables in `.env` that only `deployments/compose.yaml` reads.
 const COMPOSE_VARIABLES: [&str; 17] = [
     "DASHBOARDS_PORT",
     "GRAFANA_PASSWORD",
@@ -281,7 +281,7 @@ fn the_help_describes_known_settings_with_their_defaults() {
         help::RATE_LIMIT_ENABLED,
         help::CORS_ALLOWED_ORIGINS,
     ];
-    // Terminals and libraries read NO_COLOR; LogPulse has no setting with that name.
+    // tracing-subscriber reads NO_COLOR; LogPulse itself has no such setting.
     let common = help::COMMON.into_iter().filter(|variable| variable.name != "NO_COLOR");
     for help::Variable { name, meaning } in described.into_iter().chain(common) {
         let (_, value) = file.iter().find(|(variable, _)| variable == name).unwrap();
@@ -311,7 +311,7 @@ fn the_compose_file_and_the_env_file_have_the_same_defaults() {
 }
 
 #[test]
-fn the_env_file_has_the_default_values() {
+fn the_env_file_contains_the_default_values() {
     fn assert_defaults<T: DeserializeOwned + std::fmt::Debug>() {
         let file: T = load_from(env_file_variables()).unwrap();
         let default: T = load_with(&[]).unwrap();

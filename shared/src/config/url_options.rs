@@ -10,7 +10,7 @@ use url::Url;
 
 use super::ConfigError;
 
-/// The error for a URL whose scheme no compiled adapter handles.
+/// The error for a URL whose scheme no compiled-in adapter handles.
 pub(crate) fn unknown_scheme(variable: &str, url: &Url, supported: &[&str]) -> ConfigError {
     let supported = if supported.is_empty() { "none" } else { &supported.join(", ") };
     let problem = format!("unknown scheme \"{}\"; this binary supports {supported}", url.scheme());
@@ -49,7 +49,7 @@ impl UrlOptions {
     /// The value of an option that must be a whole number in `range`.
     ///
     /// # Errors
-    /// When the value is anything else.
+    /// When the value is not a whole number in `range`.
     pub(crate) fn number<N: FromStr>(
         &self,
         name: &str,
@@ -77,8 +77,8 @@ impl UrlOptions {
 
 fn unknown_option(name: &str, known: &[&str]) -> String {
     // An unescaped "?" in a password turns the remaining characters into an option.
-    let is_printable = name.chars().all(|c| c.is_ascii_lowercase() || "-_".contains(c));
-    let name = if is_printable { format!(" \"{name}\"") } else { String::new() };
+    let is_safe = name.chars().all(|c| c.is_ascii_lowercase() || "-_".contains(c));
+    let name = if is_safe { format!(" \"{name}\"") } else { String::new() };
     match known {
         [] => format!("unknown option{name}; this URL has no options"),
         known => format!("unknown option{name}; the options are {}", known.join(", ")),

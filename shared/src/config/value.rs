@@ -15,7 +15,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     Ok(text.trim().to_owned())
 }
 
-/// Parses a value with its [`FromStr`].
+/// Parses a value with [`FromStr`].
 pub(super) fn parsed<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: Display>,
@@ -24,7 +24,7 @@ where
     text(deserializer)?.parse().map_err(D::Error::custom)
 }
 
-/// Parses an optional value with its [`FromStr`].
+/// Parses an optional value with [`FromStr`].
 pub(super) fn parsed_or_none<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr<Err: Display>,
@@ -63,7 +63,7 @@ pub(super) fn milliseconds<'de, const MIN: u64, const MAX: u64, D: Deserializer<
     number::<MIN, MAX, _, _>(deserializer).map(Duration::from_millis)
 }
 
-/// Parses `true` or `1`, `false` or `0`.
+/// Parses a boolean: `true` or `1`, `false` or `0`, regardless of case.
 pub(super) fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     match text(deserializer)?.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true),

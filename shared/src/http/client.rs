@@ -36,7 +36,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// The client that the middleware determined, or the peer if it has not run.
+    /// The client that the middleware determined, or the peer if the middleware has not run.
     pub(super) fn of(request: &Request) -> Self {
         let peer = || Self { address: peer_of(request), behind_proxy: false };
         request.data().copied().unwrap_or_else(peer)
@@ -55,7 +55,7 @@ impl Client {
 }
 
 /// Identifies a client's rate limit bucket: its IPv4 address, or the /64 of its IPv6 address, the
-/// prefix that a single subscriber is assigned.
+/// prefix that is usually assigned to a single subscriber.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ClientKey(IpAddr);
 
@@ -127,7 +127,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_proxy_that_sends_no_address_is_the_client() {
+    fn a_proxy_that_sends_no_address_is_treated_as_the_client() {
         assert_eq!(address("10.1.1.1:80", &[]), "10.1.1.1");
         assert_eq!(address("10.1.1.1:80", &[("x-real-ip", "unknown")]), "10.1.1.1");
     }

@@ -70,8 +70,7 @@ impl Function {
         self
     }
 
-    /// Serves GET requests for `path` (in poem's notation), which the OpenAPI document does not
-    /// contain.
+    /// Serves GET requests for `path` (in poem's notation), which is not in the OpenAPI document.
     #[must_use]
     pub fn route(mut self, path: &str, endpoint: impl Endpoint + 'static) -> Self {
         self.operations.push(Operation {
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_has_the_template_of_the_openapi_document() {
+    fn an_operation_uses_the_template_from_the_openapi_document() {
         let function = Function::new("test", Api);
         assert_eq!(function.operations[0].path, "/logs/:param0/lines/:param1");
         assert_eq!(function.operations[0].template, "/logs/{id}/lines/{line}");

@@ -29,7 +29,7 @@ impl<T: Serialize + Send> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(mut body) => {
-                // The line break moves a terminal prompt to its own line.
+                // The line break puts the terminal prompt on a new line.
                 body.push(b'\n');
                 Response::builder().content_type("application/json").body(body)
             }

@@ -1,5 +1,5 @@
 //! The operations of one path, by method.
-//! GET also answers HEAD; a method without an operation gets a 405 that lists the allowed ones.
+//! The GET operation also answers HEAD. Any other method gets a 405 that lists the allowed methods.
 
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderValue, Method};

@@ -46,7 +46,7 @@ use router::Router;
 /// Serves the functions on `HOST` and `PORT` until `shutdown` is cancelled.
 ///
 /// # Errors
-/// Two functions serve the same operation, or the address is not available.
+/// When two functions serve the same operation, or the address is not available.
 pub async fn serve(
     functions: Vec<Function>,
     config: &HttpConfig,
@@ -62,7 +62,7 @@ pub async fn serve(
 /// middleware.
 ///
 /// # Errors
-/// Two functions serve the same operation.
+/// When two functions serve the same operation.
 pub fn endpoint(
     mut functions: Vec<Function>,
     config: &HttpConfig,

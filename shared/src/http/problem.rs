@@ -1,5 +1,5 @@
 //! Error responses: problem details (RFC 9457, `application/problem+json`).
-//! A detail names the field or the limit, and never repeats a whole body.
+//! A detail names the field or the limit, and never repeats the whole body.
 
 use std::error::Error as StdError;
 use std::sync::Arc;

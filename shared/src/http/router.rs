@@ -1,5 +1,5 @@
 //! Routes requests: poem's router finds the path, and [`Methods`] finds the operation.
-//! Every path is wrapped in the middleware, so metrics, logs and the rate limit know its route.
+//! Every path is wrapped in the middleware, so metrics, logs and the rate limit can use its route.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl Router {
     /// Routes to the operations of these functions.
     ///
     /// # Errors
-    /// Two functions have an operation with the same method and path.
+    /// When two functions have an operation with the same method and path.
     pub(super) fn new(functions: Vec<Function>, middleware: &Middleware) -> anyhow::Result<Self> {
         let not_found =
             || middleware.around(make_sync(|_| problem::not_found().into_response()), NO_ROUTE);
@@ -86,10 +86,10 @@ fn resources(functions: Vec<Function>) -> impl Iterator<Item = Resource> {
 }
 
 impl Resource {
-    /// The operations by method.
+    /// Returns the operations by method.
     ///
     /// # Errors
-    /// Two functions have an operation with the same method.
+    /// When two functions have an operation with the same method.
     fn methods(self) -> anyhow::Result<Methods> {
         let mut methods = BTreeMap::new();
         for (Operation { method, endpoint, .. }, function) in self.operations {
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fixed_segments_win_over_parameters_and_wildcards() {
+    async fn fixed_segments_take_precedence_over_parameters_and_wildcards() {
         let paths = ["/", "/logs/:param0", "/logs/search", "/docs", "/docs/*path", "/files/*path"];
         let router =
             router(vec![function("test", &paths.map(|path| (Method::GET, path)))]).unwrap();

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_exact() {
+    fn the_size_limit_is_exact() {
         for (size, expected) in [(MAX_BYTES, Ok(())), (MAX_BYTES + 1, Err(413))] {
             let decoded = decode(Encoding::Gzip, gzip(&vec![b' '; size]));
             assert_eq!(decoded.map(|_| ()), expected, "{size}");

@@ -32,7 +32,7 @@ impl BodyLimits {
     /// Adds `bytes` of the shared memory to a reservation.
     ///
     /// # Errors
-    /// 503: too little memory is free.
+    /// When not enough memory is free (503).
     pub(super) fn reserve(
         &self,
         bytes: usize,
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_without_free_memory_gets_503_with_retry_after() {
+    fn a_body_larger_than_the_free_memory_gets_503_with_retry_after() {
         let limits = BodyLimits::new(10);
         let mut all = Reservation::default();
         limits.reserve(10 * MAX_BODIES_IN_MEMORY, &mut all).unwrap();

@@ -70,8 +70,8 @@ impl<C: BodyContent> Upload<C> {
     /// Reads the body as it was sent.
     ///
     /// # Errors
-    /// 415: the media type or the encoding is not supported. 413: the body is too large. 408: the
-    /// client is too slow. 503: too little memory is free. 400: the body is incomplete.
+    /// When the media type or the encoding is not supported (415), the body is too large (413), the
+    /// client is too slow (408), not enough memory is free (503), or the body is incomplete (400).
     pub async fn read(self, limits: &BodyLimits) -> Result<EncodedBody, Problem> {
         let media_type = media_type::<C>(&self.headers)?;
         let encoding = Encoding::of(&self.headers)?;
@@ -91,8 +91,8 @@ impl EncodedBody {
     /// Decompresses the body. This takes several milliseconds of CPU time per megabyte.
     ///
     /// # Errors
-    /// 413: the decompressed body is too large. 503: too little memory is free. 400: the body does
-    /// not match its `Content-Encoding`.
+    /// When the decompressed body is too large (413), not enough memory is free (503), or the body
+    /// does not match its `Content-Encoding` (400).
     pub fn decode(mut self) -> Result<DecodedBody, Problem> {
         let bytes = self.encoding.decode(self.bytes, &self.limits, &mut self.reservation)?;
         Ok(DecodedBody { bytes, limits: self.limits, reservation: self.reservation })
@@ -100,11 +100,11 @@ impl EncodedBody {
 }
 
 impl DecodedBody {
-    /// Reserves memory for the data parsed from the body, `bytes` in total, minus the size of the
-    /// body itself.
+    /// Reserves memory for `bytes` bytes of data parsed from the body, minus the size of the body
+    /// itself.
     ///
     /// # Errors
-    /// 503: too little memory is free.
+    /// When not enough memory is free (503).
     pub fn reserve(&mut self, bytes: usize) -> Result<(), Problem> {
         let added = bytes.saturating_sub(self.bytes.len());
         self.limits.reserve(added, &mut self.reservation)

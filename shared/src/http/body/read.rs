@@ -18,8 +18,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may pause while sending a body.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The part of a body that does not count towards the shared memory, in bytes. It allows small
-/// bodies even while large ones use all of that memory.
+/// The part of a body that does not count towards the shared memory, in bytes. Small bodies
+/// are therefore accepted even while large ones use all of that memory.
 const UNCOUNTED_BYTES: usize = 16 * 1024;
 
 /// Reads the whole body.
@@ -57,8 +57,8 @@ async fn collect(
     }
 }
 
-/// Reads and discards up to `max_bytes` more, because many clients do not read a response while
-/// they send.
+/// Reads and discards up to `max_bytes` more bytes, because many clients do not read the response
+/// until they have sent the whole body.
 async fn discard(
     mut chunks: impl Stream<Item = std::io::Result<Bytes>> + Unpin,
     mut max_bytes: usize,

@@ -10,7 +10,7 @@ const DESCRIPTION: &str = include_str!("description.md");
 /// The document without operations.
 pub(super) fn frame() -> Value {
     json!({
-        // Generators of Go and Rust clients support no later version.
+        // Client generators for Go and Rust do not support later versions.
         "openapi": "3.0.3",
         "info": {
             "title": "LogPulse",

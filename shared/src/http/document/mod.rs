@@ -53,7 +53,8 @@ pub fn document_of<A: OpenApi>() -> Value {
     document
 }
 
-/// The schema of an API, without its operations. Lists the parameters of a [`Query`] individually.
+/// The schema of an API, without its routes, so that no instance is needed. Lists the parameters of
+/// a [`Query`] individually.
 ///
 /// [`Query`]: super::query::Query
 struct WithoutRoutes<A>(PhantomData<A>);
@@ -79,7 +80,8 @@ impl<A: OpenApi> OpenApi for WithoutRoutes<A> {
 /// Joins the functions' documents into the service's document.
 ///
 /// # Errors
-/// Two documents have the same operation, or different components or tags with the same name.
+/// When two documents define the same operation, or different components or tags with the same
+/// name.
 pub fn join(documents: Vec<Value>) -> anyhow::Result<Value> {
     let mut joined = common::frame();
     for mut document in documents {
@@ -118,7 +120,7 @@ fn add_paths(joined: &mut Value, paths: Value) -> anyhow::Result<()> {
     for (path, operations) in entries(paths) {
         for (method, operation) in entries(operations) {
             let slot = &mut joined[&path][&method];
-            ensure!(slot.is_null(), "two functions have the operation {method} {path}");
+            ensure!(slot.is_null(), "two functions define the operation {method} {path}");
             *slot = operation;
         }
     }
@@ -139,7 +141,7 @@ fn add_tags(joined: &mut Value, tags: Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Adds a component. Documents may share equal components.
+/// Adds a component. Several documents may define it, but only identically.
 fn add_component(components: &mut Value, name: &str, component: Value) -> anyhow::Result<()> {
     let slot = &mut components[name];
     ensure!(slot.is_null() || *slot == component, "they differ");
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_of_one_path_are_joined() {
+    fn operations_on_the_same_path_are_joined() {
         let joined =
             join(vec![document_with("/a", "get", "A"), document_with("/a", "post", "A")]).unwrap();
         assert!(joined["paths"]["/a"]["get"].is_object());
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn two_different_components_with_one_name_are_rejected() {
+    fn different_components_with_the_same_name_are_rejected() {
         let error = join(vec![document_with("/a", "get", "A"), document_with("/b", "get", "A")])
             .unwrap_err();
         assert_eq!(error.to_string(), "two schemas are named A");

@@ -1,5 +1,5 @@
 //! Lists an operation's query parameters individually in the document. Poem-openapi combines them
-//! in one parameter with an object schema.
+//! into one parameter with an object schema.
 
 use poem_openapi::registry::{MetaOperationParam, MetaParamIn, MetaSchema, MetaSchemaRef};
 use serde_json::{Value, json};

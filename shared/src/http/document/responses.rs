@@ -49,8 +49,8 @@ pub(super) fn shared() -> Value {
     })
 }
 
-/// Adds the shared responses, and headers and examples to every response. A public operation is
-/// rate limited and reachable through the proxy.
+/// Adds the shared responses, and adds headers and examples to every response. A public operation
+/// is rate limited and reachable through the proxy.
 pub(super) fn complete(responses: &mut Value, is_public: bool) {
     for (status, response) in members(responses) {
         if response["description"] == "" {
@@ -148,7 +148,7 @@ fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/headers/{name}") })
 }
 
-/// `RETRY-AFTER` becomes `Retry-After`: poem-openapi writes header names in capitals.
+/// `RETRY-AFTER` becomes `Retry-After`: poem-openapi writes header names in upper case.
 fn header_case(name: &str) -> String {
     let capitalise = |word: &str| match word.split_at_checked(1) {
         Some((first, tail)) => first.to_uppercase() + &tail.to_lowercase(),

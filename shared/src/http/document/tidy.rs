@@ -27,14 +27,15 @@ pub(super) fn tidy(value: &mut Value) {
 
 fn tidy_members(members: &mut Map<String, Value>) {
     // Response types are marked read-only so that poem-openapi requires no parser for them, but
-    // some clients make every read-only field optional.
+    // some client generators make every read-only field optional.
     remove_if(members, "readOnly", &json!(true));
     remove_if(members, "deprecated", &json!(false));
     remove_if(members, "explode", &json!(true));
     if members.get("additionalProperties") == Some(&json!({})) {
         members.insert("additionalProperties".to_owned(), json!(true));
     }
-    // OpenAPI has no unsigned formats: some clients would read 32 bits.
+    // OpenAPI has no unsigned formats, and some client generators treat an unknown format as
+    // 32-bit.
     let signed = match members.get("format").and_then(Value::as_str) {
         Some("uint16") => "int32",
         Some("uint32" | "uint64") => "int64",
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_without_an_effect_are_removed() {
+    fn read_only_and_redundant_fields_are_removed() {
         let mut schema = json!({"properties": {"a": {"readOnly": true}, "b": {"explode": true}}});
         tidy(&mut schema);
         assert_eq!(schema, json!({"properties": {"a": {}, "b": {}}}));

@@ -1,4 +1,4 @@
-//! Logs each request once, when its response is known.
+//! Logs each request once, when its response is ready.
 //! Server errors are logged with their cause: 503 and 504 at `warn`, others at `error`. Other
 //! responses are logged at `debug`.
 

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_clock_may_differ_by_five_minutes() {
+    fn a_proxys_clock_may_differ_by_up_to_five_minutes() {
         for start in ["t=1718366700.123", "t=1718366100.123"] {
             let headers = [("x-request-id", "a1"), ("x-request-start", start)];
             let ids = (entry_id("10.1.1.1:80", &headers), entry_id("10.1.1.1:80", &headers));

@@ -1,4 +1,5 @@
-//! The middleware around every operation, one file each; [`Middleware::around`] lists it in order.
+//! The middleware around every operation, one file per layer. [`Middleware::around`] lists the
+//! layers in order.
 
 mod access_log;
 mod arrival;
@@ -36,8 +37,8 @@ pub(super) struct Middleware {
 impl Middleware {
     /// Wraps the operations of the path `route`, for example `/logs/{id}`.
     ///
-    /// The innermost layer comes first: a request passes the list from the bottom up, and its
-    /// response from the top down.
+    /// The innermost layer comes first: a request passes through the list from the bottom up,
+    /// and its response from the top down.
     pub(super) fn around<E>(
         &self,
         operations: E,
@@ -73,7 +74,7 @@ fn on_panic(panic: Box<dyn Any + Send>) -> Problem {
     problem::internal_error().caused_by(format!("panic: {message}"))
 }
 
-/// The method as a label. Clients can invent methods, so unknown ones share a label.
+/// The method as a label value. Clients can invent methods, so all unknown ones share one value.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,5 +1,5 @@
 //! Sends problems as `application/json` to clients that accept only that.
-//! Some generated clients do, and they have typed errors only for the type that they accept.
+//! Some generated clients do, and they can parse errors only in the media type that they accept.
 
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_clients_that_accept_nothing_else_get_json() {
+    fn only_clients_that_accept_json_but_not_problems_get_json() {
         for (accept, expected) in [
             (&["application/json"][..], true),
             (&["text/html, application/json;q=0.9"], true),

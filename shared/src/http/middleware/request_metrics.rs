@@ -1,4 +1,4 @@
-//! Counts requests and their durations, by method, route and status.
+//! Counts requests by method, route and status, and records their durations by method and route.
 
 use metrics::{SharedString, counter, histogram};
 use poem::{Endpoint, Request, Response, Result};

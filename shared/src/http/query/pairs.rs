@@ -4,7 +4,7 @@
 
 use percent_encoding::percent_decode;
 
-/// A name, and its value if that is UTF-8.
+/// A name, and its value if the value is UTF-8.
 pub(super) type Pair = (String, Option<String>);
 
 /// The pairs of a query string, in order. A name that is not UTF-8 contains replacement characters.

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_empty_until_its_next_token() {
+    fn a_bucket_is_empty_until_its_next_token_arrives() {
         let buckets = EmptyBuckets::default();
         let now = Instant::now();
         buckets.insert(client(1), SECOND, now);

@@ -47,10 +47,10 @@ impl RateLimit {
         Self { limiter, empty_buckets: EmptyBuckets::default(), headers }
     }
 
-    /// Opens the configured limiter; `None` if the rate limit is disabled.
+    /// Opens the configured limiter, or returns `None` if the rate limit is disabled.
     ///
     /// # Errors
-    /// `LIMITER_URL` is missing, or the limiter cannot be opened.
+    /// When neither `LIMITER_URL` nor `CACHE_URL` is set, or the limiter cannot be opened.
     pub async fn open(config: &RateLimitConfig) -> anyhow::Result<Option<Self>> {
         if !config.enabled {
             return Ok(None);
@@ -90,7 +90,7 @@ impl RateLimit {
     }
 }
 
-/// Counts and logs a failure of the limiter, but only once while its breaker is open.
+/// Counts and logs a failure of the limiter, but only once while its circuit breaker is open.
 fn report_failure(error: &Error) {
     if error.is_repeated() {
         return;
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Creates a rate limit with a fixed decision; `None` if the limiter is unavailable.
+    /// Creates a rate limit whose limiter always returns `decision`, or fails if it is `None`.
     fn limited_by(decision: Option<Decision>) -> (RateLimit, Arc<Fixed>) {
         let limiter = Arc::new(Fixed { decision, calls: AtomicUsize::new(0) });
         let bucket = TokenBucket::from(&RateLimitConfig::default());

@@ -12,8 +12,8 @@ use crate::log_entry::EntryId;
 const PATTERN: &str =
     "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-7[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$";
 
-/// An id as the last segment of a path, e.g. `/logs/{id}`; `None` if the text is not an id, so no
-/// entry can have it.
+/// An id as the last segment of a path, e.g. `/logs/{id}`. `None` means that the text is not a
+/// valid id, so no entry can match it.
 #[derive(Debug, Clone, Copy)]
 pub struct PathId(pub Option<EntryId>);
 

@@ -41,7 +41,7 @@ impl ToJSON for LogEntry {
     }
 }
 
-/// An entry without an id: clients copy examples, and ids older than a week are rejected.
+/// An entry without an id, because clients copy examples and ids older than a week are rejected.
 fn example() -> Value {
     json!({
         "timestamp": "2024-06-14T12:00:00.123456Z",
@@ -63,7 +63,7 @@ struct EntryField {
 }
 
 impl EntryField {
-    /// The field of a [`NewLogEntry`]. Clients may send null for the optional ones.
+    /// The field of a [`NewLogEntry`]. Clients may send null for the optional fields.
     fn sent(self) -> Field {
         let nullable = !REQUIRED.contains(&self.name);
         field(self.name, MetaSchema { description: Some(self.sent), nullable, ..self.schema })
@@ -144,7 +144,8 @@ fn bounded_string(max_length: usize) -> MetaSchema {
     MetaSchema { min_length: Some(1), max_length: Some(max_length), ..MetaSchema::new("string") }
 }
 
-/// An object with any members. Generators that need a class for it name it after the title.
+/// An object with any members. Generators that need a class for it name the class after the
+/// title.
 fn any_object() -> MetaSchema {
     MetaSchema {
         title: Some("Attributes".to_owned()),

@@ -1,4 +1,4 @@
-//! Accepts connections until shutdown, then drains them without breaking a request.
+//! Accepts connections until shutdown, then drains them so that requests in flight can finish.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use super::{
     open_connections::{OpenConnections, Slot},
 };
 
-/// How long to pause accepting after an error such as "too many open files".
+/// How long to stop accepting connections after an error such as "too many open files".
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
 /// The maximum number of connections to accept from the backlog at shutdown.
@@ -83,7 +83,7 @@ impl<E: Endpoint<Output = Response> + 'static> Acceptor<E> {
         self.tasks.spawn(connection::serve(stream, peer, guard, context));
     }
 
-    /// Waits until all connections have ended, and aborts them after the grace period.
+    /// Waits for all connections to close; aborts those still open after the grace period.
     async fn drain(mut self, grace_period: Duration) {
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if timeout(grace_period, ended).await.is_err() {

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::rejection::{self, MAX_REQUEST_LINE_BYTES, RejectionFilter};
 use super::{activity::Activity, drain, open_connections::ConnectionGuard};
 
-/// How long a client may take to send the head of a request. The time starts at the end of the
-/// previous request, so idle connections are closed too.
+/// How long a client may take to send the head of a request. The timeout starts at the end of
+/// the previous request, so idle connections are closed too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a new connection may take to send its first request after shutdown has begun.
@@ -42,7 +42,7 @@ pub(super) struct Context<E> {
     pub(super) shutdown: CancellationToken,
 }
 
-/// Serves the connection until it ends.
+/// Serves the connection until it closes.
 pub(super) async fn serve<E>(
     stream: TcpStream,
     peer: SocketAddr,
@@ -53,7 +53,7 @@ pub(super) async fn serve<E>(
 {
     // Responses are written whole, so waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
-    // Frees the responses of clients that have vanished or do not read.
+    // Frees the memory of responses to clients that have vanished or do not read.
     #[cfg(target_os = "linux")]
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_MILLIS);
     let shutdown = context.shutdown.clone();
@@ -126,7 +126,7 @@ impl<E: Endpoint<Output = Response> + 'static> Service<hyper::Request<Incoming>>
     }
 }
 
-/// The length of the request line, with its line break.
+/// The length of the request line, including its line break.
 fn request_line_bytes(request: &hyper::Request<Incoming>) -> usize {
     let uri = request.uri();
     let authority = match (uri.scheme_str(), uri.authority()) {

@@ -26,8 +26,8 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum number of bytes of remaining input to discard.
 const LINGER_MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// Ends the connection after the request in flight, or soon if it is idle. A connection that never
-/// sent a request has `first_request_timeout` to do so.
+/// Closes the connection after the request in flight, or soon if it is idle. A client that has not
+/// sent a request yet may take `first_request_timeout` to send one.
 ///
 /// Returns whether the client may still be sending a request body.
 pub(super) async fn finish<E>(
@@ -38,7 +38,8 @@ pub(super) async fn finish<E>(
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    // Hyper's graceful shutdown closes an idle connection even if a request waits in its socket.
+    // Hyper's graceful shutdown closes an idle connection even if a request is waiting in its
+    // socket buffer.
     let request = poll_fn(|context| match connection.poll_without_shutdown(context) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
         Poll::Pending if !activity.is_idle() => Poll::Ready(None),

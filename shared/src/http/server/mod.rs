@@ -1,5 +1,6 @@
-//! The HTTP server: binds the address, accepts and serves connections, drains them on shutdown.
-//! Poem's own server has no connection limit and no header timeout, and its drain breaks requests.
+//! The HTTP server: binds the address, accepts and serves connections, and drains them at shutdown.
+//! Poem's own server has no connection limit and no header timeout, and it breaks requests at
+//! shutdown.
 
 mod accept;
 mod activity;
@@ -25,7 +26,8 @@ const BACKLOG: u32 = 4096;
 /// Listens on `HOST` and `PORT`.
 ///
 /// # Errors
-/// The address is in use, or does not belong to this machine.
+/// When the host name cannot be resolved, or the address is in use or does not belong to this
+/// machine.
 pub async fn bind(config: &HttpConfig) -> anyhow::Result<TcpListener> {
     let listen = async {
         let mut addresses = lookup_host((config.host.as_str(), config.port)).await?;
@@ -47,7 +49,7 @@ pub async fn bind(config: &HttpConfig) -> anyhow::Result<TcpListener> {
 /// keep-alive timeout.
 ///
 /// # Errors
-/// The listener is not usable.
+/// When the listener cannot be used.
 pub async fn serve_on(
     listener: TcpListener,
     endpoint: impl Endpoint<Output = Response> + 'static,

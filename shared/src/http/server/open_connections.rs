@@ -51,8 +51,8 @@ pub(super) struct ConnectionGuard {
     _slot: Slot,
 }
 
-/// The number of connections that the file descriptors allow. Raises the soft limit of
-/// the process to its hard limit.
+/// The number of connections that the limit on open files allows. Raises the soft limit of the
+/// process to its hard limit.
 pub(super) fn limit_of_process() -> usize {
     let files = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: files.maximum, ..files };
@@ -87,7 +87,7 @@ impl OpenConnections {
         }
     }
 
-    /// Evicts the connections that have been idle longest: 1/64 of the limit, but at least one.
+    /// Evicts the connections that have been idle longest: 1/64 of the limit, plus one.
     pub(super) fn evict_idle(&self) {
         let mut idle: Vec<(Duration, Arc<Activity>)> = self
             .registry()
@@ -128,6 +128,6 @@ impl Drop for ConnectionGuard {
 }
 
 fn report_count(registry: &Registry) {
-    #[expect(clippy::cast_precision_loss, reason = "there are at most 20,000")]
+    #[expect(clippy::cast_precision_loss, reason = "the number of connections is small")]
     metrics::gauge!("http_connections").set(registry.by_id.len() as f64);
 }

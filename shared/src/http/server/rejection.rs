@@ -1,7 +1,7 @@
 //! Responds with a problem to requests that hyper rejects before they reach the endpoint.
 //!
 //! Hyper writes an empty response itself. [`RejectionFilter`] holds back its head, and [`respond`]
-//! sends the head with a body.
+//! sends the head with a problem as its body.
 
 use std::{
     io::IoSlice,
@@ -61,8 +61,8 @@ impl<T> RejectionFilter<T> {
 
 /// The bytes as text, if they are the head of an empty 4xx response without LogPulse's request id.
 ///
-/// Hyper passes a head to the connection whole. LogPulse's own bodies never match, because JSON and
-/// the documentation's files have no blank line with carriage returns.
+/// Hyper passes a head to the connection in one piece. LogPulse's own bodies never match, because
+/// JSON and the documentation's files contain no blank line with carriage returns.
 fn rejection_head(bytes: &[u8]) -> Option<&str> {
     if bytes.len() > MAX_HEAD_BYTES || !bytes.starts_with(b"HTTP/1.1 4") {
         return None;
@@ -170,7 +170,7 @@ fn with_problem(head: &str, status: StatusCode) -> String {
     format!("HTTP/1.1 {status}\r\n{}{body}", fields.replace(NO_CONTENT, &body_fields))
 }
 
-/// The problem for a rejected request. nginx.conf has the same details.
+/// The problem for a rejected request. nginx.conf uses the same details.
 fn problem(status: StatusCode) -> Problem {
     let detail = match status {
         StatusCode::URI_TOO_LONG => "the request line exceeds 16 KiB",
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_head_with_a_long_first_line_is_a_long_uri() {
+    fn a_large_head_with_a_long_request_line_gets_414() {
         let uri = "a".repeat(MAX_REQUEST_LINE_BYTES);
         for (unread, status) in [
             ("GET / HTTP/1.1\r\nA: a".to_owned(), 431),

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::support::{Connection, Server};
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_request_head_closes_the_connection() {
+async fn a_connection_with_a_slow_request_head_is_closed() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
     let started = Instant::now();
@@ -54,7 +54,7 @@ async fn pipelined_requests_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_an_unread_body_gets_its_response() {
+async fn a_client_gets_its_response_even_if_its_body_is_not_read() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
     let body = "x".repeat(8 * 1024 * 1024);
@@ -90,17 +90,17 @@ async fn requests_that_hyper_rejects_get_a_problem() {
         (get(&format!("/{}", "a".repeat(70_000))), 414, LONG_LINE),
         (get(&format!("/{}", "a".repeat(200_000))), 414, LONG_LINE),
     ] {
-        let start = request.chars().take(60).collect::<String>();
+        let excerpt = request.chars().take(60).collect::<String>();
         let mut connection = Connection::open(server.address).await;
         connection.send(&request).await;
         let response = connection.response().await;
-        assert_eq!(response.status, status, "{start}: {response:?}");
-        assert_eq!(response.header("content-type"), Some("application/problem+json"), "{start}");
-        assert_eq!(response.header("x-request-id").map(str::len), Some(32), "{start}");
-        assert!(response.header("date").is_some(), "{start}");
+        assert_eq!(response.status, status, "{excerpt}: {response:?}");
+        assert_eq!(response.header("content-type"), Some("application/problem+json"), "{excerpt}");
+        assert_eq!(response.header("x-request-id").map(str::len), Some(32), "{excerpt}");
+        assert!(response.header("date").is_some(), "{excerpt}");
         let problem: Value = serde_json::from_str(&response.body).unwrap();
-        assert_eq!(problem["detail"], detail, "{start}");
-        assert_eq!(problem["status"], status, "{start}");
+        assert_eq!(problem["detail"], detail, "{excerpt}");
+        assert_eq!(problem["status"], status, "{excerpt}");
     }
     let response = Connection::open(server.address).await.get("/ping").await;
     assert_eq!(response.status, 200);

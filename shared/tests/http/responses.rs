@@ -42,7 +42,7 @@ async fn an_unknown_path_gets_404_with_a_pointer_to_the_docs() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_gets_405_with_the_allowed_methods() {
+async fn an_unsupported_method_gets_405_with_the_allowed_methods() {
     for (method, path, allow) in [
         (Method::DELETE, "/things/17", "GET, HEAD"),
         (Method::GET, "/things", "POST"),
@@ -86,7 +86,7 @@ async fn an_internal_error_does_not_reveal_its_cause() {
 }
 
 #[tokio::test]
-async fn a_panic_gets_500_and_the_connection_survives() {
+async fn a_panic_results_in_500_and_the_connection_stays_open() {
     let server = Server::start(HttpConfig::default(), None).await;
     let mut connection = Connection::open(server.address).await;
     let response = connection.get("/panic").await;
@@ -209,7 +209,7 @@ async fn a_process_is_ready_when_all_its_ports_are_ready() {
 }
 
 #[tokio::test]
-async fn readiness_names_the_ports_that_are_not_ready() {
+async fn the_readiness_problem_names_the_ports_that_are_not_ready() {
     let function = function()
         .requires("queue", Arc::new(Port { ready: true }))
         .requires("store", Arc::new(Port { ready: false }));
@@ -234,7 +234,7 @@ async fn metrics_are_labelled_with_routes_not_paths() {
         r#"http_requests_total{method="GET",route="none",status="404"}"#,
         r#"http_request_duration_seconds_bucket{method="GET",route="/things/{id}",le="0.01"}"#,
     ] {
-        assert!(metrics.contains(line), "{line} in\n{metrics}");
+        assert!(metrics.contains(line), "{line} is missing from\n{metrics}");
     }
     assert!(!metrics.contains("4711"), "{metrics}");
 }

@@ -1,4 +1,4 @@
-//! Shutdown: every accepted request gets its response, and the process ends in time.
+//! Shutdown: every accepted request gets a response, and the server stops in time.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ async fn a_keep_alive_connection_may_send_one_more_request() {
 }
 
 #[tokio::test]
-async fn connections_in_the_backlog_are_answered() {
+async fn connections_in_the_backlog_are_served() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut waiting = Vec::new();
@@ -92,7 +92,9 @@ async fn shutdown_under_load_breaks_no_request() {
     timeout(DEADLINE, server.ended).await.unwrap().unwrap().unwrap();
 }
 
-/// Sends a request on one connection after another until the listener closes, and counts them.
+/// Opens one connection after another, and sends a request on each, until the listener closes.
+/// Returns the number of responses.
+///
 /// `get` panics if an established connection breaks.
 async fn request_until_refused(address: std::net::SocketAddr) -> usize {
     let mut answered = 0;

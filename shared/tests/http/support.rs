@@ -208,10 +208,10 @@ impl Connection {
         self.response().await
     }
 
-    /// The next response. Panics if the connection breaks before its end.
+    /// Reads the next response. Panics if the connection breaks before the response is complete.
     pub(crate) async fn response(&mut self) -> Response {
         let head =
-            timeout(DEADLINE, self.head()).await.expect("the response should arrive in time");
+            timeout(DEADLINE, self.head()).await.expect("timed out waiting for the response");
         let length = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).await.unwrap();
@@ -225,7 +225,9 @@ impl Connection {
     async fn head(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.0.read_u8().await.expect("the response head should be complete"));
+            head.push(
+                self.0.read_u8().await.expect("the connection broke before the end of the head"),
+            );
         }
         String::from_utf8(head).unwrap()
     }

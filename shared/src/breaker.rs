@@ -1,6 +1,6 @@
 //! A circuit breaker: after a failure, calls to a service fail immediately for a short time.
-//! The pause doubles while failures repeat, so an outage delays few requests and a brief failure
-//! hardly any.
+//! The pause doubles with each consecutive failure, so an outage delays few requests, and a brief
+//! failure delays hardly any.
 
 use std::error::Error as StdError;
 use std::sync::{Mutex, PoisonError};
@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long the breaker stays open after the first failure.
+/// How long the circuit breaker stays open after the first failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest pause. After this long without a failure, the next one is [`FIRST_PAUSE`] again.
+/// The longest pause. If the service does not fail for this long after a pause, the next pause is
+/// [`FIRST_PAUSE`] again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The breaker for one service, initially closed.
+/// The circuit breaker for one service, initially closed.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
     last: Mutex<Option<Pause>>,
 }
 
-/// The breaker is open: the service failed recently and was not called.
+/// The service was not called, because its circuit breaker is open.
 #[derive(Debug, thiserror::Error)]
 #[error("not called because it failed recently")]
 pub(crate) struct BreakerOpen;
@@ -32,7 +33,7 @@ struct Pause {
 }
 
 impl Breaker {
-    /// Fails while the breaker is open.
+    /// Returns an error while the circuit breaker is open.
     pub(crate) fn check(&self) -> Result<(), BreakerOpen> {
         let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match last {
@@ -41,7 +42,7 @@ impl Breaker {
         }
     }
 
-    /// Opens the breaker after a failure, unless it is already open.
+    /// Opens the circuit breaker after a failure, unless it is already open.
     pub(crate) fn open(&self) {
         let now = Instant::now();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +56,7 @@ impl Breaker {
 }
 
 impl BreakerOpen {
-    /// Whether an open breaker caused the error.
+    /// Whether an open circuit breaker caused the error.
     pub(crate) fn caused(error: &(dyn StdError + 'static)) -> bool {
         error.source().is_some_and(|source| source.is::<Self>() || Self::caused(source))
     }
@@ -68,12 +69,12 @@ mod tests {
     use super::*;
     use crate::error::Error;
 
-    /// Opens the breaker and returns how long it stays open, in milliseconds.
+    /// Opens the circuit breaker and returns how long it stays open, in milliseconds.
     async fn open(breaker: &Breaker) -> u32 {
         breaker.open();
         let mut millis = 0;
         while breaker.check().is_err() {
-            // The failure of a call that began before the breaker opened.
+            // The failure of a call that began before the circuit breaker opened.
             breaker.open();
             advance(Duration::from_millis(1)).await;
             millis += 1;
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_shows_whether_an_open_breaker_caused_it() {
+    fn errors_caused_by_an_open_breaker_are_recognised() {
         let open = Error::unavailable("cache", BreakerOpen);
         assert!(BreakerOpen::caused(&open));
         let refused = Error::unavailable("cache", "refused");

@@ -60,8 +60,8 @@ impl Error {
         Self::Rejected { service, source: source.into() }
     }
 
-    /// Whether the service was not called, because it failed a moment ago. That failure has been
-    /// reported; callers need not report this one.
+    /// Whether the service was not called because it had failed a moment earlier. That failure has
+    /// already been reported, so callers need not report this error.
     #[must_use]
     pub fn is_repeated(&self) -> bool {
         BreakerOpen::caused(self)
@@ -101,6 +101,6 @@ pub trait Ready: Send + Sync {
     /// Checks that the service behind the port responds.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it does not.
+    /// When it does not respond ([`Error::Unavailable`]).
     async fn ready(&self) -> Result<()>;
 }

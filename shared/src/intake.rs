@@ -3,7 +3,7 @@
 //!
 //! An ingest function decodes its protocol and packs the entries: [`pack_one`] for a request with
 //! one entry, a [`Packer`] for many. A result is available only from [`Packed::publish`], so no
-//! client learns the id of an entry that is not yet durable. Wire formats stay with the functions.
+//! client learns the id of an entry that is not yet durable. The functions handle the wire formats.
 
 mod metrics;
 mod packer;
@@ -35,10 +35,10 @@ impl<T> Packed<T> {
         self.records.iter().map(|record| record.as_bytes().len()).sum()
     }
 
-    /// Puts the records on the queue as parts of the request's trace, and returns the result.
+    /// Publishes the records as part of the request's trace, and returns the result.
     ///
     /// # Errors
-    /// When the queue fails. Any of the entries may still be on the queue.
+    /// When the queue fails. Some or all of the entries may be on the queue nonetheless.
     pub async fn publish(self, queue: &dyn Producer, trace: TraceParent) -> Result<T, Error> {
         if !self.records.is_empty() {
             let traced = self.records.into_iter().map(|record| record.traced(trace)).collect();
@@ -53,7 +53,7 @@ impl<T> Packed<T> {
 /// Packs a request's only entry.
 ///
 /// # Errors
-/// The rejection, if the entry is invalid or larger than `max_entry_bytes` as JSON.
+/// When the entry is invalid or larger than `max_entry_bytes` as JSON.
 pub fn pack_one<E: Into<ValidationError>>(
     entry: Result<NewLogEntry, E>,
     arrival: &Arrival,
@@ -68,7 +68,7 @@ pub fn pack_one<E: Into<ValidationError>>(
     Ok(Packed { records: records.finish(), entries: 1, result: id })
 }
 
-/// Fills in the defaults, and adds the entry to the records.
+/// Fills in an entry's defaults and adds the entry to the records.
 fn pack(
     entry: NewLogEntry,
     arrival: &Arrival,
@@ -97,7 +97,7 @@ mod tests {
     const VALID: &[u8] = br#"{"service":"a","message":"m"}"#;
     const REPORT: Report = Report { ids: false, max_rejections: 10 };
 
-    /// A queue that accepts every record.
+    /// A queue that accepts every record and discards it.
     struct Discard;
 
     #[async_trait]
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_entry_is_packed_or_rejected_with_its_reason() {
+    fn a_single_entry_is_packed_or_rejected_with_a_reason() {
         let packed = pack_one(NewLogEntry::from_json(VALID), &arrival(), 1000).unwrap();
         assert!(packed.bytes() > VALID.len());
         for (json, max_bytes, reason) in

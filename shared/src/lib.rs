@@ -15,19 +15,22 @@
 //! * [`log_entry`]: the entry, and how it gets its id, level and timestamp on arrival.
 //! * [`search`]: queries and hits.
 //! * [`intake`]: from decoded entries to records on the queue.
-//! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module has a trait
-//!   with its contract, `open(&url)`, and one file or folder per adapter.
-//! * [`http`]: serves functions: listener, limits, health, rate limit, problems, OpenAPI.
+//! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module contains a
+//!   trait that documents the contract, `open(&url)`, and one file or folder per adapter.
+//! * [`http`]: serves functions (listener, limits, health, rate limit, problems, OpenAPI).
 //! * [`config`] reads the environment, [`telemetry`] sets up logs and metrics, [`trace`] carries
 //!   the trace context, [`process`] runs `main`, [`error`] classifies failures.
 //!
 //! # Features
 //!
 //! One per technology: `kafka`, `memory`, `mysql`, `opensearch`, `redis`, `sqlite`, `tantivy`. Each
-//! adds the adapters of that technology. `testing` adds an entry builder and ports
-//! that are always unavailable.
+//! adds the adapters for that technology. `testing` adds an entry builder and ports that are always
+//! unavailable.
 
-#[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "only Redis has a breaker"))]
+#[cfg_attr(
+    not(feature = "redis"),
+    allow(dead_code, reason = "only the Redis adapters use the circuit breaker")
+)]
 mod breaker;
 pub mod cache;
 pub mod config;

@@ -27,7 +27,7 @@ pub type TraceId = BoundedString<128>;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewLogEntry {
-    /// The entry's id. A client that sends one makes its retries idempotent.
+    /// The entry's id. Retries are idempotent if the client sends one.
     pub id: Option<EntryId>,
     /// When the event happened. Default: the time of the id.
     pub timestamp: Option<Timestamp>,
@@ -49,7 +49,8 @@ pub struct NewLogEntry {
 /// A log entry as it is stored. It always has an id, a timestamp and a level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// Unique and ordered by arrival. Every operation is idempotent by this id.
+    /// The unique id, which makes writes idempotent. Ids assigned on arrival sort in order of
+    /// arrival.
     pub id: EntryId,
     /// When the event happened.
     pub timestamp: Timestamp,
@@ -74,7 +75,8 @@ impl NewLogEntry {
     /// Parses an entry.
     ///
     /// # Errors
-    /// [`ParseError`], which converts into a [`ValidationError`] that names each invalid field.
+    /// When `json` is not a valid entry. [`ParseError`] converts into a [`ValidationError`] that
+    /// names each invalid field.
     pub fn from_json(json: &[u8]) -> Result<Self, ParseError<'_>> {
         let text = std::str::from_utf8(json).map_err(ParseError::encoding)?;
         serde_json::from_str(text).map_err(|error| ParseError::json(text, error))
@@ -84,7 +86,7 @@ impl NewLogEntry {
     /// in the request, which starts at 0.
     ///
     /// # Errors
-    /// When the time of the client's id is too far from that of the arrival.
+    /// When the time of the client's id is too far from the time of arrival.
     pub fn arrive(self, arrival: &Arrival, position: u32) -> Result<LogEntry, ValidationError> {
         let id = match self.id {
             Some(id) => arrival.accept(id)?,
@@ -107,10 +109,10 @@ impl LogEntry {
     /// Appends the entry's JSON to `line`. The JSON has no line breaks.
     ///
     /// # Panics
-    /// Never: every field can be serialized, and writing to memory does not fail.
+    /// Never: every field can be serialized, and writing to memory cannot fail.
     pub fn write_json(&self, line: &mut Vec<u8>) {
         let written = serde_json::to_writer(line, self);
-        debug_assert!(written.is_ok(), "every log entry can be serialized");
+        debug_assert!(written.is_ok(), "failed to serialize a log entry");
     }
 
     /// The entry's JSON.
@@ -135,7 +137,7 @@ impl LogEntry {
     /// Parses the JSON of a stored entry.
     ///
     /// # Errors
-    /// When it is not the JSON of a stored entry.
+    /// When `json` is not a valid stored entry.
     pub fn from_json(json: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(json)
     }
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn every_invalid_field_is_named() {
+    fn the_error_names_every_invalid_field() {
         let json = r#"{"service_name":"","level":5,"attributes":[],"host":"x"}"#;
         let error = arrive(json).unwrap_err();
         let fields: Vec<&str> = error.errors.iter().map(|error| error.field.as_str()).collect();

@@ -1,5 +1,5 @@
 //! A Redis connection with a short timeout and a circuit breaker, for callers that can do without
-//! Redis. The cache and the limiter have one each.
+//! Redis. The cache and the limiter each use a separate one.
 
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ pub(crate) struct Redis {
 
 impl Redis {
     /// Opens the Redis database at `redis://host:6379/database?prefix=…`, the value of `variable`,
-    /// for the port `service`. Redis may be down. `response_timeout` applies to each command.
+    /// for the port `service`. Succeeds even if Redis is down. `response_timeout` applies to each
+    /// command.
     pub(crate) fn open(
         variable: &'static str,
         url: &Url,
@@ -55,7 +56,8 @@ impl Redis {
     /// Runs `command` on the connection.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] after the timeout, and immediately while the breaker is open.
+    /// When the command fails or exceeds the timeout, and immediately while the circuit breaker is
+    /// open ([`Error::Unavailable`]).
     pub(crate) async fn run<T>(
         &self,
         command: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
@@ -79,7 +81,7 @@ impl Redis {
     /// Checks that Redis responds.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it does not.
+    /// When it does not respond ([`Error::Unavailable`]).
     pub(crate) async fn ping(&self) -> Result<()> {
         self.run(async |connection| redis::cmd("PING").exec_async(connection).await).await
     }
@@ -97,7 +99,7 @@ fn lazy_connection(url: &Url, response_timeout: Duration) -> RedisResult<Connect
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(UNACKNOWLEDGED_TIMEOUT);
     let client = Client::open(address.into_connection_info()?.set_tcp_settings(tcp))?;
-    // The breaker decides when to retry.
+    // The circuit breaker decides when to retry.
     let config = ConnectionManagerConfig::new()
         .set_number_of_retries(0)
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
@@ -105,7 +107,7 @@ fn lazy_connection(url: &Url, response_timeout: Duration) -> RedisResult<Connect
     ConnectionManager::new_lazy_with_config(client, config)
 }
 
-/// Connects before the first request, because connecting may take longer than its timeout.
+/// Connects in advance, because connecting may take longer than the timeout of a command.
 fn connect_in_background(mut connection: ConnectionManager) {
     tokio::spawn(async move { redis::cmd("PING").exec_async(&mut connection).await });
 }
@@ -123,7 +125,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_service_that_does_not_respond_costs_only_one_timeout() {
+    async fn only_the_first_call_waits_for_a_service_that_does_not_respond() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("redis://{}", silent.local_addr().unwrap()).parse().unwrap();
         let response_timeout = Duration::from_secs(1);
@@ -134,7 +136,7 @@ mod tests {
         for _ in 0..9 {
             redis.ping().await.unwrap_err();
         }
-        // The margin is for a busy machine; a second timeout would exceed it.
+        // The margin allows for a busy machine; a second timeout would exceed it.
         assert!(start.elapsed() < 2 * response_timeout, "{:?}", start.elapsed());
     }
 }

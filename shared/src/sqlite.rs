@@ -1,5 +1,5 @@
 //! Opens SQLite files so that a committed transaction survives a power failure.
-//! The queue and the store each have a separate file.
+//! The queue and the store use separate files.
 
 use std::path::Path;
 use std::time::Duration;
@@ -30,7 +30,7 @@ const READERS: u32 = 2;
 /// How long a read may wait for a connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Opens the file at `url`, the value of `variable`. Creates it if necessary and migrates it.
+/// Opens the file at `url`, the value of `variable`, creating it if necessary, and migrates it.
 /// Returns the writer and a pool of read connections.
 pub(crate) async fn open(
     variable: &str,
@@ -48,7 +48,7 @@ pub(crate) async fn open(
     let mut connection = create.connect().await.with_context(opening)?;
     migrate(&mut connection, migrations, path).await?;
     // A killed process may have committed transactions that were never synced. Sync them now,
-    // because from here on they count as durable.
+    // because from now on they are treated as durable.
     let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection);
     checkpoint.await.with_context(opening)?;
     let readers = SqlitePoolOptions::new()
@@ -100,14 +100,15 @@ fn options(url: &Url) -> Result<SqliteConnectOptions, String> {
 /// The only connection that writes.
 ///
 /// It is taken for a transaction and put back afterwards. If the transaction fails or is cancelled,
-/// the connection is dropped instead, which closes it and rolls back.
+/// the connection is dropped instead, which closes it and rolls back the
+/// transaction.
 pub(crate) struct Writer {
     options: SqliteConnectOptions,
     idle: Option<SqliteConnection>,
 }
 
 impl Writer {
-    /// Takes the connection, or opens a new one if the last was not put back.
+    /// Takes the connection, or opens a new one if the last one was not put back.
     pub(crate) async fn take(&mut self) -> sqlx::Result<SqliteConnection> {
         match self.idle.take() {
             Some(connection) => Ok(connection),
@@ -176,8 +177,8 @@ mod tests {
         }
     }
 
-    /// Records a migration that this version does not have.
-    async fn migrate_beyond_this_version(path: &Path) {
+    /// Records a migration from a newer version.
+    async fn record_newer_migration(path: &Path) {
         let options: SqliteConnectOptions = format!("sqlite://{}", path.display()).parse().unwrap();
         let mut connection = options.connect().await.unwrap();
         sqlx::query(
@@ -201,7 +202,7 @@ mod tests {
                 _ => crate::store::open(&url).await.map(drop),
             };
             open().await.unwrap();
-            migrate_beyond_this_version(&path).await;
+            record_newer_migration(&path).await;
             let error = format!("{:#}", open().await.unwrap_err());
             let expected = format!(
                 "{} was written by a newer version of LogPulse; \

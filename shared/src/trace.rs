@@ -1,5 +1,5 @@
-//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>), carried across processes from a
-//! request to its queue records and their batch.
+//! W3C Trace Context (<https://www.w3.org/TR/trace-context/>), propagated across processes from
+//! a request to its queue records and their batch.
 
 use std::fmt;
 use std::str::FromStr;
@@ -48,7 +48,7 @@ impl TraceParent {
     }
 }
 
-/// Half of a version 4 UUID. Its variant bits keep it from being zero, which is invalid.
+/// Half of a version 4 UUID. The variant bits ensure that it is not zero, which would be invalid.
 fn new_span_id() -> u64 {
     Uuid::new_v4().as_u64_pair().1
 }
@@ -70,8 +70,8 @@ impl FromStr for TraceParent {
         let trace_id = parse_hex(parts.next(), 32)?;
         let span_id = parse_hex(parts.next(), 16)?;
         let flags = parse_hex(parts.next(), 2)?;
-        let is_whole = parts.next().is_none() || version > 0;
-        if version == 0xff || trace_id == 0 || span_id == 0 || !is_whole {
+        let has_valid_length = parts.next().is_none() || version > 0;
+        if version == 0xff || trace_id == 0 || span_id == 0 || !has_valid_length {
             return Err(InvalidTraceParent);
         }
         let span_id = u64::try_from(span_id).map_err(|_| InvalidTraceParent)?;

@@ -1,4 +1,4 @@
-//! Settings: one struct per concern, read from environment variables only here.
+//! Settings: one struct per concern. Only this module reads them from environment variables.
 //! Every error names its variable. An empty value counts as absent.
 
 mod allowed_origins;

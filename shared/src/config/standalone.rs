@@ -104,7 +104,7 @@ impl StandaloneConfig {
     /// Checks that the embedded queue exists, for commands that must not create it.
     ///
     /// # Errors
-    /// When `DATA_DIR` does not exist or has no queue.
+    /// When `DATA_DIR` does not exist or contains no queue.
     pub fn require_queue(&self) -> Result<(), ConfigError> {
         if self.queue_url.is_some() || self.data_dir.join(QUEUE_FILE).exists() {
             return Ok(());

@@ -259,13 +259,13 @@ const COMPOSE_VARIABLES: [&str; 17] = [
 
 #[test]
 fn the_env_file_lists_every_setting() {
-    let file = env_file_variables();
-    let mut file: Vec<String> = file.into_iter().map(|(name, _)| name).collect();
-    file.sort_unstable();
+    let variables = env_file_variables();
+    let mut listed: Vec<String> = variables.into_iter().map(|(name, _)| name).collect();
+    listed.sort_unstable();
     let mut settings = all_setting_names();
     settings.extend(COMPOSE_VARIABLES.map(str::to_owned));
     settings.sort_unstable();
-    assert_eq!(file, settings);
+    assert_eq!(listed, settings);
 }
 
 #[test]

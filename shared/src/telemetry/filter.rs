@@ -1,6 +1,6 @@
 //! `RUST_LOG`: which events are logged.
 //! A directive is a level, or a target with a level. tracing also accepts a bare target, but then
-//! a misspelt level would log nothing; a bare word that is not a level is therefore rejected.
+//! a misspelt level would log nothing, so a bare word that is not a level is rejected.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, LevelFilter};

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_id_is_kept_and_determines_the_default_timestamp() {
+    fn an_id_from_the_client_is_kept_and_sets_the_default_timestamp() {
         let json = r#"{"id":"0190163d-8694-7000-8000-000000000001","service":"a","message":"m"}"#;
         let entry = arrive(json).unwrap();
         assert_eq!(entry.id.to_string(), "0190163d-8694-7000-8000-000000000001");

@@ -133,7 +133,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn ipv6_clients_share_a_key_per_64_and_mapped_addresses_are_ipv4() {
+    fn keys_are_ipv4_addresses_or_ipv6_64_prefixes() {
         for (address, key) in [
             ("203.0.113.9", "203.0.113.9"),
             ("::ffff:203.0.113.9", "203.0.113.9"),

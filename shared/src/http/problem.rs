@@ -154,7 +154,7 @@ impl Cause {
     }
 }
 
-/// The error and its sources in one line. A source that the text already ends with is not repeated.
+/// The error and its sources on one line. A source that the text already ends with is not repeated.
 pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

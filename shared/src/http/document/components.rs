@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::members;
 
-/// The kind of a component, and its name.
+/// The kind and the name of a component.
 type Key = (&'static str, String);
 
 /// Replaces each response and parameter that several operations share with a reference.
@@ -33,7 +33,7 @@ pub(super) fn share(document: &mut Value) {
 /// The first part that occurs more than once.
 fn repeated(parts: &[Value]) -> Option<&Value> {
     let mut positions = parts.iter().enumerate();
-    positions.find(|(at, part)| parts[at + 1..].contains(part)).map(|(_, part)| part)
+    positions.find(|(index, part)| parts[index + 1..].contains(part)).map(|(_, part)| part)
 }
 
 /// Visits the parameters and the error responses that are not yet references.

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unsigned_numbers_become_signed_with_minimum_zero() {
+    fn unsigned_numbers_become_signed_with_a_minimum_of_zero() {
         let mut schema = json!({"type": "integer", "format": "uint64"});
         tidy(&mut schema);
         assert_eq!(schema, json!({"type": "integer", "format": "int64", "minimum": 0}));

@@ -1,5 +1,5 @@
-//! Lets pages from the allowed origins call the API from a browser (CORS, Fetch standard).
-//! A request from any other origin gets the same response as without CORS.
+//! Lets pages from the allowed origins call the API from a browser (CORS, Fetch Standard).
+//! A request from any other origin gets the same response as without CORS, apart from `Vary`.
 
 use poem::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, Request, Response, Result};

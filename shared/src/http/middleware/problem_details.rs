@@ -43,7 +43,7 @@ fn from_error(error: Error) -> Response {
     Problem::new(status, truncate(&error.to_string())).into_response()
 }
 
-/// The response, with a problem as its body if it is an error without one.
+/// Returns the response, with a problem as its body if it is an error that lacks one.
 fn from_response(mut response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_allowed_request_passes_with_the_remaining_tokens() {
+    async fn an_allowed_request_reports_the_remaining_tokens() {
         let (limit, _) = limited_by(Some(Decision::Allowed { remaining: 20 }));
         assert_eq!(limit.take_token(client(1)).await, Outcome::Allowed { remaining: 20 });
     }

@@ -65,7 +65,7 @@ where
 }
 
 /// Closes the sending side and discards the client's remaining input. Closing a socket with unread
-/// input resets it, and the client would lose its response (for example a 413).
+/// input resets the connection, and the client would lose its response (for example a 413).
 pub(super) async fn linger(stream: TcpStream) {
     let _ = timeout(LINGER_TIMEOUT, discard_input(stream)).await;
 }

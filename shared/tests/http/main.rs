@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "test code, in which a panic fails the test"
+    reason = "a panic fails the test"
 )]
 
 mod connections;

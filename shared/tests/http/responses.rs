@@ -188,13 +188,14 @@ async fn only_retries_by_a_trusted_proxy_get_the_same_entry_id() {
 
 #[tokio::test]
 async fn a_process_is_ready_when_all_its_ports_are_ready() {
-    let functions = || {
+    let ready_function = || {
         let ready = Arc::new(Port { ready: true });
         function().requires("queue", ready.clone()).requires("index", ready)
     };
     let shutdown = CancellationToken::new();
     let config = HttpConfig::default();
-    let endpoint = shared::http::endpoint(vec![functions()], &config, None, &shutdown).unwrap();
+    let endpoint =
+        shared::http::endpoint(vec![ready_function()], &config, None, &shutdown).unwrap();
     let client = TestClient::new(endpoint);
     let response = client.get("/readyz").send().await;
     response.assert_status_is_ok();

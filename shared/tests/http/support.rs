@@ -172,8 +172,8 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let endpoint =
             shared::http::endpoint(vec![function()], &config, rate_limit, &shutdown).unwrap();
-        let drain = config.shutdown_timeout;
-        let served = shared::http::serve_on(listener, endpoint, drain, shutdown.clone());
+        let grace_period = config.shutdown_timeout;
+        let served = shared::http::serve_on(listener, endpoint, grace_period, shutdown.clone());
         let ended = tokio::spawn(served);
         Self { address, shutdown, ended }
     }

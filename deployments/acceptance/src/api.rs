@@ -76,7 +76,11 @@ impl Api {
     /// When there is no response.
     pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
         loop {
-            let response = request.try_clone().expect("a body in memory").send().await?;
+            let response = request
+                .try_clone()
+                .expect("failed to clone a request with a streaming body")
+                .send()
+                .await?;
             if response.status() != StatusCode::TOO_MANY_REQUESTS {
                 return Ok(response);
             }
@@ -96,7 +100,7 @@ impl Api {
         }
     }
 
-    /// Returns those of the entries that exist, keyed by id. Fetches eight at a time.
+    /// Returns the entries that exist, keyed by id. Fetches up to eight in parallel.
     pub async fn entries(&self, ids: Vec<String>) -> HashMap<String, Value> {
         let readers: Vec<_> = ids
             .chunks(ids.len().div_ceil(8).max(1))
@@ -118,7 +122,7 @@ impl Api {
         found
     }
 
-    /// Returns a page of hits. Panics on any status but 200.
+    /// Returns a page of hits. Panics if the status is not 200.
     pub async fn search(&self, query: &[(&str, &str)]) -> Value {
         let request = self.http.get(self.url("/logs/search")).query(query);
         let response = self.send(request).await.unwrap();
@@ -126,7 +130,7 @@ impl Api {
         response.json().await.unwrap()
     }
 
-    /// Searches until the total is `total`, and returns that page. Panics after [`TIMEOUT`].
+    /// Searches until there are `total` hits, and returns the first page. Panics after [`TIMEOUT`].
     pub async fn search_until(&self, query: &[(&str, &str)], total: u64) -> Value {
         let started = Instant::now();
         loop {
@@ -149,7 +153,7 @@ impl Api {
                 query.push(("cursor", cursor));
             }
             let mut page = self.search(&query).await;
-            let Value::Array(data) = page["data"].take() else { panic!("no data") };
+            let Value::Array(data) = page["data"].take() else { panic!("`data` is not an array") };
             entries.extend(data);
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = Some(next.to_owned()),

@@ -5,7 +5,7 @@
 //!
 //! - in a string, any text: `"…"`, `"2026-…Z"`
 //! - as a value, any value: `{"total":…}`
-//! - as an element of an array, any further elements: `[1,…]`
+//! - as the last element of an array, any further elements: `[1,…]`
 //! - as a member of an object, any further members: `{"count":1,…}` or `{"count":1,"…":"…"}`
 //!
 //! Everything else must match exactly.

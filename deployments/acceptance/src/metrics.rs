@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-/// Lints metrics with `promtool check metrics`. Skipped where promtool is not installed, unless
-/// `PROMTOOL=required`.
+/// Lints metrics with `promtool check metrics`. Does nothing if promtool is not installed, unless
+/// `PROMTOOL=required` is set.
 pub fn lint(metrics: &str) {
     let mut command = Command::new("promtool");
     command.args(["check", "metrics"]).stdin(Stdio::piped());

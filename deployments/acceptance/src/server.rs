@@ -8,7 +8,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A running LogPulse, or one of its functions. It is killed when this is dropped.
+/// A process of standalone LogPulse or of a function. Dropping this kills the process.
 pub struct Server {
     /// The base URL.
     pub url: String,
@@ -23,12 +23,12 @@ impl Server {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let address = address_after("ready on http://", &mut lines, &mut stderr());
-        // The server must not block on a full pipe.
+        // Keep reading, so that the server does not block on a full pipe.
         thread::spawn(move || copy(&mut lines, &mut stderr()));
         Self { url: format!("http://{address}"), child }
     }
 
-    /// Starts a function, and reads its address from its log, which goes to a file.
+    /// Starts a function, and reads its address from its log, which is copied to a file.
     pub fn start_function(command: &mut Command, log: &Path) -> Self {
         command.env("PORT", "0").env("LOG_FORMAT", "json").stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();

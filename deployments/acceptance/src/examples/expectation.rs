@@ -12,7 +12,7 @@ pub(super) struct Expectation {
 }
 
 impl Expectation {
-    /// Parses `STATUS` or `STATUS BODY`; `None` if the text does not begin with a status.
+    /// Parses `STATUS` or `STATUS BODY`. Returns `None` if the text does not begin with a status.
     ///
     /// # Errors
     /// When the body is not a valid pattern.
@@ -30,7 +30,7 @@ impl Expectation {
     /// Compares a response with the expectation.
     ///
     /// # Errors
-    /// Returns the first difference.
+    /// When they differ. The error describes the first difference.
     pub(super) fn check(&self, status: u16, body: &str) -> Result<(), String> {
         if status != self.status {
             return Err(format!("expected status {}, got {status}: {body}", self.status));
@@ -53,14 +53,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_json_is_rejected() {
+    fn an_expected_body_that_is_not_json_is_rejected() {
         for text in ["201 created", r#"200 {"id":}"#] {
             assert!(Expectation::parse(text).unwrap().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn an_unmet_expectation_is_reported() {
+    fn a_response_that_differs_is_reported() {
         for (expectation, status, body, difference) in [
             ("200", 200, "pong", None),
             ("200", 404, "{}", Some("expected status 200, got 404")),

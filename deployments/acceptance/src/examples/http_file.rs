@@ -11,7 +11,7 @@ use super::expectation::Expectation;
 use super::pattern;
 use crate::TIMEOUT;
 
-/// How long to wait before repeating a read, because the entry may not be indexed yet.
+/// How long to wait before repeating a call.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A call and its expected response.
@@ -30,7 +30,7 @@ struct Call<'a> {
 /// Makes all calls in a file against the deployment at `base`, and returns their number.
 ///
 /// # Errors
-/// Returns the first call whose response differs from the expectation.
+/// When a response differs from the expectation. The error describes the first one.
 pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
     let calls = parse(file)?;
     let http = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).build().unwrap();
@@ -48,7 +48,7 @@ pub async fn check_calls(file: &str, base: &str) -> Result<usize, String> {
 /// Returns the method and the path of each call in a file, for example `GET /logs/search`.
 ///
 /// # Errors
-/// Returns the first call that cannot be parsed.
+/// When a call cannot be parsed.
 pub fn called_operations(file: &str) -> Result<Vec<String>, String> {
     let calls = parse(file)?.into_iter().map(|call| {
         let path = call.url.trim_start_matches("{{base}}").split('?').next().unwrap_or_default();
@@ -61,7 +61,8 @@ fn parse(file: &str) -> Result<Vec<Call<'_>>, String> {
     file.split("\n### ").skip(1).map(Call::parse).collect()
 }
 
-/// Replaces `{{base}}`, and `{{name.response.body.$.field}}` with a field of an earlier response.
+/// Replaces `{{base}}` with the base URL, and `{{name.response.body.$.field}}` with a field of an
+/// earlier response.
 fn fill_in(url: &str, base: &str, bodies: &HashMap<&str, Value>) -> String {
     let url = url.replace("{{base}}", base);
     let Some((before, after)) = url.split_once("{{") else { return url };
@@ -71,7 +72,7 @@ fn fill_in(url: &str, base: &str, bodies: &HashMap<&str, Value>) -> String {
 }
 
 impl<'a> Call<'a> {
-    /// Parses the text between two `###` lines.
+    /// Parses the text after `### `, up to the next call.
     fn parse(text: &'a str) -> Result<Self, String> {
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
         let mut lines = head.lines();
@@ -104,14 +105,16 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Makes the call and returns the body. Retries a GET with the right status but the wrong body,
-    /// and any call that got a 429, until the timeout.
+    /// Makes the call and returns the body of the response. Until the timeout, repeats any call that
+    /// is rate-limited, and a GET with the expected status but another body, because the entry may
+    /// not be indexed yet.
     async fn check(&self, http: &Client, url: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {
             let (status, result) = self.try_once(http, url).await;
-            let is_early = self.method == Method::GET && status.as_u16() == self.expectation.status;
-            let retry = is_early || status == StatusCode::TOO_MANY_REQUESTS;
+            let may_be_early =
+                self.method == Method::GET && status.as_u16() == self.expectation.status;
+            let retry = may_be_early || status == StatusCode::TOO_MANY_REQUESTS;
             match result {
                 Err(_) if retry && started.elapsed() < TIMEOUT => {}
                 result => {
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_listed_without_base_and_query() {
+    fn operations_are_listed_without_base_url_and_query() {
         let file = "@base = http://a\n\n### Find\n# expect 200\nGET {{base}}/logs/search?q=a\n";
         assert_eq!(called_operations(file), Ok(vec!["GET /logs/search".to_owned()]));
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 const ELLIPSIS: &str = "…";
 
-/// Stands for a bare `…` after parsing. A private-use character, which no pattern contains.
+/// Represents a bare `…` after parsing. It is a private-use character, which no pattern contains.
 const BARE: &str = "\u{e000}";
 
 /// Parses a pattern.
@@ -15,7 +15,7 @@ pub(super) fn parse(pattern: &str) -> serde_json::Result<Value> {
 /// Compares a value with a pattern.
 ///
 /// # Errors
-/// Returns the path of the first difference, with the expected and the actual value.
+/// When they differ. The error contains the path of the first difference, and both values.
 pub(super) fn compare(pattern: &Value, value: &Value) -> Result<(), String> {
     compare_at("$", pattern, value)
 }
@@ -69,8 +69,8 @@ fn compare_elements(path: &str, pattern: &[Value], elements: &[Value]) -> Result
     Ok(())
 }
 
-/// Whether a text matches the pattern, in which each `…` matches any characters. A lone `…` matches
-/// at least one.
+/// Whether a text matches the pattern, in which each `…` matches any number of characters. A lone
+/// `…` matches at least one.
 fn matches_text(pattern: &str, text: &str) -> bool {
     if pattern == ELLIPSIS {
         return !text.is_empty();
@@ -88,7 +88,7 @@ fn matches_text(pattern: &str, text: &str) -> bool {
     remaining.ends_with(last)
 }
 
-/// Turns each `…` outside of strings into a string, or into a member where an object needs one.
+/// Quotes each `…` that is not in a string, or turns it into a member where the syntax requires one.
 fn quote_bare_ellipses(pattern: &str) -> String {
     let mut json = String::with_capacity(pattern.len());
     let mut containers = Vec::new();

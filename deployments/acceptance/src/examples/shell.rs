@@ -39,8 +39,8 @@ pub struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// The number of calls that print their response. Calls in `until` loops and `$(curl …)` do
-    /// not.
+    /// The number of calls that print their response. Calls in `until` loops and in `$(curl …)` are
+    /// not counted.
     #[must_use]
     pub fn calls(&self) -> usize {
         let prints = |line: &&str| !line.starts_with('#') && !line.starts_with("until ");
@@ -65,7 +65,8 @@ pub fn blocks(markdown: &str) -> Vec<Block<'_>> {
 /// Runs all blocks in a document against the deployment at `base`.
 ///
 /// # Errors
-/// Returns the first call that fails, or whose response differs from the expectation.
+/// When a command fails, or a response differs from the expectation. The error describes the first
+/// failure.
 pub async fn check_blocks(markdown: &str, base: &str) -> Result<(), String> {
     let text: String = blocks(markdown).iter().map(|block| block.text).collect();
     let text = text.replace(ADDRESS, base);
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unmet_expectation_is_an_error() {
+    async fn a_failed_command_or_unexpected_response_is_an_error() {
         for (commands, expected) in [
             (
                 "curl -s http://127.0.0.1:8080/a\n# 200 {\"path\":\"/b\"}",

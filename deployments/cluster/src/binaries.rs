@@ -36,7 +36,7 @@ fn build() {
         cargo.args(["build", "--quiet", "--release"]);
         cargo.args(functions().iter().flat_map(|function| ["-p", function]));
     } else {
-        // The same command built this test, so the functions are already up to date.
+        // `make test` uses the same features, so the functions are usually up to date.
         cargo.args(["test", "--quiet", "--workspace", "--no-run"]);
     }
     assert!(cargo.status().unwrap().success(), "failed to build the functions");

@@ -1,6 +1,6 @@
 //! Test support: runs the functions as separate processes against the services that `make services`
-//! starts.
-//! Each [`Cluster`] has its own topic, database and indexes, so that tests do not interfere.
+//! starts. Each [`Cluster`] has its own topic, database and indexes, so that tests do not interfere
+//! with each other.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -39,8 +39,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Creates a cluster without any data. Only its empty database exists, because functions do not
-    /// create it.
+    /// Creates a cluster without any data. Only its database is created here, because the functions
+    /// do not create one.
     pub async fn fresh() -> Self {
         let name = format!("test_{}", Uuid::now_v7().simple());
         on_mysql(&format!("CREATE DATABASE {name}")).await;
@@ -134,7 +134,7 @@ impl Cluster {
         command
     }
 
-    /// Deletes the cluster's data from the services.
+    /// Deletes the cluster's logs, and its data from the services.
     pub async fn remove(self) {
         on_mysql(&format!("DROP DATABASE {}", self.name)).await;
         let http = reqwest::Client::new();

@@ -58,8 +58,8 @@ pub fn skip_without_services(test: &str) -> bool {
     !required
 }
 
-/// The address of the running cluster, from `BASE_URL`. Without it, the skipped test is reported on
-/// standard error.
+/// The address of the running cluster, from `BASE_URL`. If it is not set, reports on standard error
+/// that the test is skipped.
 #[must_use]
 pub fn base_url(test: &str) -> Option<String> {
     let url = std::env::var("BASE_URL").ok();
@@ -77,7 +77,7 @@ pub fn skip(test: &str, how_to_run: &str) {
     let _ = writeln!(stderr(), "{test}: skipped; {how_to_run}");
 }
 
-/// Arguments of `docker compose` that start services and wait until they are healthy.
+/// The `docker compose` arguments that start services and wait until they are healthy.
 const UP: &[&str] = &["up", "-d", "--wait"];
 
 /// An outage of a service. Dropping it restores the service.
@@ -94,7 +94,7 @@ impl Outage {
         Self { service, restore: UP }
     }
 
-    /// Freezes the service: it accepts connections and never responds.
+    /// Freezes the service, so that it accepts connections but never responds.
     #[must_use]
     pub fn pause(service: &'static str) -> Self {
         run_compose(&["pause", service]);
@@ -131,11 +131,11 @@ impl Drop for Outage {
     }
 }
 
-/// Keeps MySQL in read-only mode until it is dropped.
+/// MySQL in read-only mode. Dropping this makes it writable again.
 pub struct ReadOnlyMySql(());
 
 impl ReadOnlyMySql {
-    /// Rejects writes by all users, including root.
+    /// Makes MySQL reject writes by all users, including root.
     #[must_use]
     pub fn enable() -> Self {
         let enabled = Self(());
@@ -157,7 +157,7 @@ fn in_mysql(sql: &str) {
     run_compose(&["exec", "-T", "mysql", "sh", "-c", client, sql]);
 }
 
-/// The running containers of a function or service.
+/// The ids of the running containers of a function or service.
 #[must_use]
 pub fn replicas(name: &str) -> Vec<String> {
     run_compose(&["ps", "-q", name]).lines().map(str::to_owned).collect()

@@ -2,7 +2,7 @@
 
 use crate::{Cluster, compose};
 
-/// A partition of the topic, and the progress of the consumer group.
+/// A partition of the topic, and the progress of the consumer group on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
     /// The number of the partition.

@@ -5,7 +5,7 @@ use std::process::Output;
 
 use cluster::{bare_function, functions};
 
-/// Each function with a setting that its help describes.
+/// Each function, with a setting that its help describes.
 const FUNCTIONS: [(&str, &str); 5] = [
     ("ingest", "QUEUE_URL"),
     ("get", "CACHE_URL"),
@@ -14,7 +14,7 @@ const FUNCTIONS: [(&str, &str); 5] = [
     ("consumer", "QUEUE_URL"),
 ];
 
-/// Runs a function; returns its exit code, its standard output and its standard error.
+/// Runs a function; returns its exit code, standard output and standard error.
 fn run(function: &str, arguments: &[&str], settings: &[(&str, &str)]) -> (i32, String, String) {
     let mut command = bare_function(function);
     command.args(arguments).envs(settings.iter().copied());
@@ -45,7 +45,7 @@ fn the_tests_cover_every_function() {
 }
 
 #[test]
-fn version_prints_the_version_of_logpulse() {
+fn every_function_prints_the_version_of_logpulse() {
     for (function, _) in FUNCTIONS {
         let (code, version, _) = run(function, &["--version"], &[]);
         assert_eq!((code, version), (0, format!("{function} {}\n", shared::VERSION)));
@@ -53,7 +53,7 @@ fn version_prints_the_version_of_logpulse() {
 }
 
 #[test]
-fn an_invalid_command_line_exits_with_2() {
+fn the_exit_code_for_an_invalid_command_line_is_2() {
     for (function, _) in FUNCTIONS {
         for arguments in [&["--halp"][..], &["server"], &["serve", "now"], &["--health", "serve"]] {
             let (code, output, errors) = run(function, arguments, &[]);
@@ -66,7 +66,7 @@ fn an_invalid_command_line_exits_with_2() {
 }
 
 #[test]
-fn an_invalid_setting_exits_with_78() {
+fn the_exit_code_for_an_invalid_setting_is_78() {
     for (function, setting) in FUNCTIONS {
         for arguments in [&[][..], &["serve"]] {
             let (code, _, errors) = run(function, arguments, &[(setting, "::")]);

@@ -25,7 +25,7 @@ const FUNCTIONS: [(&str, &[&str]); 4] = [
 
 /// Starts three replicas of each function in parallel.
 fn start_in_parallel(cluster: &Cluster) -> [Vec<Server>; 4] {
-    // Builds the functions now, so that no replica starts before the others.
+    // Build the functions first, so that all replicas start together.
     let _ = bare_function("ingest");
     std::thread::scope(|scope| {
         let starting = FUNCTIONS.map(|(function, settings)| {
@@ -39,7 +39,7 @@ fn start_in_parallel(cluster: &Cluster) -> [Vec<Server>; 4] {
     })
 }
 
-/// Posts some entries to each replica of ingest; returns their ids.
+/// Posts twenty entries to each replica of ingest; returns their ids.
 async fn post_to_each(replicas: &[Api], service: &str) -> Vec<String> {
     let mut ids = Vec::new();
     for api in replicas {
@@ -132,7 +132,7 @@ async fn replicas_that_start_together_create_each_resource_once() {
 }
 
 #[test]
-fn a_function_without_a_required_setting_names_it_and_exits() {
+fn a_function_reports_a_missing_required_setting_and_exits() {
     if skip_without_services(module_path!()) {
         return;
     }
@@ -144,7 +144,7 @@ fn a_function_without_a_required_setting_names_it_and_exits() {
         ("LIMITER_URL", "redis://127.0.0.1:1"),
     ];
     for (function, settings) in FUNCTIONS {
-        // The rate limiter defaults to CACHE_URL. The consumer has none.
+        // LIMITER_URL defaults to CACHE_URL, which get requires. The consumer has no rate limiter.
         let limiter: &[&str] = match function {
             "ingest" | "search" => &["LIMITER_URL"],
             _ => &[],

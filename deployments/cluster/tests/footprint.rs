@@ -1,5 +1,5 @@
 //! The footprint of each function: image size, memory of an idle replica, and startup time.
-//! `make test-cluster` runs it.
+//! `make test-cluster` runs these tests.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use cluster::{Cluster, base_url, docker, functions, replicas, wait_until};
 
-/// An idle function must use less memory than this: 20 MB, in KiB.
+/// An idle replica must use less memory than this (20 MB).
 const MAX_RESIDENT_KIB: u64 = 20_000_000 / 1024;
 
-/// The largest image allowed.
+/// An image must not be larger than this.
 const MAX_IMAGE_BYTES: u64 = 40_000_000;
 
 /// The resident memory of the only process in a container.
@@ -56,11 +56,11 @@ fn the_image_of_each_function_is_at_most_40_mb() {
     }
 }
 
-/// The time depends on the machine, so it is printed but not asserted. Linux only, because images
-/// contain Linux binaries.
+/// The time depends on the machine, so it is printed but not asserted. The test
+/// runs on Linux only, because images contain Linux binaries.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_binary_of_each_image_starts_and_answers_ping() {
+async fn the_binary_of_each_image_starts_and_responds_to_ping() {
     if base_url(module_path!()).is_none() {
         return;
     }

@@ -9,17 +9,20 @@ const PROMETHEUS: &str = include_str!("../../monitoring/prometheus/prometheus.ym
 #[test]
 fn compose_runs_and_prometheus_scrapes_every_function() {
     for function in functions() {
-        let service = COMPOSE.contains(&format!("\n  {function}:\n"));
-        assert!(service, "{function}: add it to deployments/compose.yaml");
-        let target = PROMETHEUS.contains(&format!("names: [{function}]"));
-        assert!(target, "{function}: add it to deployments/monitoring/prometheus/prometheus.yml");
+        let has_service = COMPOSE.contains(&format!("\n  {function}:\n"));
+        assert!(has_service, "{function}: add it to deployments/compose.yaml");
+        let is_scraped = PROMETHEUS.contains(&format!("names: [{function}]"));
+        assert!(
+            is_scraped,
+            "{function}: add it to deployments/monitoring/prometheus/prometheus.yml"
+        );
     }
 }
 
 #[test]
-fn nginx_routes_to_every_function_but_the_consumer() {
+fn nginx_defines_an_upstream_for_each_function_but_the_consumer() {
     for function in functions().iter().filter(|function| *function != "consumer") {
-        let upstream = NGINX.contains(&format!("upstream {function} "));
-        assert!(upstream, "{function}: add it to nginx/nginx.conf");
+        let has_upstream = NGINX.contains(&format!("upstream {function} "));
+        assert!(has_upstream, "{function}: add it to nginx/nginx.conf");
     }
 }

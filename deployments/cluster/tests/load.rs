@@ -29,7 +29,7 @@ const THINK_TIME: Duration = Duration::from_millis(40);
 /// How long a replica is down, and how long the load continues after it recovers.
 const FAULT_DURATION: Duration = Duration::from_secs(10);
 
-/// The clients, and the results of their requests.
+/// Concurrent clients, and the results of their requests.
 struct Load {
     api: Api,
     service: String,
@@ -121,12 +121,12 @@ impl Load {
         !self.stopped.load(Ordering::Relaxed)
     }
 
-    /// Returns the body of a response with this status. Anything else is recorded as a failure.
+    /// Returns the body of the response if it has this status. Otherwise, records a failure.
     async fn expect(
         &self,
         status: u16,
         response: reqwest::Result<Response>,
-        what: &str,
+        operation: &str,
     ) -> Option<Value> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let failure = match response {
@@ -137,7 +137,7 @@ impl Load {
             Ok(response) => format!("{}: {}", response.status(), response.text().await.unwrap()),
             Err(error) => format!("{error:?}"),
         };
-        self.failed.lock().unwrap().push(format!("{what}: {failure}"));
+        self.failed.lock().unwrap().push(format!("{operation}: {failure}"));
         None
     }
 }
@@ -155,14 +155,14 @@ fn requests_by_replica() -> HashMap<String, HashMap<String, usize>> {
     requests
 }
 
-/// The consumers with an assigned partition.
+/// The consumers that have at least one partition assigned.
 fn assigned_consumers() -> HashSet<String> {
     let consumers = make(&["check-consumers"]);
     let rows = consumers.lines().filter(|line| line.starts_with("logpulse "));
     rows.map(|row| row.split_whitespace().nth(6).unwrap().to_owned()).collect()
 }
 
-/// Checks that the load is spread evenly over this many replicas of each function.
+/// Checks that the load is spread evenly across this many replicas of each function.
 fn assert_balanced(replicas: usize) {
     let requests = requests_by_replica();
     for function in ["ingest", "get", "search"] {
@@ -231,12 +231,12 @@ async fn no_request_fails_while_replicas_crash_hang_restart_and_scale() {
     assert!(failed.is_empty(), "{} failed: {:#?}", failed.len(), &failed[..failed.len().min(20)]);
 
     let ids: HashSet<String> = acknowledged.iter().cloned().collect();
-    assert_eq!(ids.len(), writes, "ids are not unique");
+    assert_eq!(ids.len(), writes, "some ids are not unique");
     let stored = load.api.entries(acknowledged).await;
-    assert_eq!(stored.len(), writes, "acknowledged, but not stored");
+    assert_eq!(stored.len(), writes, "some acknowledged entries are not stored");
     // Search counts at most 10,000 hits, but its pages contain all of them.
     load.api.search_until(&[("service_name", &load.service)], writes.min(10_000) as u64).await;
     let indexed = load.api.all_entries(&load.service).await;
-    assert_eq!(indexed.len(), writes, "acknowledged, but not indexed exactly once");
+    assert_eq!(indexed.len(), writes, "some acknowledged entries are not indexed exactly once");
     assert!(indexed.iter().all(|entry| ids.contains(entry["id"].as_str().unwrap())));
 }

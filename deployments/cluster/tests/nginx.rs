@@ -1,5 +1,5 @@
-//! nginx's problems, headers and limits in the running cluster. `make test-cluster` runs these
-//! tests.
+//! nginx's error responses, headers and limits in the running cluster. `make test-cluster` runs
+//! these tests.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use std::io::{Read, Write};
@@ -23,7 +23,7 @@ async fn assert_problem(response: Response, status: u16) {
 }
 
 #[tokio::test]
-async fn nginx_errors_are_problems() {
+async fn nginx_errors_are_problem_documents() {
     let Some(url) = base_url(module_path!()) else { return };
     let http = Client::new();
     for path in ["/healthz", "/readyz", "/metrics", "/problem", "/long-poll", "/nothing"] {
@@ -39,7 +39,7 @@ async fn nginx_errors_are_problems() {
     }
     let large_header = http.get(format!("{url}/ping")).header("x-large", "a".repeat(20_000));
     assert_problem(large_header.send().await.unwrap(), 431).await;
-    // nginx knows the length from the header and rejects the body unread.
+    // nginx rejects the request because of its Content-Length, without reading the body.
     let large_body = http.post(format!("{url}/logs")).body(vec![b' '; 10 * 1024 * 1024 + 1]);
     assert_problem(large_body.send().await.unwrap(), 413).await;
     let trace = http.request(reqwest::Method::TRACE, format!("{url}/ping"));
@@ -89,7 +89,10 @@ async fn a_client_cannot_evade_its_rate_limit_with_forged_headers() {
     let statuses: Vec<_> =
         join_all(requests).await.into_iter().map(|response| response.unwrap().status()).collect();
     // If nginx trusted the headers, each request would have its own full bucket.
-    assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "none of 400 requests was limited");
+    assert!(
+        statuses.contains(&StatusCode::TOO_MANY_REQUESTS),
+        "none of the 400 requests was rate-limited"
+    );
 }
 
 #[test]
@@ -102,7 +105,7 @@ fn a_client_that_does_not_finish_its_request_is_disconnected() {
 }
 
 #[tokio::test]
-async fn an_address_with_many_writes_in_flight_can_search() {
+async fn a_client_with_many_writes_in_flight_can_still_search() {
     let Some(url) = base_url(module_path!()) else { return };
     let writes: Vec<TcpStream> = (0..100)
         .map(|_| {
@@ -114,7 +117,7 @@ async fn an_address_with_many_writes_in_flight_can_search() {
         .collect();
     let search = || reqwest::get(format!("{url}/logs/search?q=card"));
     let mut status = search().await.unwrap().status();
-    // An earlier test may have emptied this address's bucket.
+    // An earlier test may have emptied this client's bucket.
     for _ in 0..3 {
         if status == StatusCode::TOO_MANY_REQUESTS {
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,5 +1,5 @@
-//! A service is stopped or hangs: requests that do not need it succeed, the others fail in time,
-//! and everything recovers automatically.
+//! While a service is stopped or hangs, requests that do not need it succeed and the others fail in
+//! time. Afterwards, everything recovers automatically.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -14,16 +14,16 @@ use futures_util::future::join_all;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// Starts an outage.
+/// A function that starts an outage of a service.
 type StartOutage = fn(&'static str) -> Outage;
 
 /// Both kinds of outage: the service refuses connections, or it never responds.
 const OUTAGES: [(&str, StartOutage); 2] = [("stopped", Outage::stop), ("hanging", Outage::pause)];
 
 /// The time limit for requests that do not need the unavailable service.
-const QUICK: Duration = Duration::from_secs(1);
+const QUICK_LIMIT: Duration = Duration::from_secs(1);
 
-/// A running LogPulse with some entries in the store and the index.
+/// A running cluster with five entries in the store and the index.
 struct RunningCluster {
     cluster: Cluster,
     api: Api,
@@ -110,7 +110,7 @@ async fn without_redis_every_request_succeeds_quickly() {
     if skip_without_services(module_path!()) {
         return;
     }
-    // The rate limiter also uses Redis. Its buckets are so large that they never run empty here.
+    // The rate limiter also uses Redis. Its buckets are too large for this test to empty.
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");
     let cluster = cluster.with("RATE_LIMIT_CAPACITY", "1000000").with("RATE_LIMIT_RATE", "1000000");
     let running = RunningCluster::start(cluster).await;
@@ -119,9 +119,9 @@ async fn without_redis_every_request_succeeds_quickly() {
         let outage = start_outage("redis");
         let mut longest = Duration::ZERO;
         for _ in 0..20 {
-            let post = running.post().await.expect(StatusCode::CREATED, QUICK);
-            let read = running.read(&running.ids[0]).await.expect(StatusCode::OK, QUICK);
-            let search = running.search().await.expect(StatusCode::OK, QUICK);
+            let post = running.post().await.expect(StatusCode::CREATED, QUICK_LIMIT);
+            let read = running.read(&running.ids[0]).await.expect(StatusCode::OK, QUICK_LIMIT);
+            let search = running.search().await.expect(StatusCode::OK, QUICK_LIMIT);
             longest = longest.max(post.elapsed).max(read.elapsed).max(search.elapsed);
             posted.push(id_of(post.response).await);
         }
@@ -153,9 +153,9 @@ async fn without_opensearch_writes_and_reads_succeed_and_search_fails_in_time() 
         let outage = start_outage("opensearch");
         let mut longest = Duration::ZERO;
         for id in &running.ids[..3] {
-            let post = running.post().await.expect(StatusCode::CREATED, QUICK);
+            let post = running.post().await.expect(StatusCode::CREATED, QUICK_LIMIT);
             posted.push(id_of(post.response).await);
-            running.read(id).await.expect(StatusCode::OK, QUICK);
+            running.read(id).await.expect(StatusCode::OK, QUICK_LIMIT);
             longest = longest.max(running.search().await.expect_unavailable(limit));
         }
         println!("OpenSearch {kind}: the slowest 503 took {longest:?}");
@@ -172,7 +172,7 @@ async fn without_mysql_only_uncached_reads_fail() {
     }
     let running = RunningCluster::start(Cluster::fresh().await).await;
     let [cached, uncached @ ..] = &running.ids[..] else { panic!("no entries") };
-    running.read(cached).await.expect(StatusCode::OK, QUICK);
+    running.read(cached).await.expect(StatusCode::OK, QUICK_LIMIT);
     let mut posted = Vec::new();
     // Connecting times out after two seconds, a read after five.
     let limits = [Duration::from_secs(3), Duration::from_secs(6)];
@@ -180,10 +180,10 @@ async fn without_mysql_only_uncached_reads_fail() {
         let outage = start_outage("mysql");
         let mut longest = Duration::ZERO;
         for id in &uncached[..3] {
-            let post = running.post().await.expect(StatusCode::CREATED, QUICK);
+            let post = running.post().await.expect(StatusCode::CREATED, QUICK_LIMIT);
             posted.push(id_of(post.response).await);
-            running.read(cached).await.expect(StatusCode::OK, QUICK);
-            running.search().await.expect(StatusCode::OK, QUICK);
+            running.read(cached).await.expect(StatusCode::OK, QUICK_LIMIT);
+            running.search().await.expect(StatusCode::OK, QUICK_LIMIT);
             longest = longest.max(running.read(id).await.expect_unavailable(limit));
         }
         println!("MySQL {kind}: the slowest 503 took {longest:?}");
@@ -206,12 +206,12 @@ async fn without_kafka_posts_fail_in_time_and_reads_succeed() {
             // A single post, and many in parallel.
             for count in [1, 50] {
                 for post in join_all((0..count).map(|_| running.post())).await {
-                    // The timeout is two seconds; a machine under load may add to it.
+                    // The timeout is two seconds; the rest is a margin for a busy machine.
                     longest = longest.max(post.expect_unavailable(Duration::from_secs(3)));
                 }
             }
-            running.read(id).await.expect(StatusCode::OK, QUICK);
-            running.search().await.expect(StatusCode::OK, QUICK);
+            running.read(id).await.expect(StatusCode::OK, QUICK_LIMIT);
+            running.search().await.expect(StatusCode::OK, QUICK_LIMIT);
         }
         println!("Kafka {kind}: the slowest 503 took {longest:?}");
         outage.end();

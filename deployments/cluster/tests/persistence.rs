@@ -1,4 +1,4 @@
-//! Data survives `make stop` and the next start. `make test-cluster` runs it.
+//! Data survives `make stop` and the next start. `make test-cluster` runs this test.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 use acceptance::{Api, unique};

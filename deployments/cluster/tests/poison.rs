@@ -1,5 +1,6 @@
-//! Poison pills on the topic, which ingest would reject: each becomes a dead letter on its own, and
-//! can be replayed once its cause is fixed. A sink that blocks all writes creates no dead letters.
+//! Poison pills on the topic: lines that are not entries, and entries that a sink rejects. Each line
+//! becomes a separate dead letter, and can be replayed once its cause is fixed. While a sink blocks
+//! all writes, the consumer retries and writes no dead letters.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -18,18 +19,18 @@ use shared::LogEntry;
 use shared::queue::{self, Queue, Record};
 use uuid::Uuid;
 
-const BY_MYSQL: &str = "rejected by MySQL";
-const BY_OPENSEARCH: &str = "rejected by OpenSearch";
+const REJECTED_BY_MYSQL: &str = "rejected by MySQL";
+const REJECTED_BY_OPENSEARCH: &str = "rejected by OpenSearch";
 
-/// Returns a line for a record, with a new id. After [`reject_poison`], the index rejects a span
-/// that is not a number.
+/// Returns an entry with a new id, as a line of a record. After [`reject_poison`], the index rejects
+/// a span id that is not a number.
 fn line(service: &str, message: &str) -> String {
-    let span = if message == BY_OPENSEARCH { "not a number" } else { "1" };
+    let span = if message == REJECTED_BY_OPENSEARCH { "not a number" } else { "1" };
     let entry = json!({
         "id": Uuid::now_v7(), "timestamp": "2024-06-14T12:00:00.000000Z", "level": "INFO",
         "service_name": service, "message": message, "span_id": span,
     });
-    // Converts it to the topic's format.
+    // Convert it to the topic's format.
     let entry: LogEntry = serde_json::from_value(entry).unwrap();
     String::from_utf8(entry.to_json()).unwrap()
 }
@@ -68,31 +69,31 @@ async fn update_indexes(cluster: &Cluster, endpoint: &str, body: Value) {
     assert_eq!(response.status(), StatusCode::OK, "{}", response.text().await.unwrap());
 }
 
-/// Makes the index reject or accept spans that are not numbers.
-async fn set_reject_spans(cluster: &Cluster, reject: bool) {
+/// Makes the index reject or accept span ids that are not numbers.
+async fn set_reject_malformed_span_ids(cluster: &Cluster, reject: bool) {
     let number = json!({"type": "long", "ignore_malformed": !reject});
     let span = json!({"type": "keyword", "fields": {"number": number}});
     update_indexes(cluster, "_mapping", json!({"properties": {"span_id": span}})).await;
 }
 
-/// Makes each sink reject its poisonous messages.
+/// Makes each sink reject the entries whose message names it.
 async fn reject_poison(cluster: &Cluster) {
     let name = cluster.name();
     on_mysql(&format!(
         "CREATE TRIGGER {name}.reject BEFORE INSERT ON {name}.log_entries FOR EACH ROW
-         IF NEW.message = '{BY_MYSQL}' THEN
+         IF NEW.message = '{REJECTED_BY_MYSQL}' THEN
              SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'rejected by the trigger';
          END IF"
     ))
     .await;
-    set_reject_spans(cluster, true).await;
+    set_reject_malformed_span_ids(cluster, true).await;
 }
 
 /// Publishes entries until each partition has a new one; returns how many were published.
 async fn publish_to_each_partition(cluster: &Cluster, queue: &Queue, service: &str) -> u64 {
     let before: Vec<i64> = cluster.partitions().iter().map(|partition| partition.end).collect();
     let mut published = 0;
-    wait_until("each partition has an entry", async || {
+    wait_until("each partition has a new entry", async || {
         for _ in 0..20 {
             publish(queue, line(service, "later")).await;
             published += 1;
@@ -124,8 +125,8 @@ async fn each_bad_line_becomes_a_dead_letter_and_can_be_replayed() {
     let queue = queue_of(&cluster).await;
     let service = unique("poison");
     let good: Vec<String> = (0..6).map(|_| line(&service, "good")).collect();
-    let by_mysql = line(&service, BY_MYSQL);
-    let by_opensearch = line(&service, BY_OPENSEARCH);
+    let by_mysql = line(&service, REJECTED_BY_MYSQL);
+    let by_opensearch = line(&service, REJECTED_BY_OPENSEARCH);
     let without_id = r#"{"service_name":"a","message":"no id"}"#;
 
     publish(&queue, "not JSON at all").await;
@@ -135,7 +136,7 @@ async fn each_bad_line_becomes_a_dead_letter_and_can_be_replayed() {
     publish(&queue, format!("{}\n{by_mysql}\n{}", good[2], good[3])).await;
     publish(&queue, format!("{}\n{by_opensearch}\n{}", good[4], good[5])).await;
 
-    // Both sinks have the good lines, and each has the line that the other rejected.
+    // Both sinks contain the good entries, and each contains the entry that the other rejected.
     let ids = good.iter().chain([&by_opensearch]).map(|line| id_of(line)).collect();
     assert_eq!(api.entries(ids).await.len(), 7);
     api.search_until(&[("service_name", &service)], 7).await;
@@ -188,7 +189,7 @@ async fn fix_and_replay(
     [without_id, by_mysql, by_opensearch]: [&str; 3],
 ) {
     on_mysql(&format!("DROP TRIGGER {}.reject", cluster.name())).await;
-    set_reject_spans(cluster, false).await;
+    set_reject_malformed_span_ids(cluster, false).await;
 
     assert_eq!(cluster.dead_letters("replay"), "replayed 5 dead letters\n");
 
@@ -205,7 +206,7 @@ async fn fix_and_replay(
     assert_eq!(remaining, ["not JSON at all", without_id, "\u{fffd}\u{fffd}x"]);
 }
 
-/// The number of all retries by the consumer.
+/// The total number of retries by the consumer.
 async fn retries(consumer: &Server) -> f64 {
     let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
     let metrics = metrics.text().await.unwrap();

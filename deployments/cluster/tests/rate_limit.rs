@@ -20,8 +20,8 @@ const DURATION: Duration = Duration::from_secs(30);
 /// How late a request may be sent. The bucket gains two or three tokens in this time.
 const MAX_DELAY: Duration = Duration::from_millis(50);
 
-/// On a busy machine, Redis may not respond within 50 ms, and requests pass without a decision. The
-/// run is then repeated, for up to this many attempts; the last one counts.
+/// The maximum number of runs. On a busy machine, Redis may not respond within 50 ms, so that some
+/// requests pass without a decision. The run is then repeated, and the last one counts.
 const ATTEMPTS: usize = 3;
 
 /// The number of requests with each result.
@@ -45,8 +45,8 @@ impl Results {
     }
 }
 
-/// Sends requests to the replicas in turn at a constant rate, independent of the responses. A
-/// request that would be late is not sent, so that no burst follows a pause.
+/// Sends requests to the replicas in turn at a constant rate, without waiting for the
+/// responses. A request that would be late is not sent, so that no burst follows a pause.
 async fn send_in_turn(replicas: &[Server]) -> Results {
     let http = Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
     let mut requests = JoinSet::new();
@@ -94,8 +94,8 @@ async fn three_replicas_share_a_clients_bucket() {
     }
 
     let share = results.share();
-    let all = REQUESTS_PER_SECOND * u32::try_from(DURATION.as_secs()).unwrap();
-    assert!(results.sent() >= all * 95 / 100, "the sender did not keep up");
+    let planned = REQUESTS_PER_SECOND * u32::try_from(DURATION.as_secs()).unwrap();
+    assert!(results.sent() >= planned * 95 / 100, "the sender did not keep up");
     assert_eq!(results.failed, 0);
     assert!((0.12..=0.15).contains(&share), "{share}");
     cluster.remove().await;

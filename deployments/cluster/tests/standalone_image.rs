@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// The image must be smaller than this.
 const MAX_IMAGE_BYTES: u64 = 50_000_000;
 
-/// The image to test, from `STANDALONE_IMAGE`. Without it the test is skipped.
+/// The image to test, from `STANDALONE_IMAGE`. If it is not set, the test is skipped.
 fn image(test: &str) -> Option<String> {
     let image = std::env::var("STANDALONE_IMAGE").ok();
     if image.is_none() {
@@ -78,7 +78,7 @@ fn the_standalone_image_is_smaller_than_50_mb() {
 }
 
 #[tokio::test]
-async fn a_container_without_options_serves_as_an_unprivileged_user() {
+async fn a_container_without_options_runs_as_an_unprivileged_user() {
     let Some(image) = image(module_path!()) else { return };
     let container = Container::start(&image, &[]);
     let api = container.ready().await;
@@ -105,7 +105,11 @@ async fn a_volume_preserves_the_data_of_a_stopped_container() {
     api.search_until(&[("service_name", &service)], 1).await;
     let queued = save(&api, &service).await;
     docker(&["stop", &first.0]);
-    assert_eq!(first.inspect("{{.State.ExitCode}}"), "0", "SIGTERM should end it cleanly");
+    assert_eq!(
+        first.inspect("{{.State.ExitCode}}"),
+        "0",
+        "the container did not exit cleanly on SIGTERM"
+    );
     drop(first);
 
     let second = Container::start(&image, &options);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// Samples that each function exposes, by its position in `start_all`.
+/// The position of each function in `Cluster::start_all`, and samples that the function exposes.
 const METRICS: [(usize, &[&str]); 5] = [
     (
         0,
@@ -49,7 +49,7 @@ async fn save(api: &Api, service: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_and_traces_follow_an_entry_through_every_function() {
+async fn functions_expose_metrics_and_the_consumer_logs_the_trace() {
     if skip_without_services(module_path!()) {
         return;
     }
@@ -71,7 +71,7 @@ async fn metrics_and_traces_follow_an_entry_through_every_function() {
         for sample in samples {
             wait_until(sample, async || {
                 let metrics = api.http.get(&url).send().await.unwrap().text().await.unwrap();
-                metrics.lines().any(|line| is_counted(line, sample))
+                metrics.lines().any(|line| matches_sample(line, sample))
             })
             .await;
         }
@@ -90,8 +90,8 @@ async fn metrics_and_traces_follow_an_entry_through_every_function() {
     cluster.remove().await;
 }
 
-/// Whether the line is this sample. If `sample` lacks a value, the line's value must not be zero.
-fn is_counted(line: &str, sample: &str) -> bool {
+/// Whether the line matches the sample. A sample without a value matches any value except zero.
+fn matches_sample(line: &str, sample: &str) -> bool {
     line.strip_prefix(sample).is_some_and(|value| !value.ends_with(" 0"))
 }
 

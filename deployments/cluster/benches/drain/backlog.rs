@@ -10,27 +10,27 @@ use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
 
 use crate::entries::{Numbers, entry};
 
-/// Entries per request.
+/// Entries that arrive in one request.
 const REQUEST_ENTRIES: usize = 1000;
 
 /// Entries per batch: the default of `BATCH_MAX_ENTRIES`.
 pub(crate) const BATCH: usize = 5000;
 
-/// The largest entry, in bytes of JSON.
+/// The maximum size of an entry as JSON.
 const MAX_ENTRY_BYTES: usize = 1024 * 1024;
 
-/// Records that are published together: 4 MiB.
+/// Records per call of `publish`.
 const PUBLISH_RECORDS: usize = 8;
 
-/// The entries that the loader writes to each sink in one request.
+/// The entries that the loader writes to each sink in one step.
 pub(crate) struct Batch {
-    /// The rows.
+    /// The entries, for the rows in MySQL.
     pub(crate) entries: Vec<LogEntry>,
-    /// The body of a bulk request to that day's index.
+    /// The body of the bulk request that indexes them.
     pub(crate) bulk: Bytes,
 }
 
-/// Creates entries that have just arrived. Only their times and ids differ between runs.
+/// Creates entries that have just arrived. Only their timestamps and ids differ between runs.
 pub(crate) fn entries(count: usize) -> Vec<LogEntry> {
     let mut numbers = Numbers::new(1);
     let mut entries = Vec::with_capacity(count);
@@ -72,7 +72,7 @@ pub(crate) fn document(entry: &LogEntry) -> Value {
     document
 }
 
-/// Publishes the entries, with many in each record.
+/// Publishes the entries, many per record.
 pub(crate) async fn publish(queue_url: &str, entries: &[LogEntry]) {
     let queue = queue::open(&queue_url.parse().unwrap()).await.unwrap();
     let mut packer = RecordPacker::default();

@@ -1,4 +1,4 @@
-//! The bare loader: performs only a consumer's writes, to both sinks in parallel, over several
+//! The bare loader performs only a consumer's writes, to both sinks in parallel, over several
 //! connections to each. It does not preserve order, retry or commit offsets.
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ struct Work {
 }
 
 impl Work {
-    /// The first batches, which have this many entries in total.
+    /// The first batches, which contain this many entries in total.
     fn new(batches: &Arc<Vec<Batch>>, entries: usize) -> Arc<Self> {
         let (batches, count) = (Arc::clone(batches), entries / BATCH);
         Arc::new(Self { batches, count, next: AtomicUsize::new(0) })

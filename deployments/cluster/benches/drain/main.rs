@@ -1,12 +1,12 @@
-//! `make bench-drain`: how fast one consumer drains a backlog into both sinks, compared with a bare
-//! loader that writes the same documents in the same run. Only the ratios are comparable between
+//! `make bench-drain` measures how fast one consumer drains a backlog into both sinks, compared with
+//! a bare loader that writes the same documents in the same run. Only the ratios are comparable between
 //! machines.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    reason = "a benchmark, not a test or a service"
+    reason = "benchmark code: a panic fails the run, and measurements are printed"
 )]
 
 mod backlog;
@@ -34,7 +34,7 @@ const WARM_UP: usize = 300_000;
 /// Documents written to try out each concurrency level.
 const TRIAL: usize = 200_000;
 
-/// The number of consumer runs, each between two runs of the loader.
+/// The number of runs of the consumer. Each is preceded and followed by a run of the loader.
 const ROUNDS: usize = 3;
 
 /// How often the consumer's progress is polled.

@@ -27,7 +27,7 @@ impl Sinks {
         json(format!("{}/_source/{}", self.index_url, id.as_str().unwrap())).await
     }
 
-    /// Checks that each sink has this many entries.
+    /// Checks that each sink contains this many entries.
     pub(crate) async fn assert_count(&self, count: usize) {
         let mut table = MySqlConnection::connect(&self.store_url).await.unwrap();
         let rows = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM log_entries");

@@ -1,4 +1,4 @@
-//! The faults, one per run. Each is injected under load and is over when `inject` returns.
+//! The faults, one per run. `Fault::inject` injects a fault under load and returns when it is over.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::violations::Violations;
 /// How long an outage lasts.
 const OUTAGE: Duration = Duration::from_secs(20);
 
-/// How long a consumer stays in the group before it is replaced.
-const MEMBERSHIP: Duration = Duration::from_secs(4);
+/// How often the oldest consumer is replaced.
+const REPLACEMENT_INTERVAL: Duration = Duration::from_secs(4);
 
 const ENTRIES: &str = "consumer_entries_total";
 const RETRIES: &str = "consumer_retries_total";
@@ -22,11 +22,11 @@ const RETRIES: &str = "consumer_retries_total";
 /// A fault to inject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The consumer is killed with SIGKILL every few seconds, and replaced.
+    /// Every few seconds, the consumer is killed with SIGKILL and replaced.
     Kill,
-    /// Three consumers, one of which is replaced every few seconds.
+    /// Every few seconds, one of three consumers is replaced.
     Rebalance,
-    /// Kafka is restarted, then killed.
+    /// Kafka is restarted, and later killed.
     Kafka,
     /// MySQL is stopped.
     MySql,
@@ -100,8 +100,8 @@ impl Fault {
     }
 }
 
-/// Kills consumers alternately while they join the group and while they write. Effects: kills of
-/// consumers that had written.
+/// Kills each consumer while it joins the group or while it writes, alternately. Returns the number
+/// of killed consumers that had written entries.
 async fn kill(run: &mut Run) -> u64 {
     let mut kills = 0;
     for turn in 0_u64.. {
@@ -109,8 +109,8 @@ async fn kill(run: &mut Run) -> u64 {
             break;
         }
         let consumer = &run.consumers[0];
-        // Partitions of a killed consumer are reassigned after ten seconds. Nothing is written
-        // before then.
+        // The partitions of a killed consumer are reassigned after ten seconds. Until then,
+        // nothing is written.
         while turn % 2 == 1 && counter(consumer, ENTRIES).await == 0 && !run.is_over() {
             sleep(Duration::from_millis(50)).await;
         }
@@ -122,23 +122,23 @@ async fn kill(run: &mut Run) -> u64 {
     kills
 }
 
-/// Replaces the oldest consumer every few seconds. Effects: departures of consumers that had
-/// written.
+/// Replaces the oldest consumer every few seconds. Returns the number of replaced consumers that had
+/// written entries.
 async fn rebalance(run: &mut Run, violations: &mut Violations) -> u64 {
-    let mut departures = 0;
+    let mut replaced = 0;
     while !run.is_over() {
-        sleep(MEMBERSHIP).await;
-        departures += u64::from(counter(&run.consumers[0], ENTRIES).await > 0);
+        sleep(REPLACEMENT_INTERVAL).await;
+        replaced += u64::from(counter(&run.consumers[0], ENTRIES).await > 0);
         let status = run.consumers.remove(0).terminate();
         if !status.success() {
             violations.add("consumers that exited with an error", status.to_string());
         }
         run.add_consumer();
     }
-    departures
+    replaced
 }
 
-/// Restarts and kills Kafka. Effects: entries in requests without a definite response.
+/// Restarts Kafka, and kills it later. Returns the number of entries with an unknown outcome.
 async fn restart_kafka(run: &mut Run) -> u64 {
     run.wait(0.2).await;
     restart("kafka");
@@ -148,7 +148,7 @@ async fn restart_kafka(run: &mut Run) -> u64 {
     run.ledger.tally().unknown
 }
 
-/// Stops a service for a while. Effects: retries by the consumer.
+/// Stops a service for a while. Returns the number of retries by the consumer.
 async fn stop(run: &mut Run, service: &'static str) -> u64 {
     run.wait(0.2).await;
     let outage = Outage::stop(service);
@@ -158,7 +158,7 @@ async fn stop(run: &mut Run, service: &'static str) -> u64 {
     effects
 }
 
-/// Cuts connections repeatedly. Effects: retries by the consumer.
+/// Cuts connections repeatedly. Returns the number of retries by the consumer.
 async fn cut(run: &mut Run) -> u64 {
     for bytes in [300, 5, 1000, 150, 3000].into_iter().cycle() {
         if run.is_over() {
@@ -172,16 +172,16 @@ async fn cut(run: &mut Run) -> u64 {
     run.consumer_counter(RETRIES).await
 }
 
-/// Stops Redis for a while. Effects: reads during the outage.
+/// Stops Redis for a while. Returns the number of successful reads during the outage.
 async fn stop_redis(run: &mut Run, violations: &mut Violations) -> u64 {
     run.wait(0.2).await;
     let acknowledged = run.ledger.acknowledged();
-    // Allow time to store them all.
+    // Give the consumer time to store them all.
     run.wait(0.1).await;
     let outage = Outage::stop("redis");
     let effects = reads::read_until(Instant::now() + OUTAGE, run, &acknowledged, violations).await;
     outage.end();
-    let after_recovery = Instant::now() + OUTAGE / 4;
-    reads::read_until(after_recovery, run, &acknowledged, violations).await;
+    let end = Instant::now() + OUTAGE / 4;
+    reads::read_until(end, run, &acknowledged, violations).await;
     effects
 }

@@ -32,9 +32,9 @@ const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 pub(crate) enum Outcome {
     /// It was accepted with this id.
     Acknowledged(String),
-    /// It was rejected, with a 4xx or as a line of a batch.
+    /// It was rejected, either by a 4xx response or as a line of a batch.
     Rejected,
-    /// 503, 504, or no response: it may have been accepted.
+    /// There was no usable response, or a 503 or 504; it may have been accepted.
     Unknown,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Tally {
 
 /// All entries that were sent, and their outcomes.
 pub(crate) struct Ledger {
-    /// The service of all entries.
+    /// The service name of all entries.
     pub(crate) service: String,
     next: AtomicU64,
     outcomes: Mutex<Vec<(u64, Outcome)>>,
@@ -133,13 +133,13 @@ impl Ledger {
         outcomes
     }
 
-    /// Reserves numbers for one writer.
+    /// Reserves the next `count` numbers for one writer.
     pub(crate) fn reserve(&self, count: u64) -> Range<u64> {
         let first = self.next.fetch_add(count, Ordering::Relaxed);
         first..first + count
     }
 
-    /// Records the outcomes of entries.
+    /// Records the outcomes of the entries with these numbers.
     pub(crate) fn record(&self, numbers: Range<u64>, outcomes: Vec<Outcome>) {
         self.outcomes.lock().unwrap().extend(numbers.zip(outcomes));
     }

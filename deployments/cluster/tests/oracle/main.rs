@@ -1,5 +1,5 @@
-//! The oracle: during any fault, every acknowledged entry reaches both sinks exactly once,
-//! unaltered. `ORACLE_SECONDS` sets the duration of each run's load (default 60); `ORACLE_RUNS`
+//! The oracle checks that every acknowledged entry reaches both sinks exactly once and unaltered,
+//! whichever fault occurs. `ORACLE_SECONDS` sets the duration of each run's load (default 60); `ORACLE_RUNS`
 //! selects runs (`kill,kafka`).
 #![allow(
     clippy::unwrap_used,
@@ -32,7 +32,7 @@ const COLUMNS: [&str; 12] = [
     "peak MiB", "effects",
 ];
 
-/// The minimum load, outages included. A run with less is invalid.
+/// The minimum average load, outages included. A run with less is invalid.
 const MIN_ACKNOWLEDGED_PER_SECOND: u64 = 200;
 
 /// A row of the table.
@@ -51,7 +51,7 @@ async fn faults_do_not_lose_duplicate_or_alter_acknowledged_entries() {
         let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name);
         let fault = fault.unwrap_or_else(|| panic!("ORACLE_RUNS: unknown run {name}"));
         println!("run {name}");
-        let (row, report) = test(fault, Duration::from_secs(seconds)).await;
+        let (row, report) = run_with(fault, Duration::from_secs(seconds)).await;
         print!("{report}");
         table.push(row);
         violations.push_str(&report);
@@ -60,7 +60,7 @@ async fn faults_do_not_lose_duplicate_or_alter_acknowledged_entries() {
     assert!(violations.is_empty(), "\n{violations}");
 }
 
-async fn test(fault: Fault, length: Duration) -> (Row, String) {
+async fn run_with(fault: Fault, length: Duration) -> (Row, String) {
     let mut violations = Violations::default();
     let mut run = Run::start(fault.cluster().await, fault.consumers(), length).await;
     let effects = fault.inject(&mut run, &mut violations).await;
@@ -72,7 +72,7 @@ async fn test(fault: Fault, length: Duration) -> (Row, String) {
     if tally.acknowledged < MIN_ACKNOWLEDGED_PER_SECOND * seconds || tally.rejected == 0 {
         violations.add("runs without load", format!("{tally:?}"));
     }
-    let [stored, indexed, double] = check_sinks(&run, &mut violations).await;
+    let [stored, indexed, duplicates] = check_sinks(&run, &mut violations).await;
     let dead_letters = run.cluster.dead_letters("list");
     for dead_letter in dead_letters.lines() {
         violations.add("dead letters", dead_letter);
@@ -85,7 +85,7 @@ async fn test(fault: Fault, length: Duration) -> (Row, String) {
     let posted = acknowledged + rejected + unknown;
     let dead_letters = dead_letters.lines().count() as u64;
     let peak = run.memory.peak_mib();
-    let numbers = [seconds, posted, acknowledged, rejected, unknown, stored, indexed, double];
+    let numbers = [seconds, posted, acknowledged, rejected, unknown, stored, indexed, duplicates];
     let numbers = numbers.into_iter().chain([dead_letters, peak, effects]);
     let mut row = vec![fault.name().to_owned()];
     row.extend(numbers.map(|number| number.to_string()));
@@ -105,14 +105,14 @@ async fn check_sinks(run: &Run, violations: &mut Violations) -> [u64; 3] {
     let stored = sinks::stored_entries(&run.cluster).await;
     let documents = sinks::document_count(&run.cluster).await;
     let indexed = run.api.all_entries(&run.ledger.service).await;
-    let double = compare_with_sink(&run.ledger, "store", &stored, violations)
+    let duplicates = compare_with_sink(&run.ledger, "store", &stored, violations)
         + compare_with_sink(&run.ledger, "index", &indexed, violations);
     compare_sinks(&stored, &indexed, violations);
     if documents != indexed.len() as u64 {
         let example = format!("{documents}, but search finds {}", indexed.len());
         violations.add("wrong numbers of documents", example);
     }
-    [stored.len() as u64, indexed.len() as u64, double as u64]
+    [stored.len() as u64, indexed.len() as u64, duplicates as u64]
 }
 
 fn print(table: &[Row]) {

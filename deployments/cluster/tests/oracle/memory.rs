@@ -1,4 +1,4 @@
-//! Samples the memory of a run's processes, which may start and end at any time.
+//! Samples the memory of a run's processes, which may start and exit at any time.
 
 use std::collections::BTreeMap;
 use std::fs::read_to_string;
@@ -42,7 +42,7 @@ impl MemoryMonitor {
         Self { processes, sampler }
     }
 
-    /// Adds a process.
+    /// Starts sampling a process.
     pub(crate) fn add(&self, name: &str, server: &Server) {
         let process = Process { name: name.to_owned(), first_mib: None, peak_mib: 0 };
         self.processes.lock().unwrap().insert(server.child.id(), process);
@@ -54,7 +54,7 @@ impl MemoryMonitor {
         processes.values().map(|process| process.peak_mib).max().unwrap_or(0)
     }
 
-    /// The processes that outgrew their bound.
+    /// Describes the processes that grew by more than [`MAX_GROWTH_MIB`].
     pub(crate) fn outgrown(&self) -> Vec<String> {
         let processes = self.processes.lock().unwrap();
         let outgrown = processes.values().filter_map(|Process { name, first_mib, peak_mib }| {

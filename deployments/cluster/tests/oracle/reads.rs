@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::run::Run;
 use crate::violations::Violations;
 
-/// How long a read may take, on a busy machine.
+/// How long a read may take, with a margin for a busy machine.
 const MAX_LATENCY: Duration = Duration::from_secs(2);
 
 /// Reads the entries in a loop until `end`; returns the number of successful reads.

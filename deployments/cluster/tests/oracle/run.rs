@@ -65,7 +65,8 @@ impl Run {
         sleep(self.length.mul_f64(fraction)).await;
     }
 
-    /// Ends the load once it has lasted long enough; returns its duration in seconds.
+    /// Ends the load once it has lasted long enough, and waits until all processes are ready. Returns
+    /// the duration of the load in seconds.
     pub(crate) async fn end_load(&mut self) -> u64 {
         sleep(self.length.saturating_sub(self.started.elapsed())).await;
         if let Some(load) = self.load.take() {
@@ -78,7 +79,7 @@ impl Run {
         seconds
     }
 
-    /// The sum of a counter over all running consumers and labels.
+    /// The sum of a counter over all labels and running consumers.
     pub(crate) async fn consumer_counter(&self, name: &str) -> u64 {
         let mut sum = 0;
         for consumer in &self.consumers {
@@ -100,7 +101,7 @@ fn start_function(cluster: &Cluster, memory: &MemoryMonitor, function: &str) -> 
     server
 }
 
-/// The sum of a counter of a process over all labels.
+/// The sum of a process's counter over all labels.
 pub(crate) async fn counter(server: &Server, name: &str) -> u64 {
     let response = reqwest::get(format!("{}/metrics", server.url)).await.unwrap();
     let text = response.text().await.unwrap();

@@ -14,8 +14,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_mins(2);
 
 type Row = (String, String, String, String, String, Option<String>, Option<String>, Option<String>);
 
-/// Waits until the group has committed the whole topic. The commit comes last, so everything must
-/// be in both sinks by then.
+/// Waits until the group has committed the whole topic. A consumer commits an offset only after
+/// writing to both sinks, so everything must be in them by then.
 pub(crate) async fn wait_until_drained(cluster: &Cluster) -> Result<(), String> {
     let started = Instant::now();
     loop {
@@ -37,8 +37,8 @@ fn describe(group: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Whether all partitions are committed to their end. Columns: group, topic, partition, offset,
-/// end.
+/// Whether all partitions are committed up to their end offset. The columns are: group, topic,
+/// partition, committed offset, end offset.
 fn is_drained(topic: &str, described: &str) -> bool {
     let columns = described.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let partitions: Vec<_> = columns.filter(|columns| columns.get(1) == Some(&topic)).collect();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// The path of the proxy in toxiproxy's API.
 const PROXY: &str = "/proxies/opensearch";
 
-/// Starts the proxy. It forwards everything.
+/// Starts the proxy, which cuts no connections yet.
 pub(crate) async fn start_proxy() {
     start("toxiproxy");
     let proxy = json!({
@@ -27,10 +27,10 @@ pub(crate) async fn cut_after(bytes: u64) {
     post(&toxics, &toxic).await;
 }
 
-/// Forwards everything again.
+/// Stops cutting connections.
 pub(crate) async fn reset() {
     let toxic = format!("http://{}{PROXY}/toxics/cut", toxiproxy());
-    // A 404 is fine: no connection was being cut.
+    // A 404 is fine; it means that no connections were being cut.
     Client::new().delete(toxic).send().await.unwrap();
 }
 

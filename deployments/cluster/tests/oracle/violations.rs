@@ -60,7 +60,7 @@ pub(crate) fn compare_with_sink(
     duplicates
 }
 
-/// Returns the violations of an entry, given its copies in a sink.
+/// Returns the violations for an entry, given its copies in a sink.
 fn violations_of(
     ledger: &Ledger,
     number: u64,
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn every_violation_of_an_entry_is_reported() {
+    fn every_kind_of_violation_is_reported() {
         let (valid, invalid) = (entry(VALID, ID), entry(INVALID, ID));
         let mut altered = valid.clone();
         altered["attributes"]["number"] = Value::from(2);

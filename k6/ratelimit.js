@@ -1,4 +1,4 @@
-// Sends far more requests than one client's rate limit allows: k6 run -e BASE_URL=http://127.0.0.1 k6/ratelimit.js
+// Sends far more requests than one client's rate limit allows. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/ratelimit.js
 // A bucket of 100 tokens that refills at 50/s allows 1,600 of 12,000 requests: 13 %.
 import { check } from 'k6';
 import http from 'k6/http';

@@ -1,4 +1,4 @@
-// Makes each call once: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
+// Makes each call once. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
 import { docs, entry, get, ping, save, saveAll, search, searchUntil } from './api.js';
 

@@ -1,12 +1,12 @@
-// Up to 600 users for seven minutes: DURATION_SCALE=0.1 k6 run -e BASE_URL=http://127.0.0.1 k6/stress.js
-// All users share one address: start LogPulse with RATE_LIMIT_ENABLED=false, as `make k6-stress` does.
+// Up to 600 users for seven minutes. Usage: DURATION_SCALE=0.1 k6 run -e BASE_URL=http://127.0.0.1 k6/stress.js
+// All users share one address, so start LogPulse with RATE_LIMIT_ENABLED=false, as `make k6-stress` does.
 import { check, fail, sleep } from 'k6';
 import { entry, get, save, saveAll, search, searchUntil, word } from './api.js';
 
 const SCALE = Number(__ENV.DURATION_SCALE || 1);
 const SAVED_ENTRIES = 1000;
 
-/** Ramps up to `max` users in steps, keeps them for two minutes and ramps down: seven minutes in total. */
+/** Ramps up to `max` users in steps, holds for two minutes and ramps down, in seven minutes altogether. */
 function users(max, exec) {
   const stage = (share, seconds) => ({ target: Math.ceil(max * share), duration: `${Math.ceil(seconds * SCALE)}s` });
   const stages = [stage(0.2, 60), stage(0.5, 60), stage(0.8, 60), stage(1, 60), stage(1, 120), stage(0, 60)];

@@ -2,7 +2,7 @@
 # One function:         docker build --build-arg FUNCTION=ingest -t logpulse/ingest .
 # Standalone LogPulse:  docker build --target standalone -t logpulse/standalone .
 
-# The manifests with empty sources: enough to build the dependencies, in layers that stay cached when code changes.
+# The manifests with empty sources suffice to build the dependencies, in layers that stay cached when code changes.
 FROM rust:1.95-bookworm AS manifests
 WORKDIR /src
 COPY . .
@@ -22,7 +22,7 @@ RUN eval "$BUILD"
 COPY openapi/openapi.json openapi/
 COPY shared shared
 COPY functions functions
-# Cargo compares modification times: the sources must be newer than the empty files built above.
+# Cargo compares modification times, so the sources must be newer than the empty files built above.
 RUN find functions shared -name '*.rs' -exec touch {} + && eval "$BUILD"
 
 FROM toolchain AS build-standalone

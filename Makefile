@@ -1,4 +1,4 @@
-# The commands for developers and operators. `make help` lists them.
+# Commands for developers and operators. `make help` lists them.
 .DEFAULT_GOAL := help
 CARGO := cargo
 
@@ -19,7 +19,7 @@ test-crash: ## kill LogPulse twenty times under load (release build)
 	CRASH_ROUNDS=20 $(CARGO) test --release -p standalone --test crash -- --nocapture
 
 .PHONY: test-full-disk
-test-full-disk: ## fill a small disk, free it, and check the recovery (Linux; needs user namespaces or root)
+test-full-disk: ## fill a small disk, free space, and check the recovery (Linux; needs user namespaces or root)
 	FULL_DISK=required $(CARGO) test --workspace --test full_disk -- --nocapture
 
 .PHONY: lint
@@ -34,7 +34,7 @@ bench: ## benchmark standalone LogPulse and its baselines (takes minutes)
 	$(CARGO) bench -p standalone --bench bench
 
 .PHONY: bench-drain
-bench-drain: services ## compare how fast a consumer and a bare loader drain a backlog (Docker; takes minutes)
+bench-drain: services ## compare how fast a consumer drains a backlog and a bare loader writes it (Docker; takes minutes)
 	$(CARGO) bench -p cluster --bench drain
 
 .PHONY: openapi

@@ -22,15 +22,16 @@ pub struct Parts {
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
     cache: Arc<dyn Cache>,
-    /// Keeps other processes from using the same directory.
+    /// Prevents other processes from using the same `DATA_DIR`.
     _lock: File,
 }
 
 impl Parts {
-    /// Opens the configured adapters. By default their data is in `DATA_DIR`, which is created.
+    /// Opens the configured adapters. By default, they keep their data in `DATA_DIR`, which is
+    /// created if it does not exist.
     ///
     /// # Errors
-    /// When an adapter cannot be opened, or another process uses the directory.
+    /// When an adapter cannot be opened, or another process uses `DATA_DIR`.
     pub async fn open(config: &StandaloneConfig) -> anyhow::Result<Self> {
         let lock = lock(config)?;
         let parts = Self {
@@ -67,10 +68,10 @@ impl Parts {
     }
 }
 
-/// Opens the queue alone. Unlike [`Parts::open`], it never creates one.
+/// Opens only the queue. Unlike [`Parts::open`], this never creates one.
 ///
 /// # Errors
-/// When `DATA_DIR` has no queue, or the queue cannot be opened.
+/// When `DATA_DIR` contains no queue, or the queue cannot be opened.
 pub async fn open_existing_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
     config.require_queue()?;
     open_queue(config).await
@@ -89,14 +90,14 @@ pub async fn open_rate_limit(config: &StandaloneConfig) -> anyhow::Result<Option
     RateLimit::open(&RateLimitConfig { limiter_url, ..load()? }).await
 }
 
-/// Syncs the directory and its parent: a synced file survives a power failure only if its directory
-/// entry does as well.
+/// Syncs the directory and its parent, because a synced file survives a power failure only if its
+/// directory entry does too.
 fn sync_directory(path: &Path) -> io::Result<()> {
     let path = std::path::absolute(path)?;
     for directory in path.ancestors().take(2) {
         match File::open(directory) {
             Ok(directory) => directory.sync_all()?,
-            // A parent that this user may not read was created, and synced, by another user.
+            // A parent that this process may not read cannot be synced.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
             Err(error) => return Err(error),
         }

@@ -56,7 +56,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     finished.context("finishing the last batch")?.context("running the consumer")
 }
 
-/// Prints where the server listens and how to call it. The structured log also has the address.
+/// Prints the server's address and an example request. The log contains the address too.
 fn print_banner(address: SocketAddr) -> io::Result<()> {
     writeln!(
         io::stderr(),

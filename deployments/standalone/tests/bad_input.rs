@@ -1,4 +1,4 @@
-//! Bad input gets a 4xx with the reason, is not stored, and uses little memory.
+//! Bad input is rejected with a 4xx and the reason, is not stored, and uses little memory.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 const MIB: usize = 1024 * 1024;
 const NO_RATE_LIMIT: (&str, &str) = ("RATE_LIMIT_ENABLED", "false");
 
-/// A request (content type, content encoding, body) and the response (status, text in the problem).
+/// A request (content type, content encoding, body) and the expected response (status, text that
+/// the problem contains).
 struct Case(&'static str, &'static str, Vec<u8>, u16, &'static str);
 
 fn entry(extra: &str) -> Vec<u8> {
@@ -105,7 +106,7 @@ async fn bad_entries_are_rejected_with_the_reason_and_not_stored() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_get_problems() {
+async fn unknown_paths_and_unsupported_methods_return_problems() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = support::start(data_dir.path(), &[]);
     let api = Api::new(&server.url);
@@ -160,20 +161,21 @@ fn a_client_that_sends_one_byte_per_second_is_disconnected() {
 }
 
 #[test]
-fn thousands_of_idle_connections_do_not_slow_down_others() {
+fn thousands_of_idle_connections_do_not_slow_down_other_clients() {
     let data_dir = tempfile::tempdir().unwrap();
     let server = support::start(data_dir.path(), &[]);
     let address = server.url.strip_prefix("http://").unwrap();
     let idle: Vec<TcpStream> =
-        (0..idle_connections()).map(|_| TcpStream::connect(address).unwrap()).collect();
+        (0..max_idle_connections()).map(|_| TcpStream::connect(address).unwrap()).collect();
 
     let latency = ping(address);
 
     assert!(latency < Duration::from_secs(5), "{} idle connections: {latency:?}", idle.len());
 }
 
-/// 10,000, or as many as the limit on open files allows.
-fn idle_connections() -> u64 {
+/// Raises the limit on open files as far as possible. Returns 10,000, or as many connections as the
+/// limit allows.
+fn max_idle_connections() -> u64 {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -17,7 +17,7 @@ fn logpulse(arguments: &[&str], settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs `logpulse`; returns its exit code, its standard output and its standard error.
+/// Runs `logpulse` and returns its exit code, standard output and standard error.
 fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = logpulse(arguments, settings).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -39,13 +39,13 @@ fn help_works_with_invalid_settings() {
 }
 
 #[test]
-fn version_is_printed() {
+fn the_version_option_prints_the_name_and_version() {
     let (code, version, _) = run(&["--version"], &[]);
     assert_eq!((code, version), (0, format!("logpulse {}\n", shared::VERSION)));
 }
 
 #[test]
-fn an_invalid_command_line_exits_with_2_and_creates_no_data() {
+fn invalid_arguments_cause_exit_code_2_and_create_no_data() {
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
     let settings = [("DATA_DIR", data_dir.to_str().unwrap())];
@@ -58,7 +58,7 @@ fn an_invalid_command_line_exits_with_2_and_creates_no_data() {
 }
 
 #[test]
-fn the_error_for_an_invalid_setting_names_it() {
+fn the_error_names_the_invalid_setting() {
     for (variable, value) in [
         ("RUST_LOG", "inof"),
         ("RUST_LOG", "shared=loud"),
@@ -75,17 +75,16 @@ fn the_error_for_an_invalid_setting_names_it() {
 }
 
 #[test]
-fn dead_letters_commands_fail_without_a_data_directory() {
+fn dead_letters_commands_fail_without_a_queue() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
-    for (data_dir, problem) in [(missing.as_path(), "does not exist"), (folder.path(), "queue.db")]
-    {
+    for (data_dir, reason) in [(missing.as_path(), "does not exist"), (folder.path(), "queue.db")] {
         for command in ["list", "replay"] {
             let data_dir = data_dir.to_str().unwrap();
             let (code, output, errors) = run(&["dead-letters", command], &[("DATA_DIR", data_dir)]);
             assert_eq!((code, output.as_str()), (78, ""), "{errors}");
             assert!(errors.contains(&format!("DATA_DIR: {data_dir} ")), "{errors}");
-            assert!(errors.contains(problem), "{errors}");
+            assert!(errors.contains(reason), "{errors}");
         }
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a file was created");
@@ -103,7 +102,8 @@ fn dead_letters_can_be_managed_while_the_server_runs() {
     }
 }
 
-/// Starts `logpulse` and stops it once it is serving; returns its standard output and error.
+/// Starts `logpulse`, stops it once it is serving, and returns its standard output and standard
+/// error.
 fn serve_and_stop(data_dir: &Path, settings: &[(&str, &str)]) -> (String, String) {
     let mut command = logpulse(&["serve"], settings);
     command.env("DATA_DIR", data_dir).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -115,10 +115,10 @@ fn serve_and_stop(data_dir: &Path, settings: &[(&str, &str)]) -> (String, String
     (output, errors)
 }
 
-/// Reads the log to its end; sends SIGTERM as soon as the process is serving.
+/// Reads the log to its end, and sends SIGTERM as soon as the process is serving.
 fn read_log_and_stop(mut log: impl Read, process: Pid) -> String {
     let (mut text, mut buffer, mut is_stopped) = (String::new(), [0; 1024], false);
-    // Reading the terminal of a process that has exited is an error.
+    // Reading from a terminal fails once the process has exited.
     while let Ok(length @ 1..) = log.read(&mut buffer) {
         text.push_str(&String::from_utf8_lossy(&buffer[..length]));
         if !is_stopped && text.contains("serving") {
@@ -130,7 +130,7 @@ fn read_log_and_stop(mut log: impl Read, process: Pid) -> String {
 }
 
 #[test]
-fn banner_and_log_go_to_standard_error_without_colour() {
+fn the_banner_and_the_log_go_to_standard_error_without_colour() {
     let folder = tempfile::tempdir().unwrap();
     let (output, log) = serve_and_stop(folder.path(), &[("LOG_FORMAT", "text")]);
     assert_eq!(output, "");
@@ -149,8 +149,7 @@ fn every_line_of_a_json_log_is_json() {
     }
 }
 
-/// Starts `logpulse` on a terminal and stops it once it is serving; returns the terminal's
-/// output.
+/// Starts `logpulse` on a terminal, stops it once it is serving, and returns the terminal's output.
 fn serve_on_terminal(settings: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();

@@ -1,5 +1,5 @@
-//! SIGKILL at random moments under load: every acknowledged entry is stored and indexed exactly
-//! once. `CRASH_ROUNDS` is the number of crashes (default 3; `make test-crash`: 20).
+//! Kills the server at random moments under load: every acknowledged entry is stored and indexed
+//! exactly once. `CRASH_ROUNDS` sets the number of crashes (3 by default, 20 in `make test-crash`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const WRITERS: usize = 8;
 
-/// All messages that the writers sent, and the acknowledged ones by id.
+/// All messages that the writers sent, and those that were acknowledged, by id.
 #[derive(Default)]
 struct Posted {
     sent: HashSet<String>,
@@ -83,12 +83,16 @@ async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
     assert_eq!(by_id.len(), indexed.len(), "an id is indexed twice");
     assert_eq!(messages.len(), indexed.len(), "a message is indexed twice");
     assert!(messages.iter().all(|message| posted.sent.contains(*message)));
-    assert!(posted.acknowledged.len() > 100 * rounds as usize, "too little load");
+    let count = posted.acknowledged.len();
+    assert!(count > 100 * rounds as usize, "only {count} entries were acknowledged");
     for (id, message) in &posted.acknowledged {
-        assert_eq!(by_id.get(id), Some(message), "{id} was acknowledged, but not indexed");
+        assert_eq!(by_id.get(id), Some(message), "{id} was acknowledged but not indexed");
     }
     let stored = api.entries(by_id.keys().cloned().collect()).await;
     for (id, message) in &by_id {
-        assert_eq!(stored[id]["message"], **message, "{id} differs between store and index");
+        assert_eq!(
+            stored[id]["message"], **message,
+            "{id} differs between the store and the index"
+        );
     }
 }

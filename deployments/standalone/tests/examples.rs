@@ -24,7 +24,7 @@ const CLIENTS: [(&str, &str); 5] = [
     ("java", include_str!("../../../openapi/clients/java/src/main/java/example/Example.java")),
 ];
 
-/// The paths that standalone serves and nginx does not.
+/// The paths that standalone LogPulse serves but nginx does not.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 #[tokio::test]
@@ -37,13 +37,13 @@ async fn readme_calls_get_the_responses_shown() {
 async fn api_test_http_calls_get_the_responses_shown() {
     let deployment = Deployment::under_test();
     let calls = check_calls(CALLS, &deployment.url).await.unwrap();
-    assert!(calls >= 20, "{calls} calls");
+    assert!(calls >= 20, "only {calls} calls");
 }
 
 #[test]
 fn each_readme_call_shows_its_response() {
     let blocks = blocks(README);
-    assert!(blocks.len() >= 5, "{} blocks", blocks.len());
+    assert!(blocks.len() >= 5, "only {} blocks", blocks.len());
     for block in blocks {
         assert_eq!(block.calls(), block.expectations(), "{block:?}");
     }
@@ -70,6 +70,6 @@ fn the_readme_shows_the_tested_clients() {
         let lines = source.lines().skip_while(|line| !line.ends_with(" README")).skip(1);
         let shown: Vec<_> = lines.take_while(|line| !["// end", "# end"].contains(line)).collect();
         let block = format!("```{language}\n{}\n```\n", shown.join("\n").trim());
-        assert!(section.contains(&block), "the README does not show this:\n{block}");
+        assert!(section.contains(&block), "the README does not show this example:\n{block}");
     }
 }

@@ -1,6 +1,6 @@
-//! A full disk: requests get a 503, no acknowledged entry is lost, and writes succeed again once
-//! space is free. The disk is a small tmpfs in a separate mount namespace. On a machine without
-//! mount namespaces the test is skipped, or fails if `FULL_DISK=required` (`make test-full-disk`).
+//! While the disk is full, writes get a 503 and no acknowledged entry is lost. Writes succeed again
+//! once space is freed. The disk is a small tmpfs in a separate mount namespace. On a machine
+//! without mount namespaces, the test is skipped, or fails if `FULL_DISK=required` (`make test-full-disk`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 
 const DISK: &str = "160m";
 
-/// The space to free: enough for the queued entries in the store and the index, and for their logs.
+/// The size of the file that is deleted to free space. The queued entries must fit in that space
+/// when they are stored and indexed, as must the write-ahead logs.
 const BALLAST_BYTES: usize = 110 * 1024 * 1024;
 
 fn in_namespace() -> Command {
@@ -41,7 +42,7 @@ fn start(data_dir: &Path) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_rejects_writes_loses_nothing_and_recovers() {
+async fn a_full_disk_causes_503s_but_loses_no_acknowledged_entry() {
     if !namespaces_work() {
         let required = std::env::var("FULL_DISK").is_ok_and(|value| value == "required");
         assert!(!required, "this machine has no mount namespaces");
@@ -76,7 +77,7 @@ async fn a_full_disk_rejects_writes_loses_nothing_and_recovers() {
         let id = entry["id"].as_str().unwrap().to_owned();
         assert!(indexed.insert(id, entry).is_none(), "an entry is indexed twice");
     }
-    assert!(acknowledged.len() > 1000, "only {} acknowledged", acknowledged.len());
+    assert!(acknowledged.len() > 1000, "only {} entries were acknowledged", acknowledged.len());
     let stored = api.entries(acknowledged.clone()).await;
     for id in acknowledged {
         assert!(indexed.contains_key(&id), "{id} was acknowledged but not indexed");
@@ -84,7 +85,7 @@ async fn a_full_disk_rejects_writes_loses_nothing_and_recovers() {
     }
 }
 
-/// Posts batches until ten in a row are rejected; returns the acknowledged ids.
+/// Posts batches until ten in a row are rejected. Returns the ids of the acknowledged entries.
 async fn fill(api: &Api, service: &str) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let mut rejected = 0;

@@ -1,4 +1,4 @@
-//! The metrics of a standalone LogPulse, as Prometheus scrapes them.
+//! The metrics of standalone LogPulse, as Prometheus scrapes them.
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
 mod support;
@@ -6,7 +6,7 @@ mod support;
 use acceptance::metrics::{counters, lint};
 use acceptance::{Api, unique};
 
-/// All counter series with fixed labels.
+/// The series that [`fixed_counters`] returns.
 const COUNTERS: [&str; 20] = [
     "cache_lookups_total{result=\"failure\"}",
     "cache_lookups_total{result=\"hit\"}",
@@ -34,7 +34,8 @@ async fn scrape(api: &Api) -> String {
     api.get("/metrics").await.text().await.unwrap()
 }
 
-/// Returns the counters except those for requests, whose label values are not fixed.
+/// Returns the counter series of the functions. Omits the CPU time, the rate limiter's failures, and
+/// the requests, whose label values are not fixed.
 fn fixed_counters(metrics: &str) -> Vec<String> {
     let mut counters = counters(metrics);
     assert!(counters.remove("process_cpu_seconds_total"), "{metrics}");
@@ -44,7 +45,7 @@ fn fixed_counters(metrics: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn counters_start_at_zero_and_add_no_unknown_series() {
+async fn counters_start_at_zero_and_requests_add_no_unknown_series() {
     let folder = tempfile::tempdir().unwrap();
     let server = support::start(folder.path(), &[]);
     let api = Api::new(&server.url);
@@ -84,7 +85,7 @@ async fn exercise(api: &Api) {
 }
 
 #[tokio::test]
-async fn every_metric_has_help_and_type_and_passes_promtool() {
+async fn every_metric_has_a_help_text_and_passes_promtool() {
     let folder = tempfile::tempdir().unwrap();
     let server = support::start(folder.path(), &[]);
     let api = Api::new(&server.url);
@@ -93,7 +94,7 @@ async fn every_metric_has_help_and_type_and_passes_promtool() {
     lint(&metrics);
     for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let name = line.split(' ').next().unwrap();
-        assert!(metrics.contains(&format!("# HELP {name} ")), "{name} has no help");
+        assert!(metrics.contains(&format!("# HELP {name} ")), "{name} has no help text");
     }
     for name in ["process_resident_memory_bytes", "process_open_fds", "process_threads"] {
         assert!(metrics.contains(&format!("\n{name} ")), "{name} is missing: {metrics}");

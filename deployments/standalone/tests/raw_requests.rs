@@ -1,4 +1,4 @@
-//! Requests that HTTP libraries would not send get the same response from a standalone LogPulse
+//! Requests that HTTP libraries would not send get the same response from standalone LogPulse
 //! and, with `BASE_URL=http://…`, from nginx.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
@@ -22,7 +22,7 @@ const LARGE_HEADER: &str =
     "the header has more than 100 fields, or exceeds 16 KiB in a field or 64 KiB in all";
 const NO_ENTRY: &str = "no log entry has this id";
 
-/// Each URI with the status of its response and the detail of the problem.
+/// The URIs, each with the expected status and problem detail.
 fn uris() -> Vec<(String, u16, &'static str)> {
     let line = "GET  HTTP/1.1\r\n".len();
     let of_length = |length: usize| format!("/{}", "a".repeat(length - 1));
@@ -44,7 +44,7 @@ fn uris() -> Vec<(String, u16, &'static str)> {
     ]
 }
 
-/// Each header with the status of its response and the detail of the problem.
+/// The headers, each with the expected status and problem detail.
 fn headers() -> Vec<(String, u16, &'static str)> {
     vec![
         ("A: \u{1}\r\n".to_owned(), 400, NOT_HTTP),
@@ -69,7 +69,7 @@ fn unusual_uris_and_headers_get_the_documented_response() {
     }
 }
 
-/// Sends the head and compares the status and the detail of the response.
+/// Sends a request with this head, and checks the status and the problem detail of the response.
 fn check(url: &str, head: &str, status: u16, detail: &str) {
     let start: String = head.chars().take(60).collect();
     let response = loop {
@@ -92,7 +92,7 @@ fn check(url: &str, head: &str, status: u16, detail: &str) {
     assert_eq!((&body["status"], &body["detail"]), (&status.into(), &detail.into()), "{start}");
 }
 
-/// Sends the request; returns everything received until the connection is closed.
+/// Sends the request and returns everything received until the connection is closed.
 fn send(url: &str, request: &str) -> String {
     let address = url.trim_start_matches("http://");
     let address = if address.contains(':') { address.to_owned() } else { format!("{address}:80") };

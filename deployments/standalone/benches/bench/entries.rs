@@ -1,8 +1,9 @@
-//! Log entries that resemble those of real systems: few templates, many numbers and addresses.
+//! Generates log entries that resemble those of real systems: a few templates, filled in with many
+//! different numbers and addresses.
 
 use std::fmt::Write;
 
-/// Entries per batch.
+/// The number of entries in a batch.
 pub(crate) const BATCH: usize = 1000;
 
 const SERVICES: [&str; 8] =
@@ -26,7 +27,7 @@ impl Numbers {
     }
 }
 
-/// The JSON of one entry, about 230 bytes.
+/// Returns one entry as JSON, about 230 bytes.
 pub(crate) fn entry(numbers: &mut Numbers) -> String {
     let service = SERVICES[numbers.below(8) as usize];
     let level = LEVELS[numbers.below(8) as usize];
@@ -53,7 +54,7 @@ pub(crate) fn entry(numbers: &mut Numbers) -> String {
     )
 }
 
-/// A batch of entries as NDJSON.
+/// Returns a batch of entries as NDJSON.
 pub(crate) fn batch(seed: u64, entries: usize) -> Vec<u8> {
     let mut numbers = Numbers::new(seed + 1);
     let lines: Vec<String> = (0..entries).map(|_| entry(&mut numbers)).collect();

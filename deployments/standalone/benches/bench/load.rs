@@ -1,4 +1,4 @@
-//! A client with little overhead: prepared requests over raw HTTP/1.1 with keep-alive.
+//! A client with little overhead. It sends prepared requests over HTTP/1.1 keep-alive connections.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -41,14 +41,14 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) async fn open(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.expect("the server accepts connections");
-        stream.set_nodelay(true).expect("a socket option");
+        let stream = TcpStream::connect(address).await.expect("failed to connect to the server");
+        stream.set_nodelay(true).expect("failed to set TCP_NODELAY");
         Self { stream, buffer: Vec::new() }
     }
 
-    /// Sends a request; returns the status and the body.
+    /// Sends a request and returns the status and the body of the response.
     pub(crate) async fn send(&mut self, request: &[u8]) -> (u16, String) {
-        self.stream.write_all(request).await.expect("the server reads");
+        self.stream.write_all(request).await.expect("failed to send the request");
         self.buffer.clear();
         let head_end = loop {
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
@@ -57,7 +57,7 @@ impl Connection {
             self.read_more().await;
         };
         let head = String::from_utf8_lossy(&self.buffer[..head_end]).to_ascii_lowercase();
-        let status = head[9..12].parse().expect("a status");
+        let status = head[9..12].parse().expect("failed to parse the status");
         let length =
             head.split("content-length: ").nth(1).and_then(|value| value.split('\r').next());
         let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
@@ -68,13 +68,14 @@ impl Connection {
     }
 
     async fn read_more(&mut self) {
-        let read = self.stream.read_buf(&mut self.buffer).await.expect("the server responds");
+        let read =
+            self.stream.read_buf(&mut self.buffer).await.expect("failed to read the response");
         assert!(read > 0, "the server closed the connection");
     }
 }
 
-fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
-    bytes.windows(part.len()).position(|window| window == part)
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
 }
 
 /// The duration of a run, and the latencies of its requests.
@@ -88,14 +89,15 @@ impl Run {
         count as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// The latency that `share` (0 to 1) of the requests did not exceed, in milliseconds.
-    pub(crate) fn percentile(&self, share: f64) -> f64 {
+    /// Returns the `q`-quantile of the latencies, in milliseconds. `q` is between 0 and 1.
+    pub(crate) fn quantile(&self, q: f64) -> f64 {
         let last = self.latencies.len() - 1;
-        self.latencies[(last as f64 * share).round() as usize].as_secs_f64() * 1000.0
+        self.latencies[(last as f64 * q).round() as usize].as_secs_f64() * 1000.0
     }
 }
 
-/// Sends all requests over this many connections, one at a time on each; all must succeed.
+/// Sends the requests over the given number of connections, one request at a time on each. Panics
+/// if a request fails.
 pub(crate) async fn drive(address: &str, connections: usize, requests: Vec<Request>) -> Run {
     let queue = Arc::new(Mutex::new(VecDeque::from(requests)));
     let started = Instant::now();
@@ -105,7 +107,9 @@ pub(crate) async fn drive(address: &str, connections: usize, requests: Vec<Reque
             tokio::spawn(async move {
                 let mut connection = Connection::open(&address).await;
                 let mut latencies = Vec::new();
-                while let Some(request) = { queue.lock().expect("no panic").pop_front() } {
+                while let Some(request) =
+                    { queue.lock().expect("another worker panicked").pop_front() }
+                {
                     let sent = Instant::now();
                     let (status, body) = connection.send(&request).await;
                     assert!((200..300).contains(&status), "{status}: {body}");
@@ -117,7 +121,7 @@ pub(crate) async fn drive(address: &str, connections: usize, requests: Vec<Reque
         .collect();
     let mut latencies = Vec::new();
     for worker in workers {
-        latencies.extend(worker.await.expect("no panic"));
+        latencies.extend(worker.await.expect("a worker panicked"));
     }
     let elapsed = started.elapsed();
     latencies.sort_unstable();

@@ -1,5 +1,5 @@
-//! `make bench`: the performance of standalone LogPulse, and of baselines measured in the same run.
-//! Only the ratios are comparable between machines, and only if the machine is otherwise idle.
+//! `make bench` measures the performance of standalone LogPulse, and of baselines in the same run.
+//! Only the ratios are comparable between machines, and only if the machines are otherwise idle.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -8,7 +8,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_possible_wrap,
-    reason = "a benchmark, not a test or a service"
+    reason = "a benchmark may panic, print, and convert numbers inexactly"
 )]
 
 mod baseline;
@@ -28,8 +28,8 @@ use load::{Connection, Request, drive, get, post_batch, post_entry};
 
 const CONNECTIONS: usize = 8;
 const BURST: usize = 600_000;
-const MILLION: usize = 1_000_000;
-const QUIET: [(&str, &str); 2] = [("RATE_LIMIT_ENABLED", "false"), ("RUST_LOG", "warn")];
+const SEARCHED_ENTRIES: usize = 1_000_000;
+const ENVIRONMENT: [(&str, &str); 2] = [("RATE_LIMIT_ENABLED", "false"), ("RUST_LOG", "warn")];
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -45,7 +45,7 @@ async fn main() {
 }
 
 fn start(data_dir: &Path) -> (Server, String) {
-    let server = support::start(data_dir, &QUIET);
+    let server = support::start(data_dir, &ENVIRONMENT);
     let address = server.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     (server, address)
 }
@@ -55,7 +55,8 @@ fn requests(entries: usize) -> Vec<Request> {
     bodies.into_iter().cycle().take(entries / BATCH).collect()
 }
 
-/// The time from exec to the first response on an empty directory, and the memory at that point.
+/// Measures the time from exec to the first response, starting with an empty data directory, and
+/// the memory in use at that point.
 async fn fresh_start(data_dir: &Path) {
     let started = Instant::now();
     let (server, address) = start(&data_dir.join("fresh"));
@@ -65,7 +66,8 @@ async fn fresh_start(data_dir: &Path) {
     println!("fresh start: /ping answered {status} after {elapsed} ms, {memory} MiB resident");
 }
 
-/// One entry per request. The rate with many connections shows how many requests share a sync.
+/// Posts one entry per request. With many connections, the rate shows how well requests share a
+/// sync.
 async fn single_entries(data_dir: &Path) {
     let mut numbers = Numbers::new(3);
     for connections in [1, 64] {
@@ -75,15 +77,15 @@ async fn single_entries(data_dir: &Path) {
         println!(
             "single entries, {connections} connections: {:.0}/s, p50 {:.1} ms, p99 {:.1} ms",
             run.per_second(200 * connections),
-            run.percentile(0.5),
-            run.percentile(0.99),
+            run.quantile(0.5),
+            run.quantile(0.99),
         );
     }
 }
 
-/// Batches of 1,000 entries, acknowledged. The baseline reads the same bodies and discards them.
+/// Posts batches of 1,000 entries. The baseline reads and discards the same bodies.
 async fn burst(data_dir: &Path) {
-    let exe = std::env::current_exe().expect("path of the current executable");
+    let exe = std::env::current_exe().expect("failed to get the path of the current executable");
     let bare = Server::start(Command::new(exe).arg("--baseline"));
     let address = bare.url.trim_start_matches("http://").trim_end_matches('/');
     let baseline = drive(address, CONNECTIONS, requests(BURST)).await.per_second(BURST);
@@ -95,15 +97,15 @@ async fn burst(data_dir: &Path) {
     println!(
         "batches of {BATCH}: {rate:.0} entries/s acknowledged, p50 {:.0} ms, p99 {:.0} ms, peak {} MiB; \
          bare poem handler {baseline:.0}/s, ratio {:.2}",
-        run.percentile(0.5),
-        run.percentile(0.99),
+        run.quantile(0.5),
+        run.quantile(0.99),
         server.peak_memory_mib(),
         rate / baseline,
     );
     server.kill();
 }
 
-/// How fast the backlog that the burst left on the queue becomes searchable after a crash.
+/// Measures how fast the backlog that the burst left on the queue becomes searchable after a crash.
 async fn backlog(data_dir: &Path) {
     let baseline = baseline::tantivy_per_second(200_000);
     let started = Instant::now();
@@ -118,7 +120,8 @@ async fn backlog(data_dir: &Path) {
     );
 }
 
-/// Waits until everything on the queue is searchable; returns the number of entries.
+/// Waits until everything on the queue is searchable. Returns the number of entries consumed since
+/// the server started.
 async fn drain(address: &str, marker: &str) -> u64 {
     let mut connection = Connection::open(address).await;
     let body = format!(r#"{{"service":"{marker}","message":"m"}}"#);
@@ -133,10 +136,10 @@ async fn drain(address: &str, marker: &str) -> u64 {
         .expect("no `consumer_entries_total` in the metrics")
 }
 
-/// Searches over a million entries while 5,000 entries/s arrive.
+/// Searches one million entries while 5,000 entries/s arrive.
 async fn search(data_dir: &Path) {
     let (_server, address) = start(&data_dir.join("search"));
-    drive(&address, CONNECTIONS, requests(MILLION)).await;
+    drive(&address, CONNECTIONS, requests(SEARCHED_ENTRIES)).await;
     drain(&address, "million").await;
     let incoming = tokio::spawn(trickle(address.clone()));
     for (name, query) in [
@@ -144,7 +147,7 @@ async fn search(data_dir: &Path) {
         ("two words, relevance", "q=invalid+password&sort=relevance"),
         ("only a level", "level=info"),
         (
-            "a service and a time",
+            "a service and a time range",
             "service_name=hdfs&from=2024-06-03T00:00:00Z&to=2024-06-04T00:00:00Z",
         ),
         ("two misspelt words", "q=timeuot+conection&fuzzy=true"),
@@ -152,8 +155,8 @@ async fn search(data_dir: &Path) {
     ] {
         let requests = vec![get(&format!("/logs/search?{query}&limit=100")); 200];
         let run = drive(&address, 1, requests).await;
-        let (p50, p95) = (run.percentile(0.5), run.percentile(0.95));
-        println!("search over a million, {name}: p50 {p50:.1} ms, p95 {p95:.1} ms");
+        let (p50, p95) = (run.quantile(0.5), run.quantile(0.95));
+        println!("search of one million entries, {name}: p50 {p50:.1} ms, p95 {p95:.1} ms");
     }
     incoming.abort();
 }

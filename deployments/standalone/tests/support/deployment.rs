@@ -3,7 +3,7 @@
 use acceptance::Server;
 use tempfile::TempDir;
 
-/// The deployment at `BASE_URL`, or a standalone LogPulse that stops after the test.
+/// The deployment at `BASE_URL`, or a standalone LogPulse that is stopped after the test.
 pub(crate) struct Deployment {
     pub(crate) url: String,
     _standalone: Option<(Server, TempDir)>,

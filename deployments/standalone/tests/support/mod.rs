@@ -1,4 +1,4 @@
-//! A standalone LogPulse to test.
+//! Starts standalone LogPulse for the tests.
 
 use std::path::Path;
 use std::process::Command;

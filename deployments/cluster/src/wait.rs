@@ -1,4 +1,4 @@
-//! Waits for conditions with a deadline, mainly for LogPulse to recover from an outage.
+//! Waits with a deadline until a condition holds, such as that LogPulse has recovered.
 
 use std::time::{Duration, Instant};
 

@@ -88,8 +88,8 @@ impl Load {
         }
     }
 
-    /// Reads entries that are known to be stored, because new ones are delayed while a consumer
-    /// hangs.
+    /// Reads entries that are known to be stored, because new entries may not be stored while a
+    /// consumer hangs.
     async fn read(self: Arc<Self>) {
         for id in self.stored.iter().cycle() {
             if !self.next_turn().await {

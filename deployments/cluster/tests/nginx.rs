@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 
-/// How long to wait for a response; longer than `client_header_timeout`, which is ten seconds.
+/// How long to wait for a response. This exceeds `client_header_timeout`, which is ten seconds.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn assert_problem(response: Response, status: u16) {

@@ -1,6 +1,6 @@
-//! Poison pills on the topic: lines that are not entries, and entries that a sink rejects. Each line
-//! becomes a separate dead letter, and can be replayed once its cause is fixed. While a sink blocks
-//! all writes, the consumer retries and writes no dead letters.
+//! Poison pills on the topic: lines that are not entries, and entries that a sink rejects. Each
+//! becomes a separate dead letter, which can be replayed once its cause is fixed. While a sink
+//! blocks all writes, the consumer retries and writes no dead letters.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -22,8 +22,8 @@ use uuid::Uuid;
 const REJECTED_BY_MYSQL: &str = "rejected by MySQL";
 const REJECTED_BY_OPENSEARCH: &str = "rejected by OpenSearch";
 
-/// Returns an entry with a new id, as a line of a record. After [`reject_poison`], the index rejects
-/// a span id that is not a number.
+/// Returns an entry with a new id, as a line of a record. After [`reject_poison`], the index
+/// rejects a span id that is not a number.
 fn line(service: &str, message: &str) -> String {
     let span = if message == REJECTED_BY_OPENSEARCH { "not a number" } else { "1" };
     let entry = json!({
@@ -76,7 +76,7 @@ async fn set_reject_malformed_span_ids(cluster: &Cluster, reject: bool) {
     update_indexes(cluster, "_mapping", json!({"properties": {"span_id": span}})).await;
 }
 
-/// Makes each sink reject the entries whose message names it.
+/// Makes MySQL and OpenSearch each reject one kind of entry.
 async fn reject_poison(cluster: &Cluster) {
     let name = cluster.name();
     on_mysql(&format!(

@@ -30,7 +30,7 @@ impl Expectation {
     /// Compares a response with the expectation.
     ///
     /// # Errors
-    /// When they differ. The error describes the first difference.
+    /// When the response differs from the expectation. The error describes the first difference.
     pub(super) fn check(&self, status: u16, body: &str) -> Result<(), String> {
         if status != self.status {
             return Err(format!("expected status {}, got {status}: {body}", self.status));

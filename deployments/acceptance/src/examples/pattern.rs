@@ -15,7 +15,8 @@ pub(super) fn parse(pattern: &str) -> serde_json::Result<Value> {
 /// Compares a value with a pattern.
 ///
 /// # Errors
-/// When they differ. The error contains the path of the first difference, and both values.
+/// When the value does not match the pattern. The error contains the path of the first difference,
+/// the expected value and the actual value.
 pub(super) fn compare(pattern: &Value, value: &Value) -> Result<(), String> {
     compare_at("$", pattern, value)
 }
@@ -88,7 +89,8 @@ fn matches_text(pattern: &str, text: &str) -> bool {
     remaining.ends_with(last)
 }
 
-/// Quotes each `…` that is not in a string, or turns it into a member where the syntax requires one.
+/// Quotes each `…` that is not in a string, or turns it into a member where the syntax requires
+/// one.
 fn quote_bare_ellipses(pattern: &str) -> String {
     let mut json = String::with_capacity(pattern.len());
     let mut containers = Vec::new();

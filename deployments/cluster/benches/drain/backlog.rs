@@ -22,7 +22,7 @@ const MAX_ENTRY_BYTES: usize = 1024 * 1024;
 /// Records per call of `publish`.
 const PUBLISH_RECORDS: usize = 8;
 
-/// The entries that the loader writes to each sink in one step.
+/// The entries that the loader writes to each sink in one transaction or bulk request.
 pub(crate) struct Batch {
     /// The entries, for the rows in MySQL.
     pub(crate) entries: Vec<LogEntry>,

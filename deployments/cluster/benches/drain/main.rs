@@ -1,6 +1,6 @@
-//! `make bench-drain` measures how fast one consumer drains a backlog into both sinks, compared with
-//! a bare loader that writes the same documents in the same run. Only the ratios are comparable between
-//! machines.
+//! `make bench-drain` measures how fast one consumer drains a backlog into both sinks, compared
+//! with a bare loader that writes the same documents in the same run. Only the ratios are
+//! comparable between machines.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -73,7 +73,8 @@ async fn main() {
 /// The bare loader and its documents.
 struct Loader {
     batches: Arc<Vec<Batch>>,
-    /// An entry that a consumer writes first, so that LogPulse creates the table and the index.
+    /// An entry that a consumer writes before the loader runs, so that LogPulse creates the table
+    /// and the index.
     first: LogEntry,
 }
 

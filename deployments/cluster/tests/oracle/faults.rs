@@ -66,7 +66,7 @@ impl Fault {
         if self == Self::Rebalance { 3 } else { 1 }
     }
 
-    /// The minimum number of effects of the fault. A run with fewer is invalid.
+    /// The minimum number of effects of the fault. A run with fewer effects is invalid.
     pub(crate) fn min_effects(self, length: Duration) -> u64 {
         match self {
             Self::Kill | Self::Rebalance => (length.as_secs() / 30).max(1),
@@ -122,8 +122,8 @@ async fn kill(run: &mut Run) -> u64 {
     kills
 }
 
-/// Replaces the oldest consumer every few seconds. Returns the number of replaced consumers that had
-/// written entries.
+/// Replaces the oldest consumer every few seconds. Returns the number of replaced consumers that
+/// had written entries.
 async fn rebalance(run: &mut Run, violations: &mut Violations) -> u64 {
     let mut replaced = 0;
     while !run.is_over() {

@@ -1,6 +1,6 @@
 //! The oracle checks that every acknowledged entry reaches both sinks exactly once and unaltered,
-//! whichever fault occurs. `ORACLE_SECONDS` sets the duration of each run's load (default 60); `ORACLE_RUNS`
-//! selects runs (`kill,kafka`).
+//! whichever fault occurs. `ORACLE_SECONDS` sets the duration of each run's load (default 60);
+//! `ORACLE_RUNS` selects runs (`kill,kafka`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,7 +32,7 @@ const COLUMNS: [&str; 12] = [
     "peak MiB", "effects",
 ];
 
-/// The minimum average load, outages included. A run with less is invalid.
+/// The minimum average load, outages included. A run with a lower load is invalid.
 const MIN_ACKNOWLEDGED_PER_SECOND: u64 = 200;
 
 /// A row of the table.

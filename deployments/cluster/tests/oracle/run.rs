@@ -65,8 +65,8 @@ impl Run {
         sleep(self.length.mul_f64(fraction)).await;
     }
 
-    /// Ends the load once it has lasted long enough, and waits until all processes are ready. Returns
-    /// the duration of the load in seconds.
+    /// Ends the load once it has lasted long enough, and waits until all processes are ready.
+    /// Returns the duration of the load in seconds.
     pub(crate) async fn end_load(&mut self) -> u64 {
         sleep(self.length.saturating_sub(self.started.elapsed())).await;
         if let Some(load) = self.load.take() {

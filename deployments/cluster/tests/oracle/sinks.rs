@@ -42,8 +42,8 @@ fn describe(group: &str) -> String {
 fn is_drained(topic: &str, described: &str) -> bool {
     let columns = described.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let partitions: Vec<_> = columns.filter(|columns| columns.get(1) == Some(&topic)).collect();
-    let is_done = |columns: &Vec<&str>| columns[3] == columns[4] || columns[4] == "0";
-    !partitions.is_empty() && partitions.iter().all(is_done)
+    let is_committed = |columns: &Vec<&str>| columns[3] == columns[4] || columns[4] == "0";
+    !partitions.is_empty() && partitions.iter().all(is_committed)
 }
 
 /// All rows in MySQL, as the API would return them.

@@ -34,7 +34,7 @@ bench: ## benchmark standalone LogPulse and its baselines (takes minutes)
 	$(CARGO) bench -p standalone --bench bench
 
 .PHONY: bench-drain
-bench-drain: services ## compare how fast a consumer drains a backlog and a bare loader writes it (Docker; takes minutes)
+bench-drain: services ## compare how fast a consumer drains a backlog with how fast a bare loader writes it (Docker; takes minutes)
 	$(CARGO) bench -p cluster --bench drain
 
 .PHONY: openapi

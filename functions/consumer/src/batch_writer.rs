@@ -1,5 +1,5 @@
-//! Writes a batch to both sinks and commits it once every entry is stored and indexed or has become
-//! a dead letter.
+//! Writes a batch to both sinks, and commits it once every entry has either been stored and indexed
+//! or become a dead letter.
 
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ impl BatchWriter {
         Some(())
     }
 
-    /// Writes dead letters. Returns `None` if they cannot be written; the batch must not be
-    /// committed then.
+    /// Writes the dead letters. Returns `None` if they cannot be written, in which case the batch
+    /// must not be committed.
     async fn write_dead_letters(
         &self,
         dead_letters: &[DeadLetter],
@@ -92,7 +92,7 @@ fn dead_letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<D
     batch.unreadable().iter().cloned().chain(refused).collect()
 }
 
-/// Counts a finished batch's entries and logs its traces.
+/// Counts the entries of a finished batch and logs its traces.
 #[expect(clippy::cast_precision_loss, reason = "a batch has fewer than 2^53 entries")]
 fn record_metrics(batch: &Batch) {
     let entries = batch.entries().len();

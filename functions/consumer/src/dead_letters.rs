@@ -1,5 +1,5 @@
-//! The commands for dead letters: list them, and replay them once their cause is fixed. A replayed
-//! line that is refused again becomes a new dead letter.
+//! The commands that list dead letters, and replay them once their cause is fixed. A replayed line
+//! that is refused again becomes a new dead letter.
 
 use std::io::Write;
 
@@ -15,8 +15,8 @@ const PAGE_SIZE: usize = 16;
 /// so that `out` remains machine-readable.
 ///
 /// # Errors
-/// If the queue or a writer fails. Pages replayed before the error are not replayed again, unless
-/// deleting them failed.
+/// When the queue fails, or the output cannot be written. Pages replayed before the error are not
+/// replayed again, unless deleting them failed.
 pub async fn run(
     command: DeadLettersCommand,
     queue: &Queue,
@@ -33,7 +33,7 @@ pub async fn run(
     Ok(())
 }
 
-/// Applies the command page by page, and returns the number of dead letters.
+/// Runs the command page by page, and returns the number of dead letters listed or replayed.
 async fn for_each_page(
     command: DeadLettersCommand,
     queue: &Queue,
@@ -46,8 +46,8 @@ async fn for_each_page(
         let mut page =
             queue.dead_letters.list(after, PAGE_SIZE).await.context("reading dead letters")?;
         if command == DeadLettersCommand::Replay {
-            // A replayed line that is refused again is appended. Stop there rather than replay it
-            // in an endless loop.
+            // A replayed line that is refused again is appended as a new dead letter. Stop there,
+            // or it would be replayed in an endless loop.
             let newer = page.iter().position(|(_, dead_letter)| dead_letter.time > started);
             page.truncate(newer.unwrap_or(page.len()));
         }
@@ -74,7 +74,8 @@ fn list(page: &[(i64, DeadLetter)], out: &mut impl Write) -> anyhow::Result<()> 
 }
 
 async fn replay(page: Vec<(i64, DeadLetter)>, last: i64, queue: &Queue) -> anyhow::Result<()> {
-    let records = page.into_iter().map(|(_, dead)| Record::from_bytes(dead.line.into()));
+    let records =
+        page.into_iter().map(|(_, dead_letter)| Record::from_bytes(dead_letter.line.into()));
     queue.producer.publish(records.collect()).await.context("publishing dead letters")?;
     queue.dead_letters.purge(last).await.context("deleting the replayed dead letters")
 }

@@ -1,5 +1,6 @@
-//! Delivers entries to a sink until it has accepted or permanently refused each of them.
-//! An unavailable sink is retried. A bad entry delays its batch, but does not block the queue.
+//! Delivers entries to a sink until the sink has accepted or permanently refused each of them.
+//! Retries while the sink is unavailable. A bad entry delays its batch, but does not block the
+//! queue.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -15,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::retry::{self, backoff, retry_while_unavailable};
 
-/// The number of times an entry may fail with an error that either the entry or the sink may have
-/// caused.
+/// The number of failures after which an entry may be refused. Only errors that either the entry or
+/// the sink may have caused are counted.
 const MAX_FAILURES: u32 = 10;
 
 /// A destination for entries.
@@ -28,12 +29,12 @@ pub(crate) enum Sink {
 /// Delivers entries to one sink.
 pub(crate) struct Delivery {
     sink: Sink,
-    /// The last accepted entry. A sink that accepts it again is healthy, so an entry that keeps
-    /// failing is itself the cause.
+    /// An entry from the last write that succeeded. If the sink accepts it again, the sink is
+    /// healthy, so an entry that keeps failing must itself be the cause.
     last_accepted: Mutex<Option<LogEntry>>,
 }
 
-/// Entries that are written together, and the number of their failed attempts.
+/// Entries that are written together, and the number of times that writing them failed.
 struct Part {
     range: Range<usize>,
     failures: u32,
@@ -60,8 +61,8 @@ impl Delivery {
         Self { sink, last_accepted: Mutex::default() }
     }
 
-    /// Delivers the entries, and returns those that the sink permanently refuses. `None` if the
-    /// process shuts down while the sink is failing.
+    /// Delivers the entries, and returns those that the sink permanently refuses. Returns `None` if
+    /// the process shuts down while the sink is failing.
     ///
     /// A batch that fails as a whole is halved until the bad entry is found: immediately if the
     /// sink rejects it, otherwise after [`MAX_FAILURES`] attempts. A single entry that keeps
@@ -124,8 +125,8 @@ impl Delivery {
         }
     }
 
-    /// Whether the sink accepts its last accepted entry again, if that entry is from the same day.
-    /// An entry from another day proves nothing, because a sink may store each day separately and
+    /// Whether the last accepted entry is from the same day and the sink accepts it again. An entry
+    /// from another day proves nothing, because a sink may store each day separately and
     /// be unable to write to one of them.
     async fn is_healthy_for(&self, entry: &LogEntry) -> bool {
         let last_accepted = self.last_accepted().clone();
@@ -150,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// A store that fails on the message "bad", and on every message while `is_broken`.
+    /// A store that fails to insert the message "bad", and any message while `is_broken`.
     #[derive(Default)]
     struct FailingStore {
         is_broken: Mutex<bool>,
@@ -242,12 +243,12 @@ mod tests {
             assert_eq!(delivering.await.unwrap(), []);
         }
         let accepted = store.accepted.lock().unwrap().clone();
-        let has = |message: &str| accepted.iter().any(|accepted| accepted == message);
-        assert!(["a", "b", "c"].into_iter().all(has), "{accepted:?}");
+        let is_accepted = |message: &str| accepted.iter().any(|accepted| accepted == message);
+        assert!(["a", "b", "c"].into_iter().all(is_accepted), "{accepted:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn shutdown_ends_the_retries_of_a_failing_sink() {
+    async fn shutdown_stops_the_retries_while_a_sink_is_failing() {
         let (store, delivery) = delivery();
         *store.is_broken.lock().unwrap() = true;
         let shutdown = CancellationToken::new();

@@ -10,7 +10,7 @@ use crate::retry::{self, backoff};
 /// A batch of at least this size is full, regardless of the number of entries.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Polls until the batch is full or old enough. The batch is empty only on shutdown.
+/// Polls until the batch is full or its deadline has passed. The batch is empty only on shutdown.
 pub(crate) async fn gather(
     queue: &dyn Consumer,
     limits: &BatchConfig,

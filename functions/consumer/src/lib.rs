@@ -32,10 +32,10 @@ use gather::gather;
 /// a commit. One more batch is gathered in memory.
 const CONCURRENT_WRITES: usize = 3;
 
-/// The maximum number of trace ids on the span of a batch.
+/// The maximum number of trace ids that the span of a batch records.
 const MAX_SPAN_TRACES: usize = 8;
 
-/// The function: reads the queue, and writes to the store and the index.
+/// Reads the queue, and writes to the store and the index.
 pub struct Consumer {
     queue: Arc<dyn queue::Consumer>,
     dead_letters: Arc<dyn DeadLetters>,
@@ -58,7 +58,7 @@ impl Consumer {
         Self { queue, dead_letters, store, index, batching }
     }
 
-    /// The function to serve: health checks and metrics, but no API.
+    /// The function to serve, which has health checks and metrics but no API.
     #[must_use]
     pub fn function(&self) -> Function {
         Function::without_api("consumer")
@@ -67,8 +67,8 @@ impl Consumer {
             .requires("index", self.index.clone())
     }
 
-    /// Runs in a separate task until `stop`. If the task ends for any other reason, which is a bug,
-    /// `process` is cancelled.
+    /// Runs in a separate task until `stop` is cancelled. When the task ends, even because of a
+    /// panic, it cancels `process`, so that the process does not go on without a consumer.
     #[must_use]
     pub fn spawn(self, stop: CancellationToken, process: CancellationToken) -> JoinHandle<()> {
         tokio::spawn(async move {
@@ -77,9 +77,9 @@ impl Consumer {
         })
     }
 
-    /// Moves batches from the queue to both sinks until `shutdown`, then finishes the batches in
-    /// progress unless a service is unavailable. While batches are being written, the next one is
-    /// gathered.
+    /// Moves batches from the queue to both sinks until `shutdown` is cancelled, then finishes the
+    /// batches in progress unless a service is unavailable. While batches are being written, the
+    /// next one is gathered.
     pub async fn run(&self, shutdown: &CancellationToken) {
         let writer = BatchWriter::new(self);
         let mut last_ticket = None;
@@ -106,7 +106,7 @@ impl Consumer {
     }
 }
 
-/// The span for writing a batch, with the ids of its first traces.
+/// The span for writing a batch, which records the first trace ids of the batch.
 fn batch_span(batch: &Batch) -> tracing::Span {
     let traces: Vec<String> =
         batch.traces().take(MAX_SPAN_TRACES).map(|trace| trace.trace_id().to_string()).collect();

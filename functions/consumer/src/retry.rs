@@ -1,5 +1,5 @@
 //! Retries until a service recovers, so that no entry is lost while it is unavailable. Pauses grow
-//! and have jitter, so that consumers do not retry in lockstep.
+//! and are jittered, so that consumers do not retry in lockstep.
 
 use std::{iter::Iterator, time::Duration};
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Returns an endless series of pauses between attempts.
+/// Returns an endless sequence of pauses between attempts.
 pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
     ExponentialBuilder::default()
         .with_min_delay(FIRST_PAUSE)
@@ -40,7 +40,7 @@ pub(crate) async fn retry_while_unavailable<T, F: Future<Output = Result<T, Erro
     }
 }
 
-/// Waits for the next attempt, or for shutdown.
+/// Waits until the next attempt is due, or until shutdown.
 pub(crate) async fn pause(
     pauses: &mut impl Iterator<Item = Duration>,
     shutdown: &CancellationToken,

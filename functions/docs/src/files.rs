@@ -14,11 +14,11 @@ use utoipa_swagger_ui::Config;
 /// The document, written by `make openapi`.
 const DOCUMENT: &str = include_str!("../../../openapi/openapi.json");
 
-/// The page's title in Swagger UI, and LogPulse's replacement.
+/// The title of Swagger UI's page, which [`TITLE`] replaces.
 const SWAGGER_UI_TITLE: &str = "<title>Swagger UI</title>";
 const TITLE: &str = "<title>LogPulse API</title>";
 
-/// The compressed files by name. Each is compressed when it is first requested.
+/// The compressed files by name. Each file is compressed when a client first requests it.
 static COMPRESSED: LazyLock<Mutex<HashMap<String, Bytes>>> = LazyLock::new(Mutex::default);
 
 /// A file to serve.
@@ -39,13 +39,13 @@ impl File {
         }
     }
 
-    /// One of Swagger UI's files, if it exists.
+    /// Returns the file of Swagger UI at `path`, if it exists.
     ///
     /// # Errors
     /// When Swagger UI's configuration cannot be serialized.
     pub(crate) fn swagger_ui(path: &str) -> Result<Option<Self>> {
-        // The base layout omits the top bar, which has inline styles and loads documents from any
-        // URL.
+        // The base layout omits the top bar, which has inline styles and can load documents from
+        // any URL.
         let config = Config::from("../openapi.json")
             .use_base_layout()
             .deep_linking(true)
@@ -87,7 +87,7 @@ impl File {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default()
 }

@@ -1,5 +1,6 @@
-//! Docs: serves the OpenAPI document, and Swagger UI to read and try it.
-//! It depends on no other service, and every URL is relative, so that it works behind any proxy.
+//! Docs: serves the OpenAPI document, and Swagger UI for reading it and trying out the API.
+//! The function depends on no other service. It works behind any proxy, because every URL is
+//! relative.
 
 mod files;
 
@@ -9,7 +10,7 @@ use shared::http::Function;
 
 use files::File;
 
-/// The page may load only its own files.
+/// The page may load files only from its own origin, except images in `data:` URLs.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -37,7 +38,7 @@ fn cacheable(mut response: Response) -> Response {
     response
 }
 
-/// The page's links are relative to `/docs/`, with the trailing slash.
+/// Adds the trailing slash, because the page's links are relative to `/docs/`.
 fn redirect_to_page() -> Response {
     Response::builder()
         .status(StatusCode::TEMPORARY_REDIRECT)

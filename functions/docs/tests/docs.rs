@@ -1,4 +1,4 @@
-//! Calls the function without a network: it serves the document and a self-contained page.
+//! Calls the function without a network. It serves the document and a self-contained page.
 
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
@@ -63,7 +63,7 @@ async fn every_page_file_is_served_and_the_script_loads_the_document() {
     assert!(script.contains(r#""url": "../openapi.json""#), "{script}");
 }
 
-/// Returns the response's body and content encoding.
+/// Requests a file, and returns the response's body and content encoding.
 async fn get(path: &str, accept_encoding: &str) -> (Vec<u8>, Option<String>) {
     let client = client();
     let response = client.get(path).header("accept-encoding", accept_encoding).send().await;
@@ -85,7 +85,7 @@ async fn files_are_compressed_for_clients_that_accept_gzip() {
     ] {
         let (plain, encoding) = get(path, "identity").await;
         assert_eq!(encoding, None, "{path}");
-        // The first request compresses the file, the second one gets the same bytes.
+        // The first request compresses the file, and the second gets the same bytes.
         for _ in 0..2 {
             let (compressed, encoding) = get(path, "gzip, br").await;
             assert_eq!(encoding.as_deref(), Some("gzip"), "{path}");
@@ -96,7 +96,7 @@ async fn files_are_compressed_for_clients_that_accept_gzip() {
         }
     }
     let (_, encoding) = get("/docs/favicon-32x32.png", "gzip").await;
-    assert_eq!(encoding, None, "images are already compressed");
+    assert_eq!(encoding, None, "an image was compressed again");
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn the_page_title_is_logpulse_api() {
 }
 
 #[tokio::test]
-async fn an_unknown_file_is_a_404_problem() {
+async fn a_request_for_an_unknown_file_returns_a_404_problem() {
     for path in ["/docs/missing.js", "/docs/../Cargo.toml", "/docs/%2e%2e/Cargo.toml"] {
         let response = client().get(path).send().await;
         response.assert_status(StatusCode::NOT_FOUND);

@@ -1,5 +1,5 @@
-//! Runs a function as a process: exit codes, signals, and errors for invalid settings. All
-//! functions share this code; the tests use `docs` because it needs no other service.
+//! Runs a function as a process and tests its exit codes, signals, and errors for invalid settings.
+//! All functions share this code. The tests use `docs`, because it needs no other service.
 
 #![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
 
@@ -24,18 +24,18 @@ fn start() -> Child {
         line.clear();
         assert!(log.read_line(&mut line).unwrap() > 0, "the process exited before it was serving");
     }
-    // Read the log, because the process blocks when the pipe is full.
+    // Keep reading the log, because the process would block once the pipe is full.
     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     child
 }
 
-fn code_and_log(variables: &[(&str, &str)]) -> (Option<i32>, String) {
+fn exit_code_and_log(variables: &[(&str, &str)]) -> (Option<i32>, String) {
     let Output { status, stderr, .. } = docs(variables).output().unwrap();
     (status.code(), String::from_utf8(stderr).unwrap())
 }
 
 #[test]
-fn an_invalid_setting_is_named_and_exits_with_78() {
+fn an_invalid_setting_is_logged_and_the_exit_code_is_78() {
     for (variable, value) in [
         ("PORT", "http"),
         ("LOG_FORMAT", "xml"),
@@ -44,30 +44,30 @@ fn an_invalid_setting_is_named_and_exits_with_78() {
         ("RATE_LIMIT_RATE", "0"),
         ("TRUSTED_PROXIES", "nginx"),
     ] {
-        let (code, log) = code_and_log(&[(variable, value)]);
+        let (code, log) = exit_code_and_log(&[(variable, value)]);
         assert_eq!(code, Some(78), "{log}");
         assert!(log.contains(&format!("{variable}: ")), "{log}");
     }
 }
 
 #[test]
-fn a_missing_limiter_url_exits_with_78() {
-    let (code, log) = code_and_log(&[("RATE_LIMIT_ENABLED", "true")]);
+fn a_missing_limiter_url_is_logged_and_the_exit_code_is_78() {
+    let (code, log) = exit_code_and_log(&[("RATE_LIMIT_ENABLED", "true")]);
     assert_eq!(code, Some(78), "{log}");
     assert!(log.contains("LIMITER_URL: is missing"), "{log}");
 }
 
 #[test]
-fn an_address_in_use_is_named_and_exits_with_1() {
+fn an_address_in_use_is_logged_and_the_exit_code_is_1() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
-    let (code, log) = code_and_log(&[("PORT", &port)]);
+    let (code, log) = exit_code_and_log(&[("PORT", &port)]);
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{log}");
 }
 
 #[test]
-fn sigterm_and_sigint_exit_with_0() {
+fn the_exit_code_after_sigterm_or_sigint_is_0() {
     for signal in ["TERM", "INT"] {
         let mut child = start();
         let process = child.id().to_string();

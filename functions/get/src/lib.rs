@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 /// older id is assumed not to exist.
 const MAX_DELAY_MICROS: u64 = 10 * 60 * 1_000_000;
 
-/// How often a waiting request polls for its entry.
+/// The pause between a waiting request's polls for its entry.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The maximum number of requests that wait at the same time. Further requests do not wait.
@@ -86,7 +86,8 @@ impl Get {
 }
 
 impl Get {
-    /// Finds the entry; if it is not available yet, polls for it until `wait` has elapsed.
+    /// Finds the entry. If it is not available yet, polls for it until `wait` has elapsed, unless
+    /// too many requests are already waiting.
     async fn find_within(
         &self,
         id: EntryId,
@@ -128,7 +129,7 @@ impl Get {
     }
 }
 
-/// Logs a cache failure, unless it only repeats one that was logged a moment ago.
+/// Logs a cache failure, unless it repeats one that was logged a moment ago.
 fn log_cache_failure(error: &Error, message: &str) {
     if !error.is_repeated() {
         tracing::warn!(%error, "{message}");

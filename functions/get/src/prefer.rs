@@ -1,4 +1,4 @@
-//! The preference `wait` of RFC 7240, section 4.3.
+//! The `wait` preference, defined in RFC 7240, section 4.3.
 //! Other preferences are ignored, as the RFC requires.
 
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 /// The maximum time that a request may wait.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// Parses the time that the client is willing to wait from a `Prefer` header.
+/// Parses a `Prefer` header and returns how long the client is willing to wait, limited to
+/// [`MAX_WAIT`].
 pub(crate) fn parse_wait(prefer: &str) -> Option<Duration> {
     let seconds = prefer.split([',', ';']).find_map(|preference| {
         let (name, value) = preference.split_once('=')?;
@@ -20,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_may_wait_at_most_ten_seconds() {
+    fn wait_is_parsed_and_limited_to_ten_seconds() {
         for (prefer, seconds) in [
             ("wait=3", Some(3)),
             ("respond-async, WAIT = 5", Some(5)),

@@ -1,4 +1,5 @@
-//! Calls the function without a network: cache-aside, waiting, and cache and store outages.
+//! Calls the function without a network to test caching, waiting, and outages of the cache and the
+//! store.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 use std::sync::Arc;
@@ -60,7 +61,7 @@ async fn an_entry_is_read_from_the_store_while_the_cache_is_down() {
 }
 
 #[tokio::test]
-async fn a_store_outage_is_a_503_with_retry_after() {
+async fn a_request_during_a_store_outage_gets_503_with_retry_after() {
     let path = format!("/logs/{}", entry("m").id);
     let response = client(open_cache().await, Arc::new(Broken)).get(&path).send().await;
     response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
@@ -86,7 +87,7 @@ async fn a_waiting_request_returns_once_the_entry_is_stored() {
 }
 
 #[tokio::test]
-async fn clients_must_not_cache_a_404() {
+async fn a_404_response_is_not_cacheable() {
     let folder = tempfile::tempdir().unwrap();
     let client = client(open_cache().await, open_store(&folder).await);
     for id in ["17", "0190163d-8694-739b-aea5-966c26f8ad91", "%20"] {

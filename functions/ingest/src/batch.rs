@@ -53,7 +53,7 @@ pub(crate) struct NdjsonBody;
 impl BodyContent for NdjsonBody {
     const DESCRIPTION: &str = "The entries, one JSON object per line.";
 
-    /// Every client generator can send this type.
+    /// Every client generator supports this type.
     const MEDIA_TYPE: &str = "application/octet-stream";
 
     const ALSO_ACCEPTED: &[&str] = &[
@@ -95,7 +95,7 @@ pub(crate) fn pack(
     Ok((entries, body))
 }
 
-/// Blank lines are ignored, but line numbers include them.
+/// Packs the entry on each line. Blank lines are ignored, but counted in line numbers.
 fn pack_lines(body: &[u8], packer: &mut Packer) -> Result<(), TooManyEntries> {
     for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
         if !line.trim_ascii().is_empty() {

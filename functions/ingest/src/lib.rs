@@ -24,7 +24,7 @@ use batch::{BatchBody, NdjsonBody};
 use entry::EntryBody;
 use responses::{BatchResponse, SaveProblems, SaveResponse};
 
-/// The maximum number of rejected lines that a batch's response explains.
+/// The maximum number of rejected lines that the response to a batch lists.
 const MAX_LINE_ERRORS: usize = 100;
 
 /// The limits on the size of requests and entries.
@@ -153,7 +153,7 @@ impl Ingest {
 }
 
 impl Ingest {
-    /// Saves a batch in any format.
+    /// Saves a batch in either format.
     async fn save_entries<C: BodyContent>(
         &self,
         arrival: &Arrival,
@@ -188,8 +188,8 @@ impl Parameters for BatchParameters {
     }
 }
 
-/// Counts a body that could not be read or decoded as one entry, because the number of its entries
-/// is unknown.
+/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the number
+/// of entries in it is unknown.
 fn count_rejected_body(problem: &Problem) {
     count_rejected(problem.into(), 1);
 }

@@ -1,4 +1,4 @@
-//! The responses of the operations.
+//! The responses of the ingest operations.
 
 use poem::http::StatusCode;
 use poem_openapi::{ApiResponse, Object};
@@ -78,7 +78,7 @@ pub(crate) enum BatchResponse {
 impl TryFrom<Outcome> for BatchResponse {
     type Error = Problem;
 
-    /// A batch without accepted entries is a problem.
+    /// Returns a problem if no entry in the batch was accepted.
     fn try_from(outcome: Outcome) -> Result<Self, Problem> {
         let Outcome { accepted, rejected, rejections, ids } = outcome;
         let errors = rejections.into_iter().map(LineError::from);

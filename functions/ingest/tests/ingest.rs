@@ -1,4 +1,4 @@
-//! Calls the function without a network: only accepted entries reach the queue.
+//! Calls the function without a network. Only accepted entries reach the queue.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 use std::sync::Arc;
@@ -77,7 +77,7 @@ async fn only_the_valid_lines_of_a_batch_reach_the_queue() {
 }
 
 #[tokio::test]
-async fn a_queue_outage_is_a_503_with_retry_after() {
+async fn a_request_during_a_queue_outage_gets_503_with_retry_after() {
     let client = client(Arc::new(Broken));
     let body = r#"{"service":"a","message":"m"}"#;
 
@@ -91,7 +91,7 @@ async fn a_queue_outage_is_a_503_with_retry_after() {
 }
 
 #[tokio::test]
-async fn an_entry_or_a_body_beyond_its_limit_is_a_413() {
+async fn an_entry_or_body_that_exceeds_its_limit_gets_413() {
     let client = client(Arc::new(Broken));
     for size in [1_000, 10_000] {
         let body = format!(r#"{{"service":"a","message":"{}"}}"#, "m".repeat(size));

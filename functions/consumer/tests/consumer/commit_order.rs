@@ -1,4 +1,4 @@
-//! Batches are written concurrently and committed in queue order.
+//! Batches are written concurrently, but committed in queue order.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -54,8 +54,8 @@ async fn a_batch_is_written_while_the_previous_one_is_in_progress() {
     let consumer = backends.consumer_with(store.clone(), backends.index.clone());
     let is_second_published = AtomicBool::new(false);
     run(consumer, async || {
-        let has_first_started = store.calls.load(Ordering::SeqCst) > 0;
-        if has_first_started && !is_second_published.swap(true, Ordering::SeqCst) {
+        let is_first_started = store.calls.load(Ordering::SeqCst) > 0;
+        if is_first_started && !is_second_published.swap(true, Ordering::SeqCst) {
             backends.publish(&second.to_json()).await;
         }
         backends.is_stored(&first).await
@@ -143,7 +143,7 @@ async fn a_written_batch_is_not_committed_before_the_previous_one() {
         }
         let is_second_written = indexed == 2 && backends.is_stored(&second).await;
         if is_second_written && !store.is_unblocked.load(Ordering::SeqCst) {
-            // Leave time for a premature commit.
+            // Allow time for a premature commit.
             tokio::time::sleep(Duration::from_millis(100)).await;
             assert!(recorder.commits().is_empty(), "{:?}", recorder.commits());
             store.is_unblocked.store(true, Ordering::SeqCst);

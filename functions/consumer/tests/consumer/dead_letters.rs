@@ -1,4 +1,4 @@
-//! Lines that cannot be stored become dead letters, which can be listed and replayed.
+//! Lines that cannot be stored or indexed become dead letters, which can be listed and replayed.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use shared::{EntryId, LogEntry, Timestamp};
 
 use crate::support::{Backends, entry, ready_as_inner, run};
 
-/// An index that refuses each entry whose message ends in 1.
+/// An index that refuses every entry whose message ends in 1.
 struct RefusingIndex {
     inner: Arc<dyn Index>,
 }
@@ -40,7 +40,7 @@ impl Index for RefusingIndex {
 }
 
 #[tokio::test]
-async fn refused_and_unreadable_lines_become_dead_letters_without_blocking() {
+async fn bad_lines_become_dead_letters_without_blocking_the_others() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
     let lines: Vec<Vec<u8>> = (0..3).map(|number| entry(number).to_json()).collect();
@@ -103,7 +103,7 @@ async fn only_the_bad_entry_of_a_rejected_batch_becomes_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn without_dead_letters_a_command_prints_only_a_note() {
+async fn commands_print_only_a_note_if_there_are_no_dead_letters() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
     for command in [DeadLettersCommand::List, DeadLettersCommand::Replay] {

@@ -29,7 +29,7 @@ async fn entries_move_from_the_queue_to_both_sinks() {
     backends.assert_all_committed(&directory).await;
 }
 
-/// A store whose first `failures` inserts fail because it is unavailable.
+/// A store that is unavailable for its first `failures` inserts.
 struct FlakyStore {
     failures: AtomicU32,
     inner: Arc<dyn Store>,
@@ -68,7 +68,7 @@ async fn an_unavailable_sink_is_retried_until_it_recovers() {
 }
 
 #[tokio::test]
-async fn a_redelivered_batch_changes_nothing() {
+async fn an_uncommitted_batch_is_redelivered_and_indexed_once() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
     let entry = entry(0);

@@ -1,5 +1,5 @@
-//! The consumer on the embedded adapters: a record is committed only after both sinks have its
-//! entries.
+//! Runs the consumer with the embedded adapters. A record is committed only after its entries have
+//! been written to both sinks.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
 
 mod commit_order;

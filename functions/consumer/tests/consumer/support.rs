@@ -15,13 +15,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// The deadline for each wait.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// The timeout of each wait.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(crate) const BATCHING: BatchConfig =
     BatchConfig { max_entries: 100, max_wait: Duration::from_millis(20) };
 
-/// The queue, store and index in a directory.
+/// A queue, a store and an index in the same directory.
 pub(crate) struct Backends {
     pub(crate) queue: Queue,
     pub(crate) store: Arc<dyn Store>,
@@ -66,21 +66,21 @@ impl Backends {
         !self.queue.dead_letters.list(0, 1).await.unwrap().is_empty()
     }
 
-    /// Checks that every record is committed: after reopening the queue, only an entry published
-    /// afterwards is polled.
+    /// Checks that every record is committed: once the queue is reopened, a poll returns only an
+    /// entry that is published afterwards.
     pub(crate) async fn assert_all_committed(self, directory: &TempDir) {
         drop(self);
         let reopened = Self::open(directory).await;
         let later = entry(0);
         reopened.publish(&later.to_json()).await;
-        let polled = timeout(DEADLINE, reopened.queue.consumer.poll()).await.unwrap().unwrap();
+        let polled = timeout(TIMEOUT, reopened.queue.consumer.poll()).await.unwrap().unwrap();
         let ids: Vec<_> = polled.entries().iter().map(|entry| entry.id).collect();
         assert_eq!(ids, [later.id]);
         assert_eq!(polled.unreadable(), []);
     }
 }
 
-/// Runs a consumer until `is_done`, then stops it.
+/// Runs a consumer until `is_done` returns true, then stops it.
 pub(crate) async fn run(consumer: Consumer, is_done: impl AsyncFn() -> bool) {
     let shutdown = CancellationToken::new();
     let wait = async {
@@ -90,7 +90,7 @@ pub(crate) async fn run(consumer: Consumer, is_done: impl AsyncFn() -> bool) {
         shutdown.cancel();
     };
     let both = async { tokio::join!(consumer.run(&shutdown), wait) };
-    timeout(DEADLINE, both).await.expect("the consumer should finish its work and stop");
+    timeout(TIMEOUT, both).await.expect("the consumer did not finish its work and stop in time");
 }
 
 /// An entry with the message "number N".

@@ -18,7 +18,7 @@ def before_call(path):
 
 @before_call(path=["/logs", "/logs/batch"])
 def renew_ids(context, case, kwargs):
-    """Replaces the time in ids, which must be close to the current time."""
+    """Sets the time in each UUIDv7 to the current time, because LogPulse rejects ids that are too old."""
     entries = case.body if isinstance(case.body, list) else [case.body]
     for entry in entries:
         if isinstance(entry, dict) and UUID_V7.fullmatch(str(entry.get("id"))):

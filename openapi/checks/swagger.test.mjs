@@ -151,7 +151,7 @@ function allowOnlyLogPulse(route) {
   return route.abort()
 }
 
-// Takes a screenshot of the operations and the open operation's response.
+// Takes a screenshot of the page, from the first operation to the response of the open one.
 async function takeScreenshot(path) {
   await page.mouse.move(0, 0)
   await page.evaluate(() => scrollTo(0, 0))
@@ -161,13 +161,13 @@ async function takeScreenshot(path) {
   await page.screenshot({ path, clip, fullPage: true })
 }
 
-// The first example of the operation's request body.
+// Returns the first example of the operation's request body.
 function bodyExample(operationId) {
   const [{ example, examples }] = Object.values(operations.get(operationId).requestBody.content)
   return example ?? Object.values(examples)[0].value
 }
 
-// Expands the operation.
+// Expands the operation and returns its block on the page.
 async function open(operationId) {
   const block = page.locator(`.opblock[id$="-${operationId}"]`)
   if (!await block.locator('.opblock-body').isVisible()) await block.locator('.opblock-summary-control').click()

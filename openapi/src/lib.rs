@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// The merged document of all functions.
+/// Returns the merged document of all functions.
 ///
 /// # Errors
 /// When two functions define the same operation, or the same component differently.
@@ -16,10 +16,10 @@ pub fn document() -> anyhow::Result<Value> {
     ])
 }
 
-/// The document as formatted in `openapi.json`.
+/// Returns the document as formatted in `openapi.json`.
 ///
 /// # Errors
-/// Same as [`document`].
+/// When [`document`] returns an error.
 pub fn text() -> anyhow::Result<String> {
     Ok(shared::http::to_text(&document()?))
 }
@@ -43,8 +43,8 @@ mod tests {
         let mut ids = Vec::new();
         for (path, operations) in document["paths"].as_object().unwrap() {
             for (method, operation) in operations.as_object().unwrap() {
-                for text in ["summary", "description", "operationId"] {
-                    assert!(operation[text].is_string(), "{method} {path} has no {text}");
+                for field in ["summary", "description", "operationId"] {
+                    assert!(operation[field].is_string(), "{method} {path} has no {field}");
                 }
                 ids.push(operation["operationId"].to_string());
             }

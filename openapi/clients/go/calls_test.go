@@ -29,7 +29,7 @@ func TestSavesOneEntryAndGetsIt(t *testing.T) {
 		t.Fatalf("%v %s", err, got.Body)
 	}
 	if age := time.Since(got.JSON200.Timestamp); age.Abs() > time.Minute {
-		t.Fatalf("%v old", age)
+		t.Fatalf("the entry is %v old", age)
 	}
 	assertEqual(t, *got.JSON200, logpulse.LogEntry{
 		Id:          saved.JSON201.Id,
@@ -146,7 +146,7 @@ func search(t *testing.T, params logpulse.SearchLogsParams) *logpulse.SearchPage
 	return response.JSON200
 }
 
-// accepted reports whether each entry in a batch got an id.
+// accepted reports, for each entry in a batch, whether it got an id.
 func accepted(batch *logpulse.BatchSaved) []bool {
 	var accepted []bool
 	for _, id := range batch.Ids {

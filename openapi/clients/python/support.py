@@ -12,17 +12,17 @@ T = TypeVar("T")
 
 
 def client(variable: str) -> Client:
-    """A client for the URL in an environment variable."""
+    """Returns a client for the URL in an environment variable."""
     return Client(os.environ[variable])
 
 
 def unique_word() -> str:
-    """A word that no other entry contains."""
+    """Returns a word that no other entry contains."""
     return f"w{uuid4().hex}"
 
 
 def until(call: Callable[[], T], accepted: Callable[[T], bool]) -> T:
-    """Repeats a call until its result is accepted, for at most ten seconds."""
+    """Repeats a call until `accepted` is true for its result, for at most ten seconds."""
     deadline = time.monotonic() + 10
     while True:
         result = call()

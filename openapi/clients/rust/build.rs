@@ -1,4 +1,4 @@
-//! Copies the OpenAPI document to `OUT_DIR`. `OPENAPI` selects another document.
+//! Copies the OpenAPI document to `OUT_DIR`. Set `OPENAPI` to use another document.
 
 use std::path::PathBuf;
 use std::{env, fs};

@@ -102,12 +102,12 @@ fn errors(batch: &BatchSaved) -> Vec<(i64, &str)> {
     batch.errors.iter().map(|error| (error.line, error.detail.as_str())).collect()
 }
 
-/// Whether each entry in a batch got an id.
+/// Returns, for each entry in a batch, whether it got an id.
 fn accepted(batch: &BatchSaved) -> Vec<bool> {
     batch.ids.iter().map(Option::is_some).collect()
 }
 
-/// A word that no other entry contains.
+/// Returns a word that no other entry contains.
 fn unique_word() -> String {
     format!("w{}", Uuid::new_v4().simple())
 }

@@ -11,7 +11,7 @@ pub const SERVICE: &str = "payment";
 /// A version 4 UUID. Entry ids must be version 7.
 pub const VERSION_4: Uuid = uuid!("936da01f-9abd-4d9d-80c7-02af85c822a8");
 
-/// A client for the URL in an environment variable.
+/// Returns a client for the URL in an environment variable.
 pub fn client(variable: &str) -> Client {
     Client::new(&std::env::var(variable).unwrap_or_else(|error| panic!("{variable}: {error}")))
 }
@@ -20,7 +20,7 @@ pub fn entry(message: impl ToString) -> NewLogEntry {
     NewLogEntry::builder().service_name(SERVICE).message(message.to_string()).try_into().unwrap()
 }
 
-/// Repeats a call until its result is accepted, for at most ten seconds.
+/// Repeats a call until `accepted` is true for its result, for at most ten seconds.
 pub async fn until<T>(call: impl AsyncFn() -> T, accepted: impl Fn(&T) -> bool) -> T {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {

@@ -107,7 +107,7 @@ class CallsTest {
     assertEquals(entries.size(), logs.saveLogs(entries).execute().getAccepted());
   }
 
-  /** Whether each entry in a batch got an id. */
+  /** Returns, for each entry in a batch, whether it got an id. */
   private static List<Boolean> accepted(BatchSaved batch) {
     assertNotNull(batch.getIds());
     return batch.getIds().stream().map(Objects::nonNull).toList();

@@ -17,7 +17,7 @@ final class Support {
 
   private Support() {}
 
-  /** A client for the URL in an environment variable. */
+  /** Returns a client for the URL in an environment variable. */
   static ApiClient client(String variable) {
     return new ApiClient().setBasePath(System.getenv(variable));
   }
@@ -26,12 +26,12 @@ final class Support {
     return new NewLogEntry().serviceName(SERVICE).message(message);
   }
 
-  /** A word that no other entry contains. */
+  /** Returns a word that no other entry contains. */
   static String uniqueWord() {
     return "w" + UUID.randomUUID().toString().replace("-", "");
   }
 
-  /** Repeats a call until its result is accepted, for at most ten seconds. */
+  /** Repeats a call until `accepted` is true for its result, for at most ten seconds. */
   static <T> T until(Callable<T> call, Predicate<T> accepted) throws Exception {
     var deadline = Instant.now().plus(Duration.ofSeconds(10));
     while (true) {

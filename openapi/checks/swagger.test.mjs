@@ -15,7 +15,7 @@ const MIN_COMPRESSED_BYTES = 1024
 let browser, page, operations
 const executed = new Set()
 const responses = []
-const foreignRequests = []
+const externalRequests = []
 const messages = []
 
 before(async () => {
@@ -133,7 +133,7 @@ test('every operation was executed', () => {
 })
 
 test('the page makes no requests to other servers', () => {
-  assert.deepEqual(foreignRequests, [])
+  assert.deepEqual(externalRequests, [])
 })
 
 test('the console reports only the 404 from getLog', () => {
@@ -147,7 +147,7 @@ test('the console reports only the 404 from getLog', () => {
 function allowOnlyLogPulse(route) {
   const url = route.request().url()
   if (new URL(url).origin === BASE_URL) return route.continue()
-  foreignRequests.push(url)
+  externalRequests.push(url)
   return route.abort()
 }
 

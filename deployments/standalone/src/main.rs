@@ -56,7 +56,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     finished.context("finishing the last batch")?.context("running the consumer")
 }
 
-/// Prints the server's address and an example request. The log contains the address too.
+/// Prints the server's address and an example request. The log also contains the address.
 fn print_banner(address: SocketAddr) -> io::Result<()> {
     writeln!(
         io::stderr(),

@@ -1,5 +1,5 @@
 //! Runs the acceptance tests against standalone LogPulse, or against any deployment at `BASE_URL`.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 #[path = "support/deployment.rs"]
 mod deployment;

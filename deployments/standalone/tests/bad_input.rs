@@ -1,5 +1,5 @@
 //! Bad input is rejected with a 4xx and the reason, is not stored, and uses little memory.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod support;
 

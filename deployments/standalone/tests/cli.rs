@@ -1,5 +1,5 @@
 //! The command line of `logpulse`: help, exit codes, standard output and standard error.
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Kills the server at random moments under load: every acknowledged entry is stored and indexed
 //! exactly once. `CRASH_ROUNDS` sets the number of crashes (3 by default, 20 in `make test-crash`).
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod support;
 

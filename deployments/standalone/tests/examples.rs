@@ -1,6 +1,6 @@
 //! Every call in the README and in `apiTest.http` gets the response shown there, from a
 //! standalone LogPulse or, with `BASE_URL=http://…`, from any deployment.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 #[path = "support/deployment.rs"]
 mod deployment;

@@ -1,11 +1,12 @@
 //! While the disk is full, writes get a 503 and no acknowledged entry is lost. Writes succeed again
 //! once space is freed. The disk is a small tmpfs in a separate mount namespace. On a machine
-//! without mount namespaces, the test is skipped, or fails if `FULL_DISK=required` (`make test-full-disk`).
+//! without mount namespaces, the test is skipped, or fails if `FULL_DISK=required`
+//! (`make test-full-disk`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
-    reason = "test code: a panic is a failed test"
+    reason = "a panic fails the test"
 )]
 
 use std::collections::HashMap;
@@ -17,8 +18,8 @@ use serde_json::{Value, json};
 
 const DISK: &str = "160m";
 
-/// The size of the file that is deleted to free space. The queued entries must fit in that space
-/// when they are stored and indexed, as must the write-ahead logs.
+/// The size of the file that is deleted to free space. That is enough to store and index the queued
+/// entries.
 const BALLAST_BYTES: usize = 110 * 1024 * 1024;
 
 fn in_namespace() -> Command {
@@ -45,8 +46,8 @@ fn start(data_dir: &Path) -> Server {
 async fn a_full_disk_causes_503s_but_loses_no_acknowledged_entry() {
     if !namespaces_work() {
         let required = std::env::var("FULL_DISK").is_ok_and(|value| value == "required");
-        assert!(!required, "this machine has no mount namespaces");
-        eprintln!("skipped: this machine has no mount namespaces");
+        assert!(!required, "mount namespaces are not available");
+        eprintln!("skipped: mount namespaces are not available");
         return;
     }
     let data_dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
 //! The metrics of standalone LogPulse, as Prometheus scrapes them.
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Requests that HTTP libraries would not send get the same response from standalone LogPulse
 //! and, with `BASE_URL=http://…`, from nginx.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 #[path = "support/deployment.rs"]
 mod deployment;

@@ -1,5 +1,5 @@
 //! On SIGTERM under load, no accepted request fails and no acknowledged entry is lost.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod support;
 

@@ -1,6 +1,6 @@
 //! Calls the function without a network. It serves the document and a self-contained page.
 
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::io::Read;
 

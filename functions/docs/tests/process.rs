@@ -1,7 +1,7 @@
 //! Runs a function as a process and tests its exit codes, signals, and errors for invalid settings.
 //! All functions share this code. The tests use `docs`, because it needs no other service.
 
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::{
     io::{BufRead, BufReader},

@@ -1,6 +1,6 @@
 //! Calls the function without a network to test caching, waiting, and outages of the cache and the
 //! store.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 use std::sync::Arc;
 use std::time::Duration;

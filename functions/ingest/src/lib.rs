@@ -188,8 +188,8 @@ impl Parameters for BatchParameters {
     }
 }
 
-/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the number
-/// of entries in it is unknown.
+/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
+/// number of entries in it is unknown.
 fn count_rejected_body(problem: &Problem) {
     count_rejected(problem.into(), 1);
 }

@@ -1,5 +1,5 @@
 //! Calls the function without a network. Only accepted entries reach the queue.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 use std::sync::Arc;
 

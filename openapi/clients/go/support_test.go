@@ -31,7 +31,7 @@ func uniqueWord() string {
 	return "w" + strings.ReplaceAll(uuid.NewString(), "-", "")
 }
 
-// until repeats a call until `accepted` is true for its result, for at most ten seconds.
+// until repeats a call until accepted returns true for its result, for at most ten seconds.
 func until[T any](call func() T, accepted func(T) bool) T {
 	deadline := time.Now().Add(10 * time.Second)
 	for {

@@ -161,7 +161,7 @@ async fn search(data_dir: &Path) {
     incoming.abort();
 }
 
-/// Posts 5,000 entries per second, in ten batches.
+/// Posts ten batches of 500 entries per second until it is aborted.
 async fn trickle(address: String) {
     let mut connection = Connection::open(&address).await;
     let mut ticks = tokio::time::interval(Duration::from_millis(100));

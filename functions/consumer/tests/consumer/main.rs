@@ -1,6 +1,6 @@
 //! Runs the consumer with the embedded adapters. A record is committed only after its entries have
 //! been written to both sinks.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod commit_order;
 mod dead_letters;

@@ -1,4 +1,4 @@
-//! Commits batches in queue order although they are written concurrently.
+//! Ensures that batches are committed in queue order, although they are written concurrently.
 
 use tokio::sync::oneshot;
 

@@ -29,12 +29,12 @@ pub(crate) enum Sink {
 /// Delivers entries to one sink.
 pub(crate) struct Delivery {
     sink: Sink,
-    /// An entry from the last write that succeeded. If the sink accepts it again, the sink is
-    /// healthy, so an entry that keeps failing must itself be the cause.
+    /// An entry that the sink accepted recently. If the sink accepts it again, the sink is healthy,
+    /// so an entry that keeps failing must itself be the cause.
     last_accepted: Mutex<Option<LogEntry>>,
 }
 
-/// Entries that are written together, and the number of times that writing them failed.
+/// Entries that are written together, and how often writing them has failed.
 struct Part {
     range: Range<usize>,
     failures: u32,

@@ -1,5 +1,5 @@
-//! Runs the consumer with the embedded adapters. A record is committed only after its entries have
-//! been written to both sinks.
+//! Runs the consumer with the embedded adapters. A record is committed only after each of its
+//! entries is in both sinks or has become a dead letter.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod commit_order;

@@ -126,8 +126,8 @@ impl Delivery {
     }
 
     /// Whether the last accepted entry is from the same day and the sink accepts it again. An entry
-    /// from another day proves nothing, because a sink may store each day separately and
-    /// be unable to write to one of them.
+    /// from another day proves nothing, because a sink may store each day separately and be unable
+    /// to write to one of them.
     async fn is_healthy_for(&self, entry: &LogEntry) -> bool {
         let last_accepted = self.last_accepted().clone();
         let Some(probe) = last_accepted.filter(|last| last.id.day() == entry.id.day()) else {

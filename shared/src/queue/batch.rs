@@ -34,8 +34,8 @@ pub struct Batch {
     bytes: usize,
 }
 
-/// The range of the batch's entries that came from one record, possibly empty: from the end of the
-/// previous record's range to `end`.
+/// The entries of the batch that came from one record: from the end of the previous span to `end`.
+/// A span may be empty.
 #[derive(Debug)]
 struct RecordSpan {
     end: usize,
@@ -97,7 +97,7 @@ impl Batch {
     }
 
     /// Parses a record and appends it. Lines that are not log entries become dead letters
-    /// with this `time`.
+    /// with the given `time`.
     #[cfg_attr(not(any(test, feature = "kafka", feature = "sqlite")), expect(dead_code))]
     pub(super) fn push_record(
         &mut self,
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_names_its_source_record() {
+    fn a_dead_letter_refers_to_its_source_record() {
         let mut all = batch(0, 1, &format!("{}\n{}", line("a"), line("b")));
         all.append(batch(1, 9, "not json"));
         all.append(batch(2, 7, &line("c")));
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_record_is_committed() {
+    fn an_empty_record_can_be_committed() {
         let batch = batch(0, 3, "");
         assert!(batch.entries().is_empty() && !batch.is_empty());
         assert_eq!(batch.offsets()[&0], 3);

@@ -9,7 +9,7 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Reports the number of uncommitted records in a partition.
 pub(super) fn report_lag(partition: i32, records: i64) {
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, exact up to 2^53 records")]
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is an f64, exact up to 2^53 records")]
     gauge!("queue_lag", "partition" => partition.to_string()).set(records as f64);
 }
 

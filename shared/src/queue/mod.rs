@@ -1,4 +1,5 @@
-//! The queue absorbs bursts of log entries durably and feeds them to the consumer at its own pace.
+//! The queue durably buffers bursts of log entries, so that the consumer can process them at its
+//! own pace.
 //! Adapters: Kafka (cluster), SQLite (embedded).
 
 mod batch;
@@ -28,39 +29,39 @@ use crate::log_entry::Timestamp;
 ///
 /// # Contract
 /// * When `publish` returns `Ok`, every record survives a crash of any process and a power failure.
-/// * When it fails, each record may or may not be on the queue. Publishing again is safe, because
-///   everything behind the queue is idempotent by entry id.
+/// * When `publish` fails, each record may or may not be on the queue. Publishing again is safe,
+///   because everything behind the queue is idempotent by entry id.
 /// * The order of records is not guaranteed.
 #[async_trait]
 pub trait Producer: Ready {
     /// Appends the records to the queue.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the queue is full or does not respond within two seconds,
-    /// [`Error::Rejected`] if a record is too large for it.
+    /// When the queue is full or does not respond within two seconds ([`Error::Unavailable`]), or
+    /// a record is too large for it ([`Error::Rejected`]).
     async fn publish(&self, records: Vec<Record>) -> Result<()>;
 }
 
 /// The reading end of the queue: a member of the consumer group that stores and indexes entries.
 ///
 /// # Contract
-/// * At-least-once: records that were not committed are polled again, by this or another member.
-/// * `poll` is cancel-safe: cancelling it loses no record.
+/// * At-least-once: records that were not committed are polled again, by this member or another.
+/// * `poll` is cancel-safe: cancelling it loses no records.
 /// * Only polled records can be committed, and only once: `commit` consumes the batch.
 #[async_trait]
 pub trait Consumer: Ready {
-    /// Waits for records and returns at least one. A poll returns about 1 MiB, so a full batch
-    /// takes several.
+    /// Waits for records and returns at least one. A poll returns up to about 1 MiB, so filling a
+    /// large batch takes several polls.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the queue does not respond.
+    /// When the queue does not respond ([`Error::Unavailable`]).
     async fn poll(&self) -> Result<Batch>;
 
     /// Marks every record of the batch as processed, so that it is not polled again.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the queue does not respond; the batch
-    /// may then be polled again.
+    /// When the queue does not respond ([`Error::Unavailable`]). The batch may then be polled
+    /// again.
     async fn commit(&self, batch: Batch) -> Result<()>;
 }
 
@@ -74,20 +75,20 @@ pub trait DeadLetters: Ready {
     /// Appends the dead letters.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the queue does not respond.
+    /// When the queue does not respond ([`Error::Unavailable`]).
     async fn write(&self, dead_letters: &[DeadLetter]) -> Result<()>;
 
-    /// Returns at most `limit` dead letters with a sequence number above `after` (0: from the
-    /// start), each with its sequence number.
+    /// Returns up to `limit` dead letters with sequence numbers above `after`, each with its
+    /// sequence number. An `after` of 0 starts at the first dead letter.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the queue does not respond.
+    /// When the queue does not respond ([`Error::Unavailable`]).
     async fn list(&self, after: i64, limit: usize) -> Result<Vec<(i64, DeadLetter)>>;
 
     /// Deletes every dead letter with a sequence number of at most `up_to`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] if the queue does not respond.
+    /// When the queue does not respond ([`Error::Unavailable`]).
     async fn purge(&self, up_to: i64) -> Result<()>;
 }
 
@@ -128,14 +129,14 @@ const SCHEMES: &[&str] = &[
 /// Opens the queue at `url`.
 ///
 /// * `kafka://host:port/topic?partitions=3&replication=1&retention_hours=168&group=logpulse`: a Kafka
-///   topic, and `<topic>.dead_letters`. Several brokers share the port: `host,host:port`. The first
+///   topic, and `<topic>.dead_letters`. Several brokers use one port: `host,host:port`. The first
 ///   client to connect creates the topics with these options (defaults shown); `group` is the
-///   consumer group. Opening succeeds without a broker.
+///   consumer group. Opening succeeds even if no broker is up.
 /// * `sqlite:///path/to/file?max_bytes=…`: a local file. `max_bytes` (default 10 GiB) limits the
 ///   total size of its records.
 ///
 /// # Errors
-/// If the scheme is unknown, or the queue cannot be opened or created.
+/// When the scheme is unknown, or the queue cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     match url.scheme() {
         #[cfg(feature = "kafka")]
@@ -146,7 +147,7 @@ pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     }
 }
 
-/// The queue cannot be reached or used at the moment; a retry may succeed.
+/// Creates the error for a queue that is unavailable at the moment; a retry may succeed.
 #[cfg(any(feature = "kafka", feature = "sqlite"))]
 fn unavailable(source: impl Into<Source>) -> Error {
     Error::unavailable("queue", source)

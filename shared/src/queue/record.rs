@@ -1,13 +1,13 @@
-//! A queue record: one or more log entries as NDJSON. Packing many entries into one record makes
-//! the queue fast.
+//! A queue record: one or more log entries as NDJSON. Packing many entries into one record
+//! improves throughput.
 
 use bytes::Bytes;
 
 use crate::log_entry::LogEntry;
 use crate::trace::TraceParent;
 
-/// A record of at least this size is closed. The largest entry (1 MiB) on top of an almost full
-/// record remains below the 2 MiB limit of the producer and the topic.
+/// A record is closed once it reaches this size. Even an almost full record plus the largest entry
+/// (1 MiB) stays below the 2 MiB limit of the producer and the topic.
 const TARGET_BYTES: usize = 512 * 1024;
 
 /// One or more log entries as NDJSON without a trailing line break, and the trace context of the
@@ -61,7 +61,7 @@ impl RecordPacker {
     /// Adds an entry whose JSON is at most `max_bytes` long.
     ///
     /// # Errors
-    /// The size of the entry's JSON in bytes, if it is larger. The entry is then not added.
+    /// When the JSON is longer. The error is its size in bytes, and the entry is not added.
     pub fn push(&mut self, entry: &LogEntry, max_bytes: usize) -> Result<(), usize> {
         let before = self.open.len();
         if before > 0 {

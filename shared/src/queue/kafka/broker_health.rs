@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 /// How long a client without brokers may try to reconnect before it counts as lost.
 pub(super) const RECONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Logs librdkafka's errors, and records when every broker went down.
+/// Logs librdkafka's errors, and records when the last broker went down.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BrokerHealth {
     down_since: Arc<Mutex<Option<Instant>>>,
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_loss_of_every_broker_counts() {
+    fn only_the_loss_of_every_broker_is_recorded() {
         let health = BrokerHealth::default();
         health.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "one");
         assert!(health.down_since().is_none());

@@ -31,7 +31,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct KafkaConsumer {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
-    /// Set by the first poll.
+    /// Set by a poll, and cleared when every broker is lost.
     subscription: Mutex<Option<Arc<Subscription>>>,
 }
 
@@ -64,7 +64,7 @@ impl KafkaConsumer {
         let poller = GroupPoller::subscribe(&self.settings, Arc::clone(&self.topics), sender);
         let poller = poller.map_err(classify)?;
         let client = poller.client();
-        // On shutdown the runtime waits for blocking tasks, so the poller leaves the group before
+        // On shutdown, the runtime waits for blocking tasks, so the poller leaves the group before
         // the process exits.
         spawn_blocking(move || poller.run());
         Ok(Subscription { client, batches: Mutex::new(batches) })
@@ -109,8 +109,8 @@ impl Consumer for KafkaConsumer {
     }
 }
 
-/// Commits the partitions that are still assigned to this member. The new owner of a revoked
-/// partition reads the batch again, and a late commit must not overwrite its offset.
+/// Commits the offsets of the partitions that are still assigned to this member. The new owner of a
+/// revoked partition polls the records again, and a late commit must not overwrite its offset.
 fn commit(
     client: &BaseConsumer<GroupContext>,
     topic: &str,

@@ -27,7 +27,8 @@ const REASON: &str = "reason";
 const SOURCE: &str = "source";
 const TIME: &str = "time";
 
-/// Longer reasons are truncated, so that even the largest record fits in the message.
+/// Longer reasons are truncated, so that a dead letter fits in a message even if its record has the
+/// maximum size.
 const MAX_REASON_BYTES: usize = 8 * 1024;
 
 /// How long reading a page may take.
@@ -89,7 +90,7 @@ fn headers(dead_letter: &DeadLetter) -> OwnedHeaders {
         .insert(Header { key: TIME, value: Some(&time) })
 }
 
-/// Reads at most `limit` dead letters with a sequence number above `after`. Blocks.
+/// Reads up to `limit` dead letters with sequence numbers above `after`. Blocks.
 fn read(settings: &Settings, after: i64, limit: usize) -> KafkaResult<Vec<(i64, DeadLetter)>> {
     let reader: BaseConsumer<BrokerHealth> =
         reader_config(settings).create_with_context(BrokerHealth::default())?;
@@ -134,7 +135,7 @@ fn reader_config(settings: &Settings) -> ClientConfig {
     config
 }
 
-/// Parses a message. A manually produced message may have no headers.
+/// Parses a message. A message that was produced manually may lack the headers.
 fn parse_dead_letter(message: &BorrowedMessage<'_>) -> DeadLetter {
     let header = |key| {
         let mut headers = message.headers()?.iter();

@@ -8,7 +8,7 @@ use super::broker_health::BrokerHealth;
 use super::lag::Uncommitted;
 use crate::queue::metrics;
 
-/// The state of a group member that librdkafka's callbacks update.
+/// A group member's state, which librdkafka's callbacks update.
 #[derive(Default)]
 pub(super) struct GroupContext {
     pub(super) uncommitted: Uncommitted,

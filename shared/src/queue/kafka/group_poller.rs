@@ -1,6 +1,6 @@
-//! Polls Kafka as a member of the consumer group, on a blocking thread. It keeps polling while the
-//! consumer is busy, so that the member remains in the group however long a batch takes to process.
-//! Its partitions are paused in the meantime.
+//! Polls Kafka as a member of the consumer group, on a blocking thread. While the consumer is
+//! busy, the poller pauses its partitions and keeps polling, so that the member remains in the
+//! group however long a batch takes to process.
 
 use std::sync::Arc;
 use std::thread;
@@ -21,10 +21,10 @@ use crate::log_entry::Timestamp;
 use crate::queue::{Batch, Position, metrics};
 use crate::trace::{TRACEPARENT, TraceParent};
 
-/// The approximate size of a polled batch, which has at least one record.
+/// A batch is complete once it reaches this size.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// The maximum number of records in a polled batch, because records may be empty.
+/// The maximum number of records in a batch. Needed because records may be empty.
 const BATCH_RECORDS: usize = 4096;
 
 /// The amount of data fetched ahead, in KiB.
@@ -33,8 +33,8 @@ const FETCH_AHEAD_KBYTES: &str = "16384";
 /// The maximum size of a fetch response.
 const FETCH_MAX_BYTES: &str = "8388608";
 
-/// The broker responds to a fetch when this much data is available or the wait has elapsed. Without
-/// a minimum, it would waste time on a separate response for each new record.
+/// The broker responds to a fetch once this much data is available or the wait time is over.
+/// Without a minimum, it would waste time on a separate response for each new record.
 const FETCH_MIN_BYTES: &str = "65536";
 const FETCH_MAX_WAIT_MS: &str = "50";
 
@@ -108,8 +108,8 @@ impl GroupPoller {
         }
     }
 
-    /// Waits for a record, then adds those that are available without waiting. Each poll also
-    /// serves the group protocol.
+    /// Waits for a record, then adds the others that are already available. Polling also keeps the
+    /// member in the group.
     fn poll_into(&self, polled: &mut Batch) {
         let now = Timestamp::now();
         let mut poll_timeout = POLL_TIMEOUT;

@@ -32,7 +32,7 @@ pub(super) fn report(client: &BaseConsumer<GroupContext>, topics: &Topics) -> Ka
     Ok(())
 }
 
-/// The publishing times, in milliseconds, of records that were polled but not committed, by
+/// The publish times, in milliseconds, of records that were polled but not committed, by
 /// partition and offset.
 #[derive(Default)]
 pub(super) struct Uncommitted {

@@ -13,10 +13,10 @@ use super::{REQUEST_TIMEOUT, check_leader, classify};
 use crate::error::Result;
 use crate::queue::unavailable;
 
-/// The maximum size of unsent messages in memory, in KiB. Beyond it, the queue counts as full.
+/// The maximum size of undelivered messages in memory, in KiB. Sending fails while it is reached.
 const BUFFER_KBYTES: &str = "65536";
 
-/// The part of the buffer that a single call may fill.
+/// About how much of the buffer a single call may fill.
 const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
 /// Sends messages, both records and dead letters.
@@ -56,8 +56,8 @@ impl MessageSender {
         check_leader(topic, fetch).await
     }
 
-    /// Sends the messages and waits until all are delivered. If cancelled, some may still be
-    /// delivered.
+    /// Sends the messages and waits until all are delivered. If the call is cancelled, some
+    /// may still be delivered.
     pub(super) async fn send<'a>(
         &self,
         messages: impl Iterator<Item = FutureRecord<'a, (), [u8]>> + Send,
@@ -104,7 +104,7 @@ mod tests {
     use crate::Error;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_full_buffer_is_unavailable_immediately() {
+    async fn sending_to_a_full_buffer_fails_immediately() {
         let settings = Settings::from_url(&"kafka://127.0.0.1:1/logs".parse().unwrap()).unwrap();
         let sender = MessageSender::unordered(&settings);
         let client = sender.client.client().unwrap();

@@ -1,5 +1,5 @@
 //! The queue on Kafka: a topic of records and a topic of dead letters.
-//! Clients connect on first use, so that a function starts without a broker.
+//! Clients connect on first use, so that a function can start without a broker.
 
 mod broker_health;
 mod consumer;
@@ -53,7 +53,7 @@ fn classify(error: KafkaError) -> Error {
     }
 }
 
-/// Checks that a partition of the topic has a leader, according to a client's metadata.
+/// Checks that at least one partition of the topic has a leader, according to a client's metadata.
 async fn check_leader(
     topic: &str,
     fetch_metadata: impl FnOnce(&str) -> KafkaResult<Metadata> + Send + 'static,
@@ -127,8 +127,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_invalid_url_error_names_the_problem() {
-        for (url, problem) in [
+    async fn the_error_for_an_invalid_url_names_the_invalid_part() {
+        for (url, part) in [
             ("kafka://localhost", "topic"),
             ("kafka://localhost/a/b", "topic"),
             ("kafka:///logs", "broker"),
@@ -141,7 +141,7 @@ mod tests {
         ] {
             let Err(error) = open_url(url).await else { panic!("{url} was accepted") };
             let error = format!("{error:#}");
-            assert!(error.contains("QUEUE_URL") && error.contains(problem), "{url}: {error}");
+            assert!(error.contains("QUEUE_URL") && error.contains(part), "{url}: {error}");
             assert!(!error.contains("secret"), "{error}");
         }
     }

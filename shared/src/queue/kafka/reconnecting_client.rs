@@ -23,7 +23,8 @@ impl<C: Send + Sync + 'static> ReconnectingClient<C> {
         Self { create: Box::new(create), current: Mutex::default() }
     }
 
-    /// Returns the client in use. Callers that hold a replaced client may finish their operations.
+    /// Returns the client in use. Callers can finish their operations on a client that
+    /// has since been replaced.
     pub(super) fn client(&self) -> KafkaResult<Arc<C>> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((client, health)) = &*current

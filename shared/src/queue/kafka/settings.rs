@@ -69,7 +69,7 @@ impl Settings {
             .set("bootstrap.servers", &self.brokers)
             .set("client.id", "logpulse")
             .set("socket.keepalive.enable", "true")
-            // Notice a hanging or recovered broker within seconds.
+            // Detect a hanging or recovered broker within seconds.
             .set("socket.connection.setup.timeout.ms", "3000")
             .set("reconnect.backoff.max.ms", "1000");
         config
@@ -78,8 +78,8 @@ impl Settings {
 
 fn brokers(url: &Url) -> Result<String, ConfigError> {
     let Some(hosts) = url.host_str().filter(|hosts| !hosts.is_empty()) else {
-        let problem = "the broker is missing; use kafka://host:port/topic";
-        return Err(ConfigError::new(VARIABLE, problem));
+        let reason = "the broker is missing; use kafka://host:port/topic";
+        return Err(ConfigError::new(VARIABLE, reason));
     };
     let port = url.port().unwrap_or(DEFAULT_PORT);
     let brokers: Vec<String> = hosts.split(',').map(|host| format!("{host}:{port}")).collect();
@@ -90,10 +90,10 @@ fn topic(path: &str) -> Result<String, ConfigError> {
     let topic = path.trim_start_matches('/');
     let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if topic.is_empty() || topic.len() > MAX_TOPIC_CHARS || !topic.chars().all(is_legal) {
-        let problem = format!(
+        let reason = format!(
             "the topic must have 1 to {MAX_TOPIC_CHARS} of the characters a-z A-Z 0-9 . _ -"
         );
-        return Err(ConfigError::new(VARIABLE, problem));
+        return Err(ConfigError::new(VARIABLE, reason));
     }
     Ok(topic.to_owned())
 }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_options_have_defaults() {
+    fn missing_options_use_the_defaults() {
         let defaults = "?partitions=3&replication=1&retention_hours=168&group=logpulse";
         let url = "kafka://broker/logs_topic";
         assert_eq!(settings(url), settings(&format!("kafka://broker:9092/logs_topic{defaults}")));

@@ -1,5 +1,5 @@
-//! The topics for records and dead letters. The first client that needs them creates them; a topic
-//! that already exists is not an error.
+//! The topics for records and dead letters. The first client that needs them creates them. It is
+//! not an error if a topic already exists.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{REQUEST_TIMEOUT, check_leader, classify};
 use crate::error::Result;
 use crate::queue::unavailable;
 
-/// The only partition for dead letters, so that their offsets define their order.
+/// The only partition for dead letters. A single partition keeps them in order.
 pub(super) const DEAD_LETTERS_PARTITION: i32 = 0;
 
 /// How long a request for watermarks may take. It blocks the consumer's poll loop.
@@ -54,13 +54,13 @@ impl Topics {
         let max_dead_letter_bytes = MAX_DEAD_LETTER_BYTES.to_string();
         let replication = || TopicReplication::Fixed(settings.replication.into());
         // With two or more replicas, writes succeed with one broker down. With three or more, at
-        // least two have each acknowledged record.
+        // least two replicas hold each acknowledged record.
         let min_in_sync = (settings.replication - 1).max(1).to_string();
         let records = NewTopic::new(&settings.topic, settings.partitions.into(), replication())
             .set("retention.ms", &retention_ms)
             .set("max.message.bytes", &max_record_bytes)
             .set("min.insync.replicas", &min_in_sync);
-        // Dead letters are kept until an operator deals with them.
+        // Dead letters are kept until an operator purges them.
         let dead_letters = NewTopic::new(&settings.dead_letters, 1, replication())
             .set("retention.ms", "-1")
             .set("retention.bytes", "-1")
@@ -92,7 +92,7 @@ impl Topics {
         timeout(REQUEST_TIMEOUT, check).await.map_err(unavailable)?
     }
 
-    /// Returns the first offset of a record partition, and the one after its last. Blocks.
+    /// Returns the first offset of a record partition, and the offset after its last. Blocks.
     ///
     /// This uses the admin client, because on the consumer's connection the request would wait for
     /// a pending fetch.
@@ -101,7 +101,7 @@ impl Topics {
         admin.inner().fetch_watermarks(&self.settings.topic, partition, WATERMARKS_TIMEOUT)
     }
 
-    /// Deletes the dead letters with a sequence number of at most `up_to`.
+    /// Deletes the dead letters with sequence numbers up to and including `up_to`.
     pub(super) async fn purge_dead_letters(&self, up_to: i64) -> Result<()> {
         self.ensure().await?;
         // A sequence number is the offset plus one, so `up_to` is the first offset to keep.

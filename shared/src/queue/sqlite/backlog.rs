@@ -43,8 +43,8 @@ struct Backlog {
 }
 
 async fn measure(reader: &SqlitePool) -> sqlx::Result<Backlog> {
-    // Offsets have no gaps, because commits delete from the front. Two lookups therefore replace a
-    // count, which would scan the table.
+    // Commits delete from the front, so the offsets have no gaps. Two lookups are therefore enough
+    // to count the records without scanning the table.
     let records: Option<i64> = sqlx::query_scalar(
         "SELECT (SELECT MAX(offset) FROM records) - (SELECT MIN(offset) FROM records) + 1",
     )

@@ -1,8 +1,8 @@
-//! Bounds the size of the records on the queue.
+//! Limits the total size of the records on the queue.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The size of the records on the queue, and the limit.
+/// The total size of the records on the queue, and its limit.
 pub(super) struct Capacity {
     used_bytes: AtomicU64,
     max_bytes: u64,

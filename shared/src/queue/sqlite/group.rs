@@ -4,7 +4,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::super::{DeadLetter, Record};
 
-/// The number of rows in an `INSERT`.
+/// The maximum number of rows per `INSERT`.
 const ROWS_PER_INSERT: usize = 100;
 
 /// A change to the file.

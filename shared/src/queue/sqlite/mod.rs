@@ -37,7 +37,7 @@ const DEFAULT_MAX_BYTES: u64 = 10 * 1024 * 1024 * 1024;
 /// How long a publish may take. The limit leaves the client time to retry.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How often an idle poll reads the file, because another process may have written to it.
+/// How often an idle poll checks the file for records from other processes.
 const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Opens the queue at `sqlite:///path/to/file?max_bytes=…`.
@@ -103,7 +103,7 @@ impl Consumer for SqliteQueue {
                 *last_polled = *last;
                 return Ok(batch);
             }
-            // Read again in either case.
+            // Read again, whether records were published or the wait timed out.
             let _ = timeout(IDLE_POLL_INTERVAL, self.writer.published()).await;
         }
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_invalid_option_is_named() {
+    async fn an_invalid_option_is_named_in_the_error() {
         let directory = tempfile::tempdir().unwrap();
         for (query, name) in [("?max_bytes=1GB", "max_bytes"), ("?size=1", "\"size\"")] {
             let Err(error) = queue::open(&url(&directory, query)).await else {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reopening_a_queue_keeps_its_used_capacity() {
+    async fn a_reopened_queue_counts_its_existing_records() {
         let directory = tempfile::tempdir().unwrap();
         let url = url(&directory, "?max_bytes=1000");
         let queue = open(&url).await.unwrap();
@@ -231,7 +231,8 @@ mod tests {
         let url = url(&directory, "");
         let (mut file, reader) = sqlite::open(VARIABLE, &url, &MIGRATIONS).await.unwrap();
         let mut connection = file.take().await.unwrap();
-        // The limit simulates a full disk. It ends with the connection, which the failure closes.
+        // The limit simulates a full disk. It applies only to this connection, which the
+        // failed write closes.
         sqlx::raw_sql("PRAGMA max_page_count = 20").execute(&mut connection).await.unwrap();
         file.put_back(connection);
         let queue = SqliteQueue::new(GroupWriter::start(file, 3_000_000, 0), reader);

@@ -5,16 +5,16 @@ use sqlx::{Row, SqliteConnection, SqlitePool};
 use super::super::{Batch, DeadLetter, Position};
 use crate::log_entry::Timestamp;
 
-/// The only partition.
+/// The number of the only partition.
 pub(super) const PARTITION: i32 = 0;
 
-/// The approximate size of a polled batch, which has at least one record.
+/// The maximum size of a polled batch, unless its only record is larger.
 const POLL_BYTES: i64 = 1024 * 1024;
 
 /// The maximum number of records in a polled batch.
 const POLL_RECORDS: i64 = 4096;
 
-/// Reads the records after `offset`, up to the size of a polled batch.
+/// Reads the next batch of records after `offset`.
 pub(super) async fn read_after(reader: &SqlitePool, offset: i64) -> sqlx::Result<Batch> {
     let mut connection = reader.acquire().await?;
     let mut batch = Batch::default();
@@ -39,8 +39,8 @@ pub(super) async fn read_after(reader: &SqlitePool, offset: i64) -> sqlx::Result
     Ok(batch)
 }
 
-/// Returns the last offset of the next batch. It reads only lengths, so that no value is read and
-/// then left out of the batch.
+/// Returns the last offset of the next batch. Reads only the lengths of the values, so that none is
+/// loaded and then discarded.
 async fn last_of_batch(connection: &mut SqliteConnection, after: i64) -> sqlx::Result<Option<i64>> {
     let lengths: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT offset, LENGTH(value) FROM records WHERE offset > ? ORDER BY offset LIMIT ?",
@@ -61,7 +61,7 @@ async fn last_of_batch(connection: &mut SqliteConnection, after: i64) -> sqlx::R
     Ok(last)
 }
 
-/// Reads at most `limit` dead letters with a sequence number (`place`) above `after`.
+/// Reads up to `limit` dead letters with sequence numbers (`place`) above `after`.
 pub(super) async fn list_dead_letters(
     reader: &SqlitePool,
     after: i64,

@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::queue::unavailable;
 use crate::sqlite::Writer;
 
-/// The maximum size of pending changes in memory. The group being written may use the same amount
-/// again.
+/// The maximum size of pending changes in memory. The group that is being written may use as
+/// much again.
 const BUFFER_BYTES: u32 = 16 * 1024 * 1024;
 
 /// The maximum number of changes in a group.
@@ -24,12 +24,13 @@ type Outcome = std::result::Result<(), Arc<sqlx::Error>>;
 
 struct Request {
     change: Change,
-    /// Its share of [`BUFFER_BYTES`], released when its group is written.
+    /// The change's share of [`BUFFER_BYTES`], released when the change joins a group.
     _buffered: OwnedSemaphorePermit,
     reply: oneshot::Sender<Outcome>,
 }
 
-/// Sends changes to the writing task, which ends after the writer is dropped.
+/// Sends changes to the task. The task ends after this sender is dropped and all changes are
+/// written.
 pub(super) struct GroupWriter {
     requests: mpsc::UnboundedSender<Request>,
     buffer: Arc<Semaphore>,
@@ -38,7 +39,7 @@ pub(super) struct GroupWriter {
 }
 
 impl GroupWriter {
-    /// Starts the task on a queue that holds `used_bytes` of at most `max_bytes`.
+    /// Starts the task for a queue that holds `used_bytes` of at most `max_bytes`.
     pub(super) fn start(file: Writer, max_bytes: u64, used_bytes: u64) -> Self {
         let (requests, pending) = mpsc::unbounded_channel();
         let writer = Self {
@@ -56,7 +57,8 @@ impl GroupWriter {
         writer
     }
 
-    /// Returns when the change is durable. If cancelled, the change may still be written.
+    /// Writes the change, and returns once it is durable. If the call is cancelled, the change may
+    /// still be written.
     pub(super) async fn write(&self, change: Change) -> Result<()> {
         let bytes = u32::try_from(change.bytes())
             .map_or(BUFFER_BYTES, |bytes| bytes.clamp(1, BUFFER_BYTES));

@@ -19,21 +19,21 @@ use crate::log_entry::{EntryId, LogEntry};
 /// Caches entries by id.
 ///
 /// # Contract
-/// * A cached entry is returned until it expires or is evicted. The store may have an entry that
-///   the cache does not.
+/// * A cached entry is returned until it expires or is evicted. The store may contain
+///   entries that the cache does not.
 /// * An error must not fail a request: callers fall back to the store.
 #[async_trait]
 pub trait Cache: Ready {
     /// Returns the entry with this id, if it is cached.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the cache does not respond.
+    /// When the cache does not respond ([`Error::Unavailable`](crate::Error::Unavailable)).
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
 
     /// Caches the entry.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the cache does not respond.
+    /// When the cache does not respond ([`Error::Unavailable`](crate::Error::Unavailable)).
     async fn put(&self, entry: &LogEntry) -> Result<()>;
 }
 

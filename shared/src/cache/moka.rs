@@ -1,4 +1,4 @@
-//! The in-memory cache, limited by bytes because entries differ widely in size.
+//! The in-memory cache. Its capacity is in bytes, because entries vary widely in size.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_time_to_live_is_accepted() {
+    async fn the_longest_time_to_live_is_accepted() {
         MokaCache::new(Duration::MAX).ready().await.unwrap();
     }
 }

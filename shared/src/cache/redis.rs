@@ -12,7 +12,7 @@ use crate::error::{Error, Ready, Result};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::redis::Redis;
 
-/// How long Redis may take to respond before a request reads from the store.
+/// How long Redis may take to respond before a request falls back to the store.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(100);
 
 pub(super) struct RedisCache {

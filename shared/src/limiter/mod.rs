@@ -1,4 +1,4 @@
-//! The limiter: one token bucket per client, so that a single client cannot use all the capacity.
+//! The limiter: one token bucket per client, so that no single client can overload the server.
 //! Adapters: governor, in memory (embedded), and Redis (cluster).
 
 #[cfg(feature = "memory")]
@@ -20,9 +20,9 @@ use crate::error::{Ready, Result};
 /// The capacity and the refill rate of every client's bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenBucket {
-    /// The tokens in a full bucket, which is the largest burst.
+    /// The number of tokens in a full bucket, and so the size of the largest burst.
     pub capacity: NonZeroU32,
-    /// The tokens added per second.
+    /// The number of tokens added per second.
     pub rate: NonZeroU32,
 }
 
@@ -32,12 +32,12 @@ impl From<&RateLimitConfig> for TokenBucket {
     }
 }
 
-/// The result of taking a token.
+/// The result of trying to take a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
     /// A token was taken.
     Allowed {
-        /// The tokens left in the bucket.
+        /// The number of tokens left in the bucket.
         remaining: u32,
     },
     /// The bucket is empty.
@@ -50,17 +50,18 @@ pub enum Decision {
 /// Limits the request rate of each client.
 ///
 /// # Contract
-/// * A client gets bursts of up to `capacity` tokens, and `rate` tokens per second on average.
+/// * A client can send bursts of up to `capacity` requests, and `rate` requests per second on
+///   average.
 /// * Every client has its own bucket.
 /// * If the limiter fails, callers let the request pass.
 /// * A limiter that does not respond delays one request by at most 50 ms. After that, calls fail
-///   immediately for a short time. Callers need neither a timeout nor a breaker.
+///   immediately for a short time. Callers need neither a timeout nor a circuit breaker.
 #[async_trait]
 pub trait Limiter: Ready {
     /// Takes a token from the bucket of `client`.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when the limiter does not respond.
+    /// When the limiter does not respond ([`Error::Unavailable`](crate::Error::Unavailable)).
     async fn try_acquire(&self, client: &str) -> Result<Decision>;
 }
 

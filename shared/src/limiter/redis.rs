@@ -12,7 +12,7 @@ use crate::config::ConfigError;
 use crate::error::{Ready, Result};
 use crate::redis::Redis;
 
-/// How long Redis may take to respond before a request passes without a limit.
+/// How long Redis may take to respond before a request is allowed without a limit.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(50);
 
 pub(super) struct RedisLimiter {

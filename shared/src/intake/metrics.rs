@@ -4,7 +4,7 @@ use metrics::counter;
 
 use super::Reason;
 
-/// Counts durable entries.
+/// Counts entries that were accepted and are durable.
 pub(super) fn count_accepted(entries: usize) {
     counter!("ingest_entries_accepted_total").increment(entries as u64);
 }

@@ -1,4 +1,4 @@
-//! Packs a request's entries one at a time, so that they are never all parsed in memory.
+//! Packs a request's entries one at a time, so that the parsed entries are never all in memory.
 
 use super::{Packed, Reason, Rejection, count_rejected, pack};
 use crate::log_entry::{Arrival, EntryId, MAX_POSITION, NewLogEntry, ValidationError};
@@ -13,7 +13,7 @@ pub struct Outcome {
     pub rejected: usize,
     /// The first rejections, at most [`Report::max_rejections`].
     pub rejections: Vec<Rejection>,
-    /// With [`Report::ids`]: the id of each entry, `None` where it was rejected.
+    /// The id of each entry, or `None` if it was rejected. Collected only with [`Report::ids`].
     pub ids: Option<Vec<Option<EntryId>>>,
 }
 
@@ -26,7 +26,7 @@ pub struct Report {
     pub max_rejections: usize,
 }
 
-/// The request has more entries than ids can number.
+/// The request has too many entries for their positions to fit in their ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a request must have at most {} entries", MAX_POSITION + 1)]
 pub struct TooManyEntries;
@@ -60,7 +60,7 @@ impl Packer {
     /// converted only if the rejection is reported.
     ///
     /// # Errors
-    /// When the position is too large for an id.
+    /// When the position is too large to fit in an id.
     pub fn push<E: Into<ValidationError>>(
         &mut self,
         position: usize,
@@ -141,12 +141,12 @@ mod tests {
         assert_eq!(rejections, [(1, Reason::Invalid), (2, Reason::TooLarge)]);
         let ids = outcome.ids.unwrap();
         assert_eq!(ids.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, true]);
-        let lines: Vec<LogEntry> = records
+        let packed: Vec<LogEntry> = records
             .iter()
             .flat_map(|record| record.as_bytes().split(|byte| *byte == b'\n'))
             .map(|line| LogEntry::from_json(line).unwrap())
             .collect();
-        assert_eq!(lines.iter().map(|entry| Some(entry.id)).collect::<Vec<_>>(), [ids[0], ids[3]]);
+        assert_eq!(packed.iter().map(|entry| Some(entry.id)).collect::<Vec<_>>(), [ids[0], ids[3]]);
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
         struct Unexplained;
         impl From<Unexplained> for ValidationError {
             fn from(_: Unexplained) -> Self {
-                panic!("the rejection is not reported")
+                panic!("a rejection was explained but not reported")
             }
         }
         let mut packer = packer(Report { ids: false, max_rejections: 0 });
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_does_not_fit_in_an_id_is_an_error() {
+    fn a_position_that_does_not_fit_in_an_id_is_rejected() {
         let mut packer = packer(Report { ids: false, max_rejections: 0 });
         let body = json("m");
         let mut push = |position| packer.push(position, NewLogEntry::from_json(&body));

@@ -1,5 +1,5 @@
-//! Decoding and parsing large bodies takes milliseconds of CPU time, so it happens on
-//! separate threads, where it does not delay other requests.
+//! Runs CPU-bound work on separate threads. Decoding and parsing a large body takes milliseconds,
+//! which would otherwise delay other requests.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use crate::error::{Error, Source};
 
-/// Runs CPU-bound work on as many blocking threads as there are processors.
+/// Runs CPU-bound work on at most as many blocking threads as there are processors.
 #[derive(Debug, Clone)]
 pub struct Workers(Arc<Semaphore>);
 
@@ -24,15 +24,15 @@ impl Workers {
     /// Runs the work once a processor is free.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the process is shutting down.
+    /// When the process is shutting down ([`Error::Unavailable`]).
     ///
     /// # Panics
-    /// When the work panics.
+    /// If the work panics.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = self.0.clone().acquire_owned().await.map_err(stopping)?;
+        let permit = self.0.clone().acquire_owned().await.map_err(shutting_down)?;
         let task = spawn_blocking(move || {
             // The permit is held until the work ends, even if the caller is cancelled earlier.
             let _permit = permit;
@@ -41,12 +41,12 @@ impl Workers {
         match task.await {
             Ok(result) => Ok(result),
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(error) => Err(stopping(error)),
+            Err(error) => Err(shutting_down(error)),
         }
     }
 }
 
-fn stopping(source: impl Into<Source>) -> Error {
+fn shutting_down(source: impl Into<Source>) -> Error {
     Error::unavailable("server", source)
 }
 
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cancelled_callers_work_keeps_its_processor() {
+    async fn work_keeps_its_processor_after_its_caller_is_cancelled() {
         let workers = Workers(Arc::new(Semaphore::new(1)));
         let (finish, finished) = std::sync::mpsc::channel::<()>();
         let caller = workers.clone();

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn other_uuids_are_rejected() {
+    fn ids_other_than_uuid_v7_are_rejected() {
         assert!("0190163d-8694-4000-8000-000000000001".parse::<EntryId>().is_err());
         assert!("0190163d-8694-7000-c000-000000000001".parse::<EntryId>().is_err());
         assert!("17".parse::<EntryId>().is_err());

@@ -1,6 +1,6 @@
 //! Structured data about an event: a JSON object, stored verbatim except that line
 //! breaks between tokens become spaces.
-//! Its depth is bounded, so that every parser downstream can read it.
+//! Its nesting depth is limited, so that every parser downstream can read it.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 pub struct Attributes(Box<RawValue>);
 
 impl Attributes {
-    /// The maximum nesting of objects and arrays; `{}` has depth 1.
+    /// The maximum nesting depth of objects and arrays. `{}` has a depth of 1.
     pub const MAX_DEPTH: usize = 16;
 
     /// Parses attributes from JSON.
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_levels_are_accepted_and_seventeen_rejected() {
+    fn sixteen_levels_are_accepted_and_seventeen_are_rejected() {
         assert!(Attributes::parse(nested(16)).is_ok());
         let reason = Attributes::parse(nested(17)).unwrap_err();
         assert!(reason.contains("at most 16 levels"), "{reason}");

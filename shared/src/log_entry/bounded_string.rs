@@ -1,5 +1,5 @@
 //! Strings of bounded length, such as names and trace ids.
-//! The OpenAPI document and the error state the same bounds.
+//! The OpenAPI document and the error message state the same bounds.
 
 use serde::{Deserialize, Serialize};
 

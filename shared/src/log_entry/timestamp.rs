@@ -32,7 +32,7 @@ impl Timestamp {
         (0..=Self::MAX.0).contains(&micros).then_some(Self(micros))
     }
 
-    /// The nearest timestamp to `micros` since 1970.
+    /// The timestamp nearest to `micros` microseconds since 1970.
     #[must_use]
     pub fn saturating_from_micros(micros: i64) -> Self {
         Self(micros.clamp(0, Self::MAX.0))
@@ -44,11 +44,11 @@ impl Timestamp {
         self.0
     }
 
-    /// Parses RFC 3339. Digits beyond the microsecond are truncated.
+    /// Parses an RFC 3339 timestamp. Digits beyond the microseconds are truncated.
     ///
     /// # Errors
-    /// When the text is not RFC 3339 or the time is outside the years 1970 to 9999 in UTC. The
-    /// error does not repeat the text.
+    /// When the text is not an RFC 3339 timestamp, or the time is outside the years 1970 to 9999 in
+    /// UTC. The error does not repeat the text.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let time = DateTime::parse_from_rfc3339(text)
             .map_err(|_| "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z")?;

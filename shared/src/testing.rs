@@ -1,4 +1,4 @@
-//! Test support: log entries to send through a port, and ports whose service is down.
+//! Test support: log entries to send through a port, and ports whose calls all fail.
 #![allow(clippy::unwrap_used, reason = "only tests use this module")]
 
 mod broken;

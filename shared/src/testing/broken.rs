@@ -1,4 +1,4 @@
-//! An implementation of every port whose service is down.
+//! An implementation of every port, as if every service were down.
 
 use async_trait::async_trait;
 
@@ -11,7 +11,7 @@ use crate::queue::{Batch, Consumer, DeadLetter, DeadLetters, Producer, Record};
 use crate::search::{SearchHits, SearchQuery};
 use crate::store::Store;
 
-/// Implements every port; each call fails with [`Error::Unavailable`].
+/// Implements every port. Every call fails with [`Error::Unavailable`].
 #[derive(Debug, Clone, Copy)]
 pub struct Broken;
 

@@ -20,7 +20,8 @@ pub fn entries<M: Into<String>>(messages: impl IntoIterator<Item = M>) -> Vec<Lo
         .collect()
 }
 
-/// `count` entries from one request, "number 0" and so on, with timestamps one microsecond apart.
+/// `count` entries from one request, with the messages "number 0", "number 1" and so on. Their
+/// timestamps start at `first` and are one microsecond apart.
 ///
 /// # Panics
 /// If a timestamp would be later than [`Timestamp::MAX`].
@@ -39,7 +40,7 @@ pub fn series(count: u32, first: Timestamp) -> Vec<LogEntry> {
 pub struct EntryBuilder(LogEntry);
 
 impl EntryBuilder {
-    /// Starts with the message.
+    /// Starts an entry with this message.
     ///
     /// # Panics
     /// Never: the default service name is valid.
@@ -65,7 +66,7 @@ impl EntryBuilder {
         Self(LogEntry { id, timestamp: id.time(), ..self.0 })
     }
 
-    /// Sets the id. Unlike an id from a client, it may have any time.
+    /// Sets the id. Unlike an id sent by a client, it may contain any time.
     #[must_use]
     pub fn id(self, id: EntryId) -> Self {
         Self(LogEntry { id, ..self.0 })

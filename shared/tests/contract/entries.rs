@@ -1,4 +1,5 @@
-//! Entries as clients send them, for the contract suites. Other entries come from `shared::testing`.
+//! Builds entries from client JSON for the contract suites. Other entries come from
+//! `shared::testing`.
 
 use serde_json::Value;
 use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};

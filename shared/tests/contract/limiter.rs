@@ -1,5 +1,5 @@
 //! The contract of the limiter: token buckets, one per client.
-//! The tests use real time. Their rates leave room for a slow machine.
+//! The tests use real time, with rates that allow for slow machines.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ contract! {
     adapters: [memory,],
     services: [redis,],
     tests: [
-        a_bucket_allows_its_capacity_and_then_refuses,
+        requests_beyond_the_capacity_are_refused,
         a_refusal_reports_the_time_until_the_next_token,
         an_empty_bucket_refills_at_its_rate,
         clients_do_not_share_a_bucket,
@@ -43,7 +43,7 @@ impl Fixture {
     }
 }
 
-async fn a_bucket_allows_its_capacity_and_then_refuses(fixture: Fixture) {
+async fn requests_beyond_the_capacity_are_refused(fixture: Fixture) {
     let limiter = fixture.open(5, 1).await;
     for remaining in (0..5).rev() {
         let decision = limiter.try_acquire("client").await.unwrap();
@@ -58,7 +58,7 @@ async fn a_refusal_reports_the_time_until_the_next_token(fixture: Fixture) {
     let limiter = fixture.open(1, 1).await;
     limiter.try_acquire("client").await.unwrap();
     let Decision::Refused { retry_after } = limiter.try_acquire("client").await.unwrap() else {
-        panic!("an empty bucket should refuse");
+        panic!("an empty bucket allowed a request");
     };
     assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_secs(1));
     tokio::time::sleep(retry_after).await;
@@ -103,6 +103,6 @@ async fn concurrent_requests_do_not_exceed_the_capacity(fixture: Fixture) {
         let decision = request.await.unwrap().unwrap();
         allowed += u64::from(matches!(decision, Decision::Allowed { .. }));
     }
-    let gained = start.elapsed().as_secs() + 1;
-    assert!((20..=20 + gained).contains(&allowed), "{allowed}");
+    let refilled = start.elapsed().as_secs() + 1;
+    assert!((20..=20 + refilled).contains(&allowed), "{allowed}");
 }

@@ -1,7 +1,7 @@
-//! The contract of each port: one suite per port, which runs on all of its adapters.
+//! Contract tests: one suite per port, which runs on all of the port's adapters.
 //! To test a new adapter, add it to the `contract!` of its suite.
 
-#![expect(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 /// Runs a suite on every adapter. Each test receives the value returned by the function named after
 /// the adapter.

@@ -1,5 +1,5 @@
-//! Released migrations. sqlx stores their checksums in the database and refuses to open it if one
-//! was edited, even in a comment: a change needs a new migration.
+//! Released migrations must not change. sqlx stores their checksums in the database, and refuses to
+//! open it if a migration was edited, even in a comment. Every change needs a new migration.
 
 use std::fmt::Write;
 

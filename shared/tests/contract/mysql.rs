@@ -22,7 +22,7 @@ contract! {
         an_interrupted_migration_is_completed_by_the_next_replica,
         only_the_row_that_mysql_rejects_is_refused,
         server_errors_refuse_no_rows_and_a_retry_succeeds,
-        a_hanging_read_times_out_and_the_next_succeeds,
+        a_hanging_read_times_out_and_the_next_read_succeeds,
         requests_survive_connections_closed_by_mysql,
         a_row_is_readable_in_plain_sql,
     ]
@@ -158,7 +158,7 @@ async fn server_errors_refuse_no_rows_and_a_retry_succeeds(database: Database) {
     assert_eq!(database.count().await, 2);
 }
 
-async fn a_hanging_read_times_out_and_the_next_succeeds(database: Database) {
+async fn a_hanging_read_times_out_and_the_next_read_succeeds(database: Database) {
     let store = store::open(&database.url).await.unwrap();
     let entry = entry("m");
     insert_one(&*store, &entry).await.unwrap();

@@ -1,5 +1,5 @@
-//! The index in OpenSearch beyond its contract: other users of the cluster may close, block and
-//! delete its indexes.
+//! The OpenSearch index beyond its contract: processes that start together, refused entries, and
+//! indexes that are blocked, closed or deleted.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl Prefix {
         url
     }
 
-    /// Sends a request for the indexes with the prefix, e.g. to `/{}*/_settings`.
+    /// Sends a request. In the path, `{}` stands for the prefix, as in `/{}*/_settings`.
     fn request(&self, method: &str, path: &str, body: &str) -> String {
         let service = service();
         let address = format!("{}:{}", service.host().unwrap(), service.port().unwrap_or(9200));
@@ -40,8 +40,8 @@ impl Prefix {
         response
     }
 
-    /// The index of the day on which the entry arrived.
-    fn day(&self, entry: &LogEntry) -> String {
+    /// The path of the index for the day on which the entry arrived.
+    fn index_path(&self, entry: &LogEntry) -> String {
         let day = entry.id.time().to_string()[..10].replace('-', ".");
         format!("/{}{day}", self.0)
     }
@@ -51,7 +51,7 @@ impl Drop for Prefix {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             self.expect_ok("DELETE", "/{}*", "");
-            // Missing if the test added no entries.
+            // The template is missing if the test added no entries.
             let template = self.0.trim_end_matches('-');
             self.request("DELETE", &format!("/_index_template/{template}"), "");
         }
@@ -116,7 +116,7 @@ async fn only_an_entry_that_violates_the_mapping_is_refused() {
     let prefix = Prefix::unique();
     let mut entries = entries(["1", "two", "3"]);
     let mappings = json!({"mappings": {"properties": {"id": {"type": "keyword"}, "message": {"type": "long"}}}});
-    prefix.expect_ok("PUT", &prefix.day(&entries[0]), &mappings.to_string());
+    prefix.expect_ok("PUT", &prefix.index_path(&entries[0]), &mappings.to_string());
     let index = open(&prefix).await;
     let refused = index.add(&entries).await.unwrap();
     assert_eq!(refused.len(), 1, "{refused:?}");

@@ -17,7 +17,7 @@ contract! {
     adapters: [sqlite,],
     services: [kafka,],
     tests: [
-        a_published_entry_is_polled_unaltered,
+        a_published_entry_is_polled_unchanged,
         uncommitted_records_are_polled_again,
         committed_records_are_not_polled_again,
         a_commit_covers_only_polled_records,
@@ -42,30 +42,30 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// Long enough to conclude that the queue has no more records.
 const SILENCE: Duration = Duration::from_millis(700);
 
-/// A queue that no other test uses. It may be reopened, and is deleted after the test.
-struct Fresh {
+/// A queue that no other test uses. It can be reopened, and is deleted after the test.
+struct FreshQueue {
     url: Url,
     _storage: Storage,
 }
 
-#[expect(dead_code, reason = "deletes the queue when it is dropped")]
+#[expect(dead_code, reason = "held to delete the queue when it is dropped")]
 enum Storage {
     Directory(TempDir),
     Topic(FreshTopic),
 }
 
-fn sqlite() -> Fresh {
+fn sqlite() -> FreshQueue {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/queue.db", directory.path().display());
-    Fresh { url: url.parse().unwrap(), _storage: Storage::Directory(directory) }
+    FreshQueue { url: url.parse().unwrap(), _storage: Storage::Directory(directory) }
 }
 
-fn kafka() -> Fresh {
+fn kafka() -> FreshQueue {
     let topic = FreshTopic::new();
-    Fresh { url: topic.url(), _storage: Storage::Topic(topic) }
+    FreshQueue { url: topic.url(), _storage: Storage::Topic(topic) }
 }
 
-impl Fresh {
+impl FreshQueue {
     async fn open(&self) -> Queue {
         queue::open(&self.url).await.unwrap()
     }
@@ -95,7 +95,7 @@ fn ids(entries: &[LogEntry]) -> BTreeSet<EntryId> {
     entries.iter().map(|entry| entry.id).collect()
 }
 
-async fn a_published_entry_is_polled_unaltered(fresh: Fresh) {
+async fn a_published_entry_is_polled_unchanged(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let entry = entry("with a \0, a \n and 🦀");
     publish(&queue, slice::from_ref(&entry)).await;
@@ -104,7 +104,7 @@ async fn a_published_entry_is_polled_unaltered(fresh: Fresh) {
     assert_eq!(batch.entries(), [entry]);
 }
 
-async fn uncommitted_records_are_polled_again(fresh: Fresh) {
+async fn uncommitted_records_are_polled_again(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let entries = entries(["a", "b", "c"]);
     publish(&queue, &entries).await;
@@ -114,7 +114,7 @@ async fn uncommitted_records_are_polled_again(fresh: Fresh) {
     assert_eq!(ids(batch.entries()), ids(&entries));
 }
 
-async fn committed_records_are_not_polled_again(fresh: Fresh) {
+async fn committed_records_are_not_polled_again(fresh: FreshQueue) {
     let queue = fresh.open().await;
     publish(&queue, &entries(["a", "b"])).await;
     let batch = poll(&queue, 2).await;
@@ -128,7 +128,7 @@ async fn committed_records_are_not_polled_again(fresh: Fresh) {
     assert_is_empty(&queue).await;
 }
 
-async fn a_commit_covers_only_polled_records(fresh: Fresh) {
+async fn a_commit_covers_only_polled_records(fresh: FreshQueue) {
     let queue = fresh.open().await;
     publish(&queue, &entries(["polled"])).await;
     let batch = poll(&queue, 1).await;
@@ -140,7 +140,7 @@ async fn a_commit_covers_only_polled_records(fresh: Fresh) {
     assert_eq!(ids(batch.entries()), ids(&[later]));
 }
 
-async fn a_record_with_many_entries_is_polled_completely(fresh: Fresh) {
+async fn a_record_with_many_entries_is_polled_completely(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let entries = entries(vec!["one of many"; 20_000]);
     let mut packer = RecordPacker::default();
@@ -152,7 +152,7 @@ async fn a_record_with_many_entries_is_polled_completely(fresh: Fresh) {
     assert_eq!(ids(batch.entries()), ids(&entries));
 }
 
-async fn a_record_keeps_its_trace(fresh: Fresh) {
+async fn a_record_keeps_its_trace(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let trace = TraceParent::start();
     let records = [Record::of(&entry("a")), Record::of(&entry("b")).traced(trace)];
@@ -161,7 +161,7 @@ async fn a_record_keeps_its_trace(fresh: Fresh) {
     assert_eq!(polled.traces().collect::<Vec<_>>(), [trace]);
 }
 
-async fn an_unreadable_line_does_not_block_later_entries(fresh: Fresh) {
+async fn an_unreadable_line_does_not_block_later_entries(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let unreadable = Record::from_bytes(b"not json \xff"[..].into());
     queue.producer.publish(vec![unreadable]).await.unwrap();
@@ -174,8 +174,8 @@ async fn an_unreadable_line_does_not_block_later_entries(fresh: Fresh) {
     let later = entry("later");
     publish(&queue, slice::from_ref(&later)).await;
     drop(queue);
-    // The first poll may have to join a group, so a timeout proves that the queue is empty only
-    // after it.
+    // The first poll may have to join a group. Only after it does a timeout prove that the queue is
+    // empty.
     let queue = fresh.open().await;
     let batch = poll(&queue, 1).await;
     assert!(batch.unreadable().is_empty());
@@ -183,7 +183,7 @@ async fn an_unreadable_line_does_not_block_later_entries(fresh: Fresh) {
     assert_is_empty(&queue).await;
 }
 
-async fn a_poll_waits_for_entries(fresh: Fresh) {
+async fn a_poll_waits_for_entries(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let waiting = tokio::spawn({
         let queue = queue.clone();
@@ -196,7 +196,7 @@ async fn a_poll_waits_for_entries(fresh: Fresh) {
     assert_eq!(ids(waiting.await.unwrap().entries()), ids(&[entry]));
 }
 
-async fn a_cancelled_poll_loses_no_entries(fresh: Fresh) {
+async fn a_cancelled_poll_loses_no_entries(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let entries = entries(vec!["m"; 200]);
     let mut polled = Batch::default();
@@ -213,7 +213,7 @@ async fn a_cancelled_poll_loses_no_entries(fresh: Fresh) {
     assert_eq!(ids(polled.entries()), ids(&entries));
 }
 
-async fn a_cancelled_publish_does_not_affect_the_next(fresh: Fresh) {
+async fn a_cancelled_publish_does_not_affect_the_next(fresh: FreshQueue) {
     let queue = fresh.open().await;
     for micros in 0..100 {
         let records = vec![Record::of(&entry("perhaps"))];
@@ -228,7 +228,7 @@ async fn a_cancelled_publish_does_not_affect_the_next(fresh: Fresh) {
     }
 }
 
-async fn concurrent_publishers_all_succeed(fresh: Fresh) {
+async fn concurrent_publishers_all_succeed(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let mut publishers = Vec::new();
     for _ in 0..50 {
@@ -250,7 +250,7 @@ async fn concurrent_publishers_all_succeed(fresh: Fresh) {
     assert_eq!(ids(batch.entries()), ids(&published));
 }
 
-async fn large_records_are_accepted(fresh: Fresh) {
+async fn large_records_are_accepted(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let entries = entries([&*"m".repeat(1024 * 1024), "small", &"n".repeat(900 * 1024)]);
     publish(&queue, &entries).await;
@@ -267,7 +267,7 @@ fn dead_letter(line: &str, offset: i64) -> DeadLetter {
     }
 }
 
-async fn dead_letters_are_listed_in_write_order(fresh: Fresh) {
+async fn dead_letters_are_listed_in_write_order(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let dead_letters = [dead_letter("a", 7), dead_letter("b \0", 3), dead_letter("c", 5)];
     queue.dead_letters.write(&dead_letters[..2]).await.unwrap();
@@ -281,7 +281,7 @@ async fn dead_letters_are_listed_in_write_order(fresh: Fresh) {
     assert_eq!(listed, dead_letters);
 }
 
-async fn dead_letters_are_purged_up_to_a_sequence_number(fresh: Fresh) {
+async fn dead_letters_are_purged_up_to_a_sequence_number(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let dead_letters = [dead_letter("a", 1), dead_letter("b", 2), dead_letter("c", 3)];
     queue.dead_letters.write(&dead_letters).await.unwrap();
@@ -292,7 +292,7 @@ async fn dead_letters_are_purged_up_to_a_sequence_number(fresh: Fresh) {
     assert_eq!(remaining[0].1, dead_letters[2]);
 }
 
-async fn dead_letters_survive_reopening(fresh: Fresh) {
+async fn dead_letters_survive_reopening(fresh: FreshQueue) {
     let queue = fresh.open().await;
     queue.dead_letters.write(&[dead_letter("a", 1)]).await.unwrap();
     drop(queue);
@@ -300,7 +300,7 @@ async fn dead_letters_survive_reopening(fresh: Fresh) {
     assert_eq!(listed[0].1, dead_letter("a", 1));
 }
 
-async fn an_opened_queue_is_ready(fresh: Fresh) {
+async fn an_opened_queue_is_ready(fresh: FreshQueue) {
     let queue = fresh.open().await;
     queue.producer.ready().await.unwrap();
     queue.consumer.ready().await.unwrap();

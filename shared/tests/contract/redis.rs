@@ -20,13 +20,13 @@ contract! {
     tests: [
         redis_is_used_once_it_is_up,
         replicas_share_a_bucket,
-        buckets_of_extreme_sizes_are_exact,
+        extreme_capacities_and_rates_are_exact,
         the_key_of_a_full_bucket_expires,
         replicas_share_the_cache,
     ]
 }
 
-/// The URL of the test Redis, with its own key prefix.
+/// The URL of the Redis server for tests, with a unique key prefix.
 pub(crate) fn server() -> Url {
     let mut url: Url = format!("redis://{}", address("REDIS_PORT", 6379)).parse().unwrap();
     url.query_pairs_mut().append_pair("prefix", &fresh_name());
@@ -43,7 +43,7 @@ async fn open_cache(url: &Url) -> Arc<dyn cache::Cache> {
     cache::open(url, Duration::from_mins(1)).await.unwrap()
 }
 
-/// A URL where no server listens.
+/// A URL at which no server listens.
 async fn closed_port() -> Url {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -109,7 +109,7 @@ async fn redis_is_used_once_it_is_up(mut url: Url) {
     });
     let start = Instant::now();
     while limiter.try_acquire("client").await.is_err() {
-        assert!(start.elapsed() < Duration::from_secs(5), "Redis was not used");
+        assert!(start.elapsed() < Duration::from_secs(5), "the limiter did not connect to Redis");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -128,17 +128,17 @@ async fn replicas_share_a_bucket(url: Url) {
         if let Ok(decision) = replica.try_acquire("client").await {
             allowed += i32::from(matches!(decision, Decision::Allowed { .. }));
         } else {
-            // A busy machine may exceed the response timeout.
+            // On a busy machine, a request may exceed the response timeout.
             timed_out += 1;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
     // A burst of 30, then 10 per second for 2 seconds plus the duration of the last request.
-    let least = if timed_out == 0 { 48 } else { 30 };
-    assert!((least..=51).contains(&allowed), "{allowed}, {timed_out} timed out");
+    let min_allowed = if timed_out == 0 { 48 } else { 30 };
+    assert!((min_allowed..=51).contains(&allowed), "{allowed}, {timed_out} timed out");
 }
 
-async fn buckets_of_extreme_sizes_are_exact(url: Url) {
+async fn extreme_capacities_and_rates_are_exact(url: Url) {
     let large = open_limiter(&url, u32::MAX, 1).await;
     for remaining in [u32::MAX - 1, u32::MAX - 2] {
         let decision = large.try_acquire("large").await.unwrap();
@@ -152,7 +152,7 @@ async fn buckets_of_extreme_sizes_are_exact(url: Url) {
     let slow = open_limiter(&url, 1, 1).await;
     slow.try_acquire("slow").await.unwrap();
     let Decision::Refused { retry_after } = slow.try_acquire("slow").await.unwrap() else {
-        panic!("an empty bucket should refuse");
+        panic!("an empty bucket allowed a request");
     };
     tokio::time::sleep(retry_after.saturating_sub(Duration::from_millis(100))).await;
     let decision = slow.try_acquire("slow").await.unwrap();

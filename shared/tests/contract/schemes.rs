@@ -25,7 +25,7 @@ async fn an_error_for_an_unknown_scheme_lists_the_supported_schemes() {
 }
 
 #[tokio::test]
-async fn an_embedded_adapter_rejects_unknown_options() {
+async fn embedded_adapters_reject_unknown_options() {
     let bucket = TokenBucket { capacity: NonZeroU32::MIN, rate: NonZeroU32::MIN };
     let parse = |url: &str| url.parse::<Url>().unwrap();
     for error in [

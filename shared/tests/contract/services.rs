@@ -1,10 +1,11 @@
-//! The services behind the cluster's adapters. `make services` starts them. Their tests run if
-//! `LOGPULSE_TEST_SERVICES=required`; otherwise they are reported as skipped.
+//! The services behind the cluster's adapters. `make services` starts them. If
+//! `LOGPULSE_TEST_SERVICES` is `required`, the tests that use them run. Otherwise, these tests are
+//! reported as skipped.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// Whether the services are running, so that their tests must run.
+/// Whether the tests that use the services must run.
 pub(crate) fn required() -> bool {
     std::env::var("LOGPULSE_TEST_SERVICES").is_ok_and(|value| value == "required")
 }
@@ -21,8 +22,8 @@ pub(crate) fn report_skipped(suite: &str, count: usize) {
 }
 
 /// The address of a service. `make services` reads the port from the same variable.
-pub(crate) fn address(port: &str, default: u16) -> String {
-    let port = std::env::var(port).map_or(default, |port| port.parse().unwrap());
+pub(crate) fn address(port_variable: &str, default: u16) -> String {
+    let port = std::env::var(port_variable).map_or(default, |port| port.parse().unwrap());
     format!("127.0.0.1:{port}")
 }
 

@@ -21,7 +21,7 @@ struct Member {
 }
 
 impl Member {
-    /// Joins the group, and adds what it polls to `all`.
+    /// Joins the group, and adds the ids that it polls to `all`.
     async fn join(topic: &FreshTopic, all: &Polled) -> Self {
         let (queue, all) = (topic.open().await, Arc::clone(all));
         let polled = Polled::default();
@@ -38,7 +38,7 @@ impl Member {
         Self { task, polled }
     }
 
-    /// Waits until it has polled an entry, which requires an assigned partition.
+    /// Waits until the member has polled an entry, which requires an assigned partition.
     async fn wait_for_partitions(&self) {
         let has_polled = async {
             while self.polled.lock().unwrap().is_empty() {
@@ -77,13 +77,13 @@ async fn members_that_join_and_leave_share_the_partitions_without_loss() {
     fourth.wait_for_partitions().await;
     second.task.abort();
     let published = publishing.await.unwrap();
-    let everything = async {
+    let all_polled = async {
         let polled = || all.lock().unwrap().iter().copied().collect::<BTreeSet<EntryId>>();
         while !polled().is_superset(&published) {
             sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(DEADLINE, everything).await.unwrap();
+    timeout(DEADLINE, all_polled).await.unwrap();
     let redelivered = all.lock().unwrap().len() - published.len();
     // Partitions that are not reassigned are not read again.
     assert!(redelivered < published.len() / 2, "{redelivered} of {}", published.len());
@@ -105,7 +105,7 @@ async fn a_slow_member_remains_in_its_group_and_resumes() {
         polled.extend(ids(&batch));
         queue.consumer.commit(batch).await.unwrap();
     }
-    // Publish for long enough that the partitions are paused, and more than is polled ahead.
+    // Publish until the partitions are paused, and more than is polled ahead.
     for _ in 0..20 {
         for _ in 0..20 {
             published.extend(publish_some(&queue).await);
@@ -117,7 +117,7 @@ async fn a_slow_member_remains_in_its_group_and_resumes() {
         polled.extend(ids(&batch));
         queue.consumer.commit(batch).await.unwrap();
     }
-    // There are no duplicates, because it remained a member and resumed where it had paused.
+    // There are no duplicates, because the member stayed in the group and resumed where it paused.
     polled.sort();
     published.sort();
     assert_eq!(polled, published);
@@ -162,7 +162,7 @@ async fn a_dropped_member_leaves_its_group_immediately() {
     poll(&queue).await;
     drop(queue);
     let next = topic.open().await;
-    // Sooner than the session timeout.
+    // This is shorter than the session timeout.
     timeout(Duration::from_secs(6), next.consumer.poll()).await.unwrap().unwrap();
 }
 

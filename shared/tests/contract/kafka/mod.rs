@@ -1,5 +1,4 @@
-//! Behaviour of the Kafka adapter only: creating topics, sharing partitions, rejecting oversized
-//! messages.
+//! The Kafka queue beyond its contract: topic creation, consumer groups and oversized messages.
 
 mod group;
 mod topics;

@@ -9,7 +9,7 @@ use super::{FreshTopic, ids, poll, publish_some};
 use crate::services;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn concurrent_starts_create_the_topics_once() {
+async fn clients_that_start_together_create_the_topics_once() {
     if !services::required() {
         return;
     }

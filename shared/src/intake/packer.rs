@@ -141,12 +141,15 @@ mod tests {
         assert_eq!(rejections, [(1, Reason::Invalid), (2, Reason::TooLarge)]);
         let ids = outcome.ids.unwrap();
         assert_eq!(ids.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, true]);
-        let packed: Vec<LogEntry> = records
+        let entries: Vec<LogEntry> = records
             .iter()
             .flat_map(|record| record.as_bytes().split(|byte| *byte == b'\n'))
             .map(|line| LogEntry::from_json(line).unwrap())
             .collect();
-        assert_eq!(packed.iter().map(|entry| Some(entry.id)).collect::<Vec<_>>(), [ids[0], ids[3]]);
+        assert_eq!(
+            entries.iter().map(|entry| Some(entry.id)).collect::<Vec<_>>(),
+            [ids[0], ids[3]]
+        );
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// Opens the Redis database at `redis://host:6379/database?prefix=…`, the value of `variable`,
-    /// for the port `service`. Succeeds even if Redis is down. `response_timeout` applies to each
+    /// Opens the Redis database at `redis://host:6379/database?prefix=…`, the value of `variable`.
+    /// `service` is the name of the port in errors. Succeeds even if Redis is down. `response_timeout` applies to each
     /// command.
     pub(crate) fn open(
         variable: &'static str,

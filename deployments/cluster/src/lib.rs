@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::missing_panics_doc,
-    reason = "test code: a panic is a failed test"
+    reason = "test code: a panic fails the test"
 )]
 
 mod binaries;

@@ -1,5 +1,5 @@
 //! The command line of each function. The tests need no services.
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic fails the test")]
 
 use std::process::Output;
 

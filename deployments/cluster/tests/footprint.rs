@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    reason = "test code: a panic is a failed test, and measurements are printed"
+    reason = "test code: a panic fails the test, and measurements are printed"
 )]
 
 use std::time::{Duration, Instant};

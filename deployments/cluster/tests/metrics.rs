@@ -1,6 +1,6 @@
 //! The metrics of each function. The tests need no services, because functions serve metrics even
 //! while their services are down.
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic fails the test")]
 
 use acceptance::metrics::lint;
 use acceptance::{Api, Server};

@@ -1,6 +1,6 @@
 //! nginx's error responses, headers and limits in the running cluster. `make test-cluster` runs
 //! these tests.
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic fails the test")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
 //! Data survives `make stop` and the next start. `make test-cluster` runs this test.
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic fails the test")]
 
 use acceptance::{Api, unique};
 use cluster::{base_url, compose, make};

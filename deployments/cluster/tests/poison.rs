@@ -4,7 +4,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "test code: a panic is a failed test, and measurements are printed"
+    reason = "test code: a panic fails the test, and measurements are printed"
 )]
 
 use std::collections::BTreeMap;

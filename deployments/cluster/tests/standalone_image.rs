@@ -4,7 +4,7 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::cast_precision_loss,
-    reason = "test code: a panic is a failed test, and the size is printed"
+    reason = "test code: a panic fails the test, and the size is printed"
 )]
 
 use acceptance::{Api, unique};

@@ -1,5 +1,5 @@
 //! Metrics and traces of separate function processes.
-#![allow(clippy::unwrap_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, reason = "test code: a panic fails the test")]
 
 use std::collections::BTreeSet;
 

@@ -166,7 +166,7 @@ fn thousands_of_idle_connections_do_not_slow_down_other_clients() {
     let server = support::start(data_dir.path(), &[]);
     let address = server.url.strip_prefix("http://").unwrap();
     let idle: Vec<TcpStream> =
-        (0..max_idle_connections()).map(|_| TcpStream::connect(address).unwrap()).collect();
+        (0..raise_open_file_limit()).map(|_| TcpStream::connect(address).unwrap()).collect();
 
     let latency = ping(address);
 
@@ -175,7 +175,7 @@ fn thousands_of_idle_connections_do_not_slow_down_other_clients() {
 
 /// Raises the limit on open files as far as possible. Returns 10,000, or as many connections as the
 /// limit allows.
-fn max_idle_connections() -> u64 {
+fn raise_open_file_limit() -> u64 {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

@@ -1,4 +1,4 @@
-//! The files of Swagger UI and the OpenAPI document, plain and compressed.
+//! Swagger UI's files and the OpenAPI document, plain and compressed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -39,7 +39,7 @@ impl File {
         }
     }
 
-    /// Returns the file of Swagger UI at `path`, if it exists.
+    /// Returns the Swagger UI file at `path`, if it exists.
     ///
     /// # Errors
     /// When Swagger UI's configuration cannot be serialized.

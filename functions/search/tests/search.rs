@@ -1,5 +1,5 @@
 //! The function, called without a network.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic is a failed test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic fails the test")]
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Settings of the rate limit.
+//! Rate limit settings.
 
 use std::num::NonZeroU32;
 

@@ -17,7 +17,7 @@ use crate::log_entry::{FieldError, ValidationError};
 /// The media type of every error response.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// The `Retry-After` of a response when a port is unavailable, in seconds.
+/// The `Retry-After` value, in seconds, when a port is unavailable.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Why a request failed (RFC 9457).
@@ -37,7 +37,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[oai(default, skip_serializing_if_is_empty)]
     pub errors: Vec<FieldError>,
-    /// Seconds to wait before a retry, for the header `Retry-After`.
+    /// Seconds to wait before retrying, for the `Retry-After` header.
     #[serde(skip)]
     #[oai(skip)]
     pub retry_after: Option<u32>,
@@ -68,13 +68,13 @@ impl Problem {
         ValidationError::field(name, detail).into()
     }
 
-    /// Adds the header `Retry-After`.
+    /// Adds the `Retry-After` header.
     #[must_use]
     pub fn retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
 
-    /// Adds the cause, which is logged with a server error.
+    /// Adds the cause, which is logged if the status is a server error.
     #[must_use]
     pub fn caused_by(self, cause: impl Into<Source>) -> Self {
         Self { cause: Some(Arc::new(cause.into())), ..self }

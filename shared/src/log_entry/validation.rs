@@ -2,6 +2,7 @@
 //! fields are checked only after parsing has failed.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::Utf8Error;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,15 @@ pub struct FieldError {
     pub field: String,
     /// What is wrong with it, and what to send instead.
     pub detail: String,
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field.as_str() {
+            "" => f.write_str(&self.detail),
+            field => write!(f, "{field}: {}", self.detail),
+        }
+    }
 }
 
 /// Why an entry or a request is invalid.
@@ -50,8 +60,7 @@ impl ValidationError {
     /// Creates an error about these fields.
     #[must_use]
     pub fn fields(errors: Vec<FieldError>) -> Self {
-        let details: Vec<String> =
-            errors.iter().map(|error| format!("{}: {}", error.field, error.detail)).collect();
+        let details: Vec<String> = errors.iter().map(FieldError::to_string).collect();
         Self { detail: shorten(&details.join("; ")), errors }
     }
 }

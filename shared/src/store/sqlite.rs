@@ -1,4 +1,4 @@
-//! The store in a local SQLite file, readable with the `sqlite3` command line tool.
+//! The store in a local SQLite file, readable with the `sqlite3` command-line tool.
 //! One connection writes; reads use separate connections and never wait for it.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::sqlite::{self, Writer};
 
 static TABLES: Migrator = sqlx::migrate!("migrations/sqlite/store");
 
-/// Rows in the longest `INSERT`: enough to amortise the cost of a statement.
+/// Rows in the longest `INSERT`: enough to amortize the cost of a statement.
 const MAX_ROWS: usize = 100;
 
 /// Opens the store at `sqlite:///path/to/file`.
@@ -78,8 +78,8 @@ async fn insert_all(
     Ok(plan.into_refused())
 }
 
-/// Classifies an error that is not about a single row: a column that does not decode is `Rejected`,
-/// and everything else (a full disk, a missing file) is `Unavailable`.
+/// Classifies an error other than those that [`is_row_error`] matches: a column that cannot be decoded
+/// is `Rejected`, and everything else (a full disk, a missing file) is `Unavailable`.
 fn classify(error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::ColumnDecode { .. } => Error::rejected(SERVICE, error),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn reading_a_row_that_is_not_an_entry_is_rejected() {
+    async fn a_row_that_cannot_be_decoded_gets_a_rejected_error() {
         let (store, _directory) = store_with("SELECT 1").await;
         let entry = entry("m");
         store.insert(std::slice::from_ref(&entry)).await.unwrap();

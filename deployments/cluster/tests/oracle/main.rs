@@ -5,7 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "test code: a panic is a failed test, and the table of results is printed"
+    reason = "test code: a panic fails the test, and the table of results is printed"
 )]
 
 mod faults;

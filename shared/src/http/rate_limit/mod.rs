@@ -39,7 +39,7 @@ pub(super) enum Outcome {
 }
 
 impl RateLimit {
-    /// Limits every client to this bucket.
+    /// Gives every client its own bucket with this capacity and rate.
     #[must_use]
     pub fn new(limiter: Arc<dyn Limiter>, bucket: TokenBucket) -> Self {
         start_counters(&RATE_LIMIT_METRICS);
@@ -100,7 +100,7 @@ fn report_failure(error: &Error) {
 }
 
 impl Outcome {
-    /// The value of the metric's label `decision`.
+    /// The value of the metric's `decision` label.
     fn label(self) -> &'static str {
         match self {
             Self::Allowed { .. } => "allowed",

@@ -43,7 +43,18 @@ def write_ndjson(context, case, kwargs):
 
 
 @before_call(path="/logs/search")
-def sort_by_relevance_without_a_cursor(context, case, kwargs):
-    """Removes the cursor, which cannot be combined with sorting by relevance."""
-    if isinstance(case.query, dict) and case.query.get("sort") == "relevance":
-        case.query.pop("cursor", None)
+def send_a_valid_search(context, case, kwargs):
+    """Avoids what the document cannot forbid: sorting by relevance with a cursor, operators without operands, and
+    days that do not exist."""
+    if not isinstance(case.query, dict):
+        return
+    # The cursor stays, because it may be the invalid part of the request.
+    if case.query.get("sort") == "relevance" and "cursor" in case.query:
+        case.query.pop("sort")
+    text = case.query.get("q")
+    if isinstance(text, str) and len(text) <= 100:
+        case.query["q"] = '"' + text.replace("\\", "").replace('"', "") + '"'
+    for name in ("from", "to"):
+        time = case.query.get(name)
+        if isinstance(time, str):
+            case.query[name] = re.sub(r"^(\d{4}-\d\d)-(29|30|31)(?!\d)", r"\1-28", time)

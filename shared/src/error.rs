@@ -103,4 +103,9 @@ pub trait Ready: Send + Sync {
     /// # Errors
     /// When it does not respond ([`Error::Unavailable`]).
     async fn ready(&self) -> Result<()>;
+
+    /// Whether the service responds but lacks data, because it is being rebuilt.
+    fn is_rebuilding(&self) -> bool {
+        false
+    }
 }

@@ -17,6 +17,7 @@
 //! * [`intake`]: from decoded entries to records on the queue.
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module contains a
 //!   trait that documents the contract, `open(&url)`, and one file or folder per adapter.
+//! * `reindex`: builds the embedded index from the store.
 //! * [`http`]: serves functions (listener, limits, health, rate limit, problems, OpenAPI).
 //! * [`config`] reads the environment, [`telemetry`] sets up logs and metrics, [`trace`] carries
 //!   the trace context, [`process`] runs `main`, [`error`] classifies failures.
@@ -34,6 +35,8 @@
 mod breaker;
 pub mod cache;
 pub mod config;
+#[cfg(feature = "tantivy")]
+mod durable;
 pub mod error;
 pub mod http;
 pub mod index;
@@ -41,9 +44,12 @@ pub mod intake;
 pub mod limiter;
 pub mod log_entry;
 pub mod process;
+pub mod query;
 pub mod queue;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "tantivy")]
+pub mod reindex;
 pub mod search;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -51,6 +57,7 @@ pub mod store;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 pub mod trace;
 
 pub use error::{Error, Ready};

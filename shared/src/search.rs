@@ -5,31 +5,34 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use crate::log_entry::{EntryId, Level, LogEntry, ServiceName, Timestamp};
+use crate::log_entry::{EntryId, LogEntry, Timestamp};
+use crate::query::Condition;
 
-/// A query. An entry is a hit if it meets every condition that is set.
-#[derive(Debug, Clone, Default)]
+/// A search: which entries are hits, and which page of them to return.
+#[derive(Debug, Clone)]
 pub struct SearchQuery {
-    /// Words, all of which must occur in the entry's message, service name or level. A word with
-    /// inner punctuation (`payment-service`, `10.0.0.1`) matches its parts as a phrase.
-    pub text: Option<String>,
-    /// Tolerates one edit in words of 3 to 5 characters and two in longer ones. Transposing two
-    /// neighbours is one edit. With [`Sort::Relevance`], exact hits come first.
-    pub fuzzy: bool,
-    /// The exact service names, any of which matches. Empty: every service matches.
-    pub service_names: Vec<ServiceName>,
-    /// The exact levels, any of which matches. Empty: every level matches.
-    pub levels: Vec<Level>,
-    /// The earliest timestamp, inclusive.
-    pub from: Option<Timestamp>,
-    /// The latest timestamp, exclusive.
-    pub to: Option<Timestamp>,
+    /// The condition that hits meet.
+    pub condition: Condition,
     /// The order of the hits.
     pub sort: Sort,
     /// The maximum number of hits on a page.
     pub limit: usize,
     /// The hit after which the page starts. Not supported with [`Sort::Relevance`].
     pub cursor: Option<Cursor>,
+}
+
+impl SearchQuery {
+    /// The first page of at most `limit` hits, newest first.
+    #[must_use]
+    pub fn new(condition: Condition, limit: usize) -> Self {
+        Self { condition, sort: Sort::Newest, limit, cursor: None }
+    }
+
+    /// The same search with the first page of at most `limit` hits.
+    #[must_use]
+    pub fn first_page(self, limit: usize) -> Self {
+        Self { limit, cursor: None, ..self }
+    }
 }
 
 /// The order of hits.
@@ -40,7 +43,8 @@ pub enum Sort {
     Newest,
     /// By timestamp, then id, earliest first.
     Oldest,
-    /// By score, best match first.
+    /// By score, best match first. Words and prefixes contribute to the score. An entry that
+    /// contains a fuzzy word exactly comes before those that do not.
     Relevance,
 }
 
@@ -79,6 +83,8 @@ pub struct SearchHits {
     pub entries: Vec<LogEntry>,
     /// The cursor of the next page; `None` on the last page and with [`Sort::Relevance`].
     pub next_cursor: Option<Cursor>,
+    /// Whether the index is being built from the store, so that hits may be missing.
+    pub is_rebuilding: bool,
 }
 
 impl SearchHits {
@@ -119,6 +125,7 @@ impl SearchHits {
             total_is_exact: total <= Self::MAX_TOTAL,
             entries,
             next_cursor,
+            is_rebuilding: false,
         })
     }
 }

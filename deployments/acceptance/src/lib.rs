@@ -30,6 +30,7 @@ macro_rules! for_each_test {
             an_unknown_id_is_not_found,
             an_unknown_recent_id_gets_404_with_retry_after,
             pages_have_no_gaps_or_duplicates,
+            a_search_finds_any_part_of_an_entry,
             a_fuzzy_search_finds_misspelt_words,
             the_error_for_an_invalid_search_names_the_parameter,
             a_search_accepts_several_services_and_levels,

@@ -163,6 +163,55 @@ pub async fn pages_have_no_gaps_or_duplicates(api: &Api) {
     }
 }
 
+pub async fn a_search_finds_any_part_of_an_entry(api: &Api) {
+    let service = unique("parts");
+    let trace_id =
+        format!("{:032x}", std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos());
+    let entries = [
+        json!({"message": "payment failed: timeout after 30s", "level": "error"}),
+        json!({
+            "message": "\u{1b}[31mpayment failed\u{1b}[0m: rc=-1001 用户支付失败", "level": "warn",
+            "attributes": {"order": {"id": 4711}}, "trace_id": trace_id, "span_id": "00f067aa0ba902b7",
+        }),
+        json!({"message": "OOMKilled at 2024-06-14T12:34:56Z", "attributes": {"order": {"id": 12}}}),
+    ];
+    let lines = entries.map(|mut entry| {
+        entry["service"] = service.as_str().into();
+        entry.to_string() + "\n"
+    });
+    api.post("/logs/ndjson", "application/x-ndjson", lines.concat()).await;
+    api.search_until(&[("service_name", &service)], 3).await;
+    for (name, value, total) in [
+        ("q", "payment failed", 2),
+        ("q", "payment -timeout", 1),
+        ("q", "payment failed: rc=-1001", 1),
+        ("q", "\"led: rc=-\"", 1),
+        ("q", "oom OR \"er 30S\"", 2),
+        ("q", "pay* level:>=error", 1),
+        ("q", "支付", 1),
+        ("q", "order.id:[12 TO 4710]", 1),
+        ("q", "@order.id:*", 2),
+        ("q", "4711", 1),
+        ("q", "timestamp:<-15m", 0),
+        ("q", &trace_id, 1),
+        ("trace_id", &trace_id, 1),
+        ("span_id", "00f067aa0ba902b8", 0),
+        ("from", "-15m", 3),
+        ("to", "now-1h", 0),
+    ] {
+        let page = api.search(&[("service_name", &service), (name, value)]).await;
+        assert_eq!(page["total"], total, "{name}={value}: {page}");
+    }
+    let query = [("service_name", service.as_str()), ("q", "\"failed: t\""), ("highlight", "true")];
+    let page = api.search(&query).await;
+    assert_eq!(
+        page["highlights"],
+        json!([{"message": [{"start": 8, "end": 17}], "attributes": []}])
+    );
+    let page = api.search(&[query[0], ("q", "ayment")]).await;
+    assert_eq!((&page["hint"]["q"], &page["hint"]["total"]), (&json!("\"ayment\""), &json!(2)));
+}
+
 pub async fn a_fuzzy_search_finds_misspelt_words(api: &Api) {
     let service = unique("fuzzy");
     for message in ["connection timeout", "connection timeuots", "unrelated"] {

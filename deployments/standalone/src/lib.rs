@@ -1,5 +1,7 @@
 //! Standalone LogPulse: all functions in one process, with embedded adapters.
 
+mod reindex;
+
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
@@ -11,9 +13,18 @@ use ingest::Limits;
 use shared::cache::{self, Cache};
 use shared::config::{LimitsConfig, RateLimitConfig, StandaloneConfig, load};
 use shared::http::{Function, RateLimit};
-use shared::index::{self, Index};
+use shared::index::{self, Index, embedded};
 use shared::queue::{self, Queue};
+use shared::reindex::DerivedIndex;
 use shared::store::{self, Store};
+use tokio::sync::RwLock;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use self::reindex::request_rebuild;
+
+/// The file in `DATA_DIR` that a running server locks.
+const LOCK: &str = "lock";
 
 /// The open adapters of standalone LogPulse.
 pub struct Parts {
@@ -21,6 +32,8 @@ pub struct Parts {
     pub queue: Queue,
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
+    /// The same index, if it is embedded and therefore built from the store when necessary.
+    derived_index: Option<Arc<DerivedIndex>>,
     cache: Arc<dyn Cache>,
     /// Prevents other processes from using the same `DATA_DIR`.
     _lock: File,
@@ -34,10 +47,14 @@ impl Parts {
     /// When an adapter cannot be opened, or another process uses `DATA_DIR`.
     pub async fn open(config: &StandaloneConfig) -> anyhow::Result<Self> {
         let lock = lock(config)?;
+        let store = store::open(config.store_url()?.expose()).await.context("opening the store")?;
+        let (index, derived_index) =
+            open_index(config, &store).await.context("opening the index")?;
         let parts = Self {
             queue: open_queue(config).await?,
-            store: store::open(config.store_url()?.expose()).await.context("opening the store")?,
-            index: index::open(config.index_url()?.expose()).await.context("opening the index")?,
+            store,
+            index,
+            derived_index,
             cache: cache::open(config.cache_url()?.expose(), config.cache_ttl).await?,
             _lock: lock,
         };
@@ -66,6 +83,34 @@ impl Parts {
     pub fn consumer(&self) -> anyhow::Result<Consumer> {
         Ok(Consumer::new(&self.queue, self.store.clone(), self.index.clone(), load()?))
     }
+
+    /// Spawns a task that builds the index from the store when necessary or requested, until `stop`
+    /// is cancelled. `batches` is the consumer's lock on its batches.
+    #[must_use]
+    pub fn spawn_rebuilds(
+        &self,
+        batches: Arc<RwLock<()>>,
+        stop: CancellationToken,
+    ) -> JoinHandle<()> {
+        let index = self.derived_index.clone();
+        tokio::spawn(async move {
+            if let Some(index) = index {
+                index.run(&batches, &stop).await;
+            }
+        })
+    }
+}
+
+async fn open_index(
+    config: &StandaloneConfig,
+    store: &Arc<dyn Store>,
+) -> anyhow::Result<(Arc<dyn Index>, Option<Arc<DerivedIndex>>)> {
+    let url = config.index_url()?;
+    if !embedded::is_embedded(url.expose()) {
+        return Ok((index::open(url.expose()).await?, None));
+    }
+    let index = Arc::new(DerivedIndex::open(url.expose(), store.clone()).await?);
+    Ok((index.clone(), Some(index)))
 }
 
 /// Opens only the queue. Unlike [`Parts::open`], this never creates one.
@@ -107,7 +152,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 
 fn lock(config: &StandaloneConfig) -> anyhow::Result<File> {
     let data_dir = &config.data_dir;
-    let opened = fs::create_dir_all(data_dir).and_then(|()| File::create(data_dir.join("lock")));
+    let opened = fs::create_dir_all(data_dir).and_then(|()| File::create(data_dir.join(LOCK)));
     let lock = opened.with_context(|| format!("opening {} (DATA_DIR)", data_dir.display()))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),

@@ -1,5 +1,6 @@
-//! `logpulse`: all functions in one process.
-//! `logpulse dead-letters list|replay` manages the entries that could not be stored or indexed.
+//! `logpulse`: all functions in one process. `logpulse dead-letters list|replay` manages the
+//! entries that could not be stored or indexed, and `logpulse reindex` rebuilds the index from the
+//! store.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -9,8 +10,8 @@ use anyhow::Context;
 use consumer::dead_letters;
 use shared::config::{HttpConfig, LogFormat, StandaloneConfig, TelemetryConfig, help, load};
 use shared::http;
-use shared::process::{self, Command, Program};
-use standalone::{Parts, open_existing_queue, open_rate_limit};
+use shared::process::{self, Program, StandaloneCommand};
+use standalone::{Parts, open_existing_queue, open_rate_limit, request_rebuild};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -24,14 +25,15 @@ fn main() -> ExitCode {
     process::run(&PROGRAM, run)
 }
 
-async fn run(command: Command, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn run(command: StandaloneCommand, shutdown: CancellationToken) -> anyhow::Result<()> {
     let config = load::<StandaloneConfig>()?;
     match command {
-        Command::Serve => serve(&config, shutdown).await,
-        Command::DeadLetters(command) => {
+        StandaloneCommand::Serve => serve(&config, shutdown).await,
+        StandaloneCommand::DeadLetters(command) => {
             let queue = open_existing_queue(&config).await?;
             dead_letters::run(command, &queue, &mut io::stdout(), &mut io::stderr()).await
         }
+        StandaloneCommand::Reindex => request_rebuild(&config, &mut io::stdout()).await,
     }
 }
 
@@ -49,11 +51,13 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     // Requests in flight get one half of the shutdown timeout, the consumer's batches the other.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
+    let rebuilding = parts.spawn_rebuilds(consumer.batches(), stop.clone());
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());
     http::serve_on(listener, endpoint, half, shutdown).await?;
     stop.cancel();
-    let finished = timeout(half, consuming).await;
-    finished.context("finishing the last batch")?.context("running the consumer")
+    let finished = timeout(half, async { tokio::try_join!(consuming, rebuilding) }).await;
+    finished.context("finishing the last batch")?.context("running the consumer")?;
+    Ok(())
 }
 
 /// Prints the server's address and an example request. The log also contains the address.

@@ -30,7 +30,9 @@ fn help_works_with_invalid_settings() {
     let (code, help, errors) = run(&["--help"], &invalid);
     assert_eq!((code, errors.as_str()), (0, ""));
     let usage = "Usage: logpulse [OPTIONS]";
-    for expected in ["a log server", usage, "serve", "dead-letters", "DATA_DIR", ".env", "/docs"] {
+    for expected in
+        ["a log server", usage, "serve", "dead-letters", "reindex", "DATA_DIR", ".env", "/docs"]
+    {
         assert!(help.contains(expected), "{expected} is missing: {help}");
     }
     let (code, help, _) = run(&["help", "dead-letters"], &[]);

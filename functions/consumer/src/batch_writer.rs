@@ -6,6 +6,7 @@ use std::sync::Arc;
 use shared::Timestamp;
 use shared::error::Refused;
 use shared::queue::{self, Batch, DeadLetter, DeadLetters};
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::Consumer;
@@ -19,6 +20,7 @@ pub(crate) struct BatchWriter {
     dead_letters: Arc<dyn DeadLetters>,
     store: Delivery,
     index: Delivery,
+    in_progress: Arc<RwLock<()>>,
 }
 
 impl BatchWriter {
@@ -28,6 +30,7 @@ impl BatchWriter {
             dead_letters: consumer.dead_letters.clone(),
             store: Delivery::to(Sink::Store(consumer.store.clone())),
             index: Delivery::to(Sink::Index(consumer.index.clone())),
+            in_progress: consumer.batches.clone(),
         }
     }
 
@@ -40,6 +43,7 @@ impl BatchWriter {
         mut ticket: CommitTicket,
         shutdown: &CancellationToken,
     ) -> Option<()> {
+        let _in_progress = self.in_progress.read().await;
         let entries = batch.entries();
         let (stored, indexed) = tokio::join!(
             self.store.deliver(entries, shutdown),

@@ -145,6 +145,7 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
+    use shared::store::{IdRange, ScanPage};
     use shared::testing::{EntryBuilder, entries};
     use shared::{Arrival, EntryId, Ready, Timestamp};
     use tokio::time::{Duration, timeout};
@@ -178,6 +179,18 @@ mod tests {
         }
 
         async fn get(&self, _: EntryId) -> Result<Option<LogEntry>> {
+            Ok(None)
+        }
+
+        async fn scan(&self, _: IdRange, _: usize) -> Result<ScanPage> {
+            Ok(ScanPage::default())
+        }
+
+        async fn count(&self, _: IdRange) -> Result<u64> {
+            Ok(0)
+        }
+
+        async fn last(&self, _: IdRange) -> Result<Option<EntryId>> {
             Ok(None)
         }
     }

@@ -20,6 +20,7 @@ use shared::index::Index;
 use shared::queue::{self, Batch, DeadLetters, Queue};
 use shared::store::Store;
 use shared::telemetry::{CONSUMER_METRICS, start_counters};
+use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -42,6 +43,7 @@ pub struct Consumer {
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
     batching: BatchConfig,
+    batches: Arc<RwLock<()>>,
 }
 
 impl Consumer {
@@ -55,7 +57,14 @@ impl Consumer {
     ) -> Self {
         start_counters(&CONSUMER_METRICS);
         let (queue, dead_letters) = (queue.consumer.clone(), queue.dead_letters.clone());
-        Self { queue, dead_letters, store, index, batching }
+        Self { queue, dead_letters, store, index, batching, batches: Arc::default() }
+    }
+
+    /// A lock that is held for reading while a batch is written. Hold it for writing to act while
+    /// no entry is on its way to one of the sinks.
+    #[must_use]
+    pub fn batches(&self) -> Arc<RwLock<()>> {
+        self.batches.clone()
     }
 
     /// The function to serve, which has health checks and metrics but no API.

@@ -96,8 +96,8 @@ fn all_rejected(rejected: usize, errors: impl Iterator<Item = LineError>) -> Pro
         1 => "the only entry in the batch was rejected".to_owned(),
         rejected => format!("all {rejected} entries in the batch were rejected"),
     };
-    let errors = errors
-        .map(|LineError { line, detail }| FieldError { field: format!("line {line}"), detail });
+    let errors =
+        errors.map(|LineError { line, detail }| FieldError::new(format!("line {line}"), detail));
     Problem { errors: errors.collect(), ..Problem::new(StatusCode::BAD_REQUEST, detail) }
 }
 

@@ -1,6 +1,7 @@
-//! Search: finds entries by their text, service, level and time.
+//! Search: finds entries by their text, fields, attributes and time.
 //! `SearchQuery -- index.search --> SearchHits`
 
+mod hint;
 mod page;
 mod parameters;
 
@@ -14,6 +15,7 @@ use shared::http::{
     Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag, document_of,
 };
 use shared::index::Index;
+use tokio::task::spawn_blocking;
 
 use page::{Page, SearchResponse};
 use parameters::SearchParameters;
@@ -40,7 +42,22 @@ pub fn document() -> serde_json::Value {
         "data": [schemas["LogEntry"]["example"]],
         "next_cursor": "AAYa2FrfkkABkBY9hpRzm66llmwm-K2R",
     });
-    schemas["SearchPage"]["properties"]["total_relation"]["example"] = json!("gte");
+    let range = json!({"start": 5, "end": 13});
+    let highlight = json!({"message": [range], "attributes": ["order.id"]});
+    let page = &mut schemas["SearchPage"]["properties"];
+    page["total_relation"]["example"] = json!("gte");
+    page["index"]["example"] = json!("rebuilding");
+    page["highlights"]["example"] = json!([highlight]);
+    schemas["Highlight"]["example"] = highlight;
+    schemas["TextRange"]["example"] = range;
+    schemas["Hint"]["example"] = json!({
+        "detail": "with fuzzy=true, there are 2 hits",
+        "total": 2,
+        "fuzzy": true,
+    });
+    let hint = &mut schemas["Hint"]["properties"];
+    hint["q"]["example"] = json!("\"tion time\"");
+    hint["without"]["example"] = json!(["from", "to"]);
     let get = &mut document["paths"]["/logs/search"]["get"];
     get["responses"]["400"]["content"][PROBLEM_JSON]["example"] =
         json!(Problem::bad_parameter("sort", "must be newest, oldest or relevance"));
@@ -58,17 +75,35 @@ pub fn document() -> serde_json::Value {
 impl Search {
     /// Search log entries
     ///
-    /// Hits match all of `q`, `service_name`, `level`, `from` and `to` that are given; without any,
-    /// every entry is a hit. Entries are usually searchable within two seconds of being saved. Pass
-    /// `next_cursor` as `cursor` to get the next page.
+    /// Hits match all of `q`, `service_name`, `level`, `trace_id`, `span_id`, `from` and `to` that
+    /// are given; if none is, every entry is a hit. Entries are usually searchable within two
+    /// seconds of being saved. Pass `next_cursor` as `cursor` to get the next page.
     #[oai(path = "/logs/search", method = "get", operation_id = "searchLogs", tag = "Tag::Logs")]
     async fn search(
         &self,
         Query(parameters): Query<SearchParameters>,
     ) -> Result<SearchResponse, ProblemResponse<SearchProblems>> {
-        let query = parameters.into_query()?;
-        let hits = self.index.search(&query).await?;
-        Ok(SearchResponse::Hits(Json(Page::from(hits))))
+        let query = parameters.to_query()?;
+        let hits = self.index.search(&query).await.map_err(problem)?;
+        let has_hits = hits.total > 0;
+        let mut page = Page::from(hits);
+        if !has_hits && parameters.cursor.is_none() {
+            page = page.with_hint(hint::find(self.index.as_ref(), &parameters).await);
+        }
+        if !parameters.highlight {
+            return Ok(SearchResponse::Hits(Json(page)));
+        }
+        let highlighted = spawn_blocking(move || page.highlighted(&query.condition)).await;
+        let page = highlighted.map_err(|error| Error::failed("highlighting", error))?;
+        Ok(SearchResponse::Hits(Json(page)))
+    }
+}
+
+/// A query that the index rejects is a client error, with the index's reason as the detail.
+fn problem(error: Error) -> Problem {
+    match error {
+        Error::Rejected { source, .. } => Problem::bad_parameter("q", source.to_string()),
+        error => error.into(),
     }
 }
 

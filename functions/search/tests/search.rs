@@ -6,6 +6,7 @@ use std::sync::Arc;
 use poem::Endpoint;
 use poem::http::StatusCode;
 use poem::test::TestClient;
+use serde_json::json;
 use shared::config::HttpConfig;
 use shared::http::endpoint;
 use shared::index::{self, Index};
@@ -91,7 +92,7 @@ async fn invalid_parameters_are_named_with_what_is_allowed() {
         (
             "service=a",
             "service: unknown parameter; did you mean service_name? (known: q, fuzzy, \
-             service_name, level, from, to, sort, limit, cursor)",
+             service_name, level, trace_id, span_id, from, to, highlight, sort, limit, cursor)",
         ),
     ] {
         let response = client(Arc::new(Broken)).get(format!("/logs/search?{query}")).send().await;
@@ -99,4 +100,88 @@ async fn invalid_parameters_are_named_with_what_is_allowed() {
         let problem = response.json().await;
         assert_eq!(problem.value().object().get("detail").string(), detail);
     }
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_query_is_reported_with_its_position() {
+    for (q, position, detail) in [
+        ("ü level:", 2, "level needs a value"),
+        ("a OR", 2, "OR needs a condition on both sides"),
+        ("timestamp:>soon", 11, "RFC 3339"),
+    ] {
+        let client = client(Arc::new(Broken));
+        let response = client.get("/logs/search").query("q", &q).send().await;
+        response.assert_status(StatusCode::BAD_REQUEST);
+        let problem = response.json().await;
+        let error = problem.value().object().get("errors").array().get(0).object();
+        assert_eq!((error.get("field").string(), error.get("position").i64()), ("q", position));
+        assert!(error.get("detail").string().contains(detail), "{q}");
+    }
+}
+
+/// Searches, and returns the page.
+async fn search(client: &TestClient<impl Endpoint>, query: &[(&str, &str)]) -> serde_json::Value {
+    let mut request = client.get("/logs/search");
+    for (name, value) in query {
+        request = request.query(*name, value);
+    }
+    let response = request.send().await;
+    response.assert_status_is_ok();
+    response.json().await.value().deserialize()
+}
+
+#[tokio::test]
+async fn a_search_without_hits_suggests_a_similar_one_that_has_some() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = client(index_of_payment_errors(&folder).await);
+    let long_ago = ("to", "2020-01-01");
+    for (query, hint) in [
+        (
+            &[("q", "umber")][..],
+            json!({"detail": "in quotes, which also finds parts of words, there are 3 hits", "q": "\"umber\""}),
+        ),
+        (&[("q", "nunber")], json!({"detail": "with fuzzy=true, there are 3 hits", "fuzzy": true})),
+        (
+            &[("q", "number"), long_ago],
+            json!({"detail": "without to, there are 3 hits", "without": ["to"]}),
+        ),
+        (
+            &[("q", "number elephant")],
+            json!({"detail": "without \"elephant\", there are 3 hits", "q": "number"}),
+        ),
+    ] {
+        let page = search(&client, query).await;
+        assert_eq!((&page["total"], &page["data"]), (&json!(0), &json!([])), "{query:?}");
+        let mut expected = hint;
+        expected["total"] = json!(3);
+        assert_eq!(page["hint"], expected, "{query:?}");
+    }
+    for query in [&[("q", "elephant")][..], &[("q", "number")], &[("service_name", "checkout")]] {
+        assert_eq!(search(&client, query).await.get("hint"), None, "{query:?}");
+    }
+}
+
+#[tokio::test]
+async fn highlights_are_the_parts_of_the_message_and_the_attributes_that_matched() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = index_of_payment_errors(&folder).await;
+    let entry = EntryBuilder::new("🚀 Card declined").attributes(r#"{"order": {"id": 4711}}"#);
+    index.add(&[entry.build()]).await.unwrap();
+    let client = client(index);
+    let marked = |start: usize, end: usize| json!({"start": start, "end": end});
+    for (query, message, attributes) in [
+        (&[("q", "DECLINED")][..], vec![marked(7, 15)], json!([])),
+        (&[("q", "\"rd decl\" -timeout")], vec![marked(4, 11)], json!([])),
+        (&[("q", "decl* 4711")], vec![marked(7, 15)], json!(["order.id"])),
+        (&[("q", "declimed"), ("fuzzy", "true")], vec![marked(7, 15)], json!([])),
+        (&[("q", "order.id:>4000")], vec![], json!(["order.id"])),
+    ] {
+        let query = [query, &[("highlight", "true")]].concat();
+        let page = search(&client, &query).await;
+        let expected = json!([{"message": message, "attributes": attributes}]);
+        assert_eq!(page["highlights"], expected, "{query:?}");
+    }
+    let without_hits = search(&client, &[("q", "accepted"), ("highlight", "true")]).await;
+    assert_eq!(without_hits["highlights"], json!([]));
+    assert_eq!(search(&client, &[("q", "declined")]).await.get("highlights"), None);
 }

@@ -78,11 +78,16 @@ struct Readiness {
     status: String,
     /// The ports that the process requires. All of them are ready.
     ports: Vec<String>,
+    /// `rebuilding` while the index is being built from the store: searches may miss hits. Absent
+    /// once it is complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if_is_none)]
+    index: Option<String>,
 }
 
 impl Example for Readiness {
     fn example() -> Self {
-        Self { status: "ready".to_owned(), ports: vec!["queue".to_owned()] }
+        Self { status: "ready".to_owned(), ports: vec!["queue".to_owned()], index: None }
     }
 }
 
@@ -142,7 +147,9 @@ impl Health {
                 .into());
         }
         let ports = unique_names(self.requirements.iter().map(|required| required.name));
-        Ok(Json(Readiness { status: "ready".to_owned(), ports }))
+        let is_rebuilding = self.requirements.iter().any(|required| required.port.is_rebuilding());
+        let index = is_rebuilding.then(|| "rebuilding".to_owned());
+        Ok(Json(Readiness { status: "ready".to_owned(), ports, index }))
     }
 
     /// Metrics

@@ -1,12 +1,12 @@
-//! The index: finds entries by text, service, level and time.
-//! Adapters: tantivy (embedded) and OpenSearch (cluster).
+//! The index: finds entries by conditions on text, fields, attributes and time. Adapters: tantivy
+//! (embedded) and OpenSearch (cluster).
 
+#[cfg(feature = "tantivy")]
+pub mod embedded;
 #[cfg(feature = "opensearch")]
 mod opensearch;
 #[cfg(feature = "tantivy")]
 mod tantivy;
-#[cfg(any(feature = "opensearch", feature = "tantivy"))]
-mod words;
 
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ use url::Url;
 
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
+#[cfg(feature = "tantivy")]
+use crate::log_entry::EntryId;
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};
 
@@ -65,19 +67,29 @@ const SCHEMES: &[&str] = &[
 /// Opens the index at this URL.
 ///
 /// * `tantivy:///path/to/directory`: a local directory, created if it does not exist. Only one
-///   process at a time may write to it.
+///   process at a time may write to it. `attributes` (200) is the number of attributes that support
+///   ranges on each day.
 /// * `http://host:9200` or `https://user:password@host:9200`: OpenSearch, with one index per day of
-///   arrival. Index names start with `prefix` (default `logs-`); `shards` (1) and `replicas` (0)
-///   apply to indexes created from then on. OpenSearch may be down when the index is opened.
+///   arrival. Index names start with `prefix` (default `logs-`); `shards` (1), `replicas` (0) and
+///   `attributes` (200, as above) apply to indexes created from then on. OpenSearch may be down
+///   when the index is opened.
 ///
 /// # Errors
 /// When the URL is invalid, or the directory cannot be opened or created.
 pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Index>> {
     match url.scheme() {
         #[cfg(feature = "tantivy")]
-        "tantivy" => Ok(Arc::new(tantivy::TantivyIndex::open(url).await?)),
+        "tantivy" => Ok(Arc::new(embedded::EmbeddedIndex::open(url, without_store).await?)),
         #[cfg(feature = "opensearch")]
         "http" | "https" => Ok(Arc::new(opensearch::OpenSearchIndex::open(url)?)),
         _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
+}
+
+/// Without a store to build from, a missing index is created empty, and an unusable one is an
+/// error.
+#[cfg(feature = "tantivy")]
+async fn without_store(cause: &embedded::Cause) -> anyhow::Result<Option<EntryId>> {
+    anyhow::ensure!(matches!(cause, embedded::Cause::Missing), "{cause}");
+    Ok(None)
 }

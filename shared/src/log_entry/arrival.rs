@@ -33,6 +33,18 @@ const RFC_VARIANT: u64 = 0b10 << 62;
 pub struct EntryId(Uuid);
 
 impl EntryId {
+    /// The smallest id.
+    pub(crate) const FIRST: Self = Self(Uuid::from_u64_pair(VERSION_7, RFC_VARIANT));
+
+    /// The greatest id whose time is before `time`; `None` if `time` is the beginning of 1970.
+    pub(crate) fn last_before(time: Timestamp) -> Option<Self> {
+        let millis = u64::try_from(time.as_micros()).ok()?.div_ceil(1000).checked_sub(1)?;
+        Some(Self(Uuid::from_u64_pair(
+            millis << 16 | VERSION_7 | 0xfff,
+            RFC_VARIANT | u64::MAX >> 2,
+        )))
+    }
+
     /// The time in the id, in whole milliseconds.
     #[must_use]
     pub fn time(self) -> Timestamp {

@@ -29,6 +29,19 @@ impl Level {
         Self(name.unwrap_or_else(|| Cow::Owned(uppercase.to_owned())))
     }
 
+    /// The standard levels, from the least to the most severe.
+    #[must_use]
+    pub fn standard() -> impl ExactSizeIterator<Item = Self> {
+        let names = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+        names.into_iter().map(|name| Self(Cow::Borrowed(name)))
+    }
+
+    /// The position among the standard levels, by severity; `None` for other levels.
+    #[must_use]
+    pub fn severity(&self) -> Option<usize> {
+        Self::standard().position(|level| level == *self)
+    }
+
     /// The name in upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -20,6 +20,9 @@ impl Timestamp {
     /// The length of a day in microseconds.
     pub const MICROS_PER_DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
+    /// The error for a time in another year.
+    pub(crate) const OUT_OF_RANGE: &str = "must be in the years 1970 to 9999";
+
     /// The current time. Call this only where a request or a record enters the system.
     #[must_use]
     pub fn now() -> Self {
@@ -52,7 +55,7 @@ impl Timestamp {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let time = DateTime::parse_from_rfc3339(text)
             .map_err(|_| "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z")?;
-        Self::from_micros(time.timestamp_micros()).ok_or("must be in the years 1970 to 9999")
+        Self::from_micros(time.timestamp_micros()).ok_or(Self::OUT_OF_RANGE)
     }
 }
 

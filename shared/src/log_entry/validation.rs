@@ -24,6 +24,17 @@ pub struct FieldError {
     pub field: String,
     /// What is wrong with it, and what to send instead.
     pub detail: String,
+    /// Where in its text the mistake is, in characters from 0, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+}
+
+impl FieldError {
+    /// An error that concerns the whole field.
+    #[must_use]
+    pub fn new(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { field: field.into(), detail: detail.into(), position: None }
+    }
 }
 
 impl fmt::Display for FieldError {
@@ -48,7 +59,7 @@ impl ValidationError {
     /// Creates an error about one field.
     #[must_use]
     pub fn field(field: &str, detail: impl Into<String>) -> Self {
-        Self::fields(vec![FieldError { field: field.to_owned(), detail: detail.into() }])
+        Self::fields(vec![FieldError::new(field, detail)])
     }
 
     /// Creates an error about the whole entry or request.
@@ -130,16 +141,14 @@ fn field_errors(fields: &Fields<'_>) -> Vec<FieldError> {
         known.push(("service_name", Err("means the same as service; send only one".to_owned())));
     }
     let is_known = |name: &str| known.iter().any(|(field, _)| *field == name);
-    let unknown =
-        fields.keys().filter(|name| !is_known(name)).take(MAX_UNKNOWN_FIELDS).map(|name| {
-            FieldError {
-                field: shorten(name),
-                detail: "unknown field; put it into attributes".to_owned(),
-            }
-        });
+    let unknown = fields
+        .keys()
+        .filter(|name| !is_known(name))
+        .take(MAX_UNKNOWN_FIELDS)
+        .map(|name| FieldError::new(shorten(name), "unknown field; put it into attributes"));
     let invalid = known.iter().filter_map(|(field, checked)| {
         let detail = shorten(checked.as_ref().err()?);
-        Some(FieldError { field: (*field).to_owned(), detail })
+        Some(FieldError::new(*field, detail))
     });
     invalid.chain(unknown).collect()
 }

@@ -1,5 +1,5 @@
 //! The command line of every program: `serve` (the default), `--health`, `--help`, `--version`,
-//! and `dead-letters` in programs that run the consumer.
+//! `dead-letters` in programs that run the consumer, and `reindex` in the standalone one.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -36,6 +36,19 @@ pub enum Command {
     /// List or replay dead letters: entries that could not be stored or indexed.
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+}
+
+/// The commands of the standalone program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Subcommand)]
+pub enum StandaloneCommand {
+    /// Serve until SIGTERM or SIGINT (the default command).
+    #[default]
+    Serve,
+    /// List or replay dead letters: entries that could not be stored or indexed.
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// Rebuild the index from the store, while the server runs or when it next starts.
+    Reindex,
 }
 
 /// The commands for dead letters.

@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-pub use command_line::{Command, DeadLettersCommand, Program, ServeCommand};
+pub use command_line::{Command, DeadLettersCommand, Program, ServeCommand, StandaloneCommand};
 
 use crate::config::{self, ConfigError, EX_CONFIG};
 use crate::telemetry;
@@ -39,19 +39,12 @@ pub fn serve<F>(program: &Program, serve: impl FnOnce(CancellationToken) -> F) -
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    start(program, |ServeCommand::Serve, shutdown| serve(shutdown))
+    run(program, |ServeCommand::Serve, shutdown| serve(shutdown))
 }
 
-/// Runs a program that serves or manages dead letters. Signals are handled as in [`serve`].
-pub fn run<F>(program: &Program, run: impl FnOnce(Command, CancellationToken) -> F) -> ExitCode
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
-    start(program, run)
-}
-
-/// Parses the command line before reading any setting, so that `--help` always works.
-fn start<C, F>(program: &Program, main: impl FnOnce(C, CancellationToken) -> F) -> ExitCode
+/// Runs a program with several commands. Parses the command line before reading any setting, so that
+/// `--help` always works. Signals are handled as in [`serve`].
+pub fn run<C, F>(program: &Program, main: impl FnOnce(C, CancellationToken) -> F) -> ExitCode
 where
     C: clap::Subcommand + Default,
     F: Future<Output = anyhow::Result<()>>,

@@ -5,8 +5,11 @@
 mod insert_plan;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod range;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod rows;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod scan;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
@@ -15,6 +18,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
+pub use self::range::IdRange;
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
@@ -25,6 +29,8 @@ use crate::log_entry::{EntryId, LogEntry};
 /// * When `insert` returns, every entry that it did not refuse is durable and visible to `get`.
 /// * Inserts are idempotent by id: the first write wins.
 /// * An entry that the database will never accept is refused on its own; the others are stored.
+/// * A scan that continues after the last entry of each page returns every entry that was in the
+///   range when it began, once. Entries that are inserted behind its position are not returned.
 #[async_trait]
 pub trait Store: Ready {
     /// Inserts the entries and returns those that can never be stored.
@@ -40,6 +46,37 @@ pub trait Store: Ready {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
+
+    /// Returns the first entries in the range, in the order of their ids: at most `limit`, and no
+    /// further entry once their text has 8 MiB. The page is empty only if the range is. A row that
+    /// is not an entry is skipped, counted and logged.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn scan(&self, range: IdRange, limit: usize) -> Result<ScanPage>;
+
+    /// Counts the rows in the range. The database reads all of them, which takes about a second per
+    /// million.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn count(&self, range: IdRange) -> Result<u64>;
+
+    /// Returns the greatest id in the range, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn last(&self, range: IdRange) -> Result<Option<EntryId>>;
+}
+
+/// A page of a scan.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScanPage {
+    /// The entries, in the order of their ids.
+    pub entries: Vec<LogEntry>,
+    /// The number of rows before the last entry, or in the whole range if it has no entry, that
+    /// are not entries: they were changed or damaged.
+    pub damaged: u64,
 }
 
 /// The name of the port in errors.

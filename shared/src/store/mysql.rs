@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
@@ -15,7 +16,8 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::insert_plan::InsertPlan;
-use super::{SERVICE, Store, VARIABLE, rows};
+use super::scan::Scan;
+use super::{IdRange, SERVICE, ScanPage, Store, VARIABLE, rows};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
@@ -31,6 +33,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Limits a read, including the wait for a connection.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Limits the read of a page of a scan, and of the last id.
+const SCAN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Limits a count, which reads every row in the range.
+const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Limits the insert of a whole batch.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -126,6 +134,53 @@ impl Store for MySqlStore {
             let row = select.fetch_optional(&mut *pooled.connection).await.map_err(classify)?;
             pooled.is_reusable = true;
             row.map(rows::entry).transpose()
+        })
+        .await
+    }
+
+    async fn scan(&self, range: IdRange, limit: usize) -> Result<ScanPage> {
+        within(SCAN_TIMEOUT, async {
+            let mut scan = Scan::new(range, limit);
+            loop {
+                let mut pooled = self.connection().await?;
+                let (after, until, limit) = scan.parameters();
+                let select = sqlx::query(rows::SCAN).bind(after).bind(until).bind(limit);
+                let mut rows = select.fetch(&mut *pooled.connection);
+                let mut has_room = true;
+                while has_room && let Some(row) = rows.try_next().await.map_err(classify)? {
+                    has_room = scan.take(&row).map_err(classify)?;
+                }
+                drop(rows);
+                // If the page is full before the statement ends, the rest is still on its way.
+                pooled.is_reusable = has_room;
+                if let Some(page) = scan.page() {
+                    return Ok(page);
+                }
+            }
+        })
+        .await
+    }
+
+    async fn count(&self, range: IdRange) -> Result<u64> {
+        within(COUNT_TIMEOUT, async {
+            let mut pooled = self.connection().await?;
+            let (after, until) = range.bounds();
+            let count = sqlx::query_scalar::<_, i64>(rows::COUNT).bind(after).bind(until);
+            let count = count.fetch_one(&mut *pooled.connection).await.map_err(classify)?;
+            pooled.is_reusable = true;
+            Ok(count.unsigned_abs())
+        })
+        .await
+    }
+
+    async fn last(&self, range: IdRange) -> Result<Option<EntryId>> {
+        within(SCAN_TIMEOUT, async {
+            let mut pooled = self.connection().await?;
+            let (after, until) = range.bounds();
+            let last = sqlx::query_scalar::<_, Vec<u8>>(rows::LAST).bind(after).bind(until);
+            let last = last.fetch_optional(&mut *pooled.connection).await.map_err(classify)?;
+            pooled.is_reusable = true;
+            Ok(last.and_then(|id| EntryId::from_bytes(&id)))
         })
         .await
     }

@@ -11,7 +11,21 @@ pub(super) const SELECT: &str = "SELECT
      id, timestamp, level, service_name, message, attributes, trace_id, span_id
      FROM log_entries WHERE id = ?";
 
-/// The columns of [`SELECT`].
+/// Selects rows in the order of their ids, greater than one and at most another.
+pub(super) const SCAN: &str = "SELECT
+     id, timestamp, level, service_name, message, attributes, trace_id, span_id
+     FROM log_entries WHERE id > ? AND id <= ? ORDER BY id LIMIT ?";
+
+/// Counts rows.
+pub(super) const COUNT: &str = "SELECT COUNT(*) FROM log_entries WHERE id > ? AND id <= ?";
+
+/// Selects the greatest id that is a `UUIDv7`.
+pub(super) const LAST: &str = "SELECT id FROM log_entries WHERE id > ? AND id <= ?
+     AND length(id) = 16 AND substr(hex(id), 13, 1) = '7'
+     AND substr(hex(id), 17, 1) IN ('8', '9', 'A', 'B')
+     ORDER BY id DESC LIMIT 1";
+
+/// The columns of [`SELECT`] and [`SCAN`].
 pub(super) type Row =
     (Vec<u8>, i64, String, String, String, Option<String>, Option<String>, Option<String>);
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::Migrator;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool};
@@ -11,7 +12,8 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::insert_plan::InsertPlan;
-use super::{SERVICE, Store, VARIABLE, rows};
+use super::scan::Scan;
+use super::{IdRange, SERVICE, ScanPage, Store, VARIABLE, rows};
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
@@ -57,6 +59,36 @@ impl Store for SqliteStore {
         let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
         let row = select.fetch_optional(&self.readers).await.map_err(classify)?;
         row.map(rows::entry).transpose()
+    }
+
+    async fn scan(&self, range: IdRange, limit: usize) -> Result<ScanPage> {
+        let mut scan = Scan::new(range, limit);
+        loop {
+            let (after, until, limit) = scan.parameters();
+            let select = sqlx::query(rows::SCAN).bind(after).bind(until).bind(limit);
+            let mut rows = select.fetch(&self.readers);
+            let mut has_room = true;
+            while has_room && let Some(row) = rows.try_next().await.map_err(classify)? {
+                has_room = scan.take(&row).map_err(classify)?;
+            }
+            if let Some(page) = scan.page() {
+                return Ok(page);
+            }
+        }
+    }
+
+    async fn count(&self, range: IdRange) -> Result<u64> {
+        let (after, until) = range.bounds();
+        let count = sqlx::query_scalar::<_, i64>(rows::COUNT).bind(after).bind(until);
+        let count = count.fetch_one(&self.readers).await.map_err(classify)?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn last(&self, range: IdRange) -> Result<Option<EntryId>> {
+        let (after, until) = range.bounds();
+        let last = sqlx::query_scalar::<_, Vec<u8>>(rows::LAST).bind(after).bind(until);
+        let last = last.fetch_optional(&self.readers).await.map_err(classify)?;
+        Ok(last.and_then(|id| EntryId::from_bytes(&id)))
     }
 }
 
@@ -144,17 +176,72 @@ mod tests {
         assert!(store.get(entries[0].id).await.unwrap().is_some());
     }
 
+    /// Changes rows as an operator may do with the command line tool.
+    async fn change(store: &SqliteStore, sql: String) {
+        let mut writer = store.writer.lock().await;
+        let mut connection = writer.take().await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        writer.put_back(connection);
+    }
+
+    fn messages(page: &ScanPage) -> Vec<&str> {
+        page.entries.iter().map(|entry| entry.message.as_str()).collect()
+    }
+
     #[tokio::test]
     async fn a_row_that_cannot_be_decoded_gets_a_rejected_error() {
         let (store, _directory) = store_with("SELECT 1").await;
         let entry = entry("m");
         store.insert(std::slice::from_ref(&entry)).await.unwrap();
-        let mut connection = store.writer.lock().await.take().await.unwrap();
-        sqlx::raw_sql("UPDATE log_entries SET attributes = '['")
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        change(&store, "UPDATE log_entries SET attributes = '['".to_owned()).await;
         let error = store.get(entry.id).await.unwrap_err();
         assert!(matches!(error, Error::Rejected { service: "store", .. }));
+    }
+
+    #[tokio::test]
+    async fn a_scan_skips_and_counts_rows_that_are_not_entries() {
+        let (store, _directory) = store_with("SELECT 1").await;
+        let entries = entries(["0", "1", "2", "3", "4", "5", "6", "7"]);
+        store.insert(&entries).await.unwrap();
+        for (message, change_to) in [
+            ("1", "attributes = '['"),
+            ("2", "timestamp = -1"),
+            ("4", "message = x'ff'"),
+            ("6", "service_name = ''"),
+            ("7", "id = x'ffffffffffff4fffffffffffffffffff'"),
+        ] {
+            let sql = format!("UPDATE log_entries SET {change_to} WHERE message = '{message}'");
+            change(&store, sql).await;
+        }
+        for (limit, pages) in [
+            (100, &[(&["0", "3", "5"][..], 3), (&[], 2)][..]),
+            (4, &[(&["0", "3"], 2), (&["5"], 1), (&[], 2)]),
+            (2, &[(&["0"], 0), (&["3"], 2), (&["5"], 1), (&[], 2)]),
+            (1, &[(&["0"], 0), (&["3"], 2), (&["5"], 1), (&[], 2)]),
+        ] {
+            let mut range = IdRange::ALL;
+            for (expected, damaged) in pages {
+                let page = store.scan(range, limit).await.unwrap();
+                assert_eq!(messages(&page), *expected, "limit {limit}");
+                assert_eq!(page.damaged, *damaged, "limit {limit}, {expected:?}");
+                let last = page.entries.last();
+                range = last.map_or(range, |entry| range.after(entry.id));
+            }
+        }
+        assert_eq!(store.last(IdRange::ALL).await.unwrap(), Some(entries[6].id));
+        assert_eq!(store.count(IdRange::ALL).await.unwrap(), 8);
+    }
+
+    #[tokio::test]
+    async fn entries_are_inserted_and_read_while_a_scan_goes_on() {
+        let (store, _directory) = store_with("SELECT 1").await;
+        let first = entries(vec!["first"; 1000]);
+        store.insert(&first).await.unwrap();
+        let page = store.scan(IdRange::ALL, 900).await.unwrap();
+        let later = entries(vec!["later"; 1000]);
+        store.insert(&later).await.unwrap();
+        let rest = store.scan(IdRange::ALL.after(page.entries[899].id), 5000).await.unwrap();
+        assert_eq!(rest.entries.len(), 1100);
+        assert!(store.get(later[999].id).await.unwrap().is_some());
     }
 }

@@ -9,7 +9,7 @@ use crate::limiter::{Decision, Limiter};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::queue::{Batch, Consumer, DeadLetter, DeadLetters, Producer, Record};
 use crate::search::{SearchHits, SearchQuery};
-use crate::store::Store;
+use crate::store::{IdRange, ScanPage, Store};
 
 /// Implements every port. Every call fails with [`Error::Unavailable`].
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,18 @@ impl Store for Broken {
     }
 
     async fn get(&self, _: EntryId) -> Result<Option<LogEntry>> {
+        unavailable()
+    }
+
+    async fn scan(&self, _: IdRange, _: usize) -> Result<ScanPage> {
+        unavailable()
+    }
+
+    async fn count(&self, _: IdRange) -> Result<u64> {
+        unavailable()
+    }
+
+    async fn last(&self, _: IdRange) -> Result<Option<EntryId>> {
         unavailable()
     }
 }

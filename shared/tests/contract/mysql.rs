@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use shared::store;
-use shared::{Error, LogEntry};
+use shared::store::{self, IdRange};
+use shared::{EntryId, Error, LogEntry};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -25,6 +25,8 @@ contract! {
         a_hanging_read_times_out_and_the_next_read_succeeds,
         requests_survive_connections_closed_by_mysql,
         a_row_is_readable_in_plain_sql,
+        a_scan_skips_rows_that_are_not_entries,
+        a_scan_reads_across_partitions_in_order,
     ]
 }
 
@@ -202,6 +204,55 @@ async fn a_row_is_readable_in_plain_sql(database: Database) {
     .unwrap();
     assert_eq!(rows[0], (entries[0].id.to_string(), "1970-01-01 00:00:00.000001".to_owned()));
     assert_eq!(rows[1], (entries[1].id.to_string(), "9999-12-31 23:59:59.999999".to_owned()));
+}
+
+async fn a_scan_skips_rows_that_are_not_entries(database: Database) {
+    let store = store::open(&database.url).await.unwrap();
+    let entries = entries(["0", "1", "2", "3", "4", "5"]);
+    store.insert(&entries).await.unwrap();
+    database
+        .run(
+            "UPDATE log_entries SET attributes = '[' WHERE message = '0';
+             UPDATE log_entries SET timestamp = -1 WHERE message = '2';
+             UPDATE log_entries SET service_name = '' WHERE message = '3';
+             UPDATE log_entries SET id = UNHEX(REPEAT('f', 32)) WHERE message = '5'",
+        )
+        .await;
+    for (limit, pages) in
+        [(100, &[(&[1, 4][..], 3), (&[], 1)][..]), (1, &[(&[1], 1), (&[4], 2), (&[], 1)])]
+    {
+        let mut range = IdRange::ALL;
+        for (expected, damaged) in pages {
+            let page = store.scan(range, limit).await.unwrap();
+            let expected: Vec<&LogEntry> = expected.iter().map(|index| &entries[*index]).collect();
+            assert_eq!(page.entries.iter().collect::<Vec<_>>(), expected, "limit {limit}");
+            assert_eq!(page.damaged, *damaged, "limit {limit}");
+            range = page.entries.last().map_or(range, |entry| range.after(entry.id));
+        }
+    }
+    assert_eq!(store.last(IdRange::ALL).await.unwrap(), Some(entries[4].id));
+}
+
+async fn a_scan_reads_across_partitions_in_order(database: Database) {
+    let store = store::open(&database.url).await.unwrap();
+    let entries = entries(vec!["m"; 1000]);
+    store.insert(&entries).await.unwrap();
+    let (first, second) = (entries[300].id, entries[700].id);
+    let hex = |id: EntryId| id.to_string().replace('-', "");
+    let sql = format!(
+        "ALTER TABLE log_entries REORGANIZE PARTITION p_max INTO
+         (PARTITION p_1 VALUES LESS THAN (0x{}), PARTITION p_2 VALUES LESS THAN (0x{}),
+          PARTITION p_max VALUES LESS THAN (MAXVALUE))",
+        hex(first),
+        hex(second)
+    );
+    database.connect().await.execute(AssertSqlSafe(sql)).await.unwrap();
+    let page = store.scan(IdRange::ALL, 5000).await.unwrap();
+    assert!(page.entries == entries);
+    let range = IdRange { after: Some(entries[200].id), until: Some(entries[800].id) };
+    let page = store.scan(range, 550).await.unwrap();
+    assert!(page.entries == entries[201..751]);
+    assert_eq!(store.count(range).await.unwrap(), 600);
 }
 
 #[tokio::test]

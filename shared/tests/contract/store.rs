@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use shared::LogEntry;
-use shared::store::{self, Store};
+use shared::store::{self, IdRange, ScanPage, Store};
+use shared::testing::EntryBuilder;
+use shared::{Arrival, EntryId, LogEntry, Timestamp};
 use tempfile::TempDir;
 use url::Url;
 
@@ -24,6 +25,12 @@ contract! {
         concurrent_inserts_all_succeed,
         concurrent_inserts_of_the_same_batch_succeed,
         a_cancelled_insert_does_not_affect_the_next,
+        a_scan_returns_every_entry_once_in_the_order_of_ids,
+        a_scan_is_limited_to_its_range,
+        a_page_of_large_entries_ends_at_eight_mebibytes,
+        a_scan_goes_on_while_entries_are_inserted,
+        an_empty_store_has_nothing_to_scan_and_no_last_id,
+        a_cancelled_scan_does_not_affect_the_next,
     ]
 }
 
@@ -186,5 +193,123 @@ async fn a_cancelled_insert_does_not_affect_the_next(fixture: Fixture) {
         let entry = entry("next");
         store.insert(std::slice::from_ref(&entry)).await.unwrap();
         assert!(store.get(entry.id).await.unwrap().is_some());
+    }
+}
+
+/// Reads the range page by page, and returns the entries of each page.
+async fn scan(store: &dyn Store, mut range: IdRange, limit: usize) -> Vec<Vec<LogEntry>> {
+    let mut pages = Vec::new();
+    loop {
+        let ScanPage { entries, damaged } = store.scan(range, limit).await.unwrap();
+        assert_eq!(damaged, 0);
+        let Some(last) = entries.last() else { return pages };
+        range = range.after(last.id);
+        pages.push(entries);
+    }
+}
+
+/// One entry a day: the first at midnight, the others later on their days.
+fn one_a_day(days: i64) -> Vec<LogEntry> {
+    let first = Timestamp::parse("2024-06-14T00:00:00Z").unwrap().as_micros();
+    let time = |day: i64| {
+        let micros = first + day * (Timestamp::MICROS_PER_DAY + 1000);
+        Timestamp::from_micros(micros).unwrap()
+    };
+    let entry = |day| EntryBuilder::new(format!("day {day}")).arrival(&Arrival::new(time(day)), 0);
+    (0..days).map(|day| entry(day).build()).collect()
+}
+
+fn ids(entries: &[LogEntry]) -> Vec<EntryId> {
+    entries.iter().map(|entry| entry.id).collect()
+}
+
+async fn a_scan_returns_every_entry_once_in_the_order_of_ids(fixture: Fixture) {
+    let store = fixture.open().await;
+    let batch = entries((0..2500).map(|number| format!("number {number}")));
+    for part in [&batch[1000..], &batch[..1000]] {
+        assert_eq!(store.insert(part).await.unwrap(), []);
+    }
+    for limit in [1000, 2500, 10_000] {
+        let pages = scan(&*store, IdRange::ALL, limit).await;
+        assert!(pages.iter().all(|page| page.len() <= limit));
+        assert!(pages.concat() == batch, "limit {limit}");
+    }
+    assert_eq!(store.count(IdRange::ALL).await.unwrap(), 2500);
+    assert_eq!(store.last(IdRange::ALL).await.unwrap(), Some(batch[2499].id));
+}
+
+async fn a_scan_is_limited_to_its_range(fixture: Fixture) {
+    let store = fixture.open().await;
+    let days = one_a_day(4);
+    store.insert(&days).await.unwrap();
+    let between = |from: &str, to: &str| {
+        IdRange::between(Timestamp::parse(from).unwrap(), Timestamp::parse(to).unwrap())
+    };
+    let until = |index: usize| IdRange { after: None, until: Some(days[index].id) };
+    for (range, expected) in [
+        (IdRange::ALL, &days[..]),
+        (IdRange::ALL.after(days[0].id), &days[1..]),
+        (IdRange::ALL.after(days[3].id), &[]),
+        (until(1), &days[..2]),
+        (until(2).after(days[0].id), &days[1..3]),
+        (until(2).after(days[2].id), &[]),
+        (between("2024-06-14T00:00:00Z", "2024-06-15T00:00:00Z"), &days[..1]),
+        (between("2024-06-14T00:00:00.001Z", "2024-06-16T00:00:00.003Z"), &days[1..3]),
+        (between("2024-06-18T00:00:00Z", "2024-06-20T00:00:00Z"), &[]),
+    ] {
+        let found = scan(&*store, range, 2).await.concat();
+        assert_eq!(ids(&found), ids(expected), "{range:?}");
+        assert_eq!(store.count(range).await.unwrap(), expected.len() as u64, "{range:?}");
+        let last = expected.last().map(|entry| entry.id);
+        assert_eq!(store.last(range).await.unwrap(), last, "{range:?}");
+    }
+}
+
+async fn a_page_of_large_entries_ends_at_eight_mebibytes(fixture: Fixture) {
+    let store = fixture.open().await;
+    let message = "m".repeat(1024 * 1024 - 100);
+    let batch = entries(vec![message; 20]);
+    for part in batch.chunks(4) {
+        store.insert(part).await.unwrap();
+    }
+    let pages = scan(&*store, IdRange::ALL, 1000).await;
+    let sizes: Vec<usize> = pages.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [9, 9, 2]);
+    assert_eq!(ids(&pages.concat()), ids(&batch));
+}
+
+async fn a_scan_goes_on_while_entries_are_inserted(fixture: Fixture) {
+    let store = fixture.open().await;
+    let before = entries(vec!["before"; 3000]);
+    store.insert(&before).await.unwrap();
+    let writer = Arc::clone(&store);
+    let inserting = tokio::spawn(async move {
+        for _ in 0..20 {
+            writer.insert(&entries(vec!["during"; 100])).await.unwrap();
+        }
+    });
+    let found = scan(&*store, IdRange::ALL, 100).await.concat();
+    inserting.await.unwrap();
+    assert!(ids(&found).is_sorted_by(|one, next| one < next));
+    assert_eq!(ids(&found[..3000]), ids(&before));
+    assert_eq!(store.count(IdRange::ALL).await.unwrap(), 5000);
+}
+
+async fn an_empty_store_has_nothing_to_scan_and_no_last_id(fixture: Fixture) {
+    let store = fixture.open().await;
+    assert_eq!(store.scan(IdRange::ALL, 10).await.unwrap(), ScanPage::default());
+    assert_eq!(store.count(IdRange::ALL).await.unwrap(), 0);
+    assert_eq!(store.last(IdRange::ALL).await.unwrap(), None);
+}
+
+async fn a_cancelled_scan_does_not_affect_the_next(fixture: Fixture) {
+    let store = fixture.open().await;
+    let batch = entries(vec!["m"; 5000]);
+    store.insert(&batch).await.unwrap();
+    for micros in [0, 100, 1000, 5000] {
+        let scan = store.scan(IdRange::ALL, 5000);
+        let _ = tokio::time::timeout(std::time::Duration::from_micros(micros), scan).await;
+        let page = store.scan(IdRange::ALL, 10).await.unwrap();
+        assert_eq!(ids(&page.entries), ids(&batch[..10]));
     }
 }

@@ -12,7 +12,7 @@ use shared::store::Store;
 use shared::{EntryId, LogEntry};
 use tokio::sync::Notify;
 
-use crate::support::{BATCHING, Backends, entry, ready_as_inner, run};
+use crate::support::{BATCHING, Backends, entry, ready_as_inner, run, store_with_own_insert};
 
 /// A store whose first insert finishes after the second.
 struct ReorderingStore {
@@ -21,21 +21,16 @@ struct ReorderingStore {
     inner: Arc<dyn Store>,
 }
 
-ready_as_inner!(ReorderingStore);
+store_with_own_insert!(ReorderingStore);
 
-#[async_trait]
-impl Store for ReorderingStore {
-    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+impl ReorderingStore {
+    async fn insert_entries(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
             self.second_inserted.notified().await;
         }
         let inserted = self.inner.insert(entries).await;
         self.second_inserted.notify_one();
         inserted
-    }
-
-    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
-        self.inner.get(id).await
     }
 }
 
@@ -100,20 +95,15 @@ struct BlockingStore {
     inner: Arc<dyn Store>,
 }
 
-ready_as_inner!(BlockingStore);
+store_with_own_insert!(BlockingStore);
 
-#[async_trait]
-impl Store for BlockingStore {
-    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+impl BlockingStore {
+    async fn insert_entries(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         let contains_blocked = entries.iter().any(|entry| entry.id == self.blocked);
         if contains_blocked && !self.is_unblocked.load(Ordering::SeqCst) {
             return Err(Error::unavailable("store", "not yet"));
         }
         self.inner.insert(entries).await
-    }
-
-    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
-        self.inner.get(id).await
     }
 }
 

@@ -10,9 +10,9 @@ use shared::process::DeadLettersCommand;
 use shared::queue::{DeadLetter, Position, Queue};
 use shared::search::{SearchHits, SearchQuery};
 use shared::store::Store;
-use shared::{EntryId, LogEntry, Timestamp};
+use shared::{LogEntry, Timestamp};
 
-use crate::support::{Backends, entry, ready_as_inner, run};
+use crate::support::{Backends, entry, ready_as_inner, run, store_with_own_insert};
 
 /// An index that refuses every entry whose message ends in 1.
 struct RefusingIndex {
@@ -65,19 +65,14 @@ struct RejectingStore {
     inner: Arc<dyn Store>,
 }
 
-ready_as_inner!(RejectingStore);
+store_with_own_insert!(RejectingStore);
 
-#[async_trait]
-impl Store for RejectingStore {
-    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+impl RejectingStore {
+    async fn insert_entries(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         if entries.iter().any(|entry| entry.message.ends_with('3')) {
             return Err(Error::rejected("store", "three"));
         }
         self.inner.insert(entries).await
-    }
-
-    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
-        self.inner.get(id).await
     }
 }
 

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use async_trait::async_trait;
+use shared::LogEntry;
 use shared::error::{Error, Refused, Result};
 use shared::store::Store;
 use shared::testing::Broken;
-use shared::{EntryId, LogEntry};
 
-use crate::support::{Backends, entry, ready_as_inner, run};
+use crate::support::{Backends, entry, run, store_with_own_insert};
 
 #[tokio::test]
 async fn entries_move_from_the_queue_to_both_sinks() {
@@ -35,20 +34,15 @@ struct FlakyStore {
     inner: Arc<dyn Store>,
 }
 
-ready_as_inner!(FlakyStore);
+store_with_own_insert!(FlakyStore);
 
-#[async_trait]
-impl Store for FlakyStore {
-    async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+impl FlakyStore {
+    async fn insert_entries(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         let decrement = |failures: u32| failures.checked_sub(1);
         if self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, decrement).is_ok() {
             return Err(Error::unavailable("store", "not yet"));
         }
         self.inner.insert(entries).await
-    }
-
-    async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
-        self.inner.get(id).await
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use consumer::Consumer;
 use shared::config::BatchConfig;
 use shared::index::{self, Index};
+use shared::query::Condition;
 use shared::queue::{self, Queue, Record};
 use shared::search::SearchQuery;
 use shared::store::{self, Store};
@@ -58,7 +59,7 @@ impl Backends {
     }
 
     pub(crate) async fn indexed(&self) -> Vec<LogEntry> {
-        let query = SearchQuery { limit: 100, ..SearchQuery::default() };
+        let query = SearchQuery::new(Condition::everything(), 100);
         self.index.search(&query).await.unwrap().entries
     }
 
@@ -110,4 +111,48 @@ macro_rules! ready_as_inner {
     };
 }
 
-pub(crate) use ready_as_inner;
+/// Implements [`Store`] with the type's own `insert_entries`, and delegates everything else to the
+/// field `inner`.
+macro_rules! store_with_own_insert {
+    ($type:ty) => {
+        crate::support::ready_as_inner!($type);
+
+        #[async_trait::async_trait]
+        impl shared::store::Store for $type {
+            async fn insert(
+                &self,
+                entries: &[shared::LogEntry],
+            ) -> shared::error::Result<Vec<shared::error::Refused>> {
+                self.insert_entries(entries).await
+            }
+
+            async fn get(
+                &self,
+                id: shared::EntryId,
+            ) -> shared::error::Result<Option<shared::LogEntry>> {
+                self.inner.get(id).await
+            }
+
+            async fn scan(
+                &self,
+                range: shared::store::IdRange,
+                limit: usize,
+            ) -> shared::error::Result<shared::store::ScanPage> {
+                self.inner.scan(range, limit).await
+            }
+
+            async fn count(&self, range: shared::store::IdRange) -> shared::error::Result<u64> {
+                self.inner.count(range).await
+            }
+
+            async fn last(
+                &self,
+                range: shared::store::IdRange,
+            ) -> shared::error::Result<Option<shared::EntryId>> {
+                self.inner.last(range).await
+            }
+        }
+    };
+}
+
+pub(crate) use {ready_as_inner, store_with_own_insert};

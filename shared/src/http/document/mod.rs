@@ -36,6 +36,8 @@ pub fn document() -> Value {
     ] {
         document["paths"][path]["get"]["responses"]["200"]["description"] = json!(description);
     }
+    let readiness = &mut document["components"]["schemas"]["Readiness"]["properties"];
+    readiness["index"]["example"] = json!("rebuilding");
     let metrics = &mut document["paths"]["/metrics"]["get"]["responses"]["200"]["content"];
     for (_, media) in members(metrics) {
         media["example"] = json!(METRICS_EXAMPLE);

@@ -6,12 +6,12 @@ use serde_json::{Map, Value, json};
 pub(super) fn tidy(value: &mut Value) {
     match value {
         Value::Object(members) => {
-            tidy_members(members);
-            for (name, member) in members {
+            for (name, member) in &mut *members {
                 if !matches!(name.as_str(), "example" | "examples" | "default") {
                     tidy(member);
                 }
             }
+            tidy_members(members);
         }
         Value::Array(elements) => elements.iter_mut().for_each(tidy),
         Value::Number(number) => {
@@ -31,6 +31,11 @@ fn tidy_members(members: &mut Map<String, Value>) {
     remove_if(members, "readOnly", &json!(true));
     remove_if(members, "deprecated", &json!(false));
     remove_if(members, "explode", &json!(true));
+    // The description of a property that refers to a schema is written twice.
+    let description = json!({ "description": members.get("description") });
+    if let Some(Value::Array(parts)) = members.get_mut("allOf") {
+        parts.retain(|part| *part != description);
+    }
     if members.get("additionalProperties") == Some(&json!({})) {
         members.insert("additionalProperties".to_owned(), json!(true));
     }
@@ -70,6 +75,15 @@ mod tests {
         let mut schema = json!({"properties": {"a": {"readOnly": true}, "b": {"explode": true}}});
         tidy(&mut schema);
         assert_eq!(schema, json!({"properties": {"a": {}, "b": {}}}));
+    }
+
+    #[test]
+    fn the_description_of_a_reference_is_written_once() {
+        let reference = json!({"$ref": "#/components/schemas/A"});
+        let mut schema =
+            json!({"description": "a", "allOf": [reference, {"description": "a"}, {"title": "t"}]});
+        tidy(&mut schema);
+        assert_eq!(schema, json!({"description": "a", "allOf": [reference, {"title": "t"}]}));
     }
 
     #[test]

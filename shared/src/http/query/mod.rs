@@ -71,13 +71,14 @@ impl<'a, P: Parameters> ApiExtractor<'a> for Query<P> {
 mod tests {
     use super::*;
     use crate::log_entry::{Level, ServiceName, Timestamp};
+    use crate::query::TimeExpression;
     use crate::search::Sort;
 
     #[derive(Debug, PartialEq)]
     struct Sample {
         levels: Vec<Level>,
         service: Option<ServiceName>,
-        from: Option<Timestamp>,
+        from: Option<TimeExpression>,
         fuzzy: bool,
         sort: Sort,
         limit: u32,
@@ -150,7 +151,11 @@ mod tests {
             ("level=error&level=%20", "level: must not be empty"),
             ("service_name=", "service_name: must have 1 to 255 characters"),
             ("service_name=%FF", "service_name: must be UTF-8, percent-encoded"),
-            ("from=now", "from: must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z"),
+            (
+                "from=soon",
+                "from: must be an RFC 3339 timestamp such as 2024-06-14T12:00:00Z, a day such as \
+                 2024-06-14, or a relative time such as -15m or now-1h",
+            ),
         ] {
             assert_eq!(error(query), expected, "{query}");
         }
@@ -167,7 +172,7 @@ mod tests {
             "2024-06-15%2010:00:00z",
         ] {
             let sample = parse::<Sample>(&format!("from={from}")).unwrap();
-            assert_eq!(sample.from, Some(expected), "{from}");
+            assert_eq!(sample.from.map(|time| time.start), Some(expected), "{from}");
         }
     }
 

@@ -115,7 +115,7 @@ impl Reader {
     }
 
     fn reject(&mut self, name: &str, detail: impl Into<String>) {
-        self.errors.push(FieldError { field: name.to_owned(), detail: detail.into() });
+        self.errors.push(FieldError::new(name, detail));
     }
 
     /// Ends reading; the remaining parameters are unknown.

@@ -4,6 +4,7 @@ use poem_openapi::registry::MetaSchema;
 use serde_json::Value;
 
 use crate::log_entry::{BoundedString, Level, Timestamp};
+use crate::query::{TIME_PATTERN, TimeExpression};
 use crate::search::{Cursor, Sort};
 
 /// The type of a query parameter.
@@ -84,21 +85,13 @@ impl ParameterType for Level {
     }
 }
 
-impl ParameterType for Timestamp {
+impl ParameterType for TimeExpression {
     fn schema() -> MetaSchema {
-        MetaSchema {
-            pattern: Some(Self::YEAR_PATTERN.to_owned()),
-            ..MetaSchema::new_with_format("string", "date-time")
-        }
+        MetaSchema { pattern: Some(TIME_PATTERN.to_owned()), ..MetaSchema::new("string") }
     }
 
-    /// An unencoded `+` means a space in a query, so a space after the date was sent as `+`.
     fn parse(text: String) -> Result<Self, String> {
-        let text = match text.rsplit_once(' ') {
-            Some((time, zone)) if time.len() > "2024-06-14".len() => format!("{time}+{zone}"),
-            _ => text,
-        };
-        Ok(Self::parse(&text)?)
+        Ok(Self::parse(&text, Timestamp::now())?)
     }
 }
 

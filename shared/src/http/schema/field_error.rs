@@ -18,10 +18,20 @@ impl_type!(
         properties: vec![
             field("field", string("Its name, or `line` followed by a number.")),
             field("detail", string("What is wrong with it, and what to send instead.")),
+            field("position", position()),
         ],
         ..MetaSchema::new("object")
     }
 );
+
+fn position() -> MetaSchema {
+    MetaSchema {
+        description: Some("Where in the value the mistake is, in characters from 0."),
+        example: Some(json!(6)),
+        minimum: Some(0.0),
+        ..MetaSchema::new_with_format("integer", "int32")
+    }
+}
 
 impl ToJSON for FieldError {
     fn to_json(&self) -> Option<Value> {

@@ -4,10 +4,11 @@ use std::io::Write;
 
 use serde::Deserialize;
 
-use super::days::{DailyIndexes, Day};
+use super::days::{Day, Days};
 use super::{SERVICE, document, unavailable};
 use crate::error::{Error, Refused, Result};
 use crate::log_entry::LogEntry;
+use crate::query::Leaf;
 
 /// A request ends with the entry that reaches this size. The largest entry takes about 2 MiB,
 /// so a request is smaller than 8 MiB.
@@ -16,25 +17,24 @@ const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 /// Reasons are cut at this length, because OpenSearch repeats the value that it rejects.
 const MAX_REASON_CHARS: usize = 1000;
 
+/// The type of the error for a field that is not in an object's mapping.
+const STRICT_MAPPING: &str = "strict_dynamic_mapping_exception";
+
 const CREATED: u16 = 201;
 const BAD_REQUEST: u16 = 400;
 const CONFLICT: u16 = 409;
 
-/// Builds the request that creates the first entries of the slice. Returns its body and the number
+/// Builds the request that creates the first entries of the slices. Returns its body and the number
 /// of entries in it.
-pub(super) fn body(indexes: &DailyIndexes, entries: &[LogEntry]) -> (Vec<u8>, usize) {
-    let mut body = Vec::with_capacity(entries.len().min(10_000) * 512);
+pub(super) fn body(days: &Days, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> (Vec<u8>, usize) {
+    let mut body = Vec::with_capacity(entries.len().min(10_000) * 1024);
     let mut count = 0;
-    let mut current = None;
-    for entry in entries {
+    for (entry, leaves) in entries.iter().zip(leaves) {
         let day = Day::of(entry.id);
-        let (_, name) = match current.take() {
-            Some((last, name)) if last == day => current.insert((day, name)),
-            _ => current.insert((day, indexes.name(day))),
-        };
+        let name = days.name(day);
         // Writing to a vector never fails.
         let _ = writeln!(body, r#"{{"create":{{"_index":"{name}","_id":"{}"}}}}"#, entry.id);
-        document::write(entry, &mut body);
+        document::write(entry, leaves, |path| days.has_column(day, path), &mut body);
         body.push(b'\n');
         count += 1;
         if body.len() >= MAX_BODY_BYTES {
@@ -42,6 +42,16 @@ pub(super) fn body(indexes: &DailyIndexes, entries: &[LogEntry]) -> (Vec<u8>, us
         }
     }
     (body, count)
+}
+
+/// The outcomes for the entries in a request.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Outcomes {
+    /// The entries that OpenSearch will never accept.
+    pub(super) refused: Vec<Refused>,
+    /// Whether OpenSearch lacks a field of an entry, as it does after the entry's index has been
+    /// deleted.
+    pub(super) lacks_fields: bool,
 }
 
 #[derive(Deserialize)]
@@ -67,26 +77,26 @@ struct Cause {
     caused_by: Option<Box<Cause>>,
 }
 
-/// The entries that OpenSearch will never accept, from the response to a request of `count`
-/// entries.
+/// Reads the response to a request of `count` entries.
 ///
 /// # Errors
 /// [`Error::Unavailable`] when the cluster could not accept an entry, or the response does not
 /// cover every entry. [`Error::Failed`] when the reason is unknown.
-pub(super) fn refused(response: &[u8], count: usize) -> Result<Vec<Refused>> {
+pub(super) fn outcomes(response: &[u8], count: usize) -> Result<Outcomes> {
     let Response { items } = serde_json::from_slice(response).map_err(unavailable)?;
     if items.len() != count {
         let covered = items.len();
         return Err(unavailable(format!("the response covers {covered} of {count} entries")));
     }
-    let mut refused = Vec::new();
+    let mut outcomes = Outcomes::default();
     let mut unknown = None;
     for (index, Item { create }) in items.into_iter().enumerate() {
         match create {
             // A conflict means that the entry already exists.
             Outcome { status: CREATED | CONFLICT, .. } => {}
             Outcome { status: BAD_REQUEST, error: Some(cause) } if cause.is_document_error() => {
-                refused.push(Refused { index, reason: cause.reason() });
+                outcomes.lacks_fields |= cause.r#type == STRICT_MAPPING;
+                outcomes.refused.push(Refused { index, reason: cause.reason() });
             }
             Outcome { status, error } => {
                 let is_cluster_error = is_cluster_error(status, error.as_ref());
@@ -99,7 +109,7 @@ pub(super) fn refused(response: &[u8], count: usize) -> Result<Vec<Refused>> {
             }
         }
     }
-    unknown.map_or(Ok(refused), |reason| Err(Error::failed(SERVICE, reason)))
+    unknown.map_or(Ok(outcomes), |reason| Err(Error::failed(SERVICE, reason)))
 }
 
 /// Whether the index or the cluster is the cause: it is blocked, missing, closed, full, overloaded
@@ -118,10 +128,8 @@ impl Cause {
     /// for too many shards, which are temporary, so only known types count.
     fn is_document_error(&self) -> bool {
         let is_too_long = |cause: &Self| cause.r#type == "max_bytes_length_exceeded_exception";
-        matches!(
-            self.r#type.as_str(),
-            "mapper_parsing_exception" | "strict_dynamic_mapping_exception"
-        ) || self.caused_by.as_deref().is_some_and(is_too_long)
+        matches!(self.r#type.as_str(), "mapper_parsing_exception" | STRICT_MAPPING)
+            || self.caused_by.as_deref().is_some_and(is_too_long)
     }
 
     /// OpenSearch's reasons, the outermost first.
@@ -143,9 +151,9 @@ impl Cause {
 mod tests {
     use super::*;
 
-    fn outcome(items: &str) -> Result<Vec<Refused>> {
+    fn outcome(items: &str) -> Result<Outcomes> {
         let count = items.matches("status").count();
-        refused(format!(r#"{{"items":[{items}]}}"#).as_bytes(), count)
+        outcomes(format!(r#"{{"items":[{items}]}}"#).as_bytes(), count)
     }
 
     fn item(status: u16, error: &str) -> String {
@@ -159,7 +167,7 @@ mod tests {
     #[test]
     fn an_entry_that_already_exists_counts_as_created() {
         let conflict = item(409, r#"{"type":"version_conflict_engine_exception","reason":"r"}"#);
-        assert_eq!(outcome(&format!("{CREATED_ITEM},{conflict}")).unwrap(), []);
+        assert_eq!(outcome(&format!("{CREATED_ITEM},{conflict}")).unwrap(), Outcomes::default());
     }
 
     #[test]
@@ -170,11 +178,20 @@ mod tests {
                 "caused_by":{"type":"max_bytes_length_exceeded_exception","reason":"32766"}}"#,
         );
         let items = format!("{CREATED_ITEM},{},{too_long}", item(400, MAPPING));
-        let refused = outcome(&items).unwrap();
+        let Outcomes { refused, lacks_fields } = outcome(&items).unwrap();
+        assert!(!lacks_fields);
         let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
         assert_eq!(indexes, [1, 2]);
         let reason = "mapper_parsing_exception: failed to parse: Duplicate field";
         assert_eq!(refused[0].reason, reason);
+    }
+
+    #[test]
+    fn an_entry_with_an_unknown_column_is_recognized() {
+        let unknown = item(400, r#"{"type":"strict_dynamic_mapping_exception","reason":"r"}"#);
+        let outcomes = outcome(&format!("{CREATED_ITEM},{unknown}")).unwrap();
+        assert!(outcomes.lacks_fields);
+        assert_eq!(outcomes.refused.len(), 1);
     }
 
     #[test]
@@ -211,7 +228,7 @@ mod tests {
     #[test]
     fn a_response_that_omits_an_entry_is_an_error() {
         let one = format!(r#"{{"items":[{CREATED_ITEM}]}}"#);
-        assert!(refused(one.as_bytes(), 2).is_err());
-        assert!(refused(b"{}", 1).is_err());
+        assert!(outcomes(one.as_bytes(), 2).is_err());
+        assert!(outcomes(b"{}", 1).is_err());
     }
 }

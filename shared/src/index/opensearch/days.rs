@@ -1,8 +1,8 @@
 //! One index per day of arrival, so that a redelivered entry goes to the index that already has it.
 //! Each index is created from a template before its first use, by the first process that needs it.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opensearch::OpenSearch;
 use opensearch::http::StatusCode;
@@ -10,10 +10,12 @@ use opensearch::indices::{IndicesCreateParts, IndicesPutIndexTemplateParts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::columns::Columns;
 use super::response::{Failure, successful_body};
 use super::settings::IndexSettings;
-use super::{ADD_TIMEOUT, document};
+use super::{ADD_TIMEOUT, document, mapping};
 use crate::log_entry::{EntryId, LogEntry, Timestamp};
+use crate::query::Leaf;
 
 /// The maximum number of days whose indexes are known to exist. Usually there is one, and two
 /// around midnight.
@@ -32,10 +34,31 @@ impl Day {
     }
 }
 
-/// The indexes, and which of them are known to exist.
+/// The indexes, and what is known about those that exist.
 pub(super) struct DailyIndexes {
     settings: IndexSettings,
-    known: Mutex<BTreeSet<Day>>,
+    known: Mutex<BTreeMap<Day, Arc<DayIndex>>>,
+}
+
+/// An index that exists.
+struct DayIndex {
+    name: String,
+    columns: Columns,
+}
+
+/// The indexes of a batch of entries.
+pub(super) struct Days(BTreeMap<Day, Arc<DayIndex>>);
+
+impl Days {
+    /// The name of a day's index.
+    pub(super) fn name(&self, day: Day) -> &str {
+        self.0.get(&day).map_or("", |index| &index.name)
+    }
+
+    /// Whether the attributes with this path have columns.
+    pub(super) fn has_column(&self, day: Day, path: &str) -> bool {
+        self.0.get(&day).is_some_and(|index| index.columns.contains(path))
+    }
 }
 
 impl DailyIndexes {
@@ -44,7 +67,7 @@ impl DailyIndexes {
     }
 
     /// The name of a day's index, e.g. `logs-2026.11.23`.
-    pub(super) fn name(&self, day: Day) -> String {
+    fn name(&self, day: Day) -> String {
         let midnight = Timestamp::from_micros(day.0 * Timestamp::MICROS_PER_DAY);
         let midnight = midnight.unwrap_or(Timestamp::MAX);
         let date: String = midnight.to_string().chars().take(10).collect();
@@ -56,34 +79,63 @@ impl DailyIndexes {
         format!("{}*", self.settings.prefix)
     }
 
-    /// Creates the indexes that the entries belong to, unless they are known to exist.
-    pub(super) async fn create_missing(
+    /// Creates the indexes that the entries belong to and the columns for their attributes, unless
+    /// they are known to exist.
+    pub(super) async fn prepare(
         &self,
         client: &OpenSearch,
         entries: &[LogEntry],
-    ) -> Result<(), Failure> {
-        for day in self.unknown_days(entries) {
-            // Put each time, so that a new day uses the latest release's mappings.
-            self.put_template(client).await?;
-            create_index(client, &self.name(day)).await?;
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        leaves: &[Vec<Leaf>],
+    ) -> Result<Days, Failure> {
+        let mut days = BTreeMap::new();
+        for (day, paths) in paths_by_day(entries, leaves) {
+            let known = self.lock_known().get(&day).cloned();
+            let index = match known {
+                Some(index) => index,
+                None => self.create(client, day).await?,
+            };
+            let index = self.add_columns(client, index, paths).await?;
+            let mut known = self.lock_known();
             if known.len() >= MAX_KNOWN_DAYS {
                 known.clear();
             }
-            known.insert(day);
+            known.insert(day, index.clone());
+            days.insert(day, index);
         }
-        Ok(())
+        Ok(Days(days))
     }
 
     /// Forgets which indexes exist, because any of them may have been deleted.
     pub(super) fn clear_known(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lock_known().clear();
     }
 
-    fn unknown_days(&self, entries: &[LogEntry]) -> BTreeSet<Day> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let days = entries.iter().map(|entry| Day::of(entry.id));
-        days.filter(|day| !known.contains(day)).collect()
+    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<Day, Arc<DayIndex>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn create(&self, client: &OpenSearch, day: Day) -> Result<Arc<DayIndex>, Failure> {
+        // Put each time, so that a new day uses the latest release's mappings.
+        self.put_template(client).await?;
+        let name = self.name(day);
+        create_index(client, &name).await?;
+        let columns = Columns::read(client, &name).await?;
+        Ok(Arc::new(DayIndex { name, columns }))
+    }
+
+    /// Adds columns for the paths that have none.
+    async fn add_columns(
+        &self,
+        client: &OpenSearch,
+        index: Arc<DayIndex>,
+        mut paths: BTreeSet<&str>,
+    ) -> Result<Arc<DayIndex>, Failure> {
+        paths.retain(|path| !index.columns.contains(path));
+        if paths.is_empty() || !index.columns.has_room() {
+            return Ok(index);
+        }
+        let columns = index.columns.clone().add(client, &index.name, &paths).await?;
+        Ok(Arc::new(DayIndex { name: index.name.clone(), columns }))
     }
 
     async fn put_template(&self, client: &OpenSearch) -> Result<(), Failure> {
@@ -109,17 +161,33 @@ impl DailyIndexes {
                         // The default stops refreshing an index that is not searched.
                         "refresh_interval": "1s",
                         "translog.durability": "request",
-                        "query.default_field": document::TEXT,
-                        // Searches usually ask for the newest hits, and can stop early.
-                        "sort.field": document::TIMESTAMP_MICROS,
-                        "sort.order": "desc",
+                        "codec": "best_compression",
+                        "mapping.total_fields.limit": mapping::max_fields(self.settings.attributes),
+                        "query.default_field": document::MESSAGE_WORDS,
+                        // Similar texts next to each other take half the space.
+                        "sort.field": [document::SERVICE_NAME, document::SEARCHABLE],
                     },
-                    "analysis": document::analysis(),
+                    "analysis": mapping::analysis(),
                 },
-                "mappings": document::mappings(),
+                "mappings": mapping::mappings(self.settings.attributes),
             },
         })
     }
+}
+
+/// The days on which the entries arrived, each with the paths of the attributes that should have
+/// columns.
+fn paths_by_day<'e>(
+    entries: &[LogEntry],
+    leaves: &'e [Vec<Leaf>],
+) -> BTreeMap<Day, BTreeSet<&'e str>> {
+    let mut days = BTreeMap::<Day, BTreeSet<&str>>::new();
+    for (entry, leaves) in entries.iter().zip(leaves) {
+        let paths = days.entry(Day::of(entry.id)).or_default();
+        let leaves = leaves.iter().filter(|leaf| document::has_column(leaf));
+        paths.extend(leaves.map(|leaf| leaf.path.as_str()));
+    }
+    days
 }
 
 /// Creates an index, unless another process has created it.

@@ -1,10 +1,13 @@
 //! The index in an OpenSearch cluster: one index per day of arrival.
 
 mod bulk;
+mod columns;
 mod days;
 mod document;
 mod hits;
+mod mapping;
 mod query;
+mod ranges;
 mod response;
 mod settings;
 
@@ -22,12 +25,14 @@ use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use self::days::DailyIndexes;
+use self::bulk::Outcomes;
+use self::days::{DailyIndexes, Days};
 use self::response::{Failure, successful_body};
 use self::settings::IndexSettings;
 use super::{Index, SERVICE};
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
+use crate::query::{Leaf, leaves};
 use crate::search::{SearchHits, SearchQuery, Sort};
 
 const ADD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,7 +57,7 @@ pub(super) struct OpenSearchIndex {
 }
 
 impl OpenSearchIndex {
-    /// Opens the index at `http://host:9200?prefix=…&shards=…&replicas=…`.
+    /// Opens the index at `http://host:9200?prefix=…&shards=…&replicas=…&attributes=…`.
     pub(super) fn open(url: &Url) -> anyhow::Result<Self> {
         let settings = IndexSettings::parse(url)?;
         let mut address = url.clone();
@@ -69,22 +74,31 @@ impl OpenSearchIndex {
         Ok(Self { client: OpenSearch::new(transport), indexes: DailyIndexes::new(settings) })
     }
 
-    async fn add_all(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
-        self.indexes.create_missing(&self.client, entries).await.map_err(unavailable)?;
-        let mut refused = Vec::new();
+    /// Adds all entries, in as many requests as necessary.
+    async fn add_all(&self, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> Result<Outcomes> {
+        let days =
+            self.indexes.prepare(&self.client, entries, leaves).await.map_err(unavailable)?;
+        let mut all = Outcomes::default();
         let mut added = 0;
         while added < entries.len() {
-            let (count, newly_refused) = self.add_first(&entries[added..]).await?;
-            refused.extend(newly_refused.into_iter().map(|one| one.shifted_by(added)));
+            let (count, outcomes) =
+                self.add_first(&days, &entries[added..], &leaves[added..]).await?;
+            all.refused.extend(outcomes.refused.into_iter().map(|one| one.shifted_by(added)));
+            all.lacks_fields |= outcomes.lacks_fields;
             added += count;
         }
-        Ok(refused)
+        Ok(all)
     }
 
-    /// Adds as many of the first entries as fit in a request. Returns their number and those that
-    /// were refused. A single entry never makes a bulk request fail as a whole.
-    async fn add_first(&self, entries: &[LogEntry]) -> Result<(usize, Vec<Refused>)> {
-        let (body, count) = bulk::body(&self.indexes, entries);
+    /// Adds as many of the first entries as fit in a request. Returns their number and their
+    /// outcomes. A single entry never makes a bulk request fail as a whole.
+    async fn add_first(
+        &self,
+        days: &Days,
+        entries: &[LogEntry],
+        leaves: &[Vec<Leaf>],
+    ) -> Result<(usize, Outcomes)> {
+        let (body, count) = bulk::body(days, entries, leaves);
         let bulk = self
             .client
             .bulk(BulkParts::None)
@@ -93,7 +107,7 @@ impl OpenSearchIndex {
             .request_timeout(ADD_TIMEOUT)
             .body(vec![body]);
         let response = successful_body(bulk.send().await).await.map_err(unavailable)?;
-        Ok((count, bulk::refused(&response, count)?))
+        Ok((count, bulk::outcomes(&response, count)?))
     }
 
     async fn search_with_retries(
@@ -145,18 +159,28 @@ impl Ready for OpenSearchIndex {
 #[async_trait]
 impl Index for OpenSearchIndex {
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
-        let added = self.add_all(entries).await;
+        let leaves: Vec<Vec<Leaf>> =
+            entries.iter().map(|entry| leaves(entry.attributes.as_ref())).collect();
+        let mut added = self.add_all(entries, &leaves).await;
+        if added.as_ref().is_ok_and(|outcomes| outcomes.lacks_fields) {
+            // The index was deleted, and OpenSearch has recreated it without columns.
+            self.indexes.clear_known();
+            added = self.add_all(entries, &leaves).await;
+        }
         if added.is_err() {
             // An index or the template may have been deleted.
             self.indexes.clear_known();
         }
-        added
+        added.map(|outcomes| outcomes.refused)
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         let body = query::body(query).map_err(|error| Error::rejected(SERVICE, error))?;
-        let search = timeout(SEARCH_TIMEOUT, self.search_with_retries(query.sort, &body)).await;
-        let response = search.map_err(unavailable)?.map_err(classify)?;
+        let search = async {
+            self.check_ranges(&query.condition).await?;
+            self.search_with_retries(query.sort, &body).await.map_err(classify)
+        };
+        let response = timeout(SEARCH_TIMEOUT, search).await.map_err(unavailable)??;
         hits::page(&response, query).map_err(unavailable)
     }
 }

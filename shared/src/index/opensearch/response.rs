@@ -13,6 +13,9 @@ pub(super) enum Failure {
     /// There is no response, or it could not be read.
     #[error(transparent)]
     NoResponse(#[from] opensearch::Error),
+    /// The response does not have the expected form.
+    #[error("reading OpenSearch's response: {0}")]
+    Invalid(#[from] serde_json::Error),
 }
 
 impl Failure {
@@ -20,7 +23,7 @@ impl Failure {
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
-            Self::NoResponse(_) => None,
+            Self::NoResponse(_) | Self::Invalid(_) => None,
         }
     }
 }

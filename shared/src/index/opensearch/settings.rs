@@ -10,24 +10,31 @@ use crate::index::VARIABLE;
 
 const MAX_PREFIX_BYTES: usize = 200;
 
-/// The names, shards and replicas of the indexes.
+/// The highest configurable number of attribute paths with columns. Each column is part of the
+/// cluster state.
+const MAX_COLUMN_PATHS: u64 = 5000;
+
+/// The names, shards, replicas and columns of the indexes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IndexSettings {
     pub(super) prefix: String,
     pub(super) shards: NonZeroU32,
     pub(super) replicas: u32,
+    /// The number of attributes that support ranges on each day.
+    pub(super) attributes: usize,
 }
 
 impl Default for IndexSettings {
     fn default() -> Self {
-        Self { prefix: "logs-".to_owned(), shards: NonZeroU32::MIN, replicas: 0 }
+        Self { prefix: "logs-".to_owned(), shards: NonZeroU32::MIN, replicas: 0, attributes: 200 }
     }
 }
 
 impl IndexSettings {
-    /// Reads the settings from `http://host:9200?prefix=…&shards=…&replicas=…`.
+    /// Reads the settings from `http://host:9200?prefix=…&shards=…&replicas=…&attributes=…`.
     pub(super) fn parse(url: &Url) -> Result<Self, ConfigError> {
-        let options = UrlOptions::parse(VARIABLE, url, &["prefix", "shards", "replicas"])?;
+        let known = ["prefix", "shards", "replicas", "attributes"];
+        let options = UrlOptions::parse(VARIABLE, url, &known)?;
         if !url.has_host() {
             return Err(options.invalid("must name a host, e.g. http://host:9200"));
         }
@@ -41,7 +48,9 @@ impl IndexSettings {
         }
         let shards = options.number("shards", 1..=u32::MAX.into())?.unwrap_or(default.shards);
         let replicas = options.number("replicas", 0..=u32::MAX.into())?.unwrap_or(default.replicas);
-        Ok(Self { prefix, shards, replicas })
+        let attributes = options.number("attributes", 0..=MAX_COLUMN_PATHS)?;
+        let attributes = attributes.unwrap_or(default.attributes);
+        Ok(Self { prefix, shards, replicas, attributes })
     }
 }
 
@@ -63,9 +72,14 @@ mod tests {
 
     #[test]
     fn settings_come_from_the_url_or_have_defaults() {
-        let settings = parse("http://os:9200/?prefix=audit-&shards=3&replicas=1").unwrap();
-        let shards = 3.try_into().unwrap();
-        assert_eq!(settings, IndexSettings { prefix: "audit-".to_owned(), shards, replicas: 1 });
+        let url = "http://os:9200/?prefix=audit-&shards=3&replicas=1&attributes=50";
+        let expected = IndexSettings {
+            prefix: "audit-".to_owned(),
+            shards: 3.try_into().unwrap(),
+            replicas: 1,
+            attributes: 50,
+        };
+        assert_eq!(parse(url).unwrap(), expected);
         assert_eq!(parse("http://os:9200").unwrap(), IndexSettings::default());
     }
 
@@ -78,6 +92,7 @@ mod tests {
             ("prefix=-a", "prefix"),
             ("shards=0", "shards"),
             ("replicas=-1", "replicas"),
+            ("attributes=all", "attributes"),
             ("password=secret", "password"),
         ] {
             let error = parse(&format!("http://os:9200?{option}")).unwrap_err().to_string();

@@ -1,48 +1,68 @@
 //! The format version of an index directory, kept in a file next to tantivy's own.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
 
+use crate::durable;
+
 const FILE: &str = "format_version";
 
-/// Increase it with every change that an older binary cannot read: to the schema or, when tantivy
-/// is upgraded, to the index format.
-const VERSION: u32 = 1;
+/// Increase it with every change that an older binary cannot read: to the schema, to the rules for
+/// text or, when tantivy is upgraded, to the index format.
+const VERSION: u32 = 2;
 
-/// Checks that this binary can read the directory. Records the version in a directory that has
-/// none: it is either empty, or was written in version 1, before the file was introduced.
+/// The version of directories without the file.
+const FIRST_VERSION: u32 = 1;
+
+/// tantivy's list of segments, which every index has.
+pub(super) const SEGMENTS_FILE: &str = "meta.json";
+
+/// The index must be rebuilt.
+#[derive(Debug, thiserror::Error)]
+#[error("an older version of LogPulse wrote it in format {version}; this version needs {VERSION}")]
+pub(super) struct OlderFormat {
+    version: u32,
+}
+
+/// Checks that this binary can read the directory. Records the version in an empty directory.
 ///
 /// # Errors
-/// When a newer version of LogPulse wrote the directory.
+/// When another version of LogPulse wrote the directory in another format.
 pub(super) fn check(directory: &Path) -> anyhow::Result<()> {
-    let path = directory.join(FILE);
-    let text = match fs::read_to_string(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return write(&path).with_context(|| format!("writing {}", path.display()));
-        }
-        read => read.with_context(|| format!("reading {}", path.display()))?,
+    let Some(version) = read(directory)? else {
+        let path = directory.join(FILE);
+        let content = format!("{VERSION}\n");
+        return durable::write(&path, content.as_bytes())
+            .with_context(|| format!("writing {}", path.display()));
     };
-    let version = text.trim().parse::<u32>();
-    let version = version.with_context(|| format!("reading the number in {}", path.display()))?;
     ensure!(
         version <= VERSION,
         "{} was written by a newer version of LogPulse; \
          upgrade LogPulse or use another DATA_DIR",
         directory.display()
     );
+    if version < VERSION {
+        return Err(OlderFormat { version }.into());
+    }
     Ok(())
 }
 
-/// Writes the file so that it is complete or absent after a crash.
-fn write(path: &Path) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary)?;
-    writeln!(file, "{VERSION}")?;
-    file.sync_all()?;
-    fs::rename(temporary, path)
+/// The version of the index in the directory; `None` if there is no index.
+fn read(directory: &Path) -> anyhow::Result<Option<u32>> {
+    let path = directory.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let has_index = directory.join(SEGMENTS_FILE).exists();
+            return Ok(has_index.then_some(FIRST_VERSION));
+        }
+        read => read.with_context(|| format!("reading {}", path.display()))?,
+    };
+    let version = text.trim().parse::<u32>();
+    let version = version.with_context(|| format!("reading the number in {}", path.display()))?;
+    Ok(Some(version))
 }
 
 #[cfg(test)]
@@ -52,12 +72,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_without_a_version_gets_the_current_one() {
+    fn an_empty_directory_gets_the_current_version() {
         let directory = TempDir::new().unwrap();
         for _ in 0..2 {
             check(directory.path()).unwrap();
-            assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), "1\n");
+            assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), "2\n");
         }
+    }
+
+    #[test]
+    fn older_and_newer_formats_are_rejected() {
+        let directory = TempDir::new().unwrap();
+        let error = || format!("{:#}", check(directory.path()).unwrap_err());
+        fs::write(directory.path().join(SEGMENTS_FILE), "{}").unwrap();
+        assert!(
+            error().contains("an older version of LogPulse wrote it in format 1"),
+            "{}",
+            error()
+        );
+        fs::write(directory.path().join(FILE), "1\n").unwrap();
+        assert!(
+            error().contains("an older version of LogPulse wrote it in format 1"),
+            "{}",
+            error()
+        );
+        fs::write(directory.path().join(FILE), "3\n").unwrap();
+        assert!(error().contains("was written by a newer version"), "{}", error());
     }
 
     #[test]

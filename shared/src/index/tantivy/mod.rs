@@ -1,17 +1,27 @@
 //! The index in a local directory, built with tantivy.
 
+mod column_paths;
+mod document;
 mod format;
+mod keyword;
+mod messages;
+mod opening;
 mod page;
+mod pieces;
 mod query;
 mod schema;
+mod tokens;
+mod word_list;
 mod writer;
 
-use std::path::Path;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use anyhow::Context;
 use async_trait::async_trait;
 use tantivy::Directory;
 use tantivy::directory::MmapDirectory;
@@ -22,10 +32,14 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 use url::Url;
 
+pub(super) use self::opening::Opened;
 use self::page::Page;
+use self::query::Target;
 use self::schema::Fields;
+use self::word_list::WordListPlugin;
 use self::writer::Writer;
 use super::{Index, SERVICE, VARIABLE};
+use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
@@ -34,7 +48,13 @@ use crate::search::{SearchHits, SearchQuery};
 /// Limits a search, including the wait for a free core.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Decompressed blocks of entries (16 kB each) that are cached per segment.
+/// The default number of attributes that have columns on each day.
+const DEFAULT_ATTRIBUTES_MAX: usize = 200;
+
+/// More columns would make segments slow to open.
+const MAX_ATTRIBUTES_MAX: u64 = 10_000;
+
+/// The number of decompressed blocks of entries (16 kB each) that are cached per segment.
 const CACHED_BLOCKS: usize = 8;
 
 /// An [`Index`] in a directory. New entries are visible only to the process that adds them; another
@@ -51,21 +71,42 @@ struct Inner {
     fields: Fields,
     reader: IndexReader,
     writer: Writer,
+    /// The number of attributes that have columns on each day.
+    attributes_max: usize,
 }
 
-impl TantivyIndex {
-    /// Opens the directory at `tantivy:///path/to/directory`, or creates it.
-    pub(super) async fn open(url: &Url) -> anyhow::Result<Self> {
-        let options = UrlOptions::parse(VARIABLE, url, &[])?;
+/// Where an index is, and how it is built.
+pub(super) struct Location {
+    pub(super) path: PathBuf,
+    /// The number of attributes that have columns on each day.
+    pub(super) attributes_max: usize,
+}
+
+impl Location {
+    /// Parses `tantivy:///path/to/directory`.
+    pub(super) fn parse(url: &Url) -> std::result::Result<Self, ConfigError> {
+        let options = UrlOptions::parse(VARIABLE, url, &["attributes"])?;
+        let attributes_max = options.number("attributes", 0..=MAX_ATTRIBUTES_MAX)?;
+        let attributes_max = attributes_max.unwrap_or(DEFAULT_ATTRIBUTES_MAX);
         let path = url.to_file_path().map_err(|()| {
             options
                 .invalid("must name a directory by its absolute path, e.g. tantivy:///data/index")
         })?;
-        let inner = spawn_blocking(move || {
-            Inner::open(&path).with_context(|| format!("opening the index {}", path.display()))
-        });
+        Ok(Self { path, attributes_max })
+    }
+}
+
+impl TantivyIndex {
+    /// Opens the directory at `tantivy:///path/to/directory`, or creates it.
+    #[cfg(test)]
+    async fn open(url: &Url) -> anyhow::Result<Self> {
+        let Location { path, attributes_max } = Location::parse(url)?;
+        Ok(Self::new(spawn_blocking(move || Inner::open(&path, attributes_max)).await??))
+    }
+
+    fn new(inner: Inner) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        Ok(Self { inner: Arc::new(inner.await??), searches: Arc::new(Semaphore::new(cores)) })
+        Self { inner: Arc::new(inner), searches: Arc::new(Semaphore::new(cores)) }
     }
 }
 
@@ -106,7 +147,8 @@ impl Index for TantivyIndex {
 }
 
 impl Inner {
-    fn open(path: &Path) -> anyhow::Result<Self> {
+    /// Opens the directory, or creates it.
+    fn open(path: &Path, attributes_max: usize) -> anyhow::Result<Self> {
         std::fs::create_dir_all(path)?;
         format::check(path)?;
         let (schema, fields) = Fields::with_schema();
@@ -117,7 +159,8 @@ impl Inner {
         let index = tantivy::Index::builder()
             .schema(schema)
             .settings(settings)
-            .tokenizers(schema::tokenizers())
+            .tokenizers(tokens::tokenizers())
+            .register_plugin(Arc::new(WordListPlugin { fields: fields.listed() }))
             .open_or_create(MmapDirectory::open(path)?)?;
         // A killed process may have left a commit that is visible but not yet on disk.
         index.directory().sync_directory()?;
@@ -126,13 +169,19 @@ impl Inner {
             .reload_policy(ReloadPolicy::Manual)
             .doc_store_cache_num_blocks(CACHED_BLOCKS)
             .try_into()?;
-        Ok(Self { writer: Writer::new(index, reader.clone(), fields), fields, reader })
+        let writer = Writer::new(index, reader.clone(), fields, attributes_max);
+        Ok(Self { fields, reader, writer, attributes_max })
     }
 
     fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         let searcher = self.reader.searcher();
-        let tantivy_query = query::build(&self.fields, query).map_err(classify)?;
-        let page = Page::collect(&searcher, tantivy_query.as_ref(), query).map_err(classify)?;
+        let target = Target {
+            fields: &self.fields,
+            searcher: &searcher,
+            attributes_max: self.attributes_max,
+        };
+        let plan = query::plan(target, query.sort, &query.condition)?;
+        let page = Page::collect(target, &plan, query).map_err(classify)?;
         let total = page.total;
         let found = page.into_addresses().into_iter().map(|address| {
             let json = self.entry_json(&searcher, address)?;
@@ -145,8 +194,8 @@ impl Inner {
     /// The JSON of an entry, as it was added.
     fn entry_json(&self, searcher: &Searcher, address: DocAddress) -> Result<Vec<u8>> {
         let document: TantivyDocument = searcher.doc(address).map_err(classify)?;
-        let json = document.get_first(self.fields.entry).and_then(|value| value.as_bytes());
-        Ok(json.unwrap_or_default().to_vec())
+        let json = document.get_first(self.fields.entry).and_then(|value| value.as_str());
+        Ok(json.unwrap_or_default().to_owned().into_bytes())
     }
 }
 
@@ -169,96 +218,4 @@ fn classify_join(error: JoinError) -> Error {
 
 fn unavailable(source: impl Into<Source>) -> Error {
     Error::unavailable(SERVICE, source)
-}
-
-#[cfg(test)]
-mod tests {
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::search::Sort;
-    use crate::testing::entries;
-
-    async fn open(directory: &TempDir) -> TantivyIndex {
-        let url = format!("tantivy://{}/index", directory.path().display());
-        TantivyIndex::open(&url.parse().unwrap()).await.unwrap()
-    }
-
-    async fn all_messages(index: &TantivyIndex) -> Vec<String> {
-        let query = SearchQuery { sort: Sort::Oldest, limit: 100, ..SearchQuery::default() };
-        let hits = index.search(&query).await.unwrap();
-        hits.entries.into_iter().map(|hit| hit.message).collect()
-    }
-
-    #[tokio::test]
-    async fn entries_survive_reopening_and_the_first_write_still_wins() {
-        let directory = TempDir::new().unwrap();
-        let mut added = entries(["one", "two"]);
-        open(&directory).await.add(&added).await.unwrap();
-
-        let index = open(&directory).await;
-        assert_eq!(all_messages(&index).await, ["one", "two"]);
-        "changed".clone_into(&mut added[0].message);
-        index.add(&added).await.unwrap();
-        assert_eq!(all_messages(&index).await, ["one", "two"]);
-    }
-
-    #[tokio::test]
-    async fn a_failed_batch_can_be_added_once_the_directory_recovers() {
-        let directory = TempDir::new().unwrap();
-        let (path, moved) = (directory.path().join("index"), directory.path().join("moved"));
-        let index = open(&directory).await;
-        index.add(&entries(["one"])).await.unwrap();
-        let added = entries(["two", "three"]);
-
-        std::fs::rename(&path, &moved).unwrap();
-        for _ in 0..2 {
-            let error = index.add(&added).await.unwrap_err();
-            assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
-            assert!(index.ready().await.is_err());
-        }
-        assert_eq!(all_messages(&index).await, ["one"]);
-
-        std::fs::rename(&moved, &path).unwrap();
-        index.add(&added).await.unwrap();
-        assert!(index.ready().await.is_ok());
-        assert_eq!(all_messages(&index).await, ["one", "two", "three"]);
-    }
-
-    #[tokio::test]
-    async fn small_batches_are_merged_and_still_found() {
-        let directory = TempDir::new().unwrap();
-        let index = open(&directory).await;
-        for _ in 0..40 {
-            index.add(&entries(["one"])).await.unwrap();
-        }
-        assert_eq!(all_messages(&index).await.len(), 40);
-        let segments = index.inner.reader.searcher().segment_readers().len();
-        assert!(segments < 40, "{segments} segments");
-    }
-
-    #[tokio::test]
-    async fn an_index_without_a_version_opens_and_a_newer_one_is_refused() {
-        let directory = TempDir::new().unwrap();
-        let index = open(&directory).await;
-        index.add(&entries(["one"])).await.unwrap();
-        drop(index);
-        let version = directory.path().join("index/format_version");
-        std::fs::remove_file(&version).unwrap();
-        assert_eq!(all_messages(&open(&directory).await).await, ["one"]);
-
-        std::fs::write(version, "2\n").unwrap();
-        let url = format!("tantivy://{}/index", directory.path().display());
-        let error = TantivyIndex::open(&url.parse().unwrap()).await.err().unwrap();
-        let error = format!("{error:#}");
-        assert!(error.contains("was written by a newer version of LogPulse"), "{error}");
-        assert!(error.contains("/index was written"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn a_relative_path_is_rejected() {
-        let url = "tantivy:relative".parse().unwrap();
-        let error = TantivyIndex::open(&url).await.err().unwrap();
-        assert!(error.to_string().contains("INDEX_URL"), "{error}");
-    }
 }

@@ -1,15 +1,20 @@
 //! Collects a page of hits: counts all of them and keeps the first ones in the requested order.
 //! Every sort order uses the same ranks: the hit with the greatest rank comes first.
 
+use std::cmp::Reverse;
+
 use tantivy::collector::TopNComputer;
 use tantivy::collector::sort_key::NaturalComparator;
-use tantivy::query::{EnableScoring, Query, Weight};
-use tantivy::{DocAddress, Searcher};
+use tantivy::query::{EnableScoring, Weight};
+use tantivy::{DocAddress, DocId, Searcher, SegmentReader};
 
+use super::messages::Messages;
+use super::query::{Plan, Target};
 use super::schema::{Columns, id_halves, micros};
 use crate::search::{Cursor, SearchHits, SearchQuery, Sort};
 
-/// The score's bits (0 when sorted by time), the timestamp, the halves of the id.
+/// The score's bits (0 when sorted by time), the timestamp and the halves of the id. The timestamp
+/// and id are inverted when the oldest hits come first.
 type Rank = [u64; 4];
 
 /// A page that is being collected.
@@ -18,37 +23,47 @@ pub(super) struct Page {
     /// Only ranks below this one belong to the page.
     after: Option<Rank>,
     top: TopNComputer<Rank, DocAddress, NaturalComparator>,
-    /// The number of hits. Above the maximum, segments that cannot change the page are skipped.
+    /// The number of hits. Above the maximum, hits that cannot change the page are skipped.
     pub(super) total: u64,
 }
 
-/// A segment and the best rank that one of its hits can have.
-struct Segment {
+/// A segment and the best possible rank of its hits.
+struct Segment<'a> {
     best: Rank,
     ordinal: u32,
+    reader: &'a SegmentReader,
     columns: Columns,
 }
 
 impl Page {
     /// Collects the page that `query` asks for, and one more hit if there is one.
     pub(super) fn collect(
-        searcher: &Searcher,
-        tantivy_query: &dyn Query,
+        target: Target<'_>,
+        plan: &Plan,
         query: &SearchQuery,
     ) -> tantivy::Result<Self> {
         let scoring = match query.sort {
-            Sort::Relevance => EnableScoring::enabled_from_searcher(searcher),
-            Sort::Newest | Sort::Oldest => EnableScoring::disabled_from_searcher(searcher),
+            Sort::Relevance => EnableScoring::enabled_from_searcher(target.searcher),
+            Sort::Newest | Sort::Oldest => EnableScoring::disabled_from_searcher(target.searcher),
         };
-        let weight = tantivy_query.weight(scoring)?;
+        let weight = plan.query.weight(scoring)?;
         let mut page = Self::new(query);
-        for segment in page.segments(searcher)? {
-            if !page.may_change(&segment) {
+        for segment in page.segments(target.searcher)? {
+            if !page.may_change(segment.best) {
                 break;
             }
-            page.collect_segment(searcher, weight.as_ref(), &segment)?;
+            if plan.fragments.is_empty() {
+                page.collect_hits(weight.as_ref(), &segment)?;
+            } else {
+                let messages = Messages::open(segment.reader, target.fields.entry)?;
+                let is_hit = |doc| messages.contain(doc, &plan.fragments);
+                page.collect_checked(weight.as_ref(), &segment, is_hit)?;
+            }
         }
-        Ok(page)
+        match plan.failure.get() {
+            Some(error) => Err(error.clone()),
+            None => Ok(page),
+        }
     }
 
     /// The addresses of the hits, in order.
@@ -79,8 +94,8 @@ impl Page {
         }
     }
 
-    /// The segments, those with the best ranks first.
-    fn segments(&self, searcher: &Searcher) -> tantivy::Result<Vec<Segment>> {
+    /// The segments, those with the best possible ranks first.
+    fn segments<'a>(&self, searcher: &'a Searcher) -> tantivy::Result<Vec<Segment<'a>>> {
         let mut segments = Vec::new();
         for (ordinal, reader) in (0..).zip(searcher.segment_readers()) {
             let columns = Columns::open(reader)?;
@@ -90,52 +105,111 @@ impl Page {
                 Sort::Oldest => [0, !earliest, u64::MAX, u64::MAX],
                 Sort::Relevance => [u64::MAX; 4],
             };
-            segments.push(Segment { best, ordinal, columns });
+            segments.push(Segment { best, ordinal, reader, columns });
         }
-        segments.sort_unstable_by_key(|segment| std::cmp::Reverse(segment.best));
+        segments.sort_unstable_by_key(|segment| Reverse(segment.best));
         Ok(segments)
     }
 
-    /// Whether the segment may change the page or the reported total.
-    fn may_change(&self, segment: &Segment) -> bool {
-        let is_counted = self.total > SearchHits::MAX_TOTAL;
-        let is_full = self.top.threshold.is_some_and(|last| segment.best < last);
-        !(is_counted && is_full)
+    /// Whether hits of at most this rank may change the page or the reported total.
+    fn may_change(&self, best: Rank) -> bool {
+        let is_full = self.top.threshold.is_some_and(|last| best < last);
+        !(self.is_counted() && is_full)
     }
 
-    fn collect_segment(
-        &mut self,
-        searcher: &Searcher,
-        weight: &dyn Weight,
-        segment: &Segment,
-    ) -> tantivy::Result<()> {
-        // Documents are never deleted from the index, so every match is a hit.
-        let reader = searcher.segment_reader(segment.ordinal);
-        if self.sort == Sort::Relevance {
-            return weight.for_each(reader, &mut |doc, score| {
-                self.push(segment, doc, u64::from(score.to_bits()));
-            });
-        }
-        weight.for_each_no_score(reader, &mut |docs| {
-            for doc in docs {
-                self.push(segment, *doc, 0);
+    /// Whether further hits no longer change the reported total.
+    fn is_counted(&self) -> bool {
+        self.total > SearchHits::MAX_TOTAL
+    }
+
+    /// Collects a segment in which every match is a hit.
+    fn collect_hits(&mut self, weight: &dyn Weight, segment: &Segment<'_>) -> tantivy::Result<()> {
+        for_each(self.sort, weight, segment.reader, &mut |doc, score| {
+            self.total += 1;
+            if let Some(rank) = self.rank(segment, doc, score) {
+                self.top.push(rank, DocAddress::new(segment.ordinal, doc));
             }
         })
     }
 
-    /// Counts a hit, and keeps it if it may be on the page. Scores are never negative, so their
-    /// bits sort like the scores.
-    fn push(&mut self, segment: &Segment, doc: u32, score: u64) {
-        self.total += 1;
+    /// Collects a segment in which a match is a hit only if `is_hit` returns true. While hits are
+    /// being counted, matches are checked in segment order, which is fastest. The rest are checked
+    /// from the best rank down, until none of them can be on the page.
+    fn collect_checked(
+        &mut self,
+        weight: &dyn Weight,
+        segment: &Segment<'_>,
+        is_hit: impl Fn(DocId) -> tantivy::Result<bool>,
+    ) -> tantivy::Result<()> {
+        let mut unchecked = Vec::new();
+        let mut result = Ok(());
+        for_each(self.sort, weight, segment.reader, &mut |doc, score| {
+            if result.is_err() {
+                return;
+            }
+            if !self.is_counted() {
+                result = self.check(segment, doc, score, &is_hit);
+            } else if let Some(rank) = self.rank(segment, doc, score) {
+                unchecked.push((rank[0], rank[1], doc));
+            }
+        })?;
+        result?;
+        unchecked.sort_unstable_by_key(|(score, time, doc)| Reverse((*score, *time, *doc)));
+        for (score, time, doc) in unchecked {
+            if !self.may_change([score, time, u64::MAX, u64::MAX]) {
+                break;
+            }
+            self.check(segment, doc, score, &is_hit)?;
+        }
+        Ok(())
+    }
+
+    /// If a match is a hit, counts it, and keeps it if it may be on the page.
+    fn check(
+        &mut self,
+        segment: &Segment<'_>,
+        doc: DocId,
+        score: u64,
+        is_hit: impl Fn(DocId) -> tantivy::Result<bool>,
+    ) -> tantivy::Result<()> {
+        if is_hit(doc)? {
+            self.total += 1;
+            if let Some(rank) = self.rank(segment, doc, score) {
+                self.top.push(rank, DocAddress::new(segment.ordinal, doc));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rank of a hit, if it may be on the page.
+    fn rank(&self, segment: &Segment<'_>, doc: DocId, score: u64) -> Option<Rank> {
         let time = self.order(segment.columns.timestamp(doc));
         // Rules out most hits before their id is read.
         if self.top.threshold.is_some_and(|last| [score, time] < [last[0], last[1]]) {
-            return;
+            return None;
         }
         let (high, low) = segment.columns.id(doc);
         let rank = [score, time, self.order(high), self.order(low)];
-        if self.after.is_none_or(|cursor| rank < cursor) {
-            self.top.push(rank, DocAddress::new(segment.ordinal, doc));
-        }
+        self.after.is_none_or(|cursor| rank < cursor).then_some(rank)
     }
+}
+
+/// Calls `on_match` with the matches in a segment, in order, and the bits of their scores. Scores
+/// are never negative, so their bits sort like the scores. Documents are never deleted from the
+/// index.
+fn for_each(
+    sort: Sort,
+    weight: &dyn Weight,
+    segment: &SegmentReader,
+    on_match: &mut dyn FnMut(DocId, u64),
+) -> tantivy::Result<()> {
+    if sort == Sort::Relevance {
+        return weight
+            .for_each(segment, &mut |doc, score| on_match(doc, u64::from(score.to_bits())));
+    }
+    weight.for_each_no_score(segment, &mut |docs| {
+        for doc in docs {
+            on_match(*doc, 0);
+        }
+    })
 }

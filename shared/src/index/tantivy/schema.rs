@@ -1,23 +1,15 @@
-//! The schema: an entry's JSON, its words, and columns to sort by.
-//! tantivy stores the schema in the directory. A change to it requires a new directory.
+//! The schema: an entry's JSON, the terms that find it, and columns to sort and compare by.
+//! tantivy stores the schema in the directory. A change to it requires a new format version.
 
 use tantivy::SegmentReader;
-use tantivy::TantivyDocument;
 use tantivy::columnar::ColumnValues;
 use tantivy::schema::{
-    FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions,
-};
-use tantivy::tokenizer::{
-    LowerCaser, RemoveLongFilter, SimpleTokenizer, TextAnalyzer, TokenizerManager,
+    BytesOptions, FAST, Field, IndexRecordOption, JsonObjectOptions, NumericOptions, STORED,
+    Schema, TextFieldIndexing, TextOptions,
 };
 
-use crate::log_entry::{EntryId, LogEntry, Timestamp};
-
-/// The name of the tokenizer in the schema.
-const WORDS: &str = "words";
-
-/// The longest word that is indexed, in bytes. Longer ones are usually encoded data.
-const MAX_WORD_BYTES: usize = 1024;
+use super::tokens::{PIECES, WORDS};
+use crate::log_entry::{EntryId, Timestamp};
 
 const TIMESTAMP: &str = "timestamp";
 const ID_HIGH: &str = "id_high";
@@ -28,15 +20,31 @@ const ID_LOW: &str = "id_low";
 pub(super) struct Fields {
     /// The entry's JSON, stored.
     pub(super) entry: Field,
-    /// The words of message, service name and level.
-    pub(super) text: Field,
+    /// The words of the message, and those of the other texts.
+    pub(super) words: [Field; 2],
+    /// The terms that, together with its words, find fragments of the message. The
+    /// [`pieces`](super::pieces) module defines them.
+    pub(super) pieces: Field,
     /// The exact service name.
     pub(super) service_name: Field,
     /// The exact level.
     pub(super) level: Field,
+    /// The exact trace id, and [`keyword::EXISTS`](super::keyword::EXISTS) if there is one.
+    pub(super) trace_id: Field,
+    /// The exact span id, and [`keyword::EXISTS`](super::keyword::EXISTS) if there is one.
+    pub(super) span_id: Field,
+    /// The attributes: the [`keyword`](super::keyword) module defines the terms.
+    pub(super) attributes: Field,
+    /// The attributes' numbers, with a column for each path.
+    pub(super) numbers: Field,
+    /// The attributes' short strings, with a column for each path.
+    pub(super) strings: Field,
+    /// Which paths have columns: the [`column_paths`](super::column_paths) module defines the terms.
+    pub(super) column_paths: Field,
     /// Microseconds since 1970, a column.
     pub(super) timestamp: Field,
-    /// The first half of the id, a column. As a term, it finds the entries of one request.
+    /// The first half of the id, a column. It is also a term, which finds the entries of one
+    /// request.
     pub(super) id_high: Field,
     /// The second half of the id, a column.
     pub(super) id_low: Field,
@@ -46,35 +54,37 @@ impl Fields {
     /// Builds the schema.
     pub(super) fn with_schema() -> (Schema, Self) {
         let mut schema = Schema::builder();
-        let words = text(WORDS, IndexRecordOption::WithFreqsAndPositions, true);
-        let exact = text("raw", IndexRecordOption::Basic, false);
+        let words = |fieldnorms| text(WORDS, IndexRecordOption::WithFreqsAndPositions, fieldnorms);
+        let pieces = text(PIECES, IndexRecordOption::Basic, false);
+        let keyword = BytesOptions::default().set_indexed();
+        let columns = JsonObjectOptions::default().set_fast("raw");
         let fields = Self {
-            entry: schema.add_bytes_field("entry", STORED),
-            text: schema.add_text_field("text", words),
-            service_name: schema.add_text_field("service_name", exact.clone()),
-            level: schema.add_text_field("level", exact),
+            entry: schema.add_text_field("entry", STORED),
+            words: [
+                schema.add_text_field("message_words", words(true)),
+                schema.add_text_field("other_words", words(false)),
+            ],
+            pieces: schema.add_text_field("pieces", pieces),
+            service_name: schema.add_bytes_field("service_name", keyword.clone()),
+            level: schema.add_bytes_field("level", keyword.clone()),
+            trace_id: schema.add_bytes_field("trace_id", keyword.clone()),
+            span_id: schema.add_bytes_field("span_id", keyword.clone()),
+            attributes: schema.add_bytes_field("attr", keyword.clone()),
+            numbers: schema.add_json_field("num", columns.clone()),
+            strings: schema.add_json_field("str", columns),
+            column_paths: schema.add_bytes_field("column_paths", keyword),
             timestamp: schema.add_u64_field(TIMESTAMP, FAST),
-            id_high: schema.add_u64_field(ID_HIGH, FAST | INDEXED),
+            id_high: schema
+                .add_u64_field(ID_HIGH, NumericOptions::default().set_fast().set_indexed()),
             id_low: schema.add_u64_field(ID_LOW, FAST),
         };
         (schema.build(), fields)
     }
 
-    /// Converts an entry into a document.
-    pub(super) fn document(&self, entry: &LogEntry) -> TantivyDocument {
-        let (id_high, id_low) = id_halves(entry.id);
-        let mut document = TantivyDocument::new();
-        document.add_bytes(self.entry, &entry.to_json());
-        // Separate values, so that no phrase spans two of them.
-        document.add_text(self.text, &entry.message);
-        document.add_text(self.text, entry.service_name.as_str());
-        document.add_text(self.text, entry.level.as_str());
-        document.add_text(self.service_name, entry.service_name.as_str());
-        document.add_text(self.level, entry.level.as_str());
-        document.add_u64(self.timestamp, micros(entry.timestamp));
-        document.add_u64(self.id_high, id_high);
-        document.add_u64(self.id_low, id_low);
-        document
+    /// The fields with the pieces of messages, whose terms are also in the [word
+    /// list](super::word_list).
+    pub(super) fn listed(&self) -> [Field; 2] {
+        [self.words[0], self.pieces]
     }
 }
 
@@ -86,44 +96,28 @@ fn text(tokenizer: &str, record: IndexRecordOption, fieldnorms: bool) -> TextOpt
     TextOptions::default().set_indexing_options(indexing)
 }
 
-/// The tokenizers that split the text of entries into words.
-pub(super) fn tokenizers() -> TokenizerManager {
-    let tokenizers = TokenizerManager::default();
-    let analyzer = TextAnalyzer::builder(SimpleTokenizer::default())
-        .filter(RemoveLongFilter::limit(MAX_WORD_BYTES + 1))
-        .filter(LowerCaser)
-        .build();
-    tokenizers.register(WORDS, analyzer);
-    tokenizers
-}
-
-/// Splits the words of a query. It keeps words that are too long to be indexed, so that they match
-/// nothing.
-pub(super) fn query_analyzer() -> TextAnalyzer {
-    TextAnalyzer::builder(SimpleTokenizer::default()).filter(LowerCaser).build()
-}
-
-/// The timestamp as it is indexed.
+/// A timestamp as it is indexed.
 pub(super) fn micros(timestamp: Timestamp) -> u64 {
     // Timestamps are between the years 1970 and 9999, so they are never negative.
     timestamp.as_micros().cast_unsigned()
 }
 
-/// The id as it is indexed: two numbers that sort by arrival.
+/// An id as it is indexed: two numbers that sort by arrival.
 pub(super) fn id_halves(id: EntryId) -> (u64, u64) {
     let (high, low) = id.as_bytes().split_at(8);
     let number = |bytes: &[u8]| bytes.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
     (number(high), number(low))
 }
 
-/// The columns of a segment that hits are sorted by. Every entry has a value in each.
+/// The columns of a segment by which hits are sorted. Every entry has a value in each.
 pub(super) struct Columns {
     timestamp: Column,
     id_high: Column,
     id_low: Column,
 }
 
-type Column = std::sync::Arc<dyn ColumnValues<u64>>;
+/// A column with a value for every entry.
+pub(super) type Column = std::sync::Arc<dyn ColumnValues<u64>>;
 
 impl Columns {
     pub(super) fn open(segment: &SegmentReader) -> tantivy::Result<Self> {
@@ -150,8 +144,14 @@ impl Columns {
         (self.timestamp.min_value(), self.timestamp.max_value())
     }
 
+    /// The least and the greatest first half of any id.
+    pub(super) fn id_highs(&self) -> (u64, u64) {
+        (self.id_high.min_value(), self.id_high.max_value())
+    }
+
     /// Whether the segment may contain an id with this first half.
     pub(super) fn may_contain(&self, id_high: u64) -> bool {
-        (self.id_high.min_value()..=self.id_high.max_value()).contains(&id_high)
+        let (least, greatest) = self.id_highs();
+        (least..=greatest).contains(&id_high)
     }
 }

@@ -10,6 +10,8 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{Directory, Index};
 use tantivy::{DocSet, IndexReader, IndexWriter, Searcher, SegmentReader, TERMINATED, Term};
 
+use super::column_paths::ColumnPaths;
+use super::document::document;
 use super::schema::{Columns, Fields, id_halves};
 use crate::log_entry::{EntryId, LogEntry};
 
@@ -22,20 +24,34 @@ const MAX_ENTRIES_BEFORE_MERGE: usize = 500_000;
 /// Segments are merged with each other when their sizes differ by less than a factor of four.
 const MERGE_LEVEL_BITS: f64 = 2.0;
 
+/// The state that is kept between batches, unless one fails.
+struct Session {
+    writer: IndexWriter,
+    paths: ColumnPaths,
+}
+
 /// The only writer of the directory.
 pub(super) struct Writer {
     index: Index,
     reader: IndexReader,
     fields: Fields,
+    /// The number of attributes that have columns on each day.
+    attributes_max: usize,
     /// Empty before the first batch and after a failure.
-    slot: Mutex<Option<IndexWriter>>,
+    slot: Mutex<Option<Session>>,
     has_failed: AtomicBool,
 }
 
 impl Writer {
     /// A writer that opens the directory for writing on the first batch.
-    pub(super) fn new(index: Index, reader: IndexReader, fields: Fields) -> Self {
-        Self { index, reader, fields, slot: Mutex::new(None), has_failed: AtomicBool::new(false) }
+    pub(super) fn new(
+        index: Index,
+        reader: IndexReader,
+        fields: Fields,
+        attributes_max: usize,
+    ) -> Self {
+        let (slot, has_failed) = (Mutex::new(None), AtomicBool::new(false));
+        Self { index, reader, fields, attributes_max, slot, has_failed }
     }
 
     /// Whether the last batch failed.
@@ -52,22 +68,18 @@ impl Writer {
         result
     }
 
-    fn add_with(
-        &self,
-        slot: &mut Option<IndexWriter>,
-        entries: &[LogEntry],
-    ) -> tantivy::Result<()> {
-        let mut writer = match slot.take() {
-            Some(writer) => writer,
+    fn add_with(&self, slot: &mut Option<Session>, entries: &[LogEntry]) -> tantivy::Result<()> {
+        let mut session = match slot.take() {
+            Some(session) => session,
             None => self.open()?,
         };
-        match self.write(&mut writer, entries) {
-            Ok(()) => *slot = Some(writer),
+        match self.write(&mut session, entries) {
+            Ok(()) => *slot = Some(session),
             Err(error) => {
                 // A failed writer is not reused. Wait for its merges: they write the list of
                 // segments, which only one writer at a time may do.
-                if let Err(merge) = writer.wait_merging_threads() {
-                    tracing::debug!(error = %merge, "merge of the failed index writer failed");
+                if let Err(merge) = session.writer.wait_merging_threads() {
+                    tracing::debug!(error = %merge, "failed to finish the merges of a failed writer");
                 }
                 return Err(error);
             }
@@ -75,7 +87,7 @@ impl Writer {
         Ok(())
     }
 
-    fn open(&self) -> tantivy::Result<IndexWriter> {
+    fn open(&self) -> tantivy::Result<Session> {
         let options = IndexWriterOptions::builder()
             .memory_budget_per_thread(MEMORY_BUDGET_BYTES)
             .num_worker_threads(1)
@@ -88,17 +100,22 @@ impl Writer {
         writer.set_merge_policy(Box::new(policy));
         // A commit that failed halfway may be in the directory but not yet in the reader.
         self.reader.reload()?;
-        Ok(writer)
+        Ok(Session { writer, paths: ColumnPaths::new(self.attributes_max) })
     }
 
-    fn write(&self, writer: &mut IndexWriter, entries: &[LogEntry]) -> tantivy::Result<()> {
-        let new = new_entries(&self.reader.searcher(), &self.fields, entries)?;
+    fn write(&self, session: &mut Session, entries: &[LogEntry]) -> tantivy::Result<()> {
+        let searcher = self.reader.searcher();
+        let new = new_entries(&searcher, &self.fields, entries)?;
         if new.is_empty() {
             return Ok(());
         }
-        let sent = new
-            .into_iter()
-            .try_for_each(|entry| writer.add_document(self.fields.document(entry)).map(drop));
+        let Session { writer, paths } = session;
+        for entry in &new {
+            paths.load(&searcher, self.fields.column_paths, entry.id)?;
+        }
+        let sent = new.into_iter().try_for_each(|entry| {
+            writer.add_document(document(&self.fields, paths, entry)).map(drop)
+        });
         // If the indexing thread has failed, this error has the cause; `sent` only has the symptom.
         let prepared = writer.prepare_commit()?;
         sent?;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::log_entry::Attributes;
-use shared::search::SearchQuery;
 use shared::{Arrival, LogEntry, Timestamp};
 
 use super::{Fixture, add, at, fuzzy, messages, opensearch, tantivy, text, total, wait_for_total};
@@ -57,7 +56,7 @@ async fn hits_are_identical_to_the_added_entries(fixture: Fixture) {
         ),
     ];
     add(index, &entries).await;
-    let hits = index.search(&SearchQuery { text: None, ..text("") }).await.unwrap();
+    let hits = index.search(&text("")).await.unwrap();
     let mut found: Vec<Vec<u8>> = hits.entries.iter().map(LogEntry::to_json).collect();
     let mut added: Vec<Vec<u8>> = entries.iter().map(LogEntry::to_json).collect();
     found.sort_unstable();
@@ -152,7 +151,7 @@ async fn the_first_write_wins_within_a_batch(fixture: Fixture) {
     let second = LogEntry { message: "second".to_owned(), ..first.clone() };
     index.add(&[first, second]).await.unwrap();
     add(index, &[entry("third")]).await;
-    let query = SearchQuery { text: None, ..text("") };
+    let query = text("");
     assert_eq!(messages(index, &query).await, ["first", "third"]);
 }
 

@@ -49,7 +49,7 @@ async fn exact_matches_come_first_by_relevance(fixture: Fixture) {
     let index = fixture.open().await;
     let index = index.as_ref();
     let exact = "a long message in which the word timeout stands among many others that say little";
-    add(index, &[entry(exact), entry("timeouts timeout1"), entry("timeouts")]).await;
+    add(index, &[entry(exact), entry("timeouts timeoutx"), entry("timeouts")]).await;
     let found = messages(index, &by_relevance(fuzzy("timeout"))).await;
     assert_eq!(found.len(), 3);
     assert_eq!(found[0], exact);

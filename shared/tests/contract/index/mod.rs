@@ -4,11 +4,13 @@ mod adding;
 mod fuzzy;
 mod matching;
 mod paging;
+mod queries;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::index::{self, Index};
+use shared::query::{self, Condition};
 use shared::search::{SearchHits, SearchQuery, Sort};
 use shared::{LogEntry, Timestamp};
 use tempfile::TempDir;
@@ -65,7 +67,7 @@ async fn wait_for_total(index: &dyn Index, count: u64) {
 }
 
 async fn total(index: &dyn Index) -> u64 {
-    let everything = SearchQuery { limit: 1, ..SearchQuery::default() };
+    let everything = SearchQuery::new(Condition::everything(), 1);
     let hits = index.search(&everything).await.unwrap();
     hits.total + u64::from(!hits.total_is_exact)
 }
@@ -75,18 +77,17 @@ async fn messages(index: &dyn Index, query: &SearchQuery) -> Vec<String> {
     hits.entries.into_iter().map(|hit| hit.message).collect()
 }
 
-/// A query for a text, with the oldest hits first.
+/// A query for the first hundred hits, oldest first.
 fn text(text: &str) -> SearchQuery {
-    SearchQuery {
-        text: Some(text.to_owned()),
-        sort: Sort::Oldest,
-        limit: 100,
-        ..SearchQuery::default()
-    }
+    SearchQuery { sort: Sort::Oldest, ..SearchQuery::new(condition(text, false), 100) }
+}
+
+fn condition(text: &str, fuzzy: bool) -> Condition {
+    query::parse(text, fuzzy, Timestamp::now()).unwrap()
 }
 
 fn fuzzy(words: &str) -> SearchQuery {
-    SearchQuery { fuzzy: true, ..text(words) }
+    SearchQuery { condition: condition(words, true), ..text("") }
 }
 
 fn by_relevance(query: SearchQuery) -> SearchQuery {

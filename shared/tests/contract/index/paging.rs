@@ -37,7 +37,7 @@ async fn newest_and_oldest_sort_by_timestamp_then_id(fixture: Fixture) {
     ];
     add(index, &entries[..2]).await;
     add(index, &entries[2..]).await;
-    let query = SearchQuery { text: None, ..text("") };
+    let query = text("");
     assert_eq!(messages(index, &query).await, ["m0", "m2", "m3", "m1"]);
     let newest = SearchQuery { sort: Sort::Newest, ..query };
     assert_eq!(messages(index, &newest).await, ["m1", "m3", "m2", "m0"]);

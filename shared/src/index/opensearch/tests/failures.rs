@@ -3,11 +3,16 @@ use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::*;
+use super::super::*;
+use crate::query::Condition;
 use crate::testing::entry;
 
 fn open(url: &str) -> anyhow::Result<OpenSearchIndex> {
     OpenSearchIndex::open(&url.parse().unwrap())
+}
+
+fn everything() -> SearchQuery {
+    SearchQuery::new(Condition::everything(), 10)
 }
 
 /// A server that accepts connections and never responds.
@@ -23,7 +28,7 @@ async fn search_add_and_ready_fail_immediately_without_opensearch() {
     drop(listener);
     let index = open(&url).unwrap();
     let begin = Instant::now();
-    let search = index.search(&SearchQuery::default()).await.map(drop);
+    let search = index.search(&everything()).await.map(drop);
     let add = index.add(&[entry("m")]).await.map(drop);
     for result in [search, add, index.ready().await] {
         let error = result.unwrap_err();
@@ -39,7 +44,7 @@ async fn search_add_and_ready_time_out_when_opensearch_hangs() {
     tokio::time::pause();
     let begin = tokio::time::Instant::now();
     assert!(index.ready().await.is_err());
-    assert!(index.search(&SearchQuery::default()).await.is_err());
+    assert!(index.search(&everything()).await.is_err());
     assert!(index.add(&[entry("m")]).await.is_err());
     let limits = READINESS_TIMEOUT + SEARCH_TIMEOUT + ADD_TIMEOUT;
     assert!(begin.elapsed() <= limits + Duration::from_secs(1), "{:?}", begin.elapsed());
@@ -85,7 +90,7 @@ async fn a_search_is_rejected_on_400_and_otherwise_unavailable() {
         [(&[400], true), (&[403], false), (&[429], false), (&[503], false), (&[200], false)]
     {
         let index = responding(status, "reason").await;
-        let error = index.search(&SearchQuery::default()).await.unwrap_err();
+        let error = index.search(&everything()).await.unwrap_err();
         assert_eq!(matches!(error, Error::Rejected { .. }), is_rejected, "{error:?}");
         let has_reason = status == &[200] || format!("{error:?}").contains("reason");
         assert!(has_reason, "{error:?}");
@@ -95,6 +100,6 @@ async fn a_search_is_rejected_on_400_and_otherwise_unavailable() {
 #[tokio::test]
 async fn a_search_is_retried_while_a_new_index_opens() {
     let index = responding(&[503, 503, 200], r#"{"hits":{"total":{"value":0},"hits":[]}}"#).await;
-    let hits = index.search(&SearchQuery::default()).await.unwrap();
+    let hits = index.search(&everything()).await.unwrap();
     assert_eq!((hits.total, hits.total_is_exact), (0, true));
 }

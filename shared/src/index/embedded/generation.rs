@@ -1,0 +1,125 @@
+//! A generation: a complete index, or one that is being built to replace it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::spawn_blocking;
+
+use super::layout::Layout;
+use super::state::{Progress, State};
+use crate::error::{Error, Result};
+use crate::index::SERVICE;
+use crate::index::tantivy::{Opened, TantivyIndex};
+use crate::log_entry::EntryId;
+
+pub(super) struct Generation {
+    pub(super) number: u32,
+    pub(super) index: TantivyIndex,
+    directory: PathBuf,
+    /// `None` once it is abandoned.
+    state: Mutex<Option<State>>,
+}
+
+impl Generation {
+    /// Creates a generation that lacks the store's entries up to `until`.
+    pub(super) async fn create(
+        layout: &Layout,
+        attributes_max: usize,
+        until: Option<EntryId>,
+    ) -> anyhow::Result<Self> {
+        let number = layout.next_generation()?;
+        let directory = layout.generation(number);
+        let state = State::lacking(until);
+        let created = async {
+            let index = TantivyIndex::create(directory.clone(), attributes_max).await?;
+            state.write(&directory)?;
+            anyhow::Ok(index)
+        };
+        match created.await {
+            Ok(index) => Ok(Self { number, index, directory, state: Mutex::new(Some(state)) }),
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(&directory);
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens a generation, or returns why it must be rebuilt.
+    ///
+    /// # Errors
+    /// When it was written by a newer version of LogPulse, or cannot be read at the moment.
+    pub(super) async fn open(
+        layout: &Layout,
+        number: u32,
+        attributes_max: usize,
+    ) -> anyhow::Result<std::result::Result<Self, anyhow::Error>> {
+        let directory = layout.generation(number);
+        let state = match State::read(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Ok(Err(error.into()));
+            }
+            state => Mutex::new(Some(state?)),
+        };
+        Ok(match TantivyIndex::open_existing(directory.clone(), attributes_max).await? {
+            Opened::Usable(index) => Ok(Self { number, index, directory, state }),
+            Opened::Unusable(error) => Err(error),
+        })
+    }
+
+    /// The entries that it lacks; `None` if it is complete or abandoned.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        match *self.state() {
+            Some(State::Building(progress)) => Some(progress),
+            Some(State::Complete) | None => None,
+        }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        *self.state() == Some(State::Complete)
+    }
+
+    /// Records that it contains the store's entries up to `id`.
+    pub(super) async fn advance(self: &Arc<Self>, id: EntryId) -> Result<()> {
+        self.change(move |Progress { until, .. }| {
+            Some(State::Building(Progress { after: Some(id), until }))
+        })
+        .await
+    }
+
+    /// Records that it contains every entry in the store.
+    pub(super) async fn complete(self: &Arc<Self>) -> Result<()> {
+        self.change(|_| Some(State::Complete)).await
+    }
+
+    /// Records that it will never be completed, not even after a restart.
+    pub(super) async fn abandon(self: &Arc<Self>) -> Result<()> {
+        self.change(|_| None).await
+    }
+
+    /// Changes the state, on disk first, unless it is complete or abandoned.
+    async fn change(
+        self: &Arc<Self>,
+        change: impl FnOnce(Progress) -> Option<State> + Send + 'static,
+    ) -> Result<()> {
+        let generation = Arc::clone(self);
+        let write = spawn_blocking(move || -> io::Result<()> {
+            let mut state = generation.state();
+            if let Some(State::Building(progress)) = *state {
+                let changed = change(progress);
+                match changed {
+                    Some(state) => state.write(&generation.directory)?,
+                    None => State::remove(&generation.directory)?,
+                }
+                *state = changed;
+            }
+            Ok(())
+        });
+        let written = write.await.map_err(|error| Error::unavailable(SERVICE, error))?;
+        written.map_err(|error| Error::unavailable(SERVICE, error))
+    }
+
+    fn state(&self) -> MutexGuard<'_, Option<State>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,119 @@
+//! Opens the directory: chooses the generation that serves, and the one that is being built.
+
+use std::fmt;
+use std::sync::{Arc, RwLock};
+
+use anyhow::anyhow;
+use url::Url;
+
+use super::generation::Generation;
+use super::layout::Layout;
+use super::{EmbeddedIndex, Generations, Location};
+use crate::log_entry::EntryId;
+
+/// Why an index must be built from the store.
+#[derive(Debug)]
+pub enum Cause {
+    /// There is no index.
+    Missing,
+    /// The index is damaged, or an older version of LogPulse wrote it.
+    Unusable(anyhow::Error),
+    /// [`request_rebuild`](super::request_rebuild) was called.
+    Requested,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is no index"),
+            Self::Unusable(error) => write!(f, "the index cannot be used: {error:#}"),
+            Self::Requested => f.write_str("a rebuild was requested"),
+        }
+    }
+}
+
+impl EmbeddedIndex {
+    /// Opens or creates the index at `tantivy:///path/to/directory`. If it must be built, `last`
+    /// returns the greatest id in the store, and [`rebuild`](Self::rebuild) returns a generation
+    /// that lacks the entries up to it.
+    ///
+    /// # Errors
+    /// When the URL is invalid, a newer version of LogPulse wrote the directory, the directory
+    /// cannot be read or written at the moment, or `last` fails. An existing index is left
+    /// unchanged.
+    pub async fn open(
+        url: &Url,
+        last: impl AsyncFnOnce(&Cause) -> anyhow::Result<Option<EntryId>>,
+    ) -> anyhow::Result<Self> {
+        let Location { path, attributes_max } = Location::parse(url)?;
+        let layout = Layout::open(path)?;
+        let Found { serving, next, unneeded, unusable } = find(&layout, attributes_max).await?;
+        let is_whole = serving.as_ref().is_some_and(Generation::is_complete) && next.is_none();
+        let cause = match unusable.map(Cause::Unusable) {
+            unusable if serving.is_none() => Some(unusable.unwrap_or(Cause::Missing)),
+            Some(unusable) if is_whole => Some(unusable),
+            None if is_whole && layout.is_rebuild_requested() => Some(Cause::Requested),
+            _ => None,
+        };
+        let until = match &cause {
+            Some(cause) => last(cause).await?,
+            None => None,
+        };
+        layout.adopt()?;
+        for number in unneeded {
+            layout.remove(number)?;
+        }
+        let (serving, is_new) = match serving {
+            Some(serving) => (serving, false),
+            None => (Generation::create(&layout, attributes_max, until).await?, true),
+        };
+        let (serving, next) = (Arc::new(serving), next.map(Arc::new));
+        let generations = RwLock::new(Generations { serving, next });
+        let index = Self { layout, attributes_max, generations };
+        if is_new {
+            index.layout.remove_request()?;
+        } else if cause.is_some() {
+            index.start(until).await?;
+        }
+        Ok(index)
+    }
+}
+
+/// The generations in a directory.
+#[derive(Default)]
+struct Found {
+    /// The newest complete generation, or else the newest that is being built.
+    serving: Option<Generation>,
+    /// The generation that is being built to replace a complete one.
+    next: Option<Generation>,
+    /// The numbers of all other generations.
+    unneeded: Vec<u32>,
+    /// Why a generation newer than `serving` cannot be used.
+    unusable: Option<anyhow::Error>,
+}
+
+async fn find(layout: &Layout, attributes_max: usize) -> anyhow::Result<Found> {
+    let mut found = Found::default();
+    for number in layout.generations()?.into_iter().rev() {
+        if found.serving.is_some() {
+            found.unneeded.push(number);
+            continue;
+        }
+        match Generation::open(layout, number, attributes_max).await? {
+            Ok(generation) if generation.is_complete() => found.serving = Some(generation),
+            Ok(generation) if found.next.is_none() => found.next = Some(generation),
+            Ok(_) => found.unneeded.push(number),
+            Err(error) => {
+                found.unneeded.push(number);
+                found.unusable.get_or_insert(error);
+            }
+        }
+    }
+    if found.serving.is_none() {
+        found.serving = found.next.take();
+        if layout.has_first_index()? {
+            found.unusable.get_or_insert(anyhow!("an older version of LogPulse wrote it"));
+        }
+    }
+    Ok(found)
+}

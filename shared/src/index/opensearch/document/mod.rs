@@ -1,0 +1,142 @@
+//! Entries as OpenSearch documents: the entry's fields, and the fields on which conditions are
+//! evaluated. Text is processed by LogPulse's own rules: documents contain words that are already
+//! split.
+
+mod attributes;
+mod searchable;
+mod words;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use self::attributes::{Columns, attr_texts};
+pub(super) use self::attributes::{
+    can_have_column, column_name, column_path, escaped_path, has_column,
+};
+use self::searchable::Searchable;
+pub(super) use self::searchable::{MAX_FRAGMENT_BYTES, lowercase_stable};
+use self::words::{message_words, other_words};
+use crate::error::Source;
+use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
+use crate::query::Leaf;
+
+/// The exact service name.
+pub(super) const SERVICE_NAME: &str = "service_name";
+/// The exact level.
+pub(super) const LEVEL: &str = "level";
+/// The exact trace id.
+pub(super) const TRACE_ID: &str = "trace_id";
+/// The exact span id.
+pub(super) const SPAN_ID: &str = "span_id";
+/// Microseconds since 1970. OpenSearch's own dates only have millisecond precision.
+pub(super) const TIMESTAMP_MICROS: &str = "timestamp_micros";
+/// The id as text, which sorts by arrival.
+pub(super) const ID: &str = "id";
+/// The words of the message.
+pub(super) const MESSAGE_WORDS: &str = "message_words";
+/// The words of the entry's other texts.
+pub(super) const OTHER_WORDS: &str = "other_words";
+/// The message's searchable text, split into grams that do not overlap.
+pub(super) const GRAMS: &str = "grams";
+/// The message's searchable text, in pieces.
+pub(super) const SEARCHABLE: &str = "searchable";
+/// The attributes' values with their paths.
+pub(super) const ATTR: &str = "attr";
+/// The object that contains the attributes' number columns.
+pub(super) const NUMBERS: &str = "num";
+/// The object that contains the attributes' string columns.
+pub(super) const STRINGS: &str = "str";
+
+/// Fields that hits do not need, because other fields contain the same data. `attributes` only
+/// exists in indexes that an earlier release created.
+pub(super) const OMITTED_FROM_HITS: [&str; 8] = [
+    "attributes",
+    ATTR,
+    MESSAGE_WORDS,
+    NUMBERS,
+    OTHER_WORDS,
+    "searchable_text",
+    STRINGS,
+    TIMESTAMP_MICROS,
+];
+
+/// An entry as a document.
+#[derive(Serialize)]
+struct Document<'a> {
+    id: EntryId,
+    timestamp: Timestamp,
+    timestamp_micros: i64,
+    level: &'a Level,
+    service_name: &'a ServiceName,
+    #[serde(flatten)]
+    searchable: Searchable<'a>,
+    message_words: Vec<String>,
+    other_words: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attr: Vec<String>,
+    #[serde(flatten)]
+    columns: Columns<'a>,
+    /// The unaltered attributes. OpenSearch refuses an object with duplicate keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes_json: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a TraceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    span_id: Option<&'a TraceId>,
+}
+
+/// Appends the entry as a JSON document. `is_column` decides which attribute paths have columns.
+pub(super) fn write(
+    entry: &LogEntry,
+    leaves: &[Leaf],
+    is_column: impl Fn(&str) -> bool,
+    body: &mut Vec<u8>,
+) {
+    let document = Document {
+        id: entry.id,
+        timestamp: entry.timestamp,
+        timestamp_micros: entry.timestamp.as_micros(),
+        level: &entry.level,
+        service_name: &entry.service_name,
+        searchable: Searchable::of(&entry.message),
+        message_words: message_words(&entry.message),
+        other_words: other_words(entry, leaves),
+        attr: attr_texts(leaves),
+        columns: Columns::of(leaves, is_column),
+        attributes_json: entry.attributes.as_ref().map(Attributes::as_str),
+        trace_id: entry.trace_id.as_ref(),
+        span_id: entry.span_id.as_ref(),
+    };
+    let written = serde_json::to_writer(body, &document);
+    debug_assert!(written.is_ok(), "serializing a document never fails");
+}
+
+/// Parses a document back into its entry.
+///
+/// # Errors
+/// When the document is not an entry.
+pub(super) fn parse(document: &RawValue) -> Result<LogEntry, Source> {
+    #[derive(Deserialize)]
+    struct Original {
+        id: EntryId,
+        timestamp: Timestamp,
+        level: Level,
+        service_name: ServiceName,
+        #[serde(alias = "original_message")]
+        message: String,
+        attributes_json: Option<String>,
+        trace_id: Option<TraceId>,
+        span_id: Option<TraceId>,
+    }
+    let original: Original = serde_json::from_str(document.get())?;
+    Ok(LogEntry {
+        id: original.id,
+        timestamp: original.timestamp,
+        level: original.level,
+        service_name: original.service_name,
+        message: original.message,
+        attributes: original.attributes_json.map(Attributes::parse).transpose()?,
+        trace_id: original.trace_id,
+        span_id: original.span_id,
+    })
+}

@@ -1,0 +1,89 @@
+//! An index's mappings and analyzers. They are fixed when an index is created, so a change takes
+//! effect with the next day's index.
+
+use serde_json::{Value, json};
+
+use super::document::{
+    ATTR, GRAMS, ID, LEVEL, MESSAGE_WORDS, NUMBERS, OTHER_WORDS, SEARCHABLE, SERVICE_NAME, SPAN_ID,
+    STRINGS, TIMESTAMP_MICROS, TRACE_ID, column_name,
+};
+use crate::text::GRAM_CHARS;
+
+/// Precedes each form of a run with several forms. No form contains it.
+pub(super) const FORM_MARK: char = '|';
+
+/// The number of fields other than columns, including objects.
+const FIXED_FIELDS: usize = 19;
+
+/// The number of fields in an index with columns for this many attribute paths.
+pub(super) fn max_fields(column_paths: usize) -> usize {
+    FIXED_FIELDS + 2 * column_paths
+}
+
+/// The mappings of an index with columns for at most this many attribute paths. Fields that are not
+/// listed are stored but not indexed.
+pub(super) fn mappings(column_paths: usize) -> Value {
+    // Columns are added for the day's attributes. A document with other columns is refused, which
+    // happens after the index has been deleted and recreated.
+    let columns = json!({"type": "object", "dynamic": "strict"});
+    let words = json!({"type": "text", "analyzer": "words", "search_analyzer": "tokens"});
+    let mut other_words = words.clone();
+    other_words["norms"] = false.into();
+    json!({
+        "_meta": {"attributes_max": column_paths},
+        "dynamic": false,
+        "properties": {
+            ID: {"type": "keyword", "index": false},
+            // For Dashboards. The default format takes far longer to parse.
+            "timestamp": {"type": "date", "format": "rfc3339_lenient", "index": false},
+            TIMESTAMP_MICROS: {"type": "long"},
+            LEVEL: {"type": "keyword"},
+            SERVICE_NAME: {"type": "keyword"},
+            TRACE_ID: {"type": "keyword"},
+            SPAN_ID: {"type": "keyword"},
+            "message": {"type": "text", "index": false, "copy_to": [GRAMS, SEARCHABLE]},
+            "original_message": {"type": "text", "index": false},
+            "searchable_text": {"type": "text", "index": false, "copy_to": [GRAMS, SEARCHABLE]},
+            MESSAGE_WORDS: words,
+            OTHER_WORDS: other_words,
+            GRAMS: {"type": "text", "analyzer": "grams", "index_options": "docs", "norms": false},
+            SEARCHABLE: {"type": "keyword", "index": false, "normalizer": "lowercase"},
+            "attributes_json": {"type": "keyword", "index": false, "doc_values": false},
+            ATTR: {"type": "keyword", "doc_values": false},
+            NUMBERS: columns,
+            STRINGS: columns,
+        },
+    })
+}
+
+/// The mappings that add columns for these paths.
+pub(super) fn column_mappings<'p>(paths: impl Iterator<Item = &'p str> + Clone) -> Value {
+    let columns = |mapping: Value| {
+        let fields = paths.clone().map(|path| (column_name(path), mapping.clone()));
+        json!({"properties": fields.collect::<serde_json::Map<String, Value>>()})
+    };
+    json!({"properties": {
+        NUMBERS: columns(json!({"type": "double", "index": false})),
+        STRINGS: columns(json!({"type": "keyword", "index": false})),
+    }})
+}
+
+/// The analyzers. The only text rule that they apply is the lower case of ASCII.
+pub(super) fn analysis() -> Value {
+    let forms = format!("\\{FORM_MARK}([^{FORM_MARK}]+)");
+    json!({
+        "tokenizer": {
+            "tokens": {"type": "simple_pattern", "pattern": "[^ ]+"},
+            "grams": {"type": "simple_pattern", "pattern": format!("(.|\n){{1,{GRAM_CHARS}}}")},
+        },
+        "filter": {
+            "forms": {"type": "pattern_capture", "patterns": [forms], "preserve_original": false},
+        },
+        "analyzer": {
+            "words": {"type": "custom", "tokenizer": "tokens", "filter": ["forms"]},
+            "tokens": {"type": "custom", "tokenizer": "tokens"},
+            "grams": {"type": "custom", "tokenizer": "grams", "filter": ["lowercase"]},
+        },
+        "normalizer": {"lowercase": {"type": "custom", "filter": ["lowercase"]}},
+    })
+}

@@ -1,0 +1,91 @@
+//! The index in a directory: what survives a restart or failure, and which entries are found.
+
+mod agreement;
+mod columns;
+mod texts;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::query::Condition;
+use crate::search::Sort;
+use crate::testing::entries;
+
+async fn open(directory: &TempDir) -> TantivyIndex {
+    let url = format!("tantivy://{}/index", directory.path().display());
+    TantivyIndex::open(&url.parse().unwrap()).await.unwrap()
+}
+
+async fn all_messages(index: &TantivyIndex) -> Vec<String> {
+    let query =
+        SearchQuery { sort: Sort::Oldest, ..SearchQuery::new(Condition::everything(), 100) };
+    let hits = index.search(&query).await.unwrap();
+    hits.entries.into_iter().map(|hit| hit.message).collect()
+}
+
+#[tokio::test]
+async fn entries_survive_reopening_and_the_first_write_still_wins() {
+    let directory = TempDir::new().unwrap();
+    let mut added = entries(["one", "two"]);
+    open(&directory).await.add(&added).await.unwrap();
+
+    let index = open(&directory).await;
+    assert_eq!(all_messages(&index).await, ["one", "two"]);
+    "changed".clone_into(&mut added[0].message);
+    index.add(&added).await.unwrap();
+    assert_eq!(all_messages(&index).await, ["one", "two"]);
+}
+
+#[tokio::test]
+async fn a_failed_batch_can_be_added_once_the_directory_recovers() {
+    let directory = TempDir::new().unwrap();
+    let (path, moved) = (directory.path().join("index"), directory.path().join("moved"));
+    let index = open(&directory).await;
+    index.add(&entries(["one"])).await.unwrap();
+    let added = entries(["two", "three"]);
+
+    std::fs::rename(&path, &moved).unwrap();
+    for _ in 0..2 {
+        let error = index.add(&added).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+        assert!(index.ready().await.is_err());
+    }
+    assert_eq!(all_messages(&index).await, ["one"]);
+
+    std::fs::rename(&moved, &path).unwrap();
+    index.add(&added).await.unwrap();
+    assert!(index.ready().await.is_ok());
+    assert_eq!(all_messages(&index).await, ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn small_batches_are_merged_and_still_found() {
+    let directory = TempDir::new().unwrap();
+    let index = open(&directory).await;
+    for _ in 0..40 {
+        index.add(&entries(["one"])).await.unwrap();
+    }
+    assert_eq!(all_messages(&index).await.len(), 40);
+    let segments = index.inner.reader.searcher().segment_readers().len();
+    assert!(segments < 40, "{segments} segments");
+}
+
+#[tokio::test]
+async fn an_index_in_another_format_is_rejected() {
+    let directory = TempDir::new().unwrap();
+    drop(open(&directory).await);
+    let version = directory.path().join("index/format_version");
+    let url = format!("tantivy://{}/index", directory.path().display());
+    for (text, reason) in [("1", "older version"), ("3", "newer version")] {
+        std::fs::write(&version, text).unwrap();
+        let error = TantivyIndex::open(&url.parse().unwrap()).await.err().unwrap();
+        assert!(format!("{error:#}").contains(reason), "{error:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_relative_path_is_rejected() {
+    let url = "tantivy:relative".parse().unwrap();
+    let error = TantivyIndex::open(&url).await.err().unwrap();
+    assert!(error.to_string().contains("INDEX_URL"), "{error}");
+}

@@ -1,0 +1,243 @@
+//! Highlights: the parts of an entry that made it a hit.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::{Condition, Scalar, Scope, Subject, Words};
+use crate::log_entry::LogEntry;
+use crate::text::{self, Located};
+
+/// The maximum number of ranges that are marked in a message.
+const MAX_RANGES: usize = 100;
+
+/// The parts of an entry that matched.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Highlight {
+    /// Ranges of the message, in characters, in order and without overlaps; at most 100.
+    pub message: Vec<Range<usize>>,
+    /// The paths of the attributes that matched, sorted.
+    pub attributes: Vec<String>,
+}
+
+impl Highlight {
+    /// Finds the parts of `entry`, a hit, that meet the condition. Excluded conditions mark
+    /// nothing.
+    #[must_use]
+    pub fn of(condition: &Condition, entry: &LogEntry) -> Self {
+        let subject = Subject::new(entry);
+        let mut marks = Marks { message: Message::new(&entry.message), ..Marks::default() };
+        marks.mark(condition, &subject);
+        Self {
+            message: marks.message.ranges_in_chars(&entry.message),
+            attributes: marks.attributes.into_iter().collect(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Marks {
+    message: Message,
+    attributes: BTreeSet<String>,
+}
+
+impl Marks {
+    fn mark(&mut self, condition: &Condition, subject: &Subject<'_>) {
+        match condition {
+            Condition::All(conditions) | Condition::Any(conditions) => {
+                for condition in conditions.iter().filter(|one| one.matches(subject)) {
+                    self.mark(condition, subject);
+                }
+            }
+            Condition::Fragment(fragment) => self.message.mark_fragment(fragment),
+            Condition::Words(words) => {
+                self.message.mark_words(words);
+                self.mark_attributes_with(words.scope, condition, subject);
+            }
+            Condition::Prefix(prefix) => {
+                self.message.mark_forms(|form| form.starts_with(&prefix.stem));
+                self.mark_attributes_with(prefix.scope, condition, subject);
+            }
+            Condition::Attribute(attribute) => {
+                let leaves = subject.leaves().iter();
+                let matching = leaves.filter(|leaf| attribute.matches(std::slice::from_ref(*leaf)));
+                self.attributes.extend(matching.map(|leaf| leaf.path.clone()));
+            }
+            Condition::Not(_)
+            | Condition::Keyword(..)
+            | Condition::Id(_)
+            | Condition::Timestamp(_) => {}
+        }
+    }
+
+    /// Marks the attributes whose values contain what the condition looks for.
+    fn mark_attributes_with(&mut self, scope: Scope, condition: &Condition, subject: &Subject<'_>) {
+        if scope == Scope::Message {
+            return;
+        }
+        for leaf in subject.leaves() {
+            let is_text = !matches!(leaf.value, Scalar::Constant(_));
+            if is_text && condition.matches_text(leaf.value.text()) {
+                self.attributes.insert(leaf.path.clone());
+            }
+        }
+    }
+}
+
+/// A message and its marked ranges, in bytes.
+#[derive(Default)]
+struct Message {
+    plain: Located,
+    with_escapes: Located,
+    /// The forms of each run, each with its range in `normalized`.
+    runs: Vec<Vec<(Range<usize>, String)>>,
+    normalized: Located,
+    marked: Vec<Range<usize>>,
+}
+
+impl Message {
+    fn new(message: &str) -> Self {
+        let normalized = Located::without_ansi(message).normalized();
+        let mut runs = Vec::new();
+        for run in text::runs(&normalized.text) {
+            let mut forms = Vec::new();
+            run.located_forms(|range, form| forms.push((range, form.into_owned())));
+            runs.push(forms);
+        }
+        Self {
+            plain: normalized.folded(),
+            with_escapes: Located::original(message).normalized().folded(),
+            runs,
+            normalized,
+            marked: Vec::new(),
+        }
+    }
+
+    fn mark_fragment(&mut self, fragment: &str) {
+        for located in [&self.plain, &self.with_escapes] {
+            let found = located.text.match_indices(fragment).take(MAX_RANGES);
+            let ranges: Vec<Range<usize>> =
+                found.map(|(at, part)| located.origin(at..at + part.len())).collect();
+            if !ranges.is_empty() {
+                self.marked.extend(ranges);
+                return;
+            }
+        }
+    }
+
+    fn mark_words(&mut self, words: &Words) {
+        let mut ranges = Vec::new();
+        if words.is_fuzzy() {
+            for run in &words.runs {
+                self.mark_forms(|form| run.matches_form(form));
+            }
+            return;
+        }
+        for window in self.runs.windows(words.runs.len()) {
+            let found: Option<Vec<Range<usize>>> = words
+                .runs
+                .iter()
+                .zip(window)
+                .map(|(run, forms)| {
+                    let form = forms.iter().find(|(_, form)| run.matches_form(form));
+                    form.map(|(range, _)| range.clone())
+                })
+                .collect();
+            let found = found.unwrap_or_default();
+            if let (Some(first), Some(last)) = (found.first(), found.last()) {
+                ranges.push(first.start..last.end);
+            }
+        }
+        self.mark_normalized(ranges);
+    }
+
+    fn mark_forms(&mut self, test: impl Fn(&str) -> bool) {
+        let forms = self.runs.iter().flatten();
+        let found = forms.filter(|(_, form)| test(form)).map(|(range, _)| range.clone());
+        let ranges = found.collect();
+        self.mark_normalized(ranges);
+    }
+
+    fn mark_normalized(&mut self, ranges: Vec<Range<usize>>) {
+        let ranges = ranges.into_iter().take(MAX_RANGES);
+        self.marked.extend(ranges.map(|range| self.normalized.origin(range)));
+    }
+
+    /// The marked ranges in characters, in order, with adjacent and overlapping ones merged.
+    fn ranges_in_chars(mut self, message: &str) -> Vec<Range<usize>> {
+        self.marked.sort_unstable_by_key(|range| (range.start, range.end));
+        let mut merged: Vec<Range<usize>> = Vec::new();
+        for range in self.marked {
+            match merged.last_mut() {
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                _ => merged.push(range),
+            }
+        }
+        merged.truncate(MAX_RANGES);
+        let (mut bytes, mut chars) = (0, 0);
+        let mut in_chars = |position: usize| {
+            chars += message[bytes..position].chars().count();
+            bytes = position;
+            chars
+        };
+        merged.into_iter().map(|range| in_chars(range.start)..in_chars(range.end)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_entry::{Attributes, Timestamp};
+    use crate::query::parse;
+    use crate::testing::entry;
+
+    fn highlight(query: &str, fuzzy: bool, entry: &LogEntry) -> (Vec<String>, Vec<String>) {
+        let condition = parse(query, fuzzy, Timestamp::now()).unwrap();
+        let highlight = Highlight::of(&condition, entry);
+        let message: Vec<char> = entry.message.chars().collect();
+        let texts = highlight.message.into_iter().map(|range| message[range].iter().collect());
+        (texts.collect(), highlight.attributes)
+    }
+
+    #[test]
+    fn matching_parts_of_the_message_are_marked() {
+        let message = "Zu\u{308}rich: OOMKilled at 10.0.0.1, connection timeout at 🚀 用户支付";
+        for (query, fuzzy, marked) in [
+            ("timeout AT", false, &["at", "timeout", "at"][..]),
+            ("ZÜRICH", false, &["Zu\u{308}rich"]),
+            ("10.0.0.1", false, &["10.0.0.1"]),
+            ("oom", false, &["OOM"]),
+            ("kill*", false, &["Killed"]),
+            ("connecton", true, &["connection"]),
+            (r#""tion time""#, false, &["tion time"]),
+            ("🚀 支付", false, &["🚀", "支付"]),
+            ("timeout -payment (connection OR absent)", false, &["connection", "timeout"]),
+            ("absent", false, &[]),
+        ] {
+            let (found, _) = highlight(query, fuzzy, &entry(message));
+            assert_eq!(found, marked, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_paths_of_matching_attributes_are_listed() {
+        let mut entry = entry("declined");
+        let json = r#"{"order":4711,"user":{"name":"Jane Doe"},"tags":["a","b"],"ok":true}"#;
+        entry.attributes = Some(Attributes::parse(json.to_owned()).unwrap());
+        for (query, paths) in [
+            ("4711", &["order"][..]),
+            ("jane", &["user.name"]),
+            ("@order:>4000 tags:*", &["order", "tags"]),
+            ("ok:true OR order:1", &["ok"]),
+            ("declined", &[]),
+            ("-order:1", &[]),
+        ] {
+            assert_eq!(highlight(query, false, &entry).1, paths, "{query}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_marked_ranges_is_limited() {
+        let (found, _) = highlight("a", false, &entry("a ".repeat(5000)));
+        assert_eq!(found.len(), MAX_RANGES);
+    }
+}

@@ -22,6 +22,13 @@ test-crash: ## kill LogPulse twenty times under load (release build)
 test-full-disk: ## fill a small disk, free space, and check the recovery (Linux; needs user namespaces or root)
 	FULL_DISK=required $(CARGO) test --workspace --test full_disk -- --nocapture
 
+FUZZ_SECONDS := 60
+
+.PHONY: fuzz
+# RUSTC_BOOTSTRAP lets the stable compiler measure coverage. The code has no `unsafe` for a sanitizer to check.
+fuzz: ## fuzz the query language and the text rules (cargo-fuzz; takes minutes)
+	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --dev --sanitizer none search -- -max_total_time=$(FUZZ_SECONDS) -timeout=2 -max_len=4096
+
 .PHONY: lint
 lint: ## check formatting, clippy, rustdoc and the dependency rules
 	$(CARGO) fmt --all --check
@@ -30,8 +37,8 @@ lint: ## check formatting, clippy, rustdoc and the dependency rules
 	$(CARGO) deny --log-level error check bans licenses sources
 
 .PHONY: bench
-bench: ## benchmark standalone LogPulse and its baselines (takes minutes)
-	$(CARGO) bench -p standalone --bench bench
+bench: ## benchmark standalone LogPulse and its baselines; PARTS="burst search" selects parts (takes minutes)
+	$(CARGO) bench -p standalone --bench bench -- $(PARTS)
 
 .PHONY: bench-drain
 bench-drain: services ## compare how fast a consumer drains a backlog with how fast a bare loader writes it (Docker; takes minutes)

@@ -1,5 +1,9 @@
 //! `make bench` measures the performance of standalone LogPulse, and of baselines in the same run.
 //! Only the ratios are comparable between machines, and only if the machines are otherwise idle.
+//!
+//! Arguments select parts: `make bench PARTS="burst search"`. `LOGPULSE` is the path of another
+//! binary to measure. `BENCH_ENTRIES` is a folder of `.ndjson` files to send in the burst instead
+//! of generated entries; the part `find` needs it.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -13,12 +17,14 @@
 
 mod baseline;
 mod entries;
+mod find;
 mod load;
+mod samples;
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -36,16 +42,40 @@ async fn main() {
     if std::env::args().any(|word| word == "--baseline") {
         return baseline::serve().await;
     }
+    let parts: Vec<String> =
+        std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let is_selected = |part: &str| parts.is_empty() || parts.iter().any(|name| name == part);
     let data_dir = tempfile::tempdir().expect("failed to create a temporary directory");
-    fresh_start(data_dir.path()).await;
-    single_entries(data_dir.path()).await;
-    burst(data_dir.path()).await;
-    backlog(data_dir.path()).await;
-    search(data_dir.path()).await;
+    if is_selected("start") {
+        fresh_start(data_dir.path()).await;
+    }
+    if is_selected("single") {
+        single_entries(data_dir.path()).await;
+    }
+    if is_selected("burst") {
+        let bytes = burst(data_dir.path()).await;
+        backlog(data_dir.path(), bytes).await;
+    }
+    if is_selected("search") {
+        search(data_dir.path()).await;
+    }
+    if is_selected("find")
+        && let Some(folder) = entries_folder()
+    {
+        let (server, _) = start(&data_dir.path().join("find"));
+        find::find(&server.url, &folder).await;
+    }
 }
 
 fn start(data_dir: &Path) -> (Server, String) {
-    let server = support::start(data_dir, &ENVIRONMENT);
+    let server = match std::env::var("LOGPULSE") {
+        Ok(path) => {
+            let mut command = Command::new(path);
+            command.env_clear().envs(ENVIRONMENT);
+            Server::start(command.env("DATA_DIR", data_dir))
+        }
+        Err(_) => support::start(data_dir, &ENVIRONMENT),
+    };
     let address = server.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     (server, address)
 }
@@ -83,17 +113,36 @@ async fn single_entries(data_dir: &Path) {
     }
 }
 
-/// Posts batches of 1,000 entries. The baseline reads and discards the same bodies.
-async fn burst(data_dir: &Path) {
+fn entries_folder() -> Option<PathBuf> {
+    std::env::var_os("BENCH_ENTRIES").map(PathBuf::from)
+}
+
+/// The requests of a burst, and the size of their entries.
+fn burst_requests() -> (Vec<Request>, usize, usize) {
+    let Some(folder) = entries_folder() else {
+        let requests = requests(BURST);
+        let bytes = requests.iter().map(|request| request.len()).sum();
+        return (requests, BURST, bytes);
+    };
+    let batches = entries::read(&folder);
+    let requests = batches.iter().map(|lines| post_batch(lines.join("\n").as_bytes())).collect();
+    let lines = batches.iter().flatten();
+    (requests, lines.clone().count(), lines.map(|line| line.len() + 1).sum())
+}
+
+/// Posts batches of 1,000 entries, and returns their size. The baseline reads and discards the same
+/// bodies.
+async fn burst(data_dir: &Path) -> usize {
+    let (requests, count, bytes) = burst_requests();
     let exe = std::env::current_exe().expect("failed to get the path of the current executable");
     let bare = Server::start(Command::new(exe).arg("--baseline"));
     let address = bare.url.trim_start_matches("http://").trim_end_matches('/');
-    let baseline = drive(address, CONNECTIONS, requests(BURST)).await.per_second(BURST);
+    let baseline = drive(address, CONNECTIONS, requests.clone()).await.per_second(count);
     drop(bare);
 
     let (server, address) = start(&data_dir.join("burst"));
-    let run = drive(&address, CONNECTIONS, requests(BURST)).await;
-    let rate = run.per_second(BURST);
+    let run = drive(&address, CONNECTIONS, requests).await;
+    let rate = run.per_second(count);
     println!(
         "batches of {BATCH}: {rate:.0} entries/s acknowledged, p50 {:.0} ms, p99 {:.0} ms, peak {} MiB; \
          bare poem handler {baseline:.0}/s, ratio {:.2}",
@@ -103,10 +152,12 @@ async fn burst(data_dir: &Path) {
         rate / baseline,
     );
     server.kill();
+    bytes
 }
 
-/// Measures how fast the backlog that the burst left on the queue becomes searchable after a crash.
-async fn backlog(data_dir: &Path) {
+/// Measures how fast the backlog that the burst left on the queue becomes searchable after a crash,
+/// and how much of the disk the index of the burst uses.
+async fn backlog(data_dir: &Path, burst_bytes: usize) {
     let baseline = baseline::tantivy_per_second(200_000);
     let started = Instant::now();
     let (server, address) = start(&data_dir.join("burst"));
@@ -118,6 +169,31 @@ async fn backlog(data_dir: &Path) {
         server.peak_memory_mib(),
         rate / baseline,
     );
+    let index = settled_size(&data_dir.join("burst/index")).await;
+    println!(
+        "index: {:.1} MB, {:.3} bytes per byte of the entries sent",
+        index as f64 / 1e6,
+        index as f64 / burst_bytes as f64
+    );
+}
+
+/// The size of the files in a directory, once it has been stable for ten seconds.
+async fn settled_size(directory: &Path) -> u64 {
+    let mut size = 0;
+    loop {
+        let previous = std::mem::replace(&mut size, size_of_files(directory));
+        if size == previous {
+            return size;
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+}
+
+fn size_of_files(path: &Path) -> u64 {
+    let Ok(files) = path.read_dir() else {
+        return path.metadata().map_or(0, |metadata| metadata.len());
+    };
+    files.flatten().map(|file| size_of_files(&file.path())).sum()
 }
 
 /// Waits until everything on the queue is searchable. Returns the number of entries consumed since
@@ -152,6 +228,11 @@ async fn search(data_dir: &Path) {
         ),
         ("two misspelt words", "q=timeuot+conection&fuzzy=true"),
         ("an address", "q=10.42.7.42"),
+        ("a common fragment of 12 characters", "q=%22ction+timeou%22"),
+        ("a fragment of 18 characters", "q=%22.42.7.42+port+5%22"),
+        ("an attribute", "q=@component:worker.7"),
+        ("an attribute in a range", "q=@pid:%3E59990"),
+        ("a word without another", "q=block+-7"),
     ] {
         let requests = vec![get(&format!("/logs/search?{query}&limit=100")); 200];
         let run = drive(&address, 1, requests).await;

@@ -1,0 +1,110 @@
+//! Measures how reliably search finds parts of real log lines. Samples parts of the messages, and
+//! compares the total of each search with that of a plain scan of all entries.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use acceptance::Api;
+use serde_json::Value;
+use shared::query::{Subject, parse};
+use shared::search::SearchHits;
+use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
+
+use crate::entries::{self, BATCH, Numbers};
+use crate::samples::Kind;
+
+const SAMPLES: usize = 1000;
+
+/// The number of misses that are printed for each kind of sample.
+const SHOWN_MISSES: usize = 5;
+
+/// Measures a server with the entries in the `.ndjson` files in the folder.
+pub(crate) async fn find(url: &str, folder: &Path) {
+    let arrival = Arrival::new(Timestamp::now());
+    let lines = entries::read(folder).into_iter().flatten();
+    let entries: Vec<LogEntry> = (0..)
+        .zip(lines)
+        .map(|(position, line)| {
+            let new = NewLogEntry::from_json(line.as_bytes()).expect("failed to parse an entry");
+            new.arrive(&arrival, position).expect("an entry is invalid")
+        })
+        .collect();
+    let api = Api::new(url);
+    send(&api, &entries).await;
+
+    let subjects: Vec<Subject<'_>> = entries.iter().map(Subject::new).collect();
+    let mut numbers = Numbers::new(7);
+    for kind in Kind::ALL {
+        measure(&api, &entries, &subjects, kind, &mut numbers).await;
+    }
+}
+
+async fn send(api: &Api, entries: &[LogEntry]) {
+    for batch in entries.chunks(BATCH) {
+        let lines: Vec<Vec<u8>> = batch.iter().map(LogEntry::to_json).collect();
+        let response = api.post("/logs/batch", "application/x-ndjson", lines.join(&b'\n')).await;
+        assert_eq!(response.status(), 201, "a batch was not accepted");
+    }
+    let last = entries.last().expect("the folder contains no entries").id.to_string();
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while search(api, &format!("id:{last}")).await == 0 {
+        assert!(Instant::now() < deadline, "the entries are not searchable after a minute");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Searches for samples of one kind. Prints how many were found, which means that the scan matches
+/// their entry and the search has hits, and how many totals equal those of the scan.
+async fn measure(
+    api: &Api,
+    entries: &[LogEntry],
+    subjects: &[Subject<'_>],
+    kind: Kind,
+    numbers: &mut Numbers,
+) {
+    let (mut samples, mut found, mut exact, mut shown) = (0, 0, 0, 0);
+    let mut times = Vec::new();
+    for _ in 0..SAMPLES * 10 {
+        let index = numbers.index(entries.len());
+        let Some(query) = kind.sample(&entries[index].message, numbers) else { continue };
+        samples += 1;
+        let started = Instant::now();
+        let hits = search(api, &query).await;
+        times.push(started.elapsed());
+        let condition = parse(&query, false, Timestamp::now());
+        let matching: Vec<usize> = match &condition {
+            Ok(condition) => {
+                let all = subjects.iter().enumerate();
+                all.filter(|(_, subject)| condition.matches(subject)).map(|(at, _)| at).collect()
+            }
+            Err(_) => Vec::new(),
+        };
+        let total = SearchHits::MAX_TOTAL.min(matching.len() as u64);
+        exact += usize::from(hits == total);
+        let is_found = matching.contains(&index) && hits > 0;
+        found += usize::from(is_found);
+        if (!is_found || hits != total) && shown < SHOWN_MISSES {
+            shown += 1;
+            println!("  {query:?}: {hits} hits, {total} by a scan, {:?}", condition.err());
+        }
+        if samples == SAMPLES {
+            break;
+        }
+    }
+    times.sort_unstable();
+    let quantile =
+        |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or_default();
+    println!(
+        "{}: {found} of {samples} found, {exact} totals exact, p50 {:.1?}, p95 {:.1?}",
+        kind.name(),
+        quantile(50),
+        quantile(95),
+    );
+}
+
+async fn search(api: &Api, query: &str) -> u64 {
+    let response = api.http.get(api.url("/logs/search")).query(&[("q", query), ("limit", "1")]);
+    let response = response.send().await.expect("the server did not respond");
+    let page: Value = response.json().await.expect("the response is not JSON");
+    page["total"].as_u64().unwrap_or_default()
+}

@@ -1,0 +1,80 @@
+//! Builds queries from samples of messages.
+
+use shared::query::MAX_QUERY_CHARS;
+
+use crate::entries::Numbers;
+
+/// What to sample from a message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// The whole message, without quotes.
+    Line,
+    /// The whole message, in quotes.
+    QuotedLine,
+    /// Three of its words.
+    ThreeWords,
+    /// A quoted part of 12 to 40 characters.
+    LongFragment,
+    /// A quoted part of 4 to 8 characters.
+    ShortFragment,
+    /// A quoted part of 1 to 3 characters.
+    TinyFragment,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Line,
+        Self::QuotedLine,
+        Self::ThreeWords,
+        Self::LongFragment,
+        Self::ShortFragment,
+        Self::TinyFragment,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Line => "whole lines, not quoted",
+            Self::QuotedLine => "whole lines, quoted",
+            Self::ThreeWords => "three words",
+            Self::LongFragment => "fragments of 12 to 40 characters",
+            Self::ShortFragment => "fragments of 4 to 8 characters",
+            Self::TinyFragment => "fragments of 1 to 3 characters",
+        }
+    }
+
+    /// Builds a query from a sample; `None` if the message is too short or too long.
+    pub(crate) fn sample(self, message: &str, numbers: &mut Numbers) -> Option<String> {
+        let query = match self {
+            Self::Line => message.to_owned(),
+            Self::QuotedLine => quoted(message),
+            Self::ThreeWords => {
+                let words: Vec<&str> = message
+                    .split(|c: char| !c.is_alphanumeric())
+                    .filter(|word| !word.is_empty() && !["AND", "OR", "NOT"].contains(word))
+                    .collect();
+                if words.len() < 3 {
+                    return None;
+                }
+                let sample: Vec<&str> = (0..3).map(|_| words[numbers.index(words.len())]).collect();
+                sample.join(" ")
+            }
+            Self::LongFragment => quoted(&part(message, 12, 40, numbers)?),
+            Self::ShortFragment => quoted(&part(message, 4, 8, numbers)?),
+            Self::TinyFragment => quoted(&part(message, 1, 3, numbers)?),
+        };
+        (query.chars().nth(MAX_QUERY_CHARS).is_none() && !query.trim().is_empty()).then_some(query)
+    }
+}
+
+/// A part of the message with `shortest` to `longest` characters.
+fn part(message: &str, shortest: usize, longest: usize, numbers: &mut Numbers) -> Option<String> {
+    let chars: Vec<char> = message.chars().collect();
+    let length = shortest + numbers.index(longest - shortest + 1);
+    let starts = (chars.len() + 1).checked_sub(length).filter(|starts| *starts > 0)?;
+    let start = numbers.index(starts);
+    Some(chars[start..start + length].iter().collect())
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

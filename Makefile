@@ -165,8 +165,14 @@ services: ## start only Kafka, MySQL, Redis and OpenSearch, and wait until they 
 # `--workspace` builds with the same features as `make test`, which avoids building twice.
 FAULTS := acceptance telemetry first_start outages poison rate_limit oracle
 
+.PHONY: test-agreement
+test-agreement: export LOGPULSE_TEST_SERVICES := required
+test-agreement: services ## compare both indexes with a plain scan, with 20,000 random queries each (Docker; takes minutes)
+	PROPTEST_CASES=20000 $(CARGO) test --workspace --test contract random_queries
+
 .PHONY: test-services
 test-services: export LOGPULSE_TEST_SERVICES := required
 test-services: services ## run contract suites, acceptance tests and fault tests against the real services (Docker; takes minutes)
 	$(CARGO) test --workspace --test contract
+	$(CARGO) test --workspace --lib opensearch
 	$(CARGO) test --workspace $(addprefix --test ,$(FAULTS)) -- --test-threads 1 --nocapture

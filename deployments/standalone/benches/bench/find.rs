@@ -15,13 +15,19 @@ use crate::samples::Kind;
 
 const SAMPLES: usize = 1000;
 
+/// The number of entries in Chinese characters.
+const IDEOGRAPHIC: usize = 2000;
+
 /// The number of misses that are printed for each kind of sample.
 const SHOWN_MISSES: usize = 5;
 
-/// Measures a server with the entries in the `.ndjson` files in the folder.
+/// Measures a server with the entries in the `.ndjson` files in the folder, and generated entries in
+/// Chinese characters.
 pub(crate) async fn find(url: &str, folder: &Path) {
     let arrival = Arrival::new(Timestamp::now());
-    let lines = entries::read(folder).into_iter().flatten();
+    let mut numbers = Numbers::new(7);
+    let ideographs: Vec<String> = (0..IDEOGRAPHIC).map(|_| ideographs(&mut numbers)).collect();
+    let lines = entries::read(folder).into_iter().flatten().chain(ideographs);
     let entries: Vec<LogEntry> = (0..)
         .zip(lines)
         .map(|(position, line)| {
@@ -33,10 +39,17 @@ pub(crate) async fn find(url: &str, folder: &Path) {
     send(&api, &entries).await;
 
     let subjects: Vec<Subject<'_>> = entries.iter().map(Subject::new).collect();
-    let mut numbers = Numbers::new(7);
     for kind in Kind::ALL {
         measure(&api, &entries, &subjects, kind, &mut numbers).await;
     }
+}
+
+/// An entry whose message consists of 8 to 30 of the 2,000 first Chinese characters.
+fn ideographs(numbers: &mut Numbers) -> String {
+    let length = 8 + numbers.index(23);
+    let character = |_| char::from_u32(0x4e00 + numbers.index(2000) as u32);
+    let message: String = (0..length).filter_map(character).collect();
+    format!(r#"{{"service_name":"ideographs","message":"{message}"}}"#)
 }
 
 async fn send(api: &Api, entries: &[LogEntry]) {
@@ -64,7 +77,7 @@ async fn measure(
 ) {
     let (mut samples, mut found, mut exact, mut shown) = (0, 0, 0, 0);
     let mut times = Vec::new();
-    for _ in 0..SAMPLES * 10 {
+    for _ in 0..SAMPLES * 20 {
         let index = numbers.index(entries.len());
         let Some(query) = kind.sample(&entries[index].message, numbers) else { continue };
         samples += 1;

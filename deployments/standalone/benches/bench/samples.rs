@@ -19,16 +19,19 @@ pub(crate) enum Kind {
     ShortFragment,
     /// A quoted part of 1 to 3 characters.
     TinyFragment,
+    /// Two Chinese characters, without quotes.
+    TwoIdeographs,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Line,
         Self::QuotedLine,
         Self::ThreeWords,
         Self::LongFragment,
         Self::ShortFragment,
         Self::TinyFragment,
+        Self::TwoIdeographs,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Kind {
             Self::LongFragment => "fragments of 12 to 40 characters",
             Self::ShortFragment => "fragments of 4 to 8 characters",
             Self::TinyFragment => "fragments of 1 to 3 characters",
+            Self::TwoIdeographs => "two Chinese characters, not quoted",
         }
     }
 
@@ -61,6 +65,8 @@ impl Kind {
             Self::LongFragment => quoted(&part(message, 12, 40, numbers)?),
             Self::ShortFragment => quoted(&part(message, 4, 8, numbers)?),
             Self::TinyFragment => quoted(&part(message, 1, 3, numbers)?),
+            Self::TwoIdeographs => part(message, 2, 2, numbers)
+                .filter(|part| part.chars().all(|c| ('\u{4e00}'..'\u{9fff}').contains(&c)))?,
         };
         (query.chars().nth(MAX_QUERY_CHARS).is_none() && !query.trim().is_empty()).then_some(query)
     }

@@ -1,7 +1,9 @@
 //! The contract of the index, one topic per file.
 
 mod adding;
+mod agreement;
 mod fuzzy;
+mod generators;
 mod matching;
 mod paging;
 mod queries;

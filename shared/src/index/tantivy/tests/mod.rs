@@ -1,6 +1,5 @@
 //! The index in a directory: what survives a restart or failure, and which entries are found.
 
-mod agreement;
 mod columns;
 mod texts;
 

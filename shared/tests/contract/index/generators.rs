@@ -5,14 +5,12 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
-
-use crate::log_entry::{Arrival, LogEntry, Timestamp};
-use crate::query::{
+use shared::query::{
     Attribute, AttributeTest, Bound, Condition, FuzzyRun, Keyword, KeywordTest, Prefix, Range,
     Scope, TimeRange, Words,
 };
-use crate::testing::EntryBuilder;
-use crate::text;
+use shared::testing::EntryBuilder;
+use shared::{Arrival, LogEntry, Timestamp, text};
 
 const TEXTS: &[&str] = &[
     "a",

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! POST /logs        NewLogEntry -- arrive --> LogEntry -- queue.publish --> 201 {id}   ingest
-//!                   queue.poll --> Batch -- store.insert and index.add --> commit      consumer
+//!                   queue.poll --> Batch -- store.insert, then index.add --> commit      consumer
 //! GET /logs/{id}    cache.get, else store.get then cache.put --> LogEntry or 404       get
 //! GET /logs/search  SearchQuery -- index.search --> SearchHits                         search
 //! ```
@@ -17,7 +17,7 @@
 //! * [`intake`]: from decoded entries to records on the queue.
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module contains a
 //!   trait that documents the contract, `open(&url)`, and one file or folder per adapter.
-//! * `reindex`: builds the embedded index from the store.
+//! * `reindex`: builds the index from the store.
 //! * [`http`]: serves functions (listener, limits, health, rate limit, problems, OpenAPI).
 //! * [`config`] reads the environment, [`telemetry`] sets up logs and metrics, [`trace`] carries
 //!   the trace context, [`process`] runs `main`, [`error`] classifies failures.
@@ -48,7 +48,7 @@ pub mod query;
 pub mod queue;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(feature = "tantivy")]
+#[cfg(any(feature = "opensearch", feature = "tantivy"))]
 pub mod reindex;
 pub mod search;
 #[cfg(feature = "sqlite")]

@@ -4,6 +4,7 @@
 mod arrival;
 mod attributes;
 mod bounded_string;
+mod day;
 mod level;
 mod timestamp;
 mod validation;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use arrival::{Arrival, EntryId, MAX_POSITION};
 pub use attributes::Attributes;
 pub use bounded_string::BoundedString;
+pub use day::Day;
 pub use level::Level;
 pub use timestamp::Timestamp;
 pub use validation::{FieldError, ParseError, ValidationError};

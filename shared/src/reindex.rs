@@ -1,189 +1,40 @@
-//! Builds the embedded index from the store: at startup if the index is missing, damaged or in an
-//! older format, and on request while the previous index keeps serving.
+//! Builds an index from the store, while the index serves and entries arrive.
 //!
-//! A new rebuild lacks the entries up to `until`, the last one in the store when it began. They are
-//! added in id order, and the position is durable, so that a restart resumes there. Entries that
-//! arrive in the meantime are added as usual. If such an entry has an id up to `until`, the store
-//! may already contain that id with different content. The first write wins, so the stored entry is
-//! indexed.
+//! [`DerivedIndex`] is the embedded index, which is built as a whole, at the start if necessary, and on
+//! request. [`rebuild_days`] builds the daily indexes of a cluster, on request.
 
-use std::sync::Arc;
+#[cfg(feature = "opensearch")]
+mod daily;
+#[cfg(feature = "tantivy")]
+mod embedded;
+mod report;
+
 use std::time::Duration;
 
-use async_trait::async_trait;
-use tokio::sync::RwLock;
-use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
-use url::Url;
+#[cfg(feature = "opensearch")]
+pub use self::daily::rebuild_days;
+#[cfg(feature = "tantivy")]
+pub use self::embedded::DerivedIndex;
+use crate::error::{Error, Refused, Result};
+use crate::log_entry::LogEntry;
 
-use crate::error::{Error, Ready, Refused, Result};
-use crate::index::Index;
-use crate::index::embedded::{Cause, EmbeddedIndex, Progress, Rebuild};
-use crate::log_entry::{EntryId, LogEntry};
-use crate::search::{SearchHits, SearchQuery};
-use crate::store::{IdRange, Store};
-
-/// The number of entries that are read from the store and added together. A batch that arrives in
-/// the meantime waits until they are added.
+/// The number of entries that are read from the store and added together.
 const PAGE_ENTRIES: usize = 2000;
 
 /// The pause before a retry.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// The pause between checks for a requested rebuild.
-const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The minimum time between progress reports in the log.
-const REPORT_INTERVAL: Duration = Duration::from_secs(10);
-
-/// The embedded index, and the store that it is built from.
-pub struct DerivedIndex {
-    store: Arc<dyn Store>,
-    index: EmbeddedIndex,
+/// An index that is being built.
+trait Target {
+    /// As [`Index::add`](crate::index::Index::add).
+    fn add(&mut self, entries: &[LogEntry]) -> impl Future<Output = Result<Vec<Refused>>> + Send;
 }
 
-impl DerivedIndex {
-    /// Opens the index at this URL. If it must be built from the store, [`run`](Self::run) does so.
-    ///
-    /// # Errors
-    /// When [`EmbeddedIndex::open`] fails, or the store is needed but does not respond.
-    pub async fn open(url: &Url, store: Arc<dyn Store>) -> anyhow::Result<Self> {
-        let last = async |cause: &Cause| {
-            let last = store.last(IdRange::ALL).await?;
-            if last.is_some() {
-                tracing::warn!(%cause, "building the index from the store");
-            }
-            Ok(last)
-        };
-        let index = EmbeddedIndex::open(url, last).await?;
-        Ok(Self { store, index })
-    }
-
-    /// Completes the rebuild in progress and all requested ones, until `stop` is cancelled.
-    ///
-    /// The consumer holds a read lock on `batches` while it writes a batch to the store and the
-    /// index.
-    pub async fn run(&self, batches: &RwLock<()>, stop: &CancellationToken) {
-        while !stop.is_cancelled() {
-            if let Some(rebuild) = self.index.rebuild() {
-                self.finish(&rebuild, stop).await;
-            }
-            if self.index.is_rebuild_requested() {
-                self.start(batches, stop).await;
-            } else {
-                pause(REQUEST_INTERVAL, stop).await;
-            }
-        }
-    }
-
-    /// Starts the requested rebuild.
-    async fn start(&self, batches: &RwLock<()>, stop: &CancellationToken) {
-        // A batch in progress may already be in the index but reach the store only after the
-        // rebuild has read past its entries.
-        let _no_batch = tokio::select! {
-            guard = batches.write() => guard,
-            () = stop.cancelled() => return,
-        };
-        let started = match self.store.last(IdRange::ALL).await {
-            Ok(last) => self.index.start(last).await,
-            Err(error) => Err(error),
-        };
-        match started {
-            Ok(()) => tracing::info!("rebuilding the index from the store, as requested"),
-            Err(error) => {
-                tracing::warn!(%error, "failed to start the requested index rebuild; retrying");
-                pause(RETRY_PAUSE, stop).await;
-            }
-        }
-    }
-
-    /// Adds the entries that the rebuild lacks, then completes it. Returns early if the rebuild is
-    /// abandoned or `stop` is cancelled.
-    async fn finish(&self, rebuild: &Rebuild, stop: &CancellationToken) {
-        if let Some(Progress { after: Some(after), .. }) = rebuild.progress() {
-            tracing::info!(after = %after.time(), "resuming the rebuild of the index");
-        }
-        let mut report = Report::default();
-        while let Some(Progress { after, until }) = rebuild.progress()
-            && !stop.is_cancelled()
-        {
-            let range = IdRange { after, until: Some(until) };
-            let page = match self.store.scan(range, PAGE_ENTRIES).await {
-                Ok(page) => page,
-                Err(error) => {
-                    retry(&error, stop).await;
-                    continue;
-                }
-            };
-            match self.add_page(rebuild, &page.entries).await {
-                Ok(()) => report.add(&page.entries, until),
-                Err(error) => {
-                    if self.index.abandon(rebuild, &error).await.is_err() {
-                        retry(&error, stop).await;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Adds the next entries from the store to the rebuild, or completes it if there are none.
-    async fn add_page(&self, rebuild: &Rebuild, entries: &[LogEntry]) -> Result<()> {
-        let Some(last) = entries.last() else {
-            return self.index.complete(rebuild).await;
-        };
-        add(rebuild, entries).await?;
-        rebuild.advance(last.id).await
-    }
-
-    /// Replaces each entry that the store may contain with different content by the stored one.
-    async fn as_stored(&self, entries: &[LogEntry], until: EntryId) -> Result<Vec<LogEntry>> {
-        let mut stored = entries.to_vec();
-        for entry in stored.iter_mut().filter(|entry| entry.id <= until) {
-            match self.store.get(entry.id).await {
-                Ok(Some(first)) => *entry = first,
-                // The entry is not stored yet, or its row is damaged, in which case the rebuild
-                // skips the row.
-                Ok(None) | Err(Error::Rejected { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(stored)
-    }
-}
-
-#[async_trait]
-impl Ready for DerivedIndex {
-    async fn ready(&self) -> Result<()> {
-        self.index.ready().await
-    }
-
-    fn is_rebuilding(&self) -> bool {
-        self.index.is_rebuilding()
-    }
-}
-
-#[async_trait]
-impl Index for DerivedIndex {
-    async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
-        match self.index.rebuild().and_then(|rebuild| rebuild.progress()) {
-            Some(Progress { until, .. }) => {
-                self.index.add(&self.as_stored(entries, until).await?).await
-            }
-            None => self.index.add(entries).await,
-        }
-    }
-
-    async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
-        self.index.search(query).await
-    }
-}
-
-/// Adds the entries. Those that the index will never accept are left out; they are also dead
-/// letters.
-async fn add(rebuild: &Rebuild, entries: &[LogEntry]) -> Result<()> {
+/// Adds the entries. One that the index will never accept is left out: it is also a dead letter.
+async fn add(mut target: impl Target, entries: &[LogEntry]) -> Result<()> {
     let mut parts = vec![entries];
     while let Some(part) = parts.pop() {
-        match rebuild.add(part).await {
+        match target.add(part).await {
             Ok(refused) => {
                 for Refused { index, reason } in refused {
                     tracing::error!(id = %part[index].id, reason, "an entry cannot be indexed");
@@ -202,46 +53,6 @@ async fn add(rebuild: &Rebuild, entries: &[LogEntry]) -> Result<()> {
     Ok(())
 }
 
-async fn retry(error: &Error, stop: &CancellationToken) {
-    tracing::warn!(%error, "the rebuild of the index was interrupted; retrying");
-    pause(RETRY_PAUSE, stop).await;
+fn log_retry(error: &Error) {
+    tracing::warn!(%error, "the rebuild of the index is interrupted; retrying");
 }
-
-async fn pause(time: Duration, stop: &CancellationToken) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = sleep(time) => {}
-    }
-}
-
-/// Reports the progress of a rebuild in the log.
-struct Report {
-    entries: usize,
-    last: Instant,
-}
-
-impl Default for Report {
-    fn default() -> Self {
-        Self { entries: 0, last: Instant::now() }
-    }
-}
-
-impl Report {
-    /// Counts the added entries. If there are none, the rebuild is complete.
-    fn add(&mut self, added: &[LogEntry], until: EntryId) {
-        self.entries += added.len();
-        let Some(last) = added.last() else {
-            tracing::info!(entries = self.entries, "the index is complete");
-            return;
-        };
-        if self.last.elapsed() >= REPORT_INTERVAL {
-            self.last = Instant::now();
-            let (arrived, until) = (last.id.time(), until.time());
-            tracing::info!(entries = self.entries, %arrived, %until, "building the index");
-        }
-    }
-}
-
-#[cfg(test)]
-#[cfg(feature = "sqlite")]
-mod tests;

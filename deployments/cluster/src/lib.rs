@@ -128,7 +128,9 @@ impl Cluster {
         String::from_utf8(stdout).unwrap()
     }
 
-    fn command(&self, function: &str) -> Command {
+    /// A command that runs a function with the cluster's settings.
+    #[must_use]
+    pub fn command(&self, function: &str) -> Command {
         let mut command = bare_function(function);
         command.envs(&self.settings);
         command

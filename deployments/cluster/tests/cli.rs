@@ -33,7 +33,9 @@ fn help_describes_each_function_even_with_invalid_settings() {
         for expected in [&format!("LogPulse {function}: "), &usage, setting, "serve", "/docs"] {
             assert!(help.contains(expected), "{expected} is missing: {help}");
         }
-        assert_eq!(help.contains("dead-letters"), function == "consumer", "{help}");
+        for command in ["dead-letters", "reindex"] {
+            assert_eq!(help.contains(command), function == "consumer", "{help}");
+        }
     }
 }
 
@@ -63,6 +65,10 @@ fn the_exit_code_for_an_invalid_command_line_is_2() {
     }
     assert_eq!(run("ingest", &["dead-letters", "list"], &[]).0, 2);
     assert_eq!(run("consumer", &["dead-letters"], &[]).0, 2);
+    let (code, _, errors) =
+        run("consumer", &["reindex", "--from", "2026-11-23", "--to", "2026-11-22"], &[]);
+    assert_eq!((code, errors.trim()), (2, "error: --from 2026-11-23 is after --to 2026-11-22"));
+    assert_eq!(run("consumer", &["reindex", "--from", "yesterday"], &[]).0, 2);
 }
 
 #[test]

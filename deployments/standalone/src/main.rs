@@ -18,7 +18,12 @@ use tokio_util::sync::CancellationToken;
 const PROGRAM: Program = Program {
     name: "logpulse",
     about: "LogPulse, a log server: ingests, stores and searches log entries over HTTP",
-    settings: &[help::DATA_DIR, help::CORS_ALLOWED_ORIGINS, help::RATE_LIMIT_ENABLED],
+    settings: &[
+        help::DATA_DIR,
+        help::INDEX_ATTRIBUTES_MAX,
+        help::CORS_ALLOWED_ORIGINS,
+        help::RATE_LIMIT_ENABLED,
+    ],
 };
 
 fn main() -> ExitCode {

@@ -1,11 +1,12 @@
 //! Writes a batch to both sinks, and commits it once every entry has either been stored and indexed
 //! or become a dead letter.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use shared::Timestamp;
 use shared::error::Refused;
 use shared::queue::{self, Batch, DeadLetter, DeadLetters};
+use shared::{LogEntry, Timestamp};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +35,8 @@ impl BatchWriter {
         }
     }
 
-    /// Writes the batch to both sinks in parallel. Once the previous batch is committed, writes the
+    /// Writes the batch to the store, then to the index, so that every entry in the index is in the
+    /// store. A rebuild of the index relies on that. Once the previous batch is committed, writes the
     /// dead letters and commits. Returns `None` without committing if shutdown interrupts the
     /// retries, the dead letters cannot be written, or the previous batch was not committed.
     pub(crate) async fn write(
@@ -45,11 +47,9 @@ impl BatchWriter {
     ) -> Option<()> {
         let _in_progress = self.in_progress.read().await;
         let entries = batch.entries();
-        let (stored, indexed) = tokio::join!(
-            self.store.deliver(entries, shutdown),
-            self.index.deliver(entries, shutdown),
-        );
-        let dead_letters = dead_letters(&batch, &stored?, &indexed?);
+        let stored = self.store.deliver(entries, shutdown).await?;
+        let indexed = self.index_stored(entries, &stored, shutdown).await?;
+        let dead_letters = dead_letters(&batch, &stored, &indexed);
         ticket.wait_for_previous().await?;
         self.write_dead_letters(&dead_letters, shutdown).await?;
         record_metrics(&batch);
@@ -60,6 +60,25 @@ impl BatchWriter {
         }
         ticket.complete();
         Some(())
+    }
+
+    /// Adds the entries that the store has not refused to the index.
+    async fn index_stored(
+        &self,
+        entries: &[LogEntry],
+        refused: &[Refused],
+        shutdown: &CancellationToken,
+    ) -> Option<Vec<Refused>> {
+        if refused.is_empty() {
+            return self.index.deliver(entries, shutdown).await;
+        }
+        let refused: HashSet<usize> = refused.iter().map(|refused| refused.index).collect();
+        let stored = (0..entries.len()).filter(|index| !refused.contains(index));
+        let stored: Vec<usize> = stored.collect();
+        let entries: Vec<LogEntry> = stored.iter().map(|index| entries[*index].clone()).collect();
+        let refused = self.index.deliver(&entries, shutdown).await?;
+        let original = |one: Refused| Refused { index: stored[one.index], ..one };
+        Some(refused.into_iter().map(original).collect())
     }
 
     /// Writes the dead letters. Returns `None` if they cannot be written, in which case the batch

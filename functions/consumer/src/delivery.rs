@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared::LogEntry;
 use shared::error::{Error, Refused, Result};
 use shared::index::Index;
+use shared::log_entry::Day;
 use shared::store::Store;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -130,7 +131,7 @@ impl Delivery {
     /// to write to one of them.
     async fn is_healthy_for(&self, entry: &LogEntry) -> bool {
         let last_accepted = self.last_accepted().clone();
-        let Some(probe) = last_accepted.filter(|last| last.id.day() == entry.id.day()) else {
+        let Some(probe) = last_accepted.filter(|last| Day::of(last.id) == Day::of(entry.id)) else {
             return false;
         };
         let written = self.sink.write(slice::from_ref(&probe)).await;

@@ -1,6 +1,6 @@
 //! Consumes the queue: stores and indexes log entries at a pace that the store and the index can
 //! sustain.
-//! `queue.poll --> Batch -- store.insert and index.add --> queue.commit`
+//! `queue.poll --> Batch -- store.insert, then index.add --> queue.commit`
 
 mod batch_writer;
 mod commit_ticket;

@@ -1,4 +1,6 @@
-//! Runs the consumer as a separate process, or lists and replays dead letters.
+//! Runs the consumer as a separate process, lists and replays dead letters, or rebuilds the index.
+
+mod reindex;
 
 use std::io;
 use std::process::ExitCode;
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 const PROGRAM: Program = Program {
     name: "consumer",
     about: "LogPulse consumer: stores and indexes log entries from the queue",
-    settings: &[help::QUEUE_URL, help::STORE_URL, help::INDEX_URL],
+    settings: &[help::QUEUE_URL, help::STORE_URL, help::INDEX_URL, help::INDEX_ATTRIBUTES_MAX],
 };
 
 fn main() -> ExitCode {
@@ -22,12 +24,20 @@ fn main() -> ExitCode {
 }
 
 async fn run(command: Command, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
-    if let Command::DeadLetters(command) = command {
-        return dead_letters::run(command, &queue, &mut io::stdout(), &mut io::stderr()).await;
+    match command {
+        Command::Serve => serve(shutdown).await,
+        Command::DeadLetters(command) => {
+            let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
+            dead_letters::run(command, &queue, &mut io::stdout(), &mut io::stderr()).await
+        }
+        Command::Reindex(days) => reindex::run(days, &shutdown).await,
     }
+}
+
+async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
     let store = store::open(load::<StoreConfig>()?.store_url.expose()).await?;
-    let index = index::open(load::<IndexConfig>()?.index_url.expose()).await?;
+    let index = index::open(load::<IndexConfig>()?.url().expose()).await?;
     let consumer = Consumer::new(&queue, store, index, load()?);
     let function = consumer.function();
     let config = load::<HttpConfig>()?;

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
 }
 
 async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let index = index::open(load::<IndexConfig>()?.index_url.expose()).await?;
+    let index = index::open(load::<IndexConfig>()?.url().expose()).await?;
     let rate_limit = RateLimit::open(&load()?).await?;
     http::serve(vec![search::function(index)], &load()?, rate_limit, shutdown).await
 }

@@ -9,6 +9,9 @@ use super::{ServiceUrl, value};
 /// The default of `CACHE_TTL_SECONDS`.
 pub(super) const DEFAULT_CACHE_TTL: Duration = Duration::from_hours(1);
 
+/// The default of `INDEX_ATTRIBUTES_MAX`.
+pub(super) const DEFAULT_INDEX_ATTRIBUTES_MAX: usize = 200;
+
 /// The queue.
 #[derive(Debug, Clone, Deserialize)]
 pub struct QueueConfig {
@@ -30,7 +33,26 @@ pub struct StoreConfig {
 pub struct IndexConfig {
     /// The URL of the index. `INDEX_URL`, required.
     #[serde(deserialize_with = "value::parsed")]
-    pub index_url: ServiceUrl,
+    index_url: ServiceUrl,
+    /// The number of attributes of a day that support ranges. `INDEX_ATTRIBUTES_MAX`, default 200.
+    #[serde(
+        default = "default_index_attributes_max",
+        deserialize_with = "value::number::<0, 5000, _, _>"
+    )]
+    index_attributes_max: usize,
+}
+
+impl IndexConfig {
+    /// Returns `INDEX_URL` with the option `attributes`, which is `INDEX_ATTRIBUTES_MAX` unless the
+    /// URL has it.
+    #[must_use]
+    pub fn url(&self) -> ServiceUrl {
+        self.index_url.with_default_option("attributes", self.index_attributes_max)
+    }
+}
+
+fn default_index_attributes_max() -> usize {
+    DEFAULT_INDEX_ATTRIBUTES_MAX
 }
 
 /// The cache.

@@ -14,6 +14,15 @@ impl ServiceUrl {
     pub fn expose(&self) -> &Url {
         &self.0
     }
+
+    /// Adds an option to the query string, unless the URL has one with this name.
+    pub(super) fn with_default_option(&self, name: &str, value: impl fmt::Display) -> Self {
+        let mut url = self.0.clone();
+        if url.query_pairs().all(|(option, _)| option != name) {
+            url.query_pairs_mut().append_pair(name, &value.to_string());
+        }
+        Self(url)
+    }
 }
 
 impl FromStr for ServiceUrl {

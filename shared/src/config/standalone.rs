@@ -7,7 +7,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use url::Url;
 
-use super::{ConfigError, ServiceUrl, ports::DEFAULT_CACHE_TTL, value};
+use super::{
+    ConfigError, ServiceUrl,
+    ports::{DEFAULT_CACHE_TTL, DEFAULT_INDEX_ATTRIBUTES_MAX},
+    value,
+};
 
 /// The embedded queue's file in `DATA_DIR`.
 const QUEUE_FILE: &str = "queue.db";
@@ -32,6 +36,9 @@ pub struct StandaloneConfig {
     /// The URL of the index. `INDEX_URL`, default a directory in `DATA_DIR`.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub index_url: Option<ServiceUrl>,
+    /// The number of attributes of a day that support ranges. `INDEX_ATTRIBUTES_MAX`, default 200.
+    #[serde(deserialize_with = "value::number::<0, 5000, _, _>")]
+    pub index_attributes_max: usize,
     /// The URL of the cache. `CACHE_URL`, default memory.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub cache_url: Option<ServiceUrl>,
@@ -51,6 +58,7 @@ impl Default for StandaloneConfig {
             queue_url: None,
             store_url: None,
             index_url: None,
+            index_attributes_max: DEFAULT_INDEX_ATTRIBUTES_MAX,
             cache_url: None,
             cache_ttl: DEFAULT_CACHE_TTL,
             limiter_url: None,
@@ -76,12 +84,14 @@ impl StandaloneConfig {
         or_embedded(self.store_url.as_ref(), || self.embedded("sqlite", "store.db", ""))
     }
 
-    /// Returns `INDEX_URL`, or else `tantivy:///…/index`.
+    /// Returns `INDEX_URL`, or else `tantivy:///…/index`, with `INDEX_ATTRIBUTES_MAX` as the option
+    /// `attributes`.
     ///
     /// # Errors
     /// When `DATA_DIR` cannot be part of a URL.
     pub fn index_url(&self) -> Result<ServiceUrl, ConfigError> {
-        or_embedded(self.index_url.as_ref(), || self.embedded("tantivy", "index", ""))
+        let url = or_embedded(self.index_url.as_ref(), || self.embedded("tantivy", "index", ""))?;
+        Ok(url.with_default_option("attributes", self.index_attributes_max))
     }
 
     /// Returns `CACHE_URL`, or else `memory:`.

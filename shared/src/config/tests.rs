@@ -142,13 +142,32 @@ fn the_limiter_defaults_to_the_cache() {
 }
 
 #[test]
+fn the_number_of_attributes_is_an_option_of_the_index_url() {
+    let max = ("INDEX_ATTRIBUTES_MAX", "50");
+    for (url, with_max) in [
+        ("http://os:9200", "http://os:9200/?attributes=50"),
+        ("http://os:9200?prefix=a-", "http://os:9200/?prefix=a-&attributes=50"),
+        ("http://os:9200?attributes=7", "http://os:9200/?attributes=7"),
+        ("tantivy:///index", "tantivy:///index?attributes=50"),
+    ] {
+        let variables = [("INDEX_URL", url), max];
+        let config: IndexConfig = load_with(&variables).unwrap();
+        assert_eq!(config.url().expose().as_str(), with_max);
+        let config: StandaloneConfig = load_with(&variables).unwrap();
+        assert_eq!(config.index_url().unwrap().expose().as_str(), with_max);
+    }
+    let error = error_with::<IndexConfig>(&[("INDEX_URL", "a:"), ("INDEX_ATTRIBUTES_MAX", "5001")]);
+    assert_eq!(error, "INDEX_ATTRIBUTES_MAX: must be a whole number from 0 to 5000");
+}
+
+#[test]
 fn standalone_defaults_to_files_in_its_data_directory() {
     let variables = [("DATA_DIR", "/var/lib/log pulse"), ("STORE_URL", "mysql://m/d")];
     let config: StandaloneConfig = load_with(&variables).unwrap();
     let queue = "sqlite:///var/lib/log%20pulse/queue.db?max_bytes=10737418240";
     assert_eq!(config.queue_url().unwrap().expose().as_str(), queue);
     assert_eq!(config.store_url().unwrap().expose().as_str(), "mysql://m/d");
-    let index = "tantivy:///var/lib/log%20pulse/index";
+    let index = "tantivy:///var/lib/log%20pulse/index?attributes=200";
     assert_eq!(config.index_url().unwrap().expose().as_str(), index);
     assert_eq!(config.cache_url().unwrap().expose().as_str(), "memory:");
     assert_eq!(config.limiter_url().unwrap().expose().as_str(), "memory:");
@@ -276,6 +295,7 @@ fn the_help_describes_known_settings_with_their_defaults() {
         help::QUEUE_URL,
         help::STORE_URL,
         help::INDEX_URL,
+        help::INDEX_ATTRIBUTES_MAX,
         help::CACHE_URL,
         help::LIMITER_URL,
         help::RATE_LIMIT_ENABLED,

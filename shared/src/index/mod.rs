@@ -4,7 +4,7 @@
 #[cfg(feature = "tantivy")]
 pub mod embedded;
 #[cfg(feature = "opensearch")]
-mod opensearch;
+pub mod opensearch;
 #[cfg(feature = "tantivy")]
 mod tantivy;
 

@@ -52,12 +52,6 @@ impl EntryId {
         micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX)
     }
 
-    /// The day of arrival, in days since 1970. It determines the entry's index.
-    #[must_use]
-    pub fn day(self) -> i64 {
-        self.time().as_micros() / Timestamp::MICROS_PER_DAY
-    }
-
     /// The 16 bytes of the id, which sort by arrival.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {

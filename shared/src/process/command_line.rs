@@ -1,11 +1,14 @@
 //! The command line of every program: `serve` (the default), `--health`, `--help`, `--version`,
-//! `dead-letters` in programs that run the consumer, and `reindex` in the standalone one.
+//! and in programs that run the consumer, `dead-letters` and `reindex`.
+
+mod day_range;
 
 use std::ffi::OsString;
 use std::fmt::Write;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use self::day_range::DayRange;
 use crate::config::help::{COMMON, Variable};
 
 /// A program's description for `--help`.
@@ -36,6 +39,8 @@ pub enum Command {
     /// List or replay dead letters: entries that could not be stored or indexed.
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Build the index again from the store, day by day, while the consumers run.
+    Reindex(DayRange),
 }
 
 /// The commands of the standalone program.
@@ -95,7 +100,7 @@ impl<C: Subcommand> CommandLine<C> {
 fn after_help(settings: &[Variable]) -> String {
     let mut help = "Environment:\n".to_owned();
     for Variable { name, meaning } in settings.iter().chain(&COMMON) {
-        let _ = writeln!(help, "  {name:<18}  {meaning}");
+        let _ = writeln!(help, "  {name:<20}  {meaning}");
     }
     help.push_str(
         "\nExit codes:\n  \

@@ -21,7 +21,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-pub use command_line::{Command, DeadLettersCommand, Program, ServeCommand, StandaloneCommand};
+pub use command_line::{
+    Command, DayRange, DeadLettersCommand, Program, ServeCommand, StandaloneCommand,
+};
 
 use crate::config::{self, ConfigError, EX_CONFIG};
 use crate::telemetry;

@@ -18,6 +18,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
+#[cfg(feature = "mysql")]
+pub use self::mysql::Lock;
 pub use self::range::IdRange;
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
@@ -110,4 +112,15 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
         "mysql" => Ok(mysql::open(url)?),
         _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
+}
+
+/// Acquires the lock for a rebuild of the index from the store at this URL. Returns `None` if another
+/// process holds it.
+///
+/// # Errors
+/// When the URL is not that of a store in MySQL, or MySQL does not respond.
+#[cfg(feature = "mysql")]
+pub async fn lock_for_rebuild(url: &Url) -> anyhow::Result<Option<Lock>> {
+    anyhow::ensure!(url.scheme() == "mysql", unknown_scheme(VARIABLE, url, &["mysql"]));
+    Lock::acquire(url).await
 }

@@ -1,6 +1,8 @@
 //! The store in MySQL: one table, whose rows are ordered by the time in the id.
 //! Opening it does not connect. The first request connects and creates the table.
 
+mod lock;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use url::Url;
 
+pub use self::lock::Lock;
 use super::insert_plan::InsertPlan;
 use super::scan::Scan;
 use super::{IdRange, SERVICE, ScanPage, Store, VARIABLE, rows};

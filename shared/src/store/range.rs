@@ -1,6 +1,6 @@
 //! Ranges of ids, in which the store is read in order of arrival.
 
-use crate::log_entry::{EntryId, Timestamp};
+use crate::log_entry::{Day, EntryId, Timestamp};
 
 /// A range of ids. A bound that is absent does not restrict it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,6 +22,19 @@ impl IdRange {
             Some(until) => Self { after: EntryId::last_before(from), until: Some(until) },
             None => Self { after: Some(EntryId::FIRST), until: Some(EntryId::FIRST) },
         }
+    }
+
+    /// The ids of the day.
+    #[must_use]
+    pub fn of_day(day: Day) -> Self {
+        Self::of_days(Some(day), Some(day))
+    }
+
+    /// The ids from the first day to the last, both included.
+    #[must_use]
+    pub fn of_days(first: Option<Day>, last: Option<Day>) -> Self {
+        let before = |time: Option<Timestamp>| time.and_then(EntryId::last_before);
+        Self { after: before(first.map(Day::start)), until: before(last.map(Day::end)) }
     }
 
     /// The rest of the range after `id`.
@@ -64,6 +77,24 @@ mod tests {
             let id = Arrival::new(at(time)).id(0);
             assert_eq!(contains(range, id), is_contained, "{time}");
         }
+    }
+
+    #[test]
+    fn a_range_of_days_includes_the_last_one() {
+        let [first, last] = ["2024-06-14", "2024-06-15"].map(|text| text.parse().ok());
+        for (time, expected) in [
+            ("2024-06-13T23:59:59.999Z", [false, false, true, true]),
+            ("2024-06-14T00:00:00Z", [true, true, true, true]),
+            ("2024-06-15T23:59:59.999Z", [true, true, true, true]),
+            ("2024-06-16T00:00:00Z", [false, true, false, true]),
+        ] {
+            let id = Arrival::new(at(time)).id(0);
+            let ranges = [(first, last), (first, None), (None, last), (None, None)];
+            let found = ranges.map(|(first, last)| contains(IdRange::of_days(first, last), id));
+            assert_eq!(found, expected, "{time}");
+        }
+        let day = IdRange::of_day("1970-01-01".parse().unwrap());
+        assert!(contains(day, EntryId::FIRST));
     }
 
     #[test]

@@ -53,6 +53,7 @@ mod mysql;
 mod opensearch;
 mod queue;
 mod redis;
+mod reindex;
 mod schemes;
 mod services;
 mod store;

@@ -28,21 +28,21 @@ impl Prefix {
     }
 
     /// Sends a request. In the path, `{}` stands for the prefix, as in `/{}*/_settings`.
-    fn request(&self, method: &str, path: &str, body: &str) -> String {
+    pub(crate) fn request(&self, method: &str, path: &str, body: &str) -> String {
         let service = service();
         let address = format!("{}:{}", service.host().unwrap(), service.port().unwrap_or(9200));
         http(&address, method, &path.replace("{}", &self.0), body)
     }
 
     /// Sends a request that must succeed.
-    fn expect_ok(&self, method: &str, path: &str, body: &str) -> String {
+    pub(crate) fn expect_ok(&self, method: &str, path: &str, body: &str) -> String {
         let response = self.request(method, path, body);
         assert!(response.starts_with("HTTP/1.1 200"), "{method} {path}: {response}");
         response
     }
 
     /// The path of the index for the day on which the entry arrived.
-    fn index_path(&self, entry: &LogEntry) -> String {
+    pub(crate) fn index_path(&self, entry: &LogEntry) -> String {
         let day = entry.id.time().to_string()[..10].replace('-', ".");
         format!("/{}{day}", self.0)
     }

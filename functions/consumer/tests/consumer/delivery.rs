@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use shared::LogEntry;
 use shared::error::{Error, Refused, Result};
@@ -76,5 +77,23 @@ async fn an_uncommitted_batch_is_redelivered_and_indexed_once() {
     run(backends.consumer(), async || !backends.indexed().await.is_empty()).await;
 
     assert_eq!(backends.indexed().await.len(), 1);
+    backends.assert_all_committed(&directory).await;
+}
+
+#[tokio::test]
+async fn an_entry_is_indexed_only_once_it_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let first = entry(0);
+    backends.publish(&first.to_json()).await;
+    let without_store = backends.consumer_with(Arc::new(Broken), backends.index.clone());
+    let started = Instant::now();
+    run(without_store, async || started.elapsed() > Duration::from_millis(500)).await;
+    assert_eq!(backends.indexed().await, []);
+    drop(backends);
+
+    let backends = Backends::open(&directory).await;
+    run(backends.consumer(), async || !backends.indexed().await.is_empty()).await;
+    assert_eq!(backends.indexed().await, [first]);
     backends.assert_all_committed(&directory).await;
 }

@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
+use opensearch::{BulkParts, OpenSearch};
 use serde::Deserialize;
 
-use super::days::{Day, Days};
-use super::{SERVICE, document, unavailable};
+use super::day_index::{DayIndex, Days};
+use super::response::successful_body;
+use super::{ADD_TIMEOUT, SERVICE, SHARD_TIMEOUT, document, unavailable};
 use crate::error::{Error, Refused, Result};
-use crate::log_entry::LogEntry;
+use crate::log_entry::{Day, LogEntry};
 use crate::query::Leaf;
 
 /// A request ends with the entry that reaches this size. The largest entry takes about 2 MiB,
@@ -17,6 +19,9 @@ const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 /// Reasons are cut at this length, because OpenSearch repeats the value that it rejects.
 const MAX_REASON_CHARS: usize = 1000;
 
+/// The fields of a response that are read. The whole response is ten times as large.
+const RESPONSE_FIELDS: &[&str] = &["items.*.status", "items.*.error"];
+
 /// The type of the error for a field that is not in an object's mapping.
 const STRICT_MAPPING: &str = "strict_dynamic_mapping_exception";
 
@@ -24,17 +29,55 @@ const CREATED: u16 = 201;
 const BAD_REQUEST: u16 = 400;
 const CONFLICT: u16 = 409;
 
+/// Adds all entries to the indexes of their days.
+pub(super) async fn add(
+    client: &OpenSearch,
+    days: &Days,
+    entries: &[LogEntry],
+    leaves: &[Vec<Leaf>],
+) -> Result<Outcomes> {
+    let mut all = Outcomes::default();
+    let mut added = 0;
+    while added < entries.len() {
+        let (body, count) = body(days, &entries[added..], &leaves[added..]);
+        if count == 0 {
+            return Err(Error::failed(SERVICE, "the entry belongs to another day's index"));
+        }
+        let outcomes = send(client, body, count).await?;
+        all.refused.extend(outcomes.refused.into_iter().map(|one| one.shifted_by(added)));
+        all.lacks_fields |= outcomes.lacks_fields;
+        added += count;
+    }
+    Ok(all)
+}
+
+/// Sends a request of `count` entries. A single entry never makes it fail as a whole.
+async fn send(client: &OpenSearch, body: Vec<u8>, count: usize) -> Result<Outcomes> {
+    let bulk = client
+        .bulk(BulkParts::None)
+        .filter_path(RESPONSE_FIELDS)
+        .timeout(SHARD_TIMEOUT)
+        .request_timeout(ADD_TIMEOUT)
+        .body(vec![body]);
+    let response = successful_body(bulk.send().await).await.map_err(unavailable)?;
+    outcomes(&response, count)
+}
+
 /// Builds the request that creates the first entries of the slices. Returns its body and the number
 /// of entries in it.
-pub(super) fn body(days: &Days, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> (Vec<u8>, usize) {
+fn body(days: &Days, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> (Vec<u8>, usize) {
     let mut body = Vec::with_capacity(entries.len().min(10_000) * 1024);
     let mut count = 0;
     for (entry, leaves) in entries.iter().zip(leaves) {
-        let day = Day::of(entry.id);
-        let name = days.name(day);
+        let Some(DayIndex { name, columns, is_alias }) = days.index(Day::of(entry.id)) else {
+            break;
+        };
+        let id = entry.id;
+        let target = format!(r#""_index":"{name}","_id":"{id}","require_alias":{is_alias}"#);
         // Writing to a vector never fails.
-        let _ = writeln!(body, r#"{{"create":{{"_index":"{name}","_id":"{}"}}}}"#, entry.id);
-        document::write(entry, leaves, |path| days.has_column(day, path), &mut body);
+        let _ = writeln!(body, r#"{{"create":{{{target}}}}}"#);
+        let is_column = |path: &str| columns.contains(path);
+        document::write(entry, leaves, columns.generation(), is_column, &mut body);
         body.push(b'\n');
         count += 1;
         if body.len() >= MAX_BODY_BYTES {

@@ -20,12 +20,16 @@ use super::response::{Failure, successful_body};
 /// are adding columns, OpenSearch counts these towards the limit before it returns them.
 const RETRY_PAUSES_MILLIS: [u64; 5] = [0, 50, 100, 200, 400];
 
+/// The generation of an index that has not been rebuilt.
+const FIRST_GENERATION: &str = "0";
+
 /// The paths of attributes that have columns in an index.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Columns {
     paths: HashSet<String>,
     /// The maximum number of paths with columns; 0 in an index that an earlier release created.
     max: usize,
+    generation: String,
 }
 
 impl Columns {
@@ -47,6 +51,11 @@ impl Columns {
     /// Whether the attributes with this path have columns.
     pub(super) fn contains(&self, path: &str) -> bool {
         self.paths.contains(path)
+    }
+
+    /// The generation of the index, which documents with columns repeat.
+    pub(super) fn generation(&self) -> &str {
+        &self.generation
     }
 
     /// The maximum number of paths with columns.
@@ -131,6 +140,8 @@ struct Meta {
 struct Properties {
     #[serde(default)]
     num: Object,
+    #[serde(default)]
+    generation: Object,
 }
 
 #[derive(Deserialize, Default)]
@@ -141,10 +152,12 @@ struct Object {
 
 impl Mappings {
     fn columns(self) -> Columns {
-        let names = self.properties.num.properties.into_iter().map(|(name, _)| name);
+        let names = |object: Object| object.properties.into_iter().map(|(name, _)| name);
+        let Properties { num, generation } = self.properties;
         Columns {
-            paths: names.filter_map(|name| column_path(&name)).collect(),
+            paths: names(num).filter_map(|name| column_path(&name)).collect(),
             max: self.meta.attributes_max,
+            generation: names(generation).next().unwrap_or_else(|| FIRST_GENERATION.to_owned()),
         }
     }
 }
@@ -169,6 +182,16 @@ mod tests {
         assert!(columns[0].contains("http.status") && columns[0].contains("ms"));
         assert!(!columns[0].contains("http%2Estatus"));
         assert_eq!(columns.map(|columns| columns.has_room()), [false, true]);
+    }
+
+    #[test]
+    fn an_index_that_has_been_built_again_has_its_own_generation() {
+        let mappings = [
+            r#"{"properties":{}}"#,
+            r#"{"properties":{"generation":{"dynamic":"false"}}}"#,
+            r#"{"properties":{"generation":{"properties":{"2":{"type":"boolean"}}}}}"#,
+        ];
+        assert_eq!(mappings.map(|text| columns(text).generation), ["0", "0", "2"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One index per day of arrival, so that a redelivered entry goes to the index that already has it.
 //! Each index is created from a template before its first use, by the first process that needs it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opensearch::OpenSearch;
@@ -10,11 +10,11 @@ use opensearch::indices::{IndicesCreateParts, IndicesPutIndexTemplateParts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::columns::Columns;
+use super::day_index::{DayIndex, Days, paths_by_day};
 use super::response::{Failure, successful_body};
 use super::settings::IndexSettings;
 use super::{ADD_TIMEOUT, document, mapping};
-use crate::log_entry::{EntryId, LogEntry, Timestamp};
+use crate::log_entry::{Day, LogEntry};
 use crate::query::Leaf;
 
 /// The maximum number of days whose indexes are known to exist. Usually there is one, and two
@@ -24,15 +24,8 @@ const MAX_KNOWN_DAYS: usize = 100;
 /// Takes precedence over the templates that distributions install.
 const TEMPLATE_PRIORITY: u32 = 500;
 
-/// A day of arrival, in days since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Day(i64);
-
-impl Day {
-    pub(super) fn of(id: EntryId) -> Self {
-        Self(id.day())
-    }
-}
+/// OpenSearch's reason for not creating an index whose name is an alias.
+const ALIAS_EXISTS: &str = "already exists as alias";
 
 /// The indexes, and what is known about those that exist.
 pub(super) struct DailyIndexes {
@@ -40,38 +33,26 @@ pub(super) struct DailyIndexes {
     known: Mutex<BTreeMap<Day, Arc<DayIndex>>>,
 }
 
-/// An index that exists.
-struct DayIndex {
-    name: String,
-    columns: Columns,
-}
-
-/// The indexes of a batch of entries.
-pub(super) struct Days(BTreeMap<Day, Arc<DayIndex>>);
-
-impl Days {
-    /// The name of a day's index.
-    pub(super) fn name(&self, day: Day) -> &str {
-        self.0.get(&day).map_or("", |index| &index.name)
-    }
-
-    /// Whether the attributes with this path have columns.
-    pub(super) fn has_column(&self, day: Day, path: &str) -> bool {
-        self.0.get(&day).is_some_and(|index| index.columns.contains(path))
-    }
-}
-
 impl DailyIndexes {
     pub(super) fn new(settings: IndexSettings) -> Self {
         Self { settings, known: Mutex::default() }
     }
 
-    /// The name of a day's index, e.g. `logs-2026.11.23`.
-    fn name(&self, day: Day) -> String {
-        let midnight = Timestamp::from_micros(day.0 * Timestamp::MICROS_PER_DAY);
-        let midnight = midnight.unwrap_or(Timestamp::MAX);
-        let date: String = midnight.to_string().chars().take(10).collect();
-        format!("{}{}", self.settings.prefix, date.replace('-', "."))
+    /// The name of a day's index, e.g. `logs-2026.11.23`. It is an alias once the index has been
+    /// rebuilt.
+    pub(super) fn name(&self, day: Day) -> String {
+        format!("{}{}", self.settings.prefix, day.to_string().replace('-', "."))
+    }
+
+    /// The day whose index has this name; `None` if it is no such name.
+    pub(super) fn day(&self, name: &str) -> Option<Day> {
+        let day = name.strip_prefix(&self.settings.prefix)?.replace('.', "-").parse().ok()?;
+        (self.name(day) == name).then_some(day)
+    }
+
+    /// The maximum number of fields of an index that has not been rebuilt.
+    pub(super) fn max_fields(&self) -> usize {
+        mapping::max_fields(self.settings.attributes)
     }
 
     /// A pattern that matches the names of all indexes.
@@ -94,7 +75,7 @@ impl DailyIndexes {
                 Some(index) => index,
                 None => self.create(client, day).await?,
             };
-            let index = self.add_columns(client, index, paths).await?;
+            let index = index.add_columns(client, paths).await?;
             let mut known = self.lock_known();
             if known.len() >= MAX_KNOWN_DAYS {
                 known.clear();
@@ -119,26 +100,10 @@ impl DailyIndexes {
         self.put_template(client).await?;
         let name = self.name(day);
         create_index(client, &name).await?;
-        let columns = Columns::read(client, &name).await?;
-        Ok(Arc::new(DayIndex { name, columns }))
+        Ok(Arc::new(DayIndex::read(client, name).await?))
     }
 
-    /// Adds columns for the paths that have none.
-    async fn add_columns(
-        &self,
-        client: &OpenSearch,
-        index: Arc<DayIndex>,
-        mut paths: BTreeSet<&str>,
-    ) -> Result<Arc<DayIndex>, Failure> {
-        paths.retain(|path| !index.columns.contains(path));
-        if paths.is_empty() || !index.columns.has_room() {
-            return Ok(index);
-        }
-        let columns = index.columns.clone().add(client, &index.name, &paths).await?;
-        Ok(Arc::new(DayIndex { name: index.name.clone(), columns }))
-    }
-
-    async fn put_template(&self, client: &OpenSearch) -> Result<(), Failure> {
+    pub(super) async fn put_template(&self, client: &OpenSearch) -> Result<(), Failure> {
         let name = self.settings.prefix.trim_end_matches(['-', '_', '.']);
         let indices = client.indices();
         let put = indices
@@ -162,7 +127,7 @@ impl DailyIndexes {
                         "refresh_interval": "1s",
                         "translog.durability": "request",
                         "codec": "best_compression",
-                        "mapping.total_fields.limit": mapping::max_fields(self.settings.attributes),
+                        "mapping.total_fields.limit": self.max_fields(),
                         "query.default_field": document::MESSAGE_WORDS,
                         // Similar texts next to each other take half the space.
                         "sort.field": [document::SERVICE_NAME, document::SEARCHABLE],
@@ -175,21 +140,6 @@ impl DailyIndexes {
     }
 }
 
-/// The days on which the entries arrived, each with the paths of the attributes that should have
-/// columns.
-fn paths_by_day<'e>(
-    entries: &[LogEntry],
-    leaves: &'e [Vec<Leaf>],
-) -> BTreeMap<Day, BTreeSet<&'e str>> {
-    let mut days = BTreeMap::<Day, BTreeSet<&str>>::new();
-    for (entry, leaves) in entries.iter().zip(leaves) {
-        let paths = days.entry(Day::of(entry.id)).or_default();
-        let leaves = leaves.iter().filter(|leaf| document::has_column(leaf));
-        paths.extend(leaves.map(|leaf| leaf.path.as_str()));
-    }
-    days
-}
-
 /// Creates an index, unless another process has created it.
 async fn create_index(client: &OpenSearch, name: &str) -> Result<(), Failure> {
     #[derive(Deserialize)]
@@ -199,15 +149,18 @@ async fn create_index(client: &OpenSearch, name: &str) -> Result<(), Failure> {
     #[derive(Deserialize)]
     struct Cause {
         r#type: String,
+        reason: String,
     }
+    let exists = |Cause { r#type, reason }: &Cause| {
+        r#type == "resource_already_exists_exception"
+            || (r#type == "invalid_index_name_exception" && reason.ends_with(ALIAS_EXISTS))
+    };
     let indices = client.indices();
     let create = indices.create(IndicesCreateParts::Index(name)).request_timeout(ADD_TIMEOUT);
     match successful_body(create.send().await).await {
         Err(Failure::Status { status: StatusCode::BAD_REQUEST, body }) => {
             match serde_json::from_str::<Response>(&body) {
-                Ok(response) if response.error.r#type == "resource_already_exists_exception" => {
-                    Ok(())
-                }
+                Ok(response) if exists(&response.error) => Ok(()),
                 _ => Err(Failure::Status { status: StatusCode::BAD_REQUEST, body }),
             }
         }

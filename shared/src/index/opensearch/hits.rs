@@ -31,6 +31,22 @@ struct Hit<'a> {
     source: &'a RawValue,
 }
 
+/// Whether all shards took part in a search.
+pub(super) fn are_complete(response: &[u8]) -> serde_json::Result<bool> {
+    #[derive(Deserialize)]
+    struct Response {
+        #[serde(rename = "_shards")]
+        shards: Shards,
+    }
+    #[derive(Deserialize)]
+    struct Shards {
+        total: u64,
+        successful: u64,
+    }
+    let Response { shards } = serde_json::from_slice(response)?;
+    Ok(shards.successful == shards.total)
+}
+
 /// The page that `query` asks for. The response has one more hit if there is a next page.
 pub(super) fn page(response: &[u8], query: &SearchQuery) -> Result<SearchHits, Source> {
     let Response { hits: Hits { total, hits } } = serde_json::from_slice(response)?;

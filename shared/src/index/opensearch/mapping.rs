@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::document::{
-    ATTR, GRAMS, ID, LEVEL, MESSAGE_WORDS, NUMBERS, OTHER_WORDS, SEARCHABLE, SERVICE_NAME, SPAN_ID,
-    STRINGS, TIMESTAMP_MICROS, TRACE_ID, column_name,
+    ATTR, GENERATION, GRAMS, ID, LEVEL, MESSAGE_WORDS, NUMBERS, OTHER_WORDS, SEARCHABLE,
+    SERVICE_NAME, SPAN_ID, STRINGS, TIMESTAMP_MICROS, TRACE_ID, column_name,
 };
 use crate::text::GRAM_CHARS;
 
@@ -13,7 +13,7 @@ use crate::text::GRAM_CHARS;
 pub(super) const FORM_MARK: char = '|';
 
 /// The number of fields other than columns, including objects.
-const FIXED_FIELDS: usize = 19;
+const FIXED_FIELDS: usize = 20;
 
 /// The number of fields in an index with columns for this many attribute paths.
 pub(super) fn max_fields(column_paths: usize) -> usize {
@@ -50,10 +50,20 @@ pub(super) fn mappings(column_paths: usize) -> Value {
             SEARCHABLE: {"type": "keyword", "index": false, "normalizer": "lowercase"},
             "attributes_json": {"type": "keyword", "index": false, "doc_values": false},
             ATTR: {"type": "keyword", "doc_values": false},
+            GENERATION: {"type": "object", "dynamic": false},
             NUMBERS: columns,
             STRINGS: columns,
         },
     })
+}
+
+/// The mapping to add to an index that is rebuilt. It refuses documents whose columns are those
+/// of another generation: a process may not know yet that the index has been replaced.
+pub(super) fn generation_mapping(generation: &str) -> Value {
+    let field = json!({"type": "boolean", "index": false, "doc_values": false});
+    json!({"properties": {
+        GENERATION: {"type": "object", "dynamic": "strict", "properties": {generation: field}},
+    }})
 }
 
 /// The mappings that add columns for these paths.

@@ -2,34 +2,38 @@
 
 mod bulk;
 mod columns;
+mod day_index;
 mod days;
 mod document;
 mod hits;
 mod mapping;
 mod query;
 mod ranges;
+mod rebuild;
 mod response;
 mod settings;
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;
 use opensearch::cert::CertificateValidation;
 use opensearch::http::StatusCode;
 use opensearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use opensearch::params::SearchType;
-use opensearch::{BulkParts, OpenSearch, SearchParts};
+use opensearch::{OpenSearch, SearchParts};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 use self::bulk::Outcomes;
-use self::days::{DailyIndexes, Days};
+use self::days::DailyIndexes;
+pub use self::rebuild::DayRebuild;
 use self::response::{Failure, successful_body};
 use self::settings::IndexSettings;
-use super::{Index, SERVICE};
+use super::{Index, SERVICE, VARIABLE};
+use crate::config::url_options::unknown_scheme;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
 use crate::query::{Leaf, leaves};
@@ -43,22 +47,29 @@ const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// in time.
 const SHARD_TIMEOUT: &str = "20s";
 
-/// Pauses between the attempts of a search that gets a 503. OpenSearch returns one for a few
-/// milliseconds each day, while the shards of a new index are being opened.
+/// Pauses between the attempts of a search that gets a 503 or misses shards. This happens for a few
+/// milliseconds each day, while the shards of a new index are being opened, and when an index that
+/// has been rebuilt replaces the previous one.
 const RETRY_PAUSES_MILLIS: [u64; 4] = [50, 100, 200, 400];
 
-/// The fields of a bulk response that are read. The whole response is ten times as large.
-const BULK_RESPONSE_FIELDS: &[&str] = &["items.*.status", "items.*.error"];
+/// Whether this is the URL of an index in OpenSearch.
+fn is_opensearch(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
 
 /// An [`Index`] in OpenSearch. It connects on the first request.
-pub(super) struct OpenSearchIndex {
+pub struct OpenSearchIndex {
     client: OpenSearch,
     indexes: DailyIndexes,
 }
 
 impl OpenSearchIndex {
     /// Opens the index at `http://host:9200?prefix=…&shards=…&replicas=…&attributes=…`.
-    pub(super) fn open(url: &Url) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When the URL is invalid.
+    pub fn open(url: &Url) -> anyhow::Result<Self> {
+        ensure!(is_opensearch(url), unknown_scheme(VARIABLE, url, &["http", "https"]));
         let settings = IndexSettings::parse(url)?;
         let mut address = url.clone();
         address.set_query(None);
@@ -78,36 +89,7 @@ impl OpenSearchIndex {
     async fn add_all(&self, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> Result<Outcomes> {
         let days =
             self.indexes.prepare(&self.client, entries, leaves).await.map_err(unavailable)?;
-        let mut all = Outcomes::default();
-        let mut added = 0;
-        while added < entries.len() {
-            let (count, outcomes) =
-                self.add_first(&days, &entries[added..], &leaves[added..]).await?;
-            all.refused.extend(outcomes.refused.into_iter().map(|one| one.shifted_by(added)));
-            all.lacks_fields |= outcomes.lacks_fields;
-            added += count;
-        }
-        Ok(all)
-    }
-
-    /// Adds as many of the first entries as fit in a request. Returns their number and their
-    /// outcomes. A single entry never makes a bulk request fail as a whole.
-    async fn add_first(
-        &self,
-        days: &Days,
-        entries: &[LogEntry],
-        leaves: &[Vec<Leaf>],
-    ) -> Result<(usize, Outcomes)> {
-        let (body, count) = bulk::body(days, entries, leaves);
-        let bulk = self
-            .client
-            .bulk(BulkParts::None)
-            .filter_path(BULK_RESPONSE_FIELDS)
-            .timeout(SHARD_TIMEOUT)
-            .request_timeout(ADD_TIMEOUT)
-            .body(vec![body]);
-        let response = successful_body(bulk.send().await).await.map_err(unavailable)?;
-        Ok((count, bulk::outcomes(&response, count)?))
+        bulk::add(&self.client, &days, entries, leaves).await
     }
 
     async fn search_with_retries(
@@ -117,16 +99,15 @@ impl OpenSearchIndex {
     ) -> std::result::Result<Bytes, Failure> {
         for pause in RETRY_PAUSES_MILLIS.map(Duration::from_millis) {
             match self.search_once(sort, body).await {
-                Err(failure) if failure.status() == Some(StatusCode::SERVICE_UNAVAILABLE) => {
-                    sleep(pause).await;
-                }
+                Err(failure) if failure.is_short() => sleep(pause).await,
                 result => return result,
             }
         }
         self.search_once(sort, body).await
     }
 
-    /// Sends a search. It fails unless all shards take part.
+    /// Sends a search. It fails unless all shards take part. OpenSearch itself does not regard a
+    /// shard as missing if its index is being deleted.
     async fn search_once(&self, sort: Sort, body: &Value) -> std::result::Result<Bytes, Failure> {
         let search_type = match sort {
             // Uses the word statistics of all indexes, so that a score does not depend on the day.
@@ -143,7 +124,11 @@ impl OpenSearchIndex {
             .allow_no_indices(true)
             .allow_partial_search_results(false)
             .body(body);
-        successful_body(search.send().await).await
+        let response = successful_body(search.send().await).await?;
+        if !hits::are_complete(&response)? {
+            return Err(Failure::MissingShards);
+        }
+        Ok(response)
     }
 }
 
@@ -163,7 +148,8 @@ impl Index for OpenSearchIndex {
             entries.iter().map(|entry| leaves(entry.attributes.as_ref())).collect();
         let mut added = self.add_all(entries, &leaves).await;
         if added.as_ref().is_ok_and(|outcomes| outcomes.lacks_fields) {
-            // The index was deleted, and OpenSearch has recreated it without columns.
+            // The index was deleted, and OpenSearch has recreated it without columns, or it was
+            // rebuilt and has other columns.
             self.indexes.clear_known();
             added = self.add_all(entries, &leaves).await;
         }

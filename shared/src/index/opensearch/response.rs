@@ -13,6 +13,12 @@ pub(super) enum Failure {
     /// There is no response, or it could not be read.
     #[error(transparent)]
     NoResponse(#[from] opensearch::Error),
+    /// Not every node has done in time what was asked for.
+    #[error("not every node of OpenSearch has changed the indexes in time")]
+    NotAcknowledged,
+    /// Some shards did not take part in a search.
+    #[error("some shards did not take part in the search")]
+    MissingShards,
     /// The response does not have the expected form.
     #[error("reading OpenSearch's response: {0}")]
     Invalid(#[from] serde_json::Error),
@@ -23,8 +29,14 @@ impl Failure {
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
-            Self::NoResponse(_) | Self::Invalid(_) => None,
+            _ => None,
         }
+    }
+
+    /// Whether a search is likely to succeed within a second.
+    pub(super) fn is_short(&self) -> bool {
+        matches!(self, Self::MissingShards)
+            || self.status() == Some(StatusCode::SERVICE_UNAVAILABLE)
     }
 }
 

@@ -6,6 +6,8 @@ mod attributes;
 mod searchable;
 mod words;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -42,6 +44,8 @@ pub(super) const GRAMS: &str = "grams";
 pub(super) const SEARCHABLE: &str = "searchable";
 /// The attributes' values with their paths.
 pub(super) const ATTR: &str = "attr";
+/// The generation of the index whose columns the document has.
+pub(super) const GENERATION: &str = "generation";
 /// The object that contains the attributes' number columns.
 pub(super) const NUMBERS: &str = "num";
 /// The object that contains the attributes' string columns.
@@ -49,9 +53,10 @@ pub(super) const STRINGS: &str = "str";
 
 /// Fields that hits do not need, because other fields contain the same data. `attributes` only
 /// exists in indexes that an earlier release created.
-pub(super) const OMITTED_FROM_HITS: [&str; 8] = [
+pub(super) const OMITTED_FROM_HITS: [&str; 9] = [
     "attributes",
     ATTR,
+    GENERATION,
     MESSAGE_WORDS,
     NUMBERS,
     OTHER_WORDS,
@@ -74,6 +79,8 @@ struct Document<'a> {
     other_words: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attr: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<BTreeMap<&'a str, bool>>,
     #[serde(flatten)]
     columns: Columns<'a>,
     /// The unaltered attributes. OpenSearch refuses an object with duplicate keys.
@@ -85,13 +92,16 @@ struct Document<'a> {
     span_id: Option<&'a TraceId>,
 }
 
-/// Appends the entry as a JSON document. `is_column` decides which attribute paths have columns.
+/// Appends the entry as a JSON document. `is_column` decides which attribute paths have columns in
+/// this generation of the index.
 pub(super) fn write(
     entry: &LogEntry,
     leaves: &[Leaf],
+    generation: &str,
     is_column: impl Fn(&str) -> bool,
     body: &mut Vec<u8>,
 ) {
+    let generation = leaves.iter().any(has_column).then(|| [(generation, true)].into());
     let document = Document {
         id: entry.id,
         timestamp: entry.timestamp,
@@ -102,6 +112,7 @@ pub(super) fn write(
         message_words: message_words(&entry.message),
         other_words: other_words(entry, leaves),
         attr: attr_texts(leaves),
+        generation,
         columns: Columns::of(leaves, is_column),
         attributes_json: entry.attributes.as_ref().map(Attributes::as_str),
         trace_id: entry.trace_id.as_ref(),

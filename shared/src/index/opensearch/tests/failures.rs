@@ -99,7 +99,17 @@ async fn a_search_is_rejected_on_400_and_otherwise_unavailable() {
 
 #[tokio::test]
 async fn a_search_is_retried_while_a_new_index_opens() {
-    let index = responding(&[503, 503, 200], r#"{"hits":{"total":{"value":0},"hits":[]}}"#).await;
+    let body = r#"{"_shards":{"total":1,"successful":1},"hits":{"total":{"value":0},"hits":[]}}"#;
+    let index = responding(&[503, 503, 200], body).await;
     let hits = index.search(&everything()).await.unwrap();
     assert_eq!((hits.total, hits.total_is_exact), (0, true));
+}
+
+#[tokio::test]
+async fn a_search_without_some_shards_is_unavailable() {
+    let body = r#"{"_shards":{"total":2,"successful":1},"hits":{"total":{"value":0},"hits":[]}}"#;
+    let index = responding(&[200], body).await;
+    let error = index.search(&everything()).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert!(error.to_string().contains("some shards"), "{error}");
 }

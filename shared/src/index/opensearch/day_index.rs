@@ -1,0 +1,68 @@
+//! An index that exists, and the indexes of a batch of entries.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use opensearch::OpenSearch;
+
+use super::columns::Columns;
+use super::document;
+use super::response::Failure;
+use crate::log_entry::{Day, LogEntry};
+use crate::query::Leaf;
+
+/// An index that exists, by the name through which it is written.
+#[derive(Clone)]
+pub(super) struct DayIndex {
+    pub(super) name: String,
+    pub(super) columns: Columns,
+    /// Whether the name must be an alias. Writing to any other name creates an index, if it is
+    /// missing.
+    pub(super) is_alias: bool,
+}
+
+impl DayIndex {
+    /// Reads what is known of an index.
+    pub(super) async fn read(client: &OpenSearch, name: String) -> Result<Self, Failure> {
+        let columns = Columns::read(client, &name).await?;
+        Ok(Self { name, columns, is_alias: false })
+    }
+
+    /// Adds columns for those of the paths that have none.
+    pub(super) async fn add_columns(
+        self: Arc<Self>,
+        client: &OpenSearch,
+        mut paths: BTreeSet<&str>,
+    ) -> Result<Arc<Self>, Failure> {
+        paths.retain(|path| !self.columns.contains(path));
+        if paths.is_empty() || !self.columns.has_room() {
+            return Ok(self);
+        }
+        let columns = self.columns.clone().add(client, &self.name, &paths).await?;
+        Ok(Arc::new(Self { columns, ..(*self).clone() }))
+    }
+}
+
+/// The indexes of a batch of entries.
+pub(super) struct Days(pub(super) BTreeMap<Day, Arc<DayIndex>>);
+
+impl Days {
+    /// The index of a day.
+    pub(super) fn index(&self, day: Day) -> Option<&DayIndex> {
+        self.0.get(&day).map(|index| &**index)
+    }
+}
+
+/// The days on which the entries arrived, with the paths of attributes that should have columns.
+pub(super) fn paths_by_day<'e>(
+    entries: &[LogEntry],
+    leaves: &'e [Vec<Leaf>],
+) -> BTreeMap<Day, BTreeSet<&'e str>> {
+    let mut days = BTreeMap::<Day, BTreeSet<&str>>::new();
+    for (entry, leaves) in entries.iter().zip(leaves) {
+        let paths = days.entry(Day::of(entry.id)).or_default();
+        let leaves = leaves.iter().filter(|leaf| document::has_column(leaf));
+        paths.extend(leaves.map(|leaf| leaf.path.as_str()));
+    }
+    days
+}

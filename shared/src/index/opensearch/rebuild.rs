@@ -1,0 +1,281 @@
+//! Builds the index of a day again while the present one serves.
+//!
+//! The new index has the day's name and a number, e.g. `logs-2026.11.23-1`, and is hidden, so that
+//! searches do not find its entries twice. In one step, the present index is deleted and its name
+//! becomes an alias of the new index, through which searches find it and consumers write to it.
+//!
+//! The new index stays hidden until the rebuild is complete. This tells the next rebuild what an
+//! interrupted one has left behind: a hidden index without the alias is deleted, and one with the
+//! alias is completed.
+//!
+//! Until the replacement, the new index is written through another alias, which must exist. After
+//! the index has been deleted, a delayed request therefore does not create it again.
+
+mod listing;
+mod replacement;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use opensearch::http::StatusCode;
+use opensearch::indices::{IndicesCreateParts, IndicesPutSettingsParts, IndicesRefreshParts};
+use opensearch::{CountParts, MgetParts, OpenSearch};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::day_index::{DayIndex, Days, paths_by_day};
+use super::response::{Failure, successful_body};
+use super::{ADD_TIMEOUT, OpenSearchIndex, bulk, mapping, unavailable};
+use crate::error::{Refused, Result};
+use crate::log_entry::{Day, EntryId, LogEntry};
+use crate::query::{Leaf, leaves};
+
+/// The rebuild of a day's index.
+pub struct DayRebuild {
+    client: OpenSearch,
+    day: Day,
+    /// The day's name, which is or becomes an alias of the new index.
+    alias: String,
+    /// The new index's own name.
+    name: String,
+    /// The new index, by the alias through which it is written.
+    index: Arc<DayIndex>,
+}
+
+impl OpenSearchIndex {
+    /// Creates the new index of a day.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or does
+    /// not create the index.
+    pub async fn start_rebuild(&self, day: Day) -> Result<DayRebuild> {
+        self.create_generation(day).await.map_err(unavailable)
+    }
+
+    async fn create_generation(&self, day: Day) -> std::result::Result<DayRebuild, Failure> {
+        let alias = self.indexes.name(day);
+        let mut last = 0;
+        for (name, index) in listing::indexes(&self.client, &format!("{alias}*")).await? {
+            let Some(number) = number(&name, &alias) else { continue };
+            last = last.max(number);
+            if index.is_hidden {
+                // An earlier attempt has created it, although it seemed to fail.
+                self.delete_unless_replaced(&name, &alias).await?;
+            }
+        }
+        let generation = (last + 1).to_string();
+        let name = format!("{alias}-{generation}");
+        let write_alias = write_alias(&alias);
+        self.indexes.put_template(&self.client).await?;
+        let api = self.client.indices();
+        let create =
+            api.create(IndicesCreateParts::Index(&name)).request_timeout(ADD_TIMEOUT).body(json!({
+                "settings": {"index": {
+                    "hidden": true,
+                    // It is refreshed before it is searched.
+                    "refresh_interval": "-1",
+                    // One more, for the generation.
+                    "mapping.total_fields.limit": self.indexes.max_fields() + 1,
+                }},
+                "aliases": {&write_alias: {"is_hidden": true}},
+                "mappings": mapping::generation_mapping(&generation),
+            }));
+        successful_body(create.send().await).await?;
+        DayRebuild::open(self.client.clone(), day, alias, name, write_alias).await
+    }
+
+    /// Deletes the new indexes of interrupted rebuilds that have not replaced the previous ones.
+    /// Returns the rebuilds that have, but are not complete.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
+    pub async fn interrupted_rebuilds(&self) -> Result<Vec<DayRebuild>> {
+        self.clean_up().await.map_err(unavailable)
+    }
+
+    async fn clean_up(&self) -> std::result::Result<Vec<DayRebuild>, Failure> {
+        let mut replaced = Vec::new();
+        for (name, index) in listing::indexes(&self.client, &self.indexes.pattern()).await? {
+            let day = name.rsplit_once('-').and_then(|(alias, _)| self.indexes.day(alias));
+            let Some(day) = day.filter(|_| index.is_hidden) else { continue };
+            let alias = self.indexes.name(day);
+            if number(&name, &alias).is_none() {
+                continue;
+            }
+            if self.delete_unless_replaced(&name, &alias).await? {
+                continue;
+            }
+            let client = self.client.clone();
+            replaced.push(DayRebuild::open(client, day, alias.clone(), name, alias).await?);
+        }
+        Ok(replaced)
+    }
+
+    /// Deletes a new index, unless it has replaced the previous one. Returns whether it has deleted
+    /// it.
+    async fn delete_unless_replaced(
+        &self,
+        name: &str,
+        alias: &str,
+    ) -> std::result::Result<bool, Failure> {
+        // The last request of the interrupted rebuild may still be on its way. Without this alias, it
+        // does not replace the previous index.
+        let claim = [listing::remove_alias(name, &write_alias(alias))];
+        let claimed = listing::update_aliases(&self.client, &claim).await;
+        if let Err(failure) = claimed
+            && failure.status() != Some(StatusCode::NOT_FOUND)
+        {
+            return Err(failure);
+        }
+        let listed = listing::indexes(&self.client, name).await?;
+        if listed.values().any(|index| index.aliases.contains(alias)) {
+            return Ok(false);
+        }
+        listing::delete(&self.client, name).await?;
+        Ok(true)
+    }
+}
+
+impl DayRebuild {
+    async fn open(
+        client: OpenSearch,
+        day: Day,
+        alias: String,
+        name: String,
+        write_alias: String,
+    ) -> std::result::Result<Self, Failure> {
+        let index = DayIndex { is_alias: true, ..DayIndex::read(&client, write_alias).await? };
+        Ok(Self { client, day, alias, name, index: Arc::new(index) })
+    }
+
+    /// The day.
+    #[must_use]
+    pub fn day(&self) -> Day {
+        self.day
+    }
+
+    /// Adds entries of the day to the new index and returns those that can never be added.
+    ///
+    /// # Errors
+    /// As [`Index::add`](crate::index::Index::add).
+    pub async fn add(&mut self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        let leaves: Vec<Vec<Leaf>> =
+            entries.iter().map(|entry| leaves(entry.attributes.as_ref())).collect();
+        if let Some(paths) = paths_by_day(entries, &leaves).remove(&self.day) {
+            let index = self.index.clone().add_columns(&self.client, paths).await;
+            self.index = index.map_err(unavailable)?;
+        }
+        let days = Days([(self.day, self.index.clone())].into());
+        Ok(bulk::add(&self.client, &days, entries, &leaves).await?.refused)
+    }
+
+    /// The entries that are not in the new index.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
+    pub async fn missing(&self, mut entries: Vec<LogEntry>) -> Result<Vec<LogEntry>> {
+        if !entries.is_empty() {
+            let found = self.found(&entries).await.map_err(unavailable)?;
+            entries.retain(|entry| !found.contains(&entry.id));
+        }
+        Ok(entries)
+    }
+
+    async fn found(&self, entries: &[LogEntry]) -> std::result::Result<HashSet<EntryId>, Failure> {
+        #[derive(Deserialize)]
+        struct Response {
+            docs: Vec<Document>,
+        }
+        #[derive(Deserialize)]
+        struct Document {
+            #[serde(rename = "_id")]
+            id: EntryId,
+            found: bool,
+        }
+        let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
+        let get = self
+            .client
+            .mget(MgetParts::Index(&self.name))
+            ._source(&["false"])
+            .filter_path(&["docs._id", "docs.found"])
+            .request_timeout(ADD_TIMEOUT)
+            .body(json!({"ids": ids}));
+        let Response { docs } = serde_json::from_slice(&successful_body(get.send().await).await?)?;
+        Ok(docs.into_iter().filter(|document| document.found).map(|found| found.id).collect())
+    }
+
+    /// Counts the entries in the new index.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
+    pub async fn count(&self) -> Result<u64> {
+        self.count_visible().await.map_err(unavailable)
+    }
+
+    async fn count_visible(&self) -> std::result::Result<u64, Failure> {
+        #[derive(Deserialize)]
+        struct Response {
+            count: u64,
+        }
+        self.refresh().await?;
+        let index = [self.name.as_str()];
+        let count = self.client.count(CountParts::Index(&index)).request_timeout(ADD_TIMEOUT);
+        let Response { count } =
+            serde_json::from_slice(&successful_body(count.send().await).await?)?;
+        Ok(count)
+    }
+
+    /// Makes all entries visible.
+    async fn refresh(&self) -> std::result::Result<(), Failure> {
+        let index = [self.name.as_str()];
+        let api = self.client.indices();
+        let refresh = api.refresh(IndicesRefreshParts::Index(&index)).request_timeout(ADD_TIMEOUT);
+        successful_body(refresh.send().await).await.map(drop)
+    }
+
+    /// Marks the rebuild as complete. The new index has replaced the previous one, and has every
+    /// entry.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
+    pub async fn complete(&self) -> Result<()> {
+        self.put_settings(json!({"index.hidden": null})).await.map_err(unavailable)
+    }
+
+    async fn put_settings(&self, settings: Value) -> std::result::Result<(), Failure> {
+        let index = [self.name.as_str()];
+        let api = self.client.indices();
+        let put = api.put_settings(IndicesPutSettingsParts::Index(&index)).body(settings);
+        let put = put.request_timeout(ADD_TIMEOUT);
+        successful_body(put.send().await).await.map(drop)
+    }
+}
+
+/// The alias through which the new index of a day is written until it replaces the present one.
+fn write_alias(day: &str) -> String {
+    format!("{day}-rebuild")
+}
+
+/// The number in the name of an index of this day that has been rebuilt.
+fn number(name: &str, day: &str) -> Option<u64> {
+    name.strip_prefix(day)?.strip_prefix('-')?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_a_rebuild_gives_have_a_number() {
+        for (name, expected) in [
+            ("logs-2026.11.23-1", Some(1)),
+            ("logs-2026.11.23-12", Some(12)),
+            ("logs-2026.11.23", None),
+            ("logs-2026.11.23-", None),
+            ("logs-2026.11.23-rebuild", None),
+            ("logs-2026.11.24-1", None),
+        ] {
+            assert_eq!(number(name, "logs-2026.11.23"), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Replaces the index of a day by the new one.
+
+use std::sync::Arc;
+
+use opensearch::http::StatusCode;
+use serde_json::json;
+
+use super::{DayRebuild, listing, write_alias};
+use crate::error::Result;
+use crate::index::opensearch::day_index::DayIndex;
+use crate::index::opensearch::response::Failure;
+use crate::index::opensearch::unavailable;
+
+/// Attempts to replace the index. One fails if a consumer creates the day's first index meanwhile.
+const ATTEMPTS: usize = 5;
+
+impl DayRebuild {
+    /// Deletes the present index of the day, if there is one, and makes the new one visible under
+    /// its name, in one step. From then on, consumers write to the new index.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or does
+    /// not replace the index.
+    pub async fn replace(&mut self) -> Result<()> {
+        self.make_visible().await.map_err(unavailable)?;
+        for _ in 1..ATTEMPTS {
+            match self.try_to_replace().await {
+                Err(failure) if is_outdated(&failure) => {}
+                replaced => return replaced.map_err(unavailable),
+            }
+        }
+        self.try_to_replace().await.map_err(unavailable)
+    }
+
+    /// Makes all entries visible to searches through an alias, from now on within a second.
+    async fn make_visible(&self) -> std::result::Result<(), Failure> {
+        self.put_settings(json!({"index.refresh_interval": "1s"})).await?;
+        self.refresh().await
+    }
+
+    async fn try_to_replace(&mut self) -> std::result::Result<(), Failure> {
+        let mut actions = vec![json!({"add": {"index": self.name, "alias": self.alias}})];
+        let mut is_replaced = false;
+        for (name, index) in listing::indexes(&self.client, &format!("{}*", self.alias)).await? {
+            let is_present = name == self.alias || index.aliases.contains(&self.alias);
+            if name == self.name {
+                is_replaced = is_present;
+            } else if is_present {
+                actions.push(json!({"remove_index": {"index": name}}));
+            }
+        }
+        if !is_replaced {
+            // Fails if another rebuild is about to delete the new index.
+            actions.push(listing::remove_alias(&self.name, &write_alias(&self.alias)));
+        }
+        listing::update_aliases(&self.client, &actions).await?;
+        self.index = Arc::new(DayIndex { name: self.alias.clone(), ..(*self.index).clone() });
+        Ok(())
+    }
+}
+
+/// Whether the indexes are no longer as they were listed.
+fn is_outdated(failure: &Failure) -> bool {
+    matches!(failure.status(), Some(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND))
+}

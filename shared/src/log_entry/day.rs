@@ -1,0 +1,82 @@
+//! Days of arrival.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{EntryId, Timestamp};
+
+/// A day of arrival in UTC. It determines the index of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day {
+    /// Days since 1970-01-01.
+    since_1970: i64,
+}
+
+impl Day {
+    /// The day on which the entry with this id arrived.
+    #[must_use]
+    pub fn of(id: EntryId) -> Self {
+        Self::at(id.time())
+    }
+
+    fn at(time: Timestamp) -> Self {
+        Self { since_1970: time.as_micros() / Timestamp::MICROS_PER_DAY }
+    }
+
+    /// The first microsecond of the day.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        Timestamp::saturating_from_micros(self.since_1970 * Timestamp::MICROS_PER_DAY)
+    }
+
+    /// The first microsecond after the day.
+    #[must_use]
+    pub fn end(self) -> Timestamp {
+        Self { since_1970: self.since_1970 + 1 }.start()
+    }
+}
+
+impl FromStr for Day {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let midnight = Timestamp::parse(&format!("{text}T00:00:00Z"));
+        let day = midnight.map(Self::at).ok().filter(|day| day.to_string() == text);
+        day.ok_or("must be a day in the years 1970 to 9999 such as 2026-11-23")
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.start().to_string().split('T').next().unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_entry::Arrival;
+
+    #[test]
+    fn a_day_is_written_as_a_date() {
+        for text in ["1970-01-01", "2024-02-29", "2026-11-23", "9999-12-31"] {
+            assert_eq!(text.parse::<Day>().unwrap().to_string(), text);
+        }
+        for text in ["", "2026-11", "2026-02-29", "1969-12-31", "2026-11-23T00:00:00Z", "today"] {
+            assert!(text.parse::<Day>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_that_of_the_time_in_the_id() {
+        for (time, day) in [
+            ("2026-11-22T23:59:59.999Z", "2026-11-22"),
+            ("2026-11-23T00:00:00Z", "2026-11-23"),
+            ("2026-11-23T23:59:59.999Z", "2026-11-23"),
+        ] {
+            let id = Arrival::new(Timestamp::parse(time).unwrap()).id(0);
+            assert_eq!(Day::of(id).to_string(), day);
+            assert!((Day::of(id).start()..Day::of(id).end()).contains(&id.time()));
+        }
+    }
+}

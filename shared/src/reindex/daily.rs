@@ -1,0 +1,210 @@
+//! Builds the daily indexes of a cluster from the store, one day after the other, while consumers
+//! write to them.
+//!
+//! A day's new index gets the entries that the store has, then those that have been stored
+//! meanwhile, and replaces the present index in one step. No entry is missing afterwards, because
+//! consumers store an entry before they index it:
+//!
+//! * A consumer writes to the day's name. If OpenSearch receives its request before the
+//!   replacement, the entry was in the store before that. The store is read once more after the
+//!   replacement, and what the new index lacks is added.
+//! * Otherwise the entry goes to the new index. So does one whose request fails because the previous
+//!   index is being deleted: the consumer repeats it.
+//!
+//! No entry is duplicated, because its id is the id of its document, the first write wins, and searches
+//! find only one of the two indexes.
+//!
+//! A rebuild may end at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds what it has left
+//! behind: an index that is incomplete is deleted, and one that has replaced the previous index gets
+//! what it lacks. At most one rebuild should run; if there are two, the second deletes the new index
+//! of the first, which then cannot replace anything.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tracing::{Instrument, info_span};
+
+use super::report::Report;
+use super::{PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
+use crate::error::{Error, Refused, Result};
+use crate::index::opensearch::{DayRebuild, OpenSearchIndex};
+use crate::log_entry::{Day, EntryId, LogEntry, Timestamp};
+use crate::store::{IdRange, Store};
+
+/// The new index replaces the present one once it can be brought up to date in this time. Until the
+/// next pass, searches do not find what has arrived meanwhile.
+const LAST_PASS_TIME: Duration = Duration::from_millis(200);
+
+/// The number of passes after which the new index replaces the present one in any case.
+const MAX_PASSES: usize = 20;
+
+/// The number of failures of unknown cause after which a page is split to find the cause.
+const MAX_FAILURES: u32 = 10;
+
+/// How far the ids of entries that are stored at the same time may be apart. Exceptions are found,
+/// too, but later.
+const USUAL_DELAY_MICROS: i64 = 60_000_000;
+
+/// Builds the indexes of the days on which the entries in the range arrived. Days without entries are
+/// left as they are. Continues what an interrupted rebuild has left behind.
+///
+/// The returned future may be dropped at any point.
+///
+/// # Errors
+/// When the index or the store fails for an unknown reason. While one of them is unavailable, it is
+/// tried again.
+pub async fn rebuild_days(
+    store: &dyn Store,
+    index: &OpenSearchIndex,
+    range: IdRange,
+) -> Result<()> {
+    let mut rebuilds = Rebuilds { store, index, report: Report::default() };
+    let mut days = 0;
+    for interrupted in retrying(async || index.interrupted_rebuilds().await).await? {
+        let span = info_span!("reindex", day = %interrupted.day());
+        rebuilds.finish(interrupted).instrument(span).await?;
+    }
+    let mut rest = range;
+    while let Some(day) = rebuilds.first_day(rest).await? {
+        rebuilds.rebuild(day).instrument(info_span!("reindex", %day)).await?;
+        days += 1;
+        rest.after = EntryId::last_before(day.end());
+    }
+    tracing::info!(days, entries = rebuilds.report.entries, "the indexes are complete");
+    Ok(())
+}
+
+/// The store, the index that is built from it, and the progress.
+struct Rebuilds<'a> {
+    store: &'a dyn Store,
+    index: &'a OpenSearchIndex,
+    report: Report,
+}
+
+impl Rebuilds<'_> {
+    /// The first day of an entry in the range.
+    async fn first_day(&self, range: IdRange) -> Result<Option<Day>> {
+        let page = retrying(async || self.store.scan(range, 1).await).await?;
+        Ok(page.entries.first().map(|entry| Day::of(entry.id)))
+    }
+
+    async fn rebuild(&mut self, day: Day) -> Result<()> {
+        tracing::info!("building the index of the day from the store");
+        let range = IdRange::of_day(day);
+        let mut rebuild = retrying(async || self.index.start_rebuild(day).await).await?;
+        self.add_missing(&mut rebuild, range).await?;
+        let mut position = self.catch_up(&mut rebuild).await?;
+        for _ in 0..MAX_PASSES {
+            let started = Instant::now();
+            position = self.add_missing(&mut rebuild, rest(range, position)).await?.or(position);
+            if started.elapsed() < LAST_PASS_TIME {
+                break;
+            }
+        }
+        retrying(async || rebuild.replace().await).await?;
+        // What has just arrived comes first.
+        let just_before = position.and_then(|id| {
+            let micros = id.time().as_micros() - USUAL_DELAY_MICROS;
+            EntryId::last_before(Timestamp::saturating_from_micros(micros))
+        });
+        self.add_missing(&mut rebuild, rest(range, just_before)).await?;
+        self.finish(rebuild).await
+    }
+
+    /// Completes a rebuild whose index has replaced the previous one.
+    async fn finish(&mut self, mut rebuild: DayRebuild) -> Result<()> {
+        self.catch_up(&mut rebuild).await?;
+        retrying(async || rebuild.complete().await).await?;
+        tracing::info!(entries = self.report.entries, "the index of the day is complete");
+        Ok(())
+    }
+
+    /// Adds all entries of the day that the index lacks. Returns the last one in the store.
+    async fn catch_up(&mut self, rebuild: &mut DayRebuild) -> Result<Option<EntryId>> {
+        let range = IdRange::of_day(rebuild.day());
+        // Everything in the index is in the store. If the store does not have more entries, although
+        // they are counted later, they are the same.
+        let indexed = retrying(async || rebuild.count().await).await?;
+        let stored = retrying(async || self.store.count(range).await).await?;
+        if indexed == stored {
+            return retrying(async || self.store.last(range).await).await;
+        }
+        self.add_missing(rebuild, range).await
+    }
+
+    /// Adds the entries in the range that the index lacks. Returns the last one in the store.
+    async fn add_missing(
+        &mut self,
+        rebuild: &mut DayRebuild,
+        mut range: IdRange,
+    ) -> Result<Option<EntryId>> {
+        range.until = retrying(async || self.store.last(range).await).await?;
+        let Some(until) = range.until else { return Ok(None) };
+        loop {
+            let page = retrying(async || self.store.scan(range, PAGE_ENTRIES).await).await?;
+            let Some(last) = page.entries.last().map(|entry| entry.id) else {
+                return Ok(Some(until));
+            };
+            range = range.after(last);
+            let entries = page.entries;
+            let missing = retrying(async || rebuild.missing(entries.clone()).await).await?;
+            self.add_page(rebuild, &missing).await?;
+            self.report.add(missing.len(), last, until);
+        }
+    }
+
+    /// Adds entries. Those that keep failing for an unknown reason are left out, if the index accepts
+    /// others.
+    async fn add_page(&self, rebuild: &mut DayRebuild, entries: &[LogEntry]) -> Result<()> {
+        let mut is_healthy = self.report.entries > 0;
+        let mut failures = 0;
+        let mut failed = Vec::new();
+        let mut parts = vec![entries];
+        while let Some(part) = parts.pop() {
+            match retrying(async || add(&mut *rebuild, part).await).await {
+                Ok(()) => is_healthy = true,
+                Err(error @ Error::Failed { .. }) if failures < MAX_FAILURES => {
+                    log_retry(&error);
+                    failures += 1;
+                    parts.push(part);
+                    sleep(RETRY_PAUSE).await;
+                }
+                Err(Error::Failed { .. }) if part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(error @ Error::Failed { .. }) => failed.push((part[0].id, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        for (id, error) in failed {
+            if !is_healthy {
+                return Err(error);
+            }
+            tracing::error!(%id, %error, "an entry cannot be indexed");
+        }
+        Ok(())
+    }
+}
+
+/// The rest of the range after `id`, if there is one.
+fn rest(range: IdRange, id: Option<EntryId>) -> IdRange {
+    IdRange { after: id.max(range.after), ..range }
+}
+
+impl Target for &mut DayRebuild {
+    fn add(&mut self, entries: &[LogEntry]) -> impl Future<Output = Result<Vec<Refused>>> + Send {
+        DayRebuild::add(self, entries)
+    }
+}
+
+/// Repeats an attempt while the service is unavailable.
+async fn retrying<T>(mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match attempt().await {
+            Err(error @ Error::Unavailable { .. }) => log_retry(&error),
+            result => return result,
+        }
+        sleep(RETRY_PAUSE).await;
+    }
+}

@@ -1,0 +1,77 @@
+//! A lock that at most one process holds: a named lock of MySQL, one for each database. MySQL
+//! releases it when the connection ends.
+
+use std::time::Duration;
+
+use sqlx::{Connection, Executor, MySqlConnection};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{CONNECT_TIMEOUT, READ_TIMEOUT, SESSION, classify, connect_options, unavailable};
+use crate::error::Result;
+
+/// The pause between checks that the lock is still held. MySQL closes a connection that is not used
+/// for a minute.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Acquires the lock without waiting. The name is too long for a lock if it contains that of the
+/// database.
+const ACQUIRE: &str = "SELECT GET_LOCK(CONCAT('reindex.', SHA2(DATABASE(), 224)), 0)";
+
+/// The lock. Dropping it releases it.
+pub struct Lock {
+    lost: CancellationToken,
+    holding: JoinHandle<()>,
+}
+
+impl Lock {
+    /// Acquires the lock of the database at this URL. Returns `None` if another process holds it.
+    pub(in crate::store) async fn acquire(url: &Url) -> anyhow::Result<Option<Self>> {
+        connect_options(url)?;
+        let Some(connection) = acquire(url).await? else { return Ok(None) };
+        let lost = CancellationToken::new();
+        let holding = tokio::spawn(hold(url.clone(), connection, lost.clone()));
+        Ok(Some(Self { lost, holding }))
+    }
+
+    /// Waits until the lock is lost: the connection was interrupted, and another process has
+    /// acquired the lock.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.holding.abort();
+    }
+}
+
+/// Keeps the connection, and acquires the lock again if it is interrupted.
+async fn hold(url: Url, mut connection: MySqlConnection, lost: CancellationToken) {
+    loop {
+        sleep(CHECK_INTERVAL).await;
+        if matches!(timeout(READ_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
+            continue;
+        }
+        match acquire(&url).await {
+            Ok(Some(acquired)) => connection = acquired,
+            Ok(None) => return lost.cancel(),
+            Err(error) => tracing::warn!(%error, "the connection that holds the lock is down"),
+        }
+    }
+}
+
+async fn acquire(url: &Url) -> Result<Option<MySqlConnection>> {
+    let connect = async {
+        let options = connect_options(url).map_err(unavailable)?;
+        let mut connection = MySqlConnection::connect_with(&options).await.map_err(classify)?;
+        connection.execute(SESSION).await.map_err(classify)?;
+        let acquire = sqlx::query_scalar::<_, Option<i64>>(ACQUIRE);
+        let is_acquired = acquire.fetch_one(&mut connection).await.map_err(classify)?;
+        Ok((is_acquired == Some(1)).then_some(connection))
+    };
+    timeout(CONNECT_TIMEOUT + READ_TIMEOUT, connect).await.map_err(unavailable)?
+}

@@ -2,8 +2,6 @@
 //! different numbers and addresses.
 
 use std::fmt::Write;
-use std::fs;
-use std::path::Path;
 
 /// The number of entries in a batch.
 pub(crate) const BATCH: usize = 1000;
@@ -26,11 +24,6 @@ impl Numbers {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % bound
-    }
-
-    /// The index of an element of a slice with this length.
-    pub(crate) fn index(&mut self, length: usize) -> usize {
-        self.below(length as u64) as usize
     }
 }
 
@@ -66,17 +59,4 @@ pub(crate) fn batch(seed: u64, entries: usize) -> Vec<u8> {
     let mut numbers = Numbers::new(seed + 1);
     let lines: Vec<String> = (0..entries).map(|_| entry(&mut numbers)).collect();
     lines.join("\n").into_bytes()
-}
-
-/// Reads the lines of the `.ndjson` files in a folder, in batches.
-pub(crate) fn read(folder: &Path) -> Vec<Vec<String>> {
-    let files = fs::read_dir(folder).expect("failed to list the folder");
-    let mut paths: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "ndjson"));
-    paths.sort();
-    let texts: Vec<String> =
-        paths.iter().map(|path| fs::read_to_string(path).expect("failed to read a file")).collect();
-    let lines: Vec<String> =
-        texts.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
-    lines.chunks(BATCH).map(<[String]>::to_vec).collect()
 }

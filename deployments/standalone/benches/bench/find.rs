@@ -10,8 +10,9 @@ use shared::query::{Subject, parse};
 use shared::search::SearchHits;
 use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
 
-use crate::entries::{self, BATCH, Numbers};
-use crate::samples::Kind;
+use crate::entries::{BATCH, Numbers};
+use crate::folder;
+use crate::samples::{Kind, index};
 
 const SAMPLES: usize = 1000;
 
@@ -27,12 +28,12 @@ pub(crate) async fn find(url: &str, folder: &Path) {
     let arrival = Arrival::new(Timestamp::now());
     let mut numbers = Numbers::new(7);
     let ideographs: Vec<String> = (0..IDEOGRAPHIC).map(|_| ideographs(&mut numbers)).collect();
-    let lines = entries::read(folder).into_iter().flatten().chain(ideographs);
+    let lines = folder::read(folder).into_iter().flatten().chain(ideographs);
     let entries: Vec<LogEntry> = (0..)
         .zip(lines)
-        .map(|(position, line)| {
+        .map(|(number, line)| {
             let new = NewLogEntry::from_json(line.as_bytes()).expect("failed to parse an entry");
-            new.arrive(&arrival, position).expect("an entry is invalid")
+            new.arrive(&arrival, number).expect("an entry is invalid")
         })
         .collect();
     let api = Api::new(url);
@@ -46,8 +47,8 @@ pub(crate) async fn find(url: &str, folder: &Path) {
 
 /// An entry whose message consists of 8 to 30 of the 2,000 first Chinese characters.
 fn ideographs(numbers: &mut Numbers) -> String {
-    let length = 8 + numbers.index(23);
-    let character = |_| char::from_u32(0x4e00 + numbers.index(2000) as u32);
+    let length = 8 + index(numbers, 23);
+    let character = |_| char::from_u32(0x4e00 + index(numbers, 2000) as u32);
     let message: String = (0..length).filter_map(character).collect();
     format!(r#"{{"service_name":"ideographs","message":"{message}"}}"#)
 }
@@ -78,8 +79,8 @@ async fn measure(
     let (mut samples, mut found, mut exact, mut shown) = (0, 0, 0, 0);
     let mut times = Vec::new();
     for _ in 0..SAMPLES * 20 {
-        let index = numbers.index(entries.len());
-        let Some(query) = kind.sample(&entries[index].message, numbers) else { continue };
+        let position = index(numbers, entries.len());
+        let Some(query) = kind.sample(&entries[position].message, numbers) else { continue };
         samples += 1;
         let started = Instant::now();
         let hits = search(api, &query).await;
@@ -94,7 +95,7 @@ async fn measure(
         };
         let total = SearchHits::MAX_TOTAL.min(matching.len() as u64);
         exact += usize::from(hits == total);
-        let is_found = matching.contains(&index) && hits > 0;
+        let is_found = matching.contains(&position) && hits > 0;
         found += usize::from(is_found);
         if (!is_found || hits != total) && shown < SHOWN_MISSES {
             shown += 1;

@@ -18,6 +18,7 @@
 mod baseline;
 mod entries;
 mod find;
+mod folder;
 mod load;
 mod samples;
 
@@ -124,7 +125,7 @@ fn burst_requests() -> (Vec<Request>, usize, usize) {
         let bytes = requests.iter().map(|request| request.len()).sum();
         return (requests, BURST, bytes);
     };
-    let batches = entries::read(&folder);
+    let batches = folder::read(&folder);
     let requests = batches.iter().map(|lines| post_batch(lines.join("\n").as_bytes())).collect();
     let lines = batches.iter().flatten();
     (requests, lines.clone().count(), lines.map(|line| line.len() + 1).sum())

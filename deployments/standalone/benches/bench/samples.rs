@@ -59,7 +59,8 @@ impl Kind {
                 if words.len() < 3 {
                     return None;
                 }
-                let sample: Vec<&str> = (0..3).map(|_| words[numbers.index(words.len())]).collect();
+                let sample: Vec<&str> =
+                    (0..3).map(|_| words[index(numbers, words.len())]).collect();
                 sample.join(" ")
             }
             Self::LongFragment => quoted(&part(message, 12, 40, numbers)?),
@@ -75,12 +76,17 @@ impl Kind {
 /// A part of the message with `shortest` to `longest` characters.
 fn part(message: &str, shortest: usize, longest: usize, numbers: &mut Numbers) -> Option<String> {
     let chars: Vec<char> = message.chars().collect();
-    let length = shortest + numbers.index(longest - shortest + 1);
+    let length = shortest + index(numbers, longest - shortest + 1);
     let starts = (chars.len() + 1).checked_sub(length).filter(|starts| *starts > 0)?;
-    let start = numbers.index(starts);
+    let start = index(numbers, starts);
     Some(chars[start..start + length].iter().collect())
 }
 
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A random index in a slice of this length.
+pub(crate) fn index(numbers: &mut Numbers, length: usize) -> usize {
+    numbers.below(length as u64) as usize
 }

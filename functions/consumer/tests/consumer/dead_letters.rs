@@ -77,23 +77,29 @@ impl RejectingStore {
 }
 
 #[tokio::test]
-async fn only_the_bad_entry_of_a_rejected_batch_becomes_a_dead_letter() {
+async fn only_the_bad_entries_of_a_batch_become_dead_letters() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
-    let entries: Vec<LogEntry> = (0..7).map(entry).collect();
+    let entries: Vec<LogEntry> = (0..12).map(entry).collect();
     let lines: Vec<Vec<u8>> = entries.iter().map(LogEntry::to_json).collect();
     backends.publish(&lines.join(&b'\n')).await;
 
     let rejecting = Arc::new(RejectingStore { inner: backends.store.clone() });
-    let consumer = backends.consumer_with(rejecting, backends.index.clone());
+    let refusing = Arc::new(RefusingIndex { inner: backends.index.clone() });
+    let consumer = backends.consumer_with(rejecting, refusing);
     run(consumer, async || backends.has_dead_letters().await).await;
 
+    let indexed = backends.indexed().await;
     for (number, entry) in entries.iter().enumerate() {
         assert_eq!(backends.is_stored(entry).await, number != 3, "{number}");
+        assert_eq!(indexed.contains(entry), ![1, 3, 11].contains(&number), "{number}");
     }
     let dead_letters = list(&backends.queue).await;
-    assert_eq!(dead_letters.len(), 1);
-    assert_eq!(dead_letters[0].line, lines[3]);
+    let number = |line: &[u8]| lines.iter().position(|other| other == line).unwrap();
+    let dead_letters: Vec<_> =
+        dead_letters.iter().map(|one| (number(&one.line), one.reason.as_str())).collect();
+    let by_store = "store: the store rejected the request: three";
+    assert_eq!(dead_letters, [(3, by_store), (1, "index: odd"), (11, "index: odd")]);
     backends.assert_all_committed(&directory).await;
 }
 

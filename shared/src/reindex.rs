@@ -1,7 +1,7 @@
 //! Builds an index from the store while searches continue and entries arrive.
 //!
-//! [`DerivedIndex`] is the embedded index, which is built as a whole: at startup if necessary, and on
-//! request. [`rebuild_days`] rebuilds the daily indexes of a cluster on request.
+//! [`DerivedIndex`] is the embedded index, which is built as a whole: at startup if necessary, and
+//! on request. [`rebuild_days`] rebuilds the daily indexes of a cluster on request.
 
 #[cfg(feature = "opensearch")]
 mod daily;

@@ -1,9 +1,9 @@
 //! Rebuilds the daily indexes of a cluster from the store, one day at a time, while consumers write
 //! to them.
 //!
-//! A day's new index is filled with the entries in the store, then with those that were stored in the
-//! meantime, and replaces the current index in one step. No entry is missing afterwards, because
-//! consumers store an entry before they index it:
+//! A day's new index is filled with the entries in the store, then with those that were stored in
+//! the meantime, and replaces the current index in one step. No entry is missing afterwards,
+//! because consumers store an entry before they index it:
 //!
 //! * Consumers write to the name of the day's index. If OpenSearch receives an entry before the
 //!   replacement, the entry was already in the store. After the replacement, the store is read once
@@ -14,10 +14,10 @@
 //! No entry is duplicated, because its id is the id of its document, the first write wins, and searches
 //! find only one of the two indexes.
 //!
-//! A rebuild may be interrupted at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds what it
-//! has left behind: a new index that has not replaced the previous one is deleted; one that has is
-//! completed. Only one rebuild should run at a time. If two do, the second deletes the new index of
-//! the first, so that the first cannot replace the current index.
+//! A rebuild may be interrupted at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds what
+//! it has left behind: a new index that has not replaced the previous one is deleted, and any other
+//! one is completed. Only one rebuild should run at a time. If two do, the second deletes the new index
+//! of the first, so that the first cannot replace the current index.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ use crate::store::{IdRange, Store};
 const LAST_PASS_TIME: Duration = Duration::from_millis(200);
 
 /// The number of passes after which the new index replaces the current one, however long the last
-/// one took.
+/// pass took.
 const MAX_PASSES: usize = 20;
 
 /// The number of failures of unknown cause after which a page is split to isolate the entries that
@@ -47,14 +47,15 @@ const MAX_FAILURES: u32 = 10;
 /// time. Entries with older ids are added, too, but later.
 const USUAL_DELAY_MICROS: i64 = 60_000_000;
 
-/// Rebuilds the indexes of the days on which the entries in the range arrived. The indexes of days
-/// without entries are left unchanged. Before that, cleans up after interrupted rebuilds of any day.
+/// Deletes or completes what interrupted rebuilds of any day have left behind, then rebuilds the
+/// indexes of the days on which the entries in the range arrived. The indexes of days without
+/// entries are left unchanged.
 ///
 /// The returned future may be dropped at any point.
 ///
 /// # Errors
-/// When the index or the store fails for an unknown reason. While one of them is unavailable, requests
-/// to it are retried.
+/// When the index or the store fails for an unknown reason. While one of them is unavailable,
+/// requests to it are retried.
 pub async fn rebuild_days(
     store: &dyn Store,
     index: &OpenSearchIndex,
@@ -121,7 +122,8 @@ impl Rebuilds<'_> {
         Ok(())
     }
 
-    /// Adds all entries of the day that the index lacks. Returns the id of the last one in the store.
+    /// Adds all entries of the day that the index lacks. Returns the id of the last one in the
+    /// store.
     async fn catch_up(&mut self, rebuild: &mut DayRebuild) -> Result<Option<EntryId>> {
         let range = IdRange::of_day(rebuild.day());
         // Every entry in the index is in the store, and the store is counted later. If both counts
@@ -134,8 +136,8 @@ impl Rebuilds<'_> {
         self.add_missing(rebuild, range).await
     }
 
-    /// Adds the entries in the range that the index lacks. Returns the id of the last entry that the
-    /// store contained in the range at the start.
+    /// Adds the entries in the range that the index lacks. Returns the id of the last entry that
+    /// the store contained in the range at the start.
     async fn add_missing(
         &mut self,
         rebuild: &mut DayRebuild,
@@ -156,8 +158,8 @@ impl Rebuilds<'_> {
         }
     }
 
-    /// Adds entries. Those that keep failing for an unknown reason are logged and left out, provided
-    /// that the index has accepted others.
+    /// Adds entries. Those that keep failing for an unknown reason are logged and left out,
+    /// provided that the index has accepted others.
     async fn add_page(&self, rebuild: &mut DayRebuild, entries: &[LogEntry]) -> Result<()> {
         let mut is_healthy = self.report.entries > 0;
         let mut failures = 0;

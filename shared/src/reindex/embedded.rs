@@ -70,8 +70,8 @@ impl DerivedIndex {
 
     /// Starts the requested rebuild.
     async fn start(&self, batches: &RwLock<()>, stop: &CancellationToken) {
-        // Otherwise a batch could be stored after the last id has been read and be indexed before the
-        // rebuild starts. The rebuild would lack its entries.
+        // Otherwise a batch could be stored after the last id has been read and be indexed before
+        // the rebuild starts. The rebuild would lack its entries.
         let _no_batch = tokio::select! {
             guard = batches.write() => guard,
             () = stop.cancelled() => return,

@@ -16,8 +16,8 @@
 //!
 //! A rebuild may be interrupted at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds what
 //! it has left behind: a new index that has not replaced the previous one is deleted, and any other
-//! one is completed. Only one rebuild should run at a time. If two do, the second deletes the new index
-//! of the first, so that the first cannot replace the current index.
+//! one is completed. Only one rebuild should run at a time. If two do, the second deletes the new
+//! index of the first, so that the first cannot replace the current index.
 
 use std::time::Duration;
 

@@ -47,9 +47,9 @@ const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// less than [`ADD_TIMEOUT`], so that it responds in time.
 const SHARD_TIMEOUT: &str = "20s";
 
-/// The pauses before a search that received a 503 or lacked shards is retried. Both happen for a few
-/// milliseconds while the shards of a new day's index open, and when a rebuilt index replaces the
-/// previous one.
+/// The pauses before a search that received a 503 or lacked shards is retried. Both happen for a
+/// few milliseconds while the shards of a new day's index open, and when a rebuilt index replaces
+/// the previous one.
 const RETRY_PAUSES_MILLIS: [u64; 4] = [50, 100, 200, 400];
 
 /// Whether this is the URL of an index in OpenSearch.

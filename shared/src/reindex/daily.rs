@@ -51,7 +51,7 @@ const USUAL_DELAY_MICROS: i64 = 60_000_000;
 /// indexes of the days on which the entries in the range arrived. The indexes of days without
 /// entries are left unchanged.
 ///
-/// The returned future may be dropped at any point.
+/// It is safe to drop the returned future at any point.
 ///
 /// # Errors
 /// When the index or the store fails for an unknown reason. While one of them is unavailable,
@@ -114,7 +114,7 @@ impl Rebuilds<'_> {
         self.finish(rebuild).await
     }
 
-    /// Completes a rebuild whose index has replaced the previous one.
+    /// Completes a rebuild whose new index has replaced the previous one.
     async fn finish(&mut self, mut rebuild: DayRebuild) -> Result<()> {
         self.catch_up(&mut rebuild).await?;
         retrying(async || rebuild.complete().await).await?;

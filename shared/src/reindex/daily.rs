@@ -11,8 +11,8 @@
 //! * After the replacement, entries go to the new index. If a request fails because the previous
 //!   index is being deleted, the consumer repeats it, so its entries go to the new index, too.
 //!
-//! No entry is duplicated, because its id is the id of its document, the first write wins, and searches
-//! find only one of the two indexes.
+//! No entry is duplicated, because its id is the id of its document, the first write wins, and
+//! searches find only one of the two indexes.
 //!
 //! A rebuild may be interrupted at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds what
 //! it has left behind: a new index that has not replaced the previous one is deleted, and any other

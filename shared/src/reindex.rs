@@ -1,7 +1,7 @@
-//! Builds an index from the store, while the index serves and entries arrive.
+//! Builds an index from the store while searches continue and entries arrive.
 //!
-//! [`DerivedIndex`] is the embedded index, which is built as a whole, at the start if necessary, and on
-//! request. [`rebuild_days`] builds the daily indexes of a cluster, on request.
+//! [`DerivedIndex`] is the embedded index, which is built as a whole: at startup if necessary, and
+//! on request. [`rebuild_days`] rebuilds the daily indexes of a cluster on request.
 
 #[cfg(feature = "opensearch")]
 mod daily;
@@ -18,7 +18,7 @@ pub use self::embedded::DerivedIndex;
 use crate::error::{Error, Refused, Result};
 use crate::log_entry::LogEntry;
 
-/// The number of entries that are read from the store and added together.
+/// The maximum number of entries that are read from the store and added together.
 const PAGE_ENTRIES: usize = 2000;
 
 /// The pause before a retry.
@@ -26,11 +26,12 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// An index that is being built.
 trait Target {
-    /// As [`Index::add`](crate::index::Index::add).
+    /// Adds entries as [`Index::add`](crate::index::Index::add) does.
     fn add(&mut self, entries: &[LogEntry]) -> impl Future<Output = Result<Vec<Refused>>> + Send;
 }
 
-/// Adds the entries. One that the index will never accept is left out: it is also a dead letter.
+/// Adds the entries. Those that the index will never accept are logged and left out; the consumer
+/// writes such entries as dead letters.
 async fn add(mut target: impl Target, entries: &[LogEntry]) -> Result<()> {
     let mut parts = vec![entries];
     while let Some(part) = parts.pop() {
@@ -54,5 +55,5 @@ async fn add(mut target: impl Target, entries: &[LogEntry]) -> Result<()> {
 }
 
 fn log_retry(error: &Error) {
-    tracing::warn!(%error, "the rebuild of the index is interrupted; retrying");
+    tracing::warn!(%error, "the rebuild of the index was interrupted; retrying");
 }

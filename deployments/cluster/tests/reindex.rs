@@ -1,5 +1,5 @@
-//! `consumer reindex` while three consumers run and entries arrive: the command is killed, stopped
-//! and run again, and afterwards every entry is in the index exactly once.
+//! Runs `consumer reindex` while three consumers run and entries arrive. The command is killed,
+//! stopped and rerun; afterwards, every entry is in the index exactly once.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -20,15 +20,15 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// The number of days of which entries are posted.
+/// The number of days for which entries are posted.
 const DAYS: u32 = 3;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// The number of entries of each day that are posted before the index is rebuilt.
+/// The number of entries per day that are posted before the index is rebuilt.
 const OLD_ENTRIES: u32 = 4000;
 
-/// Posts entries that arrived some days ago, and returns their ids.
+/// Posts entries with ids that are `days` days old, and returns the ids.
 async fn post(api: &Api, service: &str, days: u32, count: u32) -> Vec<String> {
     let arrival = SystemTime::now() - DAY * days;
     let seconds = arrival.duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -58,7 +58,8 @@ impl Reindex {
         Self { child: consumer.spawn().unwrap(), log }
     }
 
-    /// Waits until it builds an index. The previous process may still hold the lock.
+    /// Starts the command, and waits until it rebuilds an index. Retries while the previous process
+    /// still holds the lock.
     async fn start(cluster: &Cluster) -> Self {
         let started = Instant::now();
         loop {
@@ -69,7 +70,7 @@ impl Reindex {
             })
             .await;
             let log = reindex.log();
-            if !log.contains("another process builds the index") {
+            if !log.contains("another process is rebuilding the index") {
                 return reindex;
             }
             assert!(started.elapsed() < Duration::from_secs(10), "{log}");
@@ -82,13 +83,13 @@ impl Reindex {
         log
     }
 
-    /// The exit code and the log of the process once it has ended.
-    async fn end(mut self) -> (Option<i32>, String) {
-        let child = tokio::task::spawn_blocking(move || {
+    /// Waits for the process to exit, and returns its exit code and its log.
+    async fn wait(mut self) -> (Option<i32>, String) {
+        let waiting = tokio::task::spawn_blocking(move || {
             let status = self.child.wait().unwrap();
             (status.code(), self.log())
         });
-        child.await.unwrap()
+        waiting.await.unwrap()
     }
 }
 
@@ -102,13 +103,13 @@ async fn indexes(cluster: &Cluster) -> BTreeSet<String> {
     names.collect()
 }
 
-/// Kills, refuses, stops and completes rebuilds.
+/// Kills a rebuild after a second one was rejected, stops another one, and completes the last.
 async fn rebuild(cluster: &Cluster, pause: Duration) {
     let mut killed = Reindex::start(cluster).await;
     tokio::time::sleep(pause).await;
-    let (code, log) = Reindex::spawn(cluster.command("consumer")).end().await;
+    let (code, log) = Reindex::spawn(cluster.command("consumer")).wait().await;
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("another process builds the index"), "{log}");
+    assert!(log.contains("another process is rebuilding the index"), "{log}");
     assert!(killed.child.try_wait().unwrap().is_none(), "{}", killed.log());
     killed.child.kill().unwrap();
     killed.child.wait().unwrap();
@@ -116,21 +117,21 @@ async fn rebuild(cluster: &Cluster, pause: Duration) {
     let stopped = Reindex::start(cluster).await;
     tokio::time::sleep(pause).await;
     kill_process(Pid::from_child(&stopped.child), Signal::TERM).unwrap();
-    let (code, log) = stopped.end().await;
+    let (code, log) = stopped.wait().await;
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("the index is not complete"), "{log}");
     let names = indexes(cluster).await;
     assert_eq!(names.len(), DAYS as usize, "{names:?}");
 
     let started = Instant::now();
-    let (code, log) = Reindex::start(cluster).await.end().await;
+    let (code, log) = Reindex::start(cluster).await.wait().await;
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("the indexes are complete"), "{log}");
     println!("the index was rebuilt in {:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_index_is_built_again_while_consumers_run_and_commands_end_early() {
+async fn an_interrupted_rebuild_is_completed_while_consumers_run() {
     if skip_without_services(module_path!()) {
         return;
     }
@@ -147,7 +148,7 @@ async fn the_index_is_built_again_while_consumers_run_and_commands_end_early() {
         let query = [("service_name", old.as_str()), ("q", &attribute)];
         api.search_until(&query, OLD_ENTRIES.into()).await;
     }
-    let plain = indexes(&cluster).await;
+    let names_before = indexes(&cluster).await;
 
     let is_done = AtomicBool::new(false);
     let posts = async {
@@ -176,9 +177,10 @@ async fn the_index_is_built_again_while_consumers_run_and_commands_end_early() {
     };
     let (new_ids, (), ()) = tokio::join!(posts, searches, rebuilds);
 
-    println!("{} entries arrived meanwhile", new_ids.len());
+    println!("{} entries arrived in the meantime", new_ids.len());
     for (service, mut ids) in [(&old, old_ids), (&new, new_ids)] {
-        let hits_above = [("service_name", service.as_str()), ("q", "@amount:>=0"), ("limit", "1")];
+        let with_amount =
+            [("service_name", service.as_str()), ("q", "@amount:>=0"), ("limit", "1")];
         wait_until("every entry is found", async || {
             api.all_entries(service).await.len() >= ids.len()
         })
@@ -188,14 +190,14 @@ async fn the_index_is_built_again_while_consumers_run_and_commands_end_early() {
             found.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect();
         found.sort_unstable();
         ids.sort_unstable();
-        assert!(found == ids, "{} of {} entries of {service}", found.len(), ids.len());
-        let page = api.search(&hits_above).await;
+        assert!(found == ids, "found {} of {} entries of {service}", found.len(), ids.len());
+        let page = api.search(&with_amount).await;
         assert_eq!(page["total"], ids.len().min(10_000), "{page}");
     }
     let names = indexes(&cluster).await;
-    assert_eq!(names.len(), plain.len(), "{names:?}");
-    for (name, plain) in names.iter().zip(&plain) {
-        assert!(name.starts_with(&format!("{plain}-")), "{names:?}");
+    assert_eq!(names.len(), names_before.len(), "{names:?}");
+    for (name, before) in names.iter().zip(&names_before) {
+        assert!(name.starts_with(&format!("{before}-")), "{names:?}");
     }
     drop(servers);
     cluster.remove().await;

@@ -62,7 +62,8 @@ impl BatchWriter {
         Some(())
     }
 
-    /// Adds the entries that the store has not refused to the index.
+    /// Indexes the entries that the store has not refused. Returns those that the index refuses, by
+    /// their positions in `entries`.
     async fn index_stored(
         &self,
         entries: &[LogEntry],
@@ -94,7 +95,7 @@ impl BatchWriter {
         let write = || self.dead_letters.write(dead_letters);
         let written = retry_while_unavailable("dead_letters", shutdown, write).await?;
         if let Err(error) = written {
-            tracing::error!(%error, "writing dead letters failed");
+            tracing::error!(%error, "failed to write dead letters");
             return None;
         }
         for DeadLetter { reason, source, .. } in dead_letters {

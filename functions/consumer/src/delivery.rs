@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_entry_accepted_for_another_day_does_not_prove_the_sink_healthy() {
+    async fn an_accepted_entry_from_another_day_proves_nothing() {
         let (_, delivery) = delivery();
         let shutdown = CancellationToken::new();
         let yesterday =

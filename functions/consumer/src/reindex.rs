@@ -11,28 +11,33 @@ use shared::store;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long the deletion of an incomplete index may take at shutdown.
+/// How long the deletion of an incomplete new index may take at shutdown.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Builds the indexes of the days again, until `shutdown`.
+/// Rebuilds the indexes of the days. Stops at `shutdown`.
 ///
 /// # Errors
-/// When another process does so, the rebuild fails, or it is not complete at shutdown.
+/// When another process is rebuilding indexes, the rebuild fails, or shutdown interrupts it.
 pub(crate) async fn run(days: DayRange, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let store_url = load::<StoreConfig>()?.store_url;
     let index = OpenSearchIndex::open(load::<IndexConfig>()?.url().expose())?;
     let store = store::open(store_url.expose()).await?;
     let lock = store::lock_for_rebuild(store_url.expose()).await.context("locking the store")?;
-    let Some(lock) = lock else { bail!("another process builds the index; wait until it ends") };
+    let Some(lock) = lock else {
+        bail!("another process is rebuilding the index; wait until it has finished")
+    };
     tokio::select! {
         completed = rebuild_days(&*store, &index, days.ids()) => {
-            completed.context("building the index")
+            completed.context("rebuilding the index")
         }
-        () = lock.lost() => bail!("another process has begun to build the index"),
+        () = lock.lost() => bail!("another process has started to rebuild the index"),
         () = shutdown.cancelled() => {
-            // Otherwise, the next run deletes the new index.
+            // If this fails, the next run deletes the new index.
             let _ = timeout(CLEANUP_TIMEOUT, index.interrupted_rebuilds()).await;
-            bail!("the index is not complete; run the command again from the day that was reported last")
+            bail!(
+                "the index is not complete; rerun the command with --from set to the day that was \
+                 logged last"
+            )
         }
     }
 }

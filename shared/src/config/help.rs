@@ -39,10 +39,10 @@ pub const STORE_URL: Variable =
 /// The index of a cluster.
 pub const INDEX_URL: Variable =
     variable("INDEX_URL", "Index, e.g. http://opensearch:9200 [required]");
-/// The number of attributes that support ranges.
+/// The maximum number of attributes that support ranges.
 pub const INDEX_ATTRIBUTES_MAX: Variable = variable(
     "INDEX_ATTRIBUTES_MAX",
-    "Number of attributes of a day that support ranges [default: 200]",
+    "Maximum number of attributes per day that support ranges [default: 200]",
 );
 /// The cache of a cluster.
 pub const CACHE_URL: Variable =

@@ -34,7 +34,8 @@ pub struct IndexConfig {
     /// The URL of the index. `INDEX_URL`, required.
     #[serde(deserialize_with = "value::parsed")]
     index_url: ServiceUrl,
-    /// The number of attributes of a day that support ranges. `INDEX_ATTRIBUTES_MAX`, default 200.
+    /// The maximum number of attributes per day that support ranges. `INDEX_ATTRIBUTES_MAX`,
+    /// default 200.
     #[serde(
         default = "default_index_attributes_max",
         deserialize_with = "value::number::<0, 5000, _, _>"

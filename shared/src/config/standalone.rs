@@ -36,7 +36,8 @@ pub struct StandaloneConfig {
     /// The URL of the index. `INDEX_URL`, default a directory in `DATA_DIR`.
     #[serde(deserialize_with = "value::parsed_or_none")]
     pub index_url: Option<ServiceUrl>,
-    /// The number of attributes of a day that support ranges. `INDEX_ATTRIBUTES_MAX`, default 200.
+    /// The maximum number of attributes per day that support ranges. `INDEX_ATTRIBUTES_MAX`,
+    /// default 200.
     #[serde(deserialize_with = "value::number::<0, 5000, _, _>")]
     pub index_attributes_max: usize,
     /// The URL of the cache. `CACHE_URL`, default memory.

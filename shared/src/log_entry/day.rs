@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::{EntryId, Timestamp};
 
-/// A day of arrival in UTC. It determines the index of an entry.
+/// A day of arrival in UTC. In a cluster, it determines the index of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day {
     /// Days since 1970-01-01.
@@ -29,7 +29,7 @@ impl Day {
         Timestamp::saturating_from_micros(self.since_1970 * Timestamp::MICROS_PER_DAY)
     }
 
-    /// The first microsecond after the day.
+    /// The first microsecond after the day, or [`Timestamp::MAX`] for the last day.
     #[must_use]
     pub fn end(self) -> Timestamp {
         Self { since_1970: self.since_1970 + 1 }.start()
@@ -58,7 +58,7 @@ mod tests {
     use crate::log_entry::Arrival;
 
     #[test]
-    fn a_day_is_written_as_a_date() {
+    fn days_are_parsed_and_displayed_as_dates() {
         for text in ["1970-01-01", "2024-02-29", "2026-11-23", "9999-12-31"] {
             assert_eq!(text.parse::<Day>().unwrap().to_string(), text);
         }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_that_of_the_time_in_the_id() {
+    fn the_day_of_an_id_contains_its_time() {
         for (time, day) in [
             ("2026-11-22T23:59:59.999Z", "2026-11-22"),
             ("2026-11-23T00:00:00Z", "2026-11-23"),

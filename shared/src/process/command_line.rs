@@ -1,5 +1,5 @@
 //! The command line of every program: `serve` (the default), `--health`, `--help`, `--version`,
-//! and in programs that run the consumer, `dead-letters` and `reindex`.
+//! and, in programs that run the consumer, `dead-letters` and `reindex`.
 
 mod day_range;
 
@@ -30,7 +30,7 @@ pub enum ServeCommand {
     Serve,
 }
 
-/// The commands of a program that runs the consumer.
+/// The commands of the consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Subcommand)]
 pub enum Command {
     /// Serve until SIGTERM or SIGINT (the default command).
@@ -39,7 +39,7 @@ pub enum Command {
     /// List or replay dead letters: entries that could not be stored or indexed.
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
-    /// Build the index again from the store, day by day, while the consumers run.
+    /// Rebuild the index from the store, day by day, while the consumers run.
     Reindex(DayRange),
 }
 

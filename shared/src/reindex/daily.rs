@@ -1,23 +1,23 @@
-//! Builds the daily indexes of a cluster from the store, one day after the other, while consumers
-//! write to them.
+//! Rebuilds the daily indexes of a cluster from the store, one day at a time, while consumers write
+//! to them.
 //!
-//! A day's new index gets the entries that the store has, then those that have been stored
-//! meanwhile, and replaces the present index in one step. No entry is missing afterwards, because
-//! consumers store an entry before they index it:
+//! A day's new index is filled with the entries in the store, then with those that were stored in
+//! the meantime, and replaces the current index in one step. No entry is missing afterwards,
+//! because consumers store an entry before they index it:
 //!
-//! * A consumer writes to the day's name. If OpenSearch receives its request before the
-//!   replacement, the entry was in the store before that. The store is read once more after the
-//!   replacement, and what the new index lacks is added.
-//! * Otherwise the entry goes to the new index. So does one whose request fails because the previous
-//!   index is being deleted: the consumer repeats it.
+//! * Consumers write to the name of the day's index. If OpenSearch receives an entry before the
+//!   replacement, the entry was already in the store. After the replacement, the store is read once
+//!   more, and the entries that the new index lacks are added.
+//! * After the replacement, entries go to the new index. If a request fails because the previous
+//!   index is being deleted, the consumer repeats it, so its entries go to the new index, too.
 //!
-//! No entry is duplicated, because its id is the id of its document, the first write wins, and searches
-//! find only one of the two indexes.
+//! No entry is duplicated, because its id is the id of its document, the first write wins, and
+//! searches find only one of the two indexes.
 //!
-//! A rebuild may end at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds what it has left
-//! behind: an index that is incomplete is deleted, and one that has replaced the previous index gets
-//! what it lacks. At most one rebuild should run; if there are two, the second deletes the new index
-//! of the first, which then cannot replace anything.
+//! A rebuild may be interrupted at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds what
+//! it has left behind: a new index that has not replaced the previous one is deleted, and any other
+//! one is completed. Only one rebuild should run at a time. If two do, the second deletes the new
+//! index of the first, so that the first cannot replace the current index.
 
 use std::time::Duration;
 
@@ -31,28 +31,31 @@ use crate::index::opensearch::{DayRebuild, OpenSearchIndex};
 use crate::log_entry::{Day, EntryId, LogEntry, Timestamp};
 use crate::store::{IdRange, Store};
 
-/// The new index replaces the present one once it can be brought up to date in this time. Until the
-/// next pass, searches do not find what has arrived meanwhile.
+/// Once a pass takes less than this, the new index replaces the current one. Searches do not find
+/// entries that arrive between that pass and the replacement until the next pass adds them.
 const LAST_PASS_TIME: Duration = Duration::from_millis(200);
 
-/// The number of passes after which the new index replaces the present one in any case.
+/// The number of passes after which the new index replaces the current one, however long the last
+/// pass took.
 const MAX_PASSES: usize = 20;
 
-/// The number of failures of unknown cause after which a page is split to find the cause.
+/// The number of failures of unknown cause after which a page is split to isolate the entries that
+/// cause them.
 const MAX_FAILURES: u32 = 10;
 
-/// How far the ids of entries that are stored at the same time may be apart. Exceptions are found,
-/// too, but later.
+/// The usual maximum difference between the times in the ids of entries that are stored at the same
+/// time. Entries with older ids are added, too, but later.
 const USUAL_DELAY_MICROS: i64 = 60_000_000;
 
-/// Builds the indexes of the days on which the entries in the range arrived. Days without entries are
-/// left as they are. Continues what an interrupted rebuild has left behind.
+/// Deletes or completes what interrupted rebuilds of any day have left behind, then rebuilds the
+/// indexes of the days on which the entries in the range arrived. The indexes of days without
+/// entries are left unchanged.
 ///
-/// The returned future may be dropped at any point.
+/// It is safe to drop the returned future at any point.
 ///
 /// # Errors
-/// When the index or the store fails for an unknown reason. While one of them is unavailable, it is
-/// tried again.
+/// When the index or the store fails for an unknown reason. While one of them is unavailable,
+/// requests to it are retried.
 pub async fn rebuild_days(
     store: &dyn Store,
     index: &OpenSearchIndex,
@@ -82,7 +85,7 @@ struct Rebuilds<'a> {
 }
 
 impl Rebuilds<'_> {
-    /// The first day of an entry in the range.
+    /// The day of the first entry in the range.
     async fn first_day(&self, range: IdRange) -> Result<Option<Day>> {
         let page = retrying(async || self.store.scan(range, 1).await).await?;
         Ok(page.entries.first().map(|entry| Day::of(entry.id)))
@@ -102,7 +105,7 @@ impl Rebuilds<'_> {
             }
         }
         retrying(async || rebuild.replace().await).await?;
-        // What has just arrived comes first.
+        // Add the most recent entries first, because new entries are the likeliest to be missing.
         let just_before = position.and_then(|id| {
             let micros = id.time().as_micros() - USUAL_DELAY_MICROS;
             EntryId::last_before(Timestamp::saturating_from_micros(micros))
@@ -111,7 +114,7 @@ impl Rebuilds<'_> {
         self.finish(rebuild).await
     }
 
-    /// Completes a rebuild whose index has replaced the previous one.
+    /// Completes a rebuild whose new index has replaced the previous one.
     async fn finish(&mut self, mut rebuild: DayRebuild) -> Result<()> {
         self.catch_up(&mut rebuild).await?;
         retrying(async || rebuild.complete().await).await?;
@@ -119,11 +122,12 @@ impl Rebuilds<'_> {
         Ok(())
     }
 
-    /// Adds all entries of the day that the index lacks. Returns the last one in the store.
+    /// Adds all entries of the day that the index lacks. Returns the id of the last one in the
+    /// store.
     async fn catch_up(&mut self, rebuild: &mut DayRebuild) -> Result<Option<EntryId>> {
         let range = IdRange::of_day(rebuild.day());
-        // Everything in the index is in the store. If the store does not have more entries, although
-        // they are counted later, they are the same.
+        // Every entry in the index is in the store, and the store is counted later. If both counts
+        // are equal, the index therefore lacks no entry.
         let indexed = retrying(async || rebuild.count().await).await?;
         let stored = retrying(async || self.store.count(range).await).await?;
         if indexed == stored {
@@ -132,7 +136,8 @@ impl Rebuilds<'_> {
         self.add_missing(rebuild, range).await
     }
 
-    /// Adds the entries in the range that the index lacks. Returns the last one in the store.
+    /// Adds the entries in the range that the index lacks. Returns the id of the last entry that
+    /// the store contained in the range at the start.
     async fn add_missing(
         &mut self,
         rebuild: &mut DayRebuild,
@@ -153,8 +158,8 @@ impl Rebuilds<'_> {
         }
     }
 
-    /// Adds entries. Those that keep failing for an unknown reason are left out, if the index accepts
-    /// others.
+    /// Adds entries. Those that keep failing for an unknown reason are logged and left out,
+    /// provided that the index has accepted others.
     async fn add_page(&self, rebuild: &mut DayRebuild, entries: &[LogEntry]) -> Result<()> {
         let mut is_healthy = self.report.entries > 0;
         let mut failures = 0;
@@ -187,7 +192,7 @@ impl Rebuilds<'_> {
     }
 }
 
-/// The rest of the range after `id`, if there is one.
+/// The rest of the range after `id`; the whole range if `id` is `None`.
 fn rest(range: IdRange, id: Option<EntryId>) -> IdRange {
     IdRange { after: id.max(range.after), ..range }
 }
@@ -198,7 +203,7 @@ impl Target for &mut DayRebuild {
     }
 }
 
-/// Repeats an attempt while the service is unavailable.
+/// Repeats `attempt` while the service is unavailable.
 async fn retrying<T>(mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     loop {
         match attempt().await {

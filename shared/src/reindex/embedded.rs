@@ -1,7 +1,7 @@
 //! Builds the embedded index from the store: at startup if the index is missing, damaged or in an
-//! older format, and on request while the previous index keeps serving.
+//! older format, and on request while the current index keeps serving searches.
 //!
-//! A new rebuild lacks the entries up to `until`, the last one in the store when it began. They are
+//! A new rebuild lacks the entries up to `until`, the last id in the store when it began. They are
 //! added in id order, and the position is durable, so that a restart resumes there. Entries that
 //! arrive in the meantime are added as usual. If such an entry has an id up to `until`, the store
 //! may already contain that id with different content. The first write wins, so the stored entry is
@@ -25,7 +25,7 @@ use crate::log_entry::{EntryId, LogEntry};
 use crate::search::{SearchHits, SearchQuery};
 use crate::store::{IdRange, Store};
 
-/// The pause between checks whether a rebuild is requested.
+/// The pause between checks for a requested rebuild.
 const REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The embedded index, and the store that it is built from.
@@ -70,8 +70,8 @@ impl DerivedIndex {
 
     /// Starts the requested rebuild.
     async fn start(&self, batches: &RwLock<()>, stop: &CancellationToken) {
-        // A batch in progress may already be in the index but reach the store only after the
-        // rebuild has read past its entries.
+        // Otherwise a batch could be stored after the last id has been read and be indexed before
+        // the rebuild starts. The rebuild would lack its entries.
         let _no_batch = tokio::select! {
             guard = batches.write() => guard,
             () = stop.cancelled() => return,
@@ -133,13 +133,13 @@ impl DerivedIndex {
         rebuild.advance(last.id).await
     }
 
-    /// Replaces each entry that the store may contain with different content by the stored one.
+    /// Replaces each entry that the store may contain with different content with the stored one.
     async fn as_stored(&self, entries: &[LogEntry], until: EntryId) -> Result<Vec<LogEntry>> {
         let mut stored = entries.to_vec();
         for entry in stored.iter_mut().filter(|entry| entry.id <= until) {
             match self.store.get(entry.id).await {
                 Ok(Some(first)) => *entry = first,
-                // The entry is not stored yet, or its row is damaged, in which case the rebuild
+                // The entry is not in the store, or its row is damaged, in which case the rebuild
                 // skips the row.
                 Ok(None) | Err(Error::Rejected { .. }) => {}
                 Err(error) => return Err(error),

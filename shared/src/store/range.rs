@@ -24,13 +24,14 @@ impl IdRange {
         }
     }
 
-    /// The ids of the day.
+    /// The ids of the entries that arrived on the day.
     #[must_use]
     pub fn of_day(day: Day) -> Self {
         Self::of_days(Some(day), Some(day))
     }
 
-    /// The ids from the first day to the last, both included.
+    /// The ids of the entries that arrived from the first to the last day, both included. A day
+    /// that is absent does not restrict the range.
     #[must_use]
     pub fn of_days(first: Option<Day>, last: Option<Day>) -> Self {
         let before = |time: Option<Timestamp>| time.and_then(EntryId::last_before);
@@ -43,7 +44,8 @@ impl IdRange {
         Self { after: Some(id), ..self }
     }
 
-    /// The bounds as the database compares them: greater than the first, and at most the second.
+    /// The bounds as the database compares them: an id must be greater than the first, and at most
+    /// the second.
     #[cfg(any(feature = "mysql", feature = "sqlite"))]
     pub(super) fn bounds(self) -> (Vec<u8>, Vec<u8>) {
         let bytes = |id: EntryId| id.as_bytes().to_vec();
@@ -66,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_time_contains_the_ids_from_its_start_to_before_its_end() {
+    fn a_time_range_includes_its_start_and_excludes_its_end() {
         let range = IdRange::between(at("2024-06-14T00:00:00Z"), at("2024-06-15T00:00:00Z"));
         for (time, is_contained) in [
             ("2024-06-13T23:59:59.999Z", false),

@@ -23,21 +23,21 @@ contract! {
     services: [services,],
     tests: [
         entries_that_arrive_during_a_rebuild_are_indexed_once,
-        a_rebuild_that_is_interrupted_anywhere_is_completed_by_the_next_one,
+        a_rebuild_interrupted_at_any_point_is_completed_by_the_next_one,
         only_the_days_in_the_range_are_rebuilt,
         a_missing_index_is_created,
-        an_index_of_an_earlier_release_finds_attributes_afterwards,
-        a_process_that_has_not_noticed_the_rebuild_writes_columns_of_the_new_index,
-        a_new_index_has_as_many_columns_as_the_setting_allows,
+        a_rebuilt_index_of_an_earlier_release_finds_attributes,
+        a_consumer_that_missed_a_rebuild_fills_the_columns_of_the_new_index,
+        a_rebuilt_index_has_as_many_columns_as_the_setting_allows,
         a_rebuild_brings_the_index_in_line_with_the_store,
         a_rebuild_whose_new_index_was_deleted_changes_nothing,
-        only_one_process_holds_the_lock,
+        only_one_process_can_hold_the_lock,
     ]
 }
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The names of the services of old and new entries.
+/// The service names of old and new entries.
 const OLD: &str = "old";
 const NEW: &str = "new";
 
@@ -59,16 +59,16 @@ impl Services {
         }
     }
 
-    fn rebuilt_index(&self) -> OpenSearchIndex {
+    fn opensearch_index(&self) -> OpenSearchIndex {
         OpenSearchIndex::open(&self.prefix.url()).unwrap()
     }
 
     async fn rebuild(&self, range: IdRange) {
         let store = store::open(&self.database.url).await.unwrap();
-        rebuild_days(&*store, &self.rebuilt_index(), range).await.unwrap();
+        rebuild_days(&*store, &self.opensearch_index(), range).await.unwrap();
     }
 
-    /// The names of the indexes, hidden ones included, without the prefix.
+    /// The names of the indexes, including hidden ones, without the prefix.
     fn indexes(&self) -> Vec<String> {
         let path = "/_cat/indices/{}*?h=index&expand_wildcards=all&s=index";
         let response = self.prefix.expect_ok("GET", path, "");
@@ -105,7 +105,7 @@ impl Consumer {
         }
     }
 
-    /// Every entry in the index, in the order of their ids.
+    /// All entries in the index, ordered by id.
     async fn search_all(&self) -> Vec<LogEntry> {
         let everything = SearchQuery::new(Condition::everything(), 1000);
         let mut query = SearchQuery { sort: Sort::Oldest, ..everything };
@@ -125,7 +125,7 @@ impl Consumer {
         self.index.search(&SearchQuery::new(condition, 1)).await.unwrap().total
     }
 
-    /// Checks that the index has exactly these entries, within the second that it may take.
+    /// Waits until the index contains exactly these entries.
     async fn assert_indexed(&self, mut expected: Vec<LogEntry>) {
         expected.sort_by_key(|entry| entry.id);
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -138,7 +138,7 @@ impl Consumer {
             let (found, expected) = (ids(&found), ids(&expected));
             assert!(
                 Instant::now() < deadline,
-                "{} of {} entries; missing: {:?}; not expected or doubled: {:?}",
+                "found {} entries instead of {}; missing: {:?}; unexpected: {:?}",
                 found.len(),
                 expected.len(),
                 expected.iter().filter(|id| !found.contains(id)).take(5).collect::<Vec<_>>(),
@@ -149,7 +149,7 @@ impl Consumer {
     }
 }
 
-/// Entries that arrived some days ago, with attributes.
+/// Entries with attributes, which arrived `days` days ago.
 fn days_ago(days: i64, count: u32, service: &str) -> Vec<LogEntry> {
     let micros = Timestamp::now().as_micros() - days * Timestamp::MICROS_PER_DAY;
     let arrival = Arrival::new(Timestamp::from_micros(micros).unwrap());
@@ -171,7 +171,7 @@ fn query(text: &str) -> Condition {
     parse(text, false, Timestamp::now()).unwrap()
 }
 
-/// The part of an index's name that is the day.
+/// The day as it appears in the name of an index.
 fn day_name(days: i64) -> String {
     Day::of(days_ago(days, 1, OLD)[0].id).to_string().replace('-', ".")
 }
@@ -191,17 +191,17 @@ async fn entries_that_arrive_during_a_rebuild_are_indexed_once(services: Service
     let writers = (0..3).map(|writer| {
         let (services, is_done, written) = (&services, &is_done, &written);
         async move {
-            // Each has its own knowledge of the indexes.
+            // Each consumer remembers the indexes and their columns separately.
             let consumer = services.consumer().await;
             let mut new = Vec::new();
             for round in 0.. {
                 let batch = days_ago(round % 3, 20, NEW);
                 consumer.write(&batch).await;
                 new.extend(batch);
-                // A redelivery.
-                let again: Vec<LogEntry> =
+                // Entries may be redelivered.
+                let redelivered: Vec<LogEntry> =
                     written.iter().skip(writer * 2999).step_by(997).cloned().collect();
-                consumer.write(&again).await;
+                consumer.write(&redelivered).await;
                 if is_done.load(Ordering::SeqCst) {
                     break;
                 }
@@ -212,7 +212,11 @@ async fn entries_that_arrive_during_a_rebuild_are_indexed_once(services: Service
     let searches = async {
         let mut searches = 0;
         while !is_done.load(Ordering::SeqCst) {
-            assert_eq!(consumer.total(of_service(OLD)).await, old_count, "after {searches}");
+            assert_eq!(
+                consumer.total(of_service(OLD)).await,
+                old_count,
+                "after {searches} searches"
+            );
             searches += 1;
         }
         searches
@@ -224,9 +228,9 @@ async fn entries_that_arrive_during_a_rebuild_are_indexed_once(services: Service
     };
     let (new, searches, ()) =
         tokio::join!(futures_util::future::join_all(writers), searches, rebuild);
-    assert!(searches > 20, "{searches}");
+    assert!(searches > 20, "only {searches} searches");
     let new: Vec<LogEntry> = new.into_iter().flatten().collect();
-    assert!(new.len() > 500, "{}", new.len());
+    assert!(new.len() > 500, "only {} new entries", new.len());
     let batches = (new.len() / 20) as u64;
     written.extend(new);
     consumer.assert_indexed(written).await;
@@ -238,7 +242,7 @@ async fn entries_that_arrive_during_a_rebuild_are_indexed_once(services: Service
     assert_eq!(services.indexes(), names);
 }
 
-async fn a_rebuild_that_is_interrupted_anywhere_is_completed_by_the_next_one(services: Services) {
+async fn a_rebuild_interrupted_at_any_point_is_completed_by_the_next_one(services: Services) {
     let consumer = services.consumer().await;
     let mut written = Vec::new();
     for days in 0..2 {
@@ -262,9 +266,9 @@ async fn a_rebuild_that_is_interrupted_anywhere_is_completed_by_the_next_one(ser
         }
         interruptions += 1;
         assert_eq!(consumer.total(of_service(OLD)).await, 6000);
-        assert!(interruptions < 200, "the rebuild does not end");
+        assert!(interruptions < 200, "the rebuild does not complete");
     }
-    assert!(interruptions > 5, "{interruptions}");
+    assert!(interruptions > 5, "only {interruptions} interruptions");
     consumer.assert_indexed(written).await;
     let names = services.indexes();
     assert_eq!(names.len(), 2, "{names:?}");
@@ -284,7 +288,7 @@ async fn only_the_days_in_the_range_are_rebuilt(services: Services) {
         day_name(0),
     ];
     assert_eq!(services.indexes(), names);
-    assert!(services.rebuilt_index().interrupted_rebuilds().await.unwrap().is_empty());
+    assert!(services.opensearch_index().interrupted_rebuilds().await.unwrap().is_empty());
     consumer.assert_indexed(written).await;
 }
 
@@ -301,7 +305,7 @@ async fn a_missing_index_is_created(services: Services) {
     assert_eq!(services.indexes(), [1, 0].map(|days| format!("{}-1", day_name(days))));
 }
 
-async fn an_index_of_an_earlier_release_finds_attributes_afterwards(services: Services) {
+async fn a_rebuilt_index_of_an_earlier_release_finds_attributes(services: Services) {
     let consumer = services.consumer().await;
     let old = days_ago(1, 10, OLD);
     let mappings = r#"{"mappings": {"dynamic": false, "properties": {
@@ -325,9 +329,7 @@ async fn an_index_of_an_earlier_release_finds_attributes_afterwards(services: Se
     consumer.assert_indexed(old).await;
 }
 
-async fn a_process_that_has_not_noticed_the_rebuild_writes_columns_of_the_new_index(
-    services: Services,
-) {
+async fn a_consumer_that_missed_a_rebuild_fills_the_columns_of_the_new_index(services: Services) {
     let mut url = services.prefix.url();
     url.query_pairs_mut().append_pair("attributes", "0");
     let mut consumer = services.consumer().await;
@@ -342,7 +344,7 @@ async fn a_process_that_has_not_noticed_the_rebuild_writes_columns_of_the_new_in
     assert_eq!(consumer.total(query("@position:>=0")).await, 20);
 }
 
-async fn a_new_index_has_as_many_columns_as_the_setting_allows(services: Services) {
+async fn a_rebuilt_index_has_as_many_columns_as_the_setting_allows(services: Services) {
     let mut url = services.prefix.url();
     url.query_pairs_mut().append_pair("attributes", "2");
     let consumer = services.consumer().await;
@@ -358,12 +360,12 @@ async fn a_new_index_has_as_many_columns_as_the_setting_allows(services: Service
     wait_for_rejection(&*consumer.index, &range).await;
 }
 
-/// Waits until the index rejects a query on an attribute without columns, which it does once it has
-/// an entry with the attribute.
+/// Waits until the index rejects a range query on an attribute without columns, as it does once it
+/// contains an entry with the attribute.
 async fn wait_for_rejection(index: &dyn Index, query: &SearchQuery) {
     let deadline = Instant::now() + DEADLINE;
     while !matches!(index.search(query).await, Err(shared::Error::Rejected { .. })) {
-        assert!(Instant::now() < deadline, "the query is not rejected");
+        assert!(Instant::now() < deadline, "the query was not rejected in time");
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -384,10 +386,10 @@ async fn a_rebuild_whose_new_index_was_deleted_changes_nothing(services: Service
     let consumer = services.consumer().await;
     let written = days_ago(0, 10, OLD);
     consumer.write(&written).await;
-    let index = services.rebuilt_index();
+    let index = services.opensearch_index();
     let mut rebuild = index.start_rebuild(Day::of(written[0].id)).await.unwrap();
     rebuild.add(&written).await.unwrap();
-    // As a second rebuild does.
+    // A second rebuild begins with this call, which deletes the new index of the first.
     assert!(index.interrupted_rebuilds().await.unwrap().is_empty());
     assert!(rebuild.add(&written).await.is_err());
     assert!(rebuild.replace().await.is_err());
@@ -395,7 +397,7 @@ async fn a_rebuild_whose_new_index_was_deleted_changes_nothing(services: Service
     consumer.assert_indexed(written).await;
 }
 
-async fn only_one_process_holds_the_lock(services: Services) {
+async fn only_one_process_can_hold_the_lock(services: Services) {
     let url = &services.database.url;
     let lock = lock_for_rebuild(url).await.unwrap().unwrap();
     assert!(lock_for_rebuild(url).await.unwrap().is_none());

@@ -1,5 +1,5 @@
 //! Measures how reliably search finds parts of real log lines. Samples parts of the messages, and
-//! compares the total of each search with that of a plain scan of all entries.
+//! compares the total of each search with that of a scan of all entries.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,13 +16,13 @@ use crate::samples::{Kind, index};
 
 const SAMPLES: usize = 1000;
 
-/// The number of entries in Chinese characters.
+/// The number of generated entries in Chinese characters.
 const IDEOGRAPHIC: usize = 2000;
 
-/// The number of misses that are printed for each kind of sample.
-const SHOWN_MISSES: usize = 5;
+/// The maximum number of wrong results that are printed for each kind of sample.
+const MAX_SHOWN: usize = 5;
 
-/// Measures a server with the entries in the `.ndjson` files in the folder, and generated entries in
+/// Measures searches for the entries in the folder's `.ndjson` files, and for generated entries in
 /// Chinese characters.
 pub(crate) async fn find(url: &str, folder: &Path) {
     let arrival = Arrival::new(Timestamp::now());
@@ -45,7 +45,7 @@ pub(crate) async fn find(url: &str, folder: &Path) {
     }
 }
 
-/// An entry whose message consists of 8 to 30 of the 2,000 first Chinese characters.
+/// An entry whose message consists of 8 to 30 of the first 2,000 Chinese characters in Unicode.
 fn ideographs(numbers: &mut Numbers) -> String {
     let length = 8 + index(numbers, 23);
     let character = |_| char::from_u32(0x4e00 + index(numbers, 2000) as u32);
@@ -59,7 +59,7 @@ async fn send(api: &Api, entries: &[LogEntry]) {
         let response = api.post("/logs/batch", "application/x-ndjson", lines.join(&b'\n')).await;
         assert_eq!(response.status(), 201, "a batch was not accepted");
     }
-    let last = entries.last().expect("the folder contains no entries").id.to_string();
+    let last = entries.last().expect("there are no entries").id.to_string();
     let deadline = Instant::now() + Duration::from_mins(1);
     while search(api, &format!("id:{last}")).await == 0 {
         assert!(Instant::now() < deadline, "the entries are not searchable after a minute");
@@ -67,8 +67,8 @@ async fn send(api: &Api, entries: &[LogEntry]) {
     }
 }
 
-/// Searches for samples of one kind. Prints how many were found, which means that the scan matches
-/// their entry and the search has hits, and how many totals equal those of the scan.
+/// Searches for samples of one kind. Prints how many were found and how many totals equal those of
+/// the scan. A sample is found if its entry matches in the scan and the search has hits.
 async fn measure(
     api: &Api,
     entries: &[LogEntry],
@@ -97,7 +97,7 @@ async fn measure(
         exact += usize::from(hits == total);
         let is_found = matching.contains(&position) && hits > 0;
         found += usize::from(is_found);
-        if (!is_found || hits != total) && shown < SHOWN_MISSES {
+        if (!is_found || hits != total) && shown < MAX_SHOWN {
             shown += 1;
             println!("  {query:?}: {hits} hits, {total} by a scan, {:?}", condition.err());
         }

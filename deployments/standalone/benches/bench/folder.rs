@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::entries::BATCH;
 
-/// Reads the lines of the `.ndjson` files in a folder, in batches.
+/// Reads the lines of the `.ndjson` files in a folder, ordered by file name, and divides them into
+/// batches.
 pub(crate) fn read(folder: &Path) -> Vec<Vec<String>> {
     let files = fs::read_dir(folder).expect("failed to list the folder");
     let mut paths: Vec<_> = files.filter_map(|file| Some(file.ok()?.path())).collect();

@@ -118,7 +118,7 @@ fn entries_folder() -> Option<PathBuf> {
     std::env::var_os("BENCH_ENTRIES").map(PathBuf::from)
 }
 
-/// The requests of a burst, and the size of their entries.
+/// The requests of a burst, and the number and total size of their entries.
 fn burst_requests() -> (Vec<Request>, usize, usize) {
     let Some(folder) = entries_folder() else {
         let requests = requests(BURST);
@@ -131,8 +131,8 @@ fn burst_requests() -> (Vec<Request>, usize, usize) {
     (requests, lines.clone().count(), lines.map(|line| line.len() + 1).sum())
 }
 
-/// Posts batches of 1,000 entries, and returns their size. The baseline reads and discards the same
-/// bodies.
+/// Posts batches of 1,000 entries, and returns their total size. The baseline reads and discards
+/// the same bodies.
 async fn burst(data_dir: &Path) -> usize {
     let (requests, count, bytes) = burst_requests();
     let exe = std::env::current_exe().expect("failed to get the path of the current executable");
@@ -157,7 +157,7 @@ async fn burst(data_dir: &Path) -> usize {
 }
 
 /// Measures how fast the backlog that the burst left on the queue becomes searchable after a crash,
-/// and how much of the disk the index of the burst uses.
+/// and how much disk space the index of the burst uses.
 async fn backlog(data_dir: &Path, burst_bytes: usize) {
     let baseline = baseline::tantivy_per_second(200_000);
     let started = Instant::now();

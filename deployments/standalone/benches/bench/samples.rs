@@ -11,7 +11,7 @@ pub(crate) enum Kind {
     Line,
     /// The whole message, in quotes.
     QuotedLine,
-    /// Three of its words.
+    /// Three of the message's words.
     ThreeWords,
     /// A quoted part of 12 to 40 characters.
     LongFragment,
@@ -46,7 +46,8 @@ impl Kind {
         }
     }
 
-    /// Builds a query from a sample; `None` if the message is too short or too long.
+    /// Builds a query from a sample; `None` if the message contains no such sample, or the query
+    /// would be blank or too long.
     pub(crate) fn sample(self, message: &str, numbers: &mut Numbers) -> Option<String> {
         let query = match self {
             Self::Line => message.to_owned(),
@@ -73,7 +74,8 @@ impl Kind {
     }
 }
 
-/// A part of the message with `shortest` to `longest` characters.
+/// A random part of the message with `shortest` to `longest` characters; `None` if the message is
+/// shorter.
 fn part(message: &str, shortest: usize, longest: usize, numbers: &mut Numbers) -> Option<String> {
     let chars: Vec<char> = message.chars().collect();
     let length = shortest + index(numbers, longest - shortest + 1);

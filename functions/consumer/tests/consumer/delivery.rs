@@ -81,7 +81,7 @@ async fn an_uncommitted_batch_is_redelivered_and_indexed_once() {
 }
 
 #[tokio::test]
-async fn an_entry_is_indexed_only_once_it_is_stored() {
+async fn an_entry_is_not_indexed_before_it_is_stored() {
     let directory = tempfile::tempdir().unwrap();
     let backends = Backends::open(&directory).await;
     let first = entry(0);

@@ -1,4 +1,4 @@
-//! Builds bulk requests, and reads the outcome of each entry from the response.
+//! Builds bulk requests, and reads the outcome for each entry from the response.
 
 use std::io::Write;
 
@@ -12,24 +12,24 @@ use crate::error::{Error, Refused, Result};
 use crate::log_entry::{Day, LogEntry};
 use crate::query::Leaf;
 
-/// A request ends with the entry that reaches this size. The largest entry takes about 2 MiB,
+/// No entry is added to a request that has reached this size. The largest entry takes about 2 MiB,
 /// so a request is smaller than 8 MiB.
 const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 
-/// Reasons are cut at this length, because OpenSearch repeats the value that it rejects.
+/// Reasons are truncated to this length, because OpenSearch repeats the value that it rejects.
 const MAX_REASON_CHARS: usize = 1000;
 
-/// The fields of a response that are read. The whole response is ten times as large.
+/// The fields of a response that are read. The whole response would be ten times as large.
 const RESPONSE_FIELDS: &[&str] = &["items.*.status", "items.*.error"];
 
-/// The type of the error for a field that is not in an object's mapping.
+/// The type of the error for a field that is missing from the mapping of its object.
 const STRICT_MAPPING: &str = "strict_dynamic_mapping_exception";
 
 const CREATED: u16 = 201;
 const BAD_REQUEST: u16 = 400;
 const CONFLICT: u16 = 409;
 
-/// Adds all entries to the indexes of their days.
+/// Adds each entry to the index of its day.
 pub(super) async fn add(
     client: &OpenSearch,
     days: &Days,
@@ -51,7 +51,7 @@ pub(super) async fn add(
     Ok(all)
 }
 
-/// Sends a request of `count` entries. A single entry never makes it fail as a whole.
+/// Sends a request with `count` entries, and reads the outcome for each of them.
 async fn send(client: &OpenSearch, body: Vec<u8>, count: usize) -> Result<Outcomes> {
     let bulk = client
         .bulk(BulkParts::None)
@@ -63,8 +63,8 @@ async fn send(client: &OpenSearch, body: Vec<u8>, count: usize) -> Result<Outcom
     outcomes(&response, count)
 }
 
-/// Builds the request that creates the first entries of the slices. Returns its body and the number
-/// of entries in it.
+/// Builds the body of a request that adds the first of the entries. Returns the body and the number
+/// of entries in it: 0 if the index of the first one is not in `days`.
 fn body(days: &Days, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> (Vec<u8>, usize) {
     let mut body = Vec::with_capacity(entries.len().min(10_000) * 1024);
     let mut count = 0;
@@ -74,7 +74,7 @@ fn body(days: &Days, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> (Vec<u8>, us
         };
         let id = entry.id;
         let target = format!(r#""_index":"{name}","_id":"{id}","require_alias":{is_alias}"#);
-        // Writing to a vector never fails.
+        // Writing to a vector cannot fail.
         let _ = writeln!(body, r#"{{"create":{{{target}}}}}"#);
         let is_column = |path: &str| columns.contains(path);
         document::write(entry, leaves, columns.generation(), is_column, &mut body);
@@ -92,8 +92,8 @@ fn body(days: &Days, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> (Vec<u8>, us
 pub(super) struct Outcomes {
     /// The entries that OpenSearch will never accept.
     pub(super) refused: Vec<Refused>,
-    /// Whether OpenSearch lacks a field of an entry, as it does after the entry's index has been
-    /// deleted.
+    /// Whether an index lacks a field of an entry, as it may after it has been rebuilt, or deleted
+    /// and recreated.
     pub(super) lacks_fields: bool,
 }
 
@@ -120,11 +120,11 @@ struct Cause {
     caused_by: Option<Box<Cause>>,
 }
 
-/// Reads the response to a request of `count` entries.
+/// Reads the response to a request with `count` entries.
 ///
 /// # Errors
 /// [`Error::Unavailable`] when the cluster could not accept an entry, or the response does not
-/// cover every entry. [`Error::Failed`] when the reason is unknown.
+/// cover every entry. [`Error::Failed`] when an entry failed for an unknown reason.
 pub(super) fn outcomes(response: &[u8], count: usize) -> Result<Outcomes> {
     let Response { items } = serde_json::from_slice(response).map_err(unavailable)?;
     if items.len() != count {
@@ -175,7 +175,7 @@ impl Cause {
             || self.caused_by.as_deref().is_some_and(is_too_long)
     }
 
-    /// OpenSearch's reasons, the outermost first.
+    /// The type of the error, then OpenSearch's reasons, outermost first.
     fn reason(&self) -> String {
         let mut reason = self.r#type.clone();
         let mut cause = Some(self);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     const CREATED_ITEM: &str = r#"{"create":{"status":201}}"#;
-    const MAPPING: &str = r#"{"type":"mapper_parsing_exception","reason":"failed to parse",
+    const MAPPING_ERROR: &str = r#"{"type":"mapper_parsing_exception","reason":"failed to parse",
         "caused_by":{"type":"json_parse_exception","reason":"Duplicate field"}}"#;
 
     #[test]
@@ -214,13 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn a_document_error_refuses_only_its_entry_and_gives_the_reasons() {
+    fn only_the_entry_with_a_document_error_is_refused_with_the_reasons() {
         let too_long = item(
             400,
             r#"{"type":"illegal_argument_exception","reason":"immense term",
                 "caused_by":{"type":"max_bytes_length_exceeded_exception","reason":"32766"}}"#,
         );
-        let items = format!("{CREATED_ITEM},{},{too_long}", item(400, MAPPING));
+        let items = format!("{CREATED_ITEM},{},{too_long}", item(400, MAPPING_ERROR));
         let Outcomes { refused, lacks_fields } = outcome(&items).unwrap();
         assert!(!lacks_fields);
         let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_with_an_unknown_column_is_recognized() {
+    fn an_entry_with_an_unknown_column_is_refused_and_reported() {
         let unknown = item(400, r#"{"type":"strict_dynamic_mapping_exception","reason":"r"}"#);
         let outcomes = outcome(&format!("{CREATED_ITEM},{unknown}")).unwrap();
         assert!(outcomes.lacks_fields);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_or_cluster_error_makes_the_request_unavailable() {
+    fn index_and_cluster_errors_are_classified_as_unavailable() {
         for (status, kind) in [
             (400, "index_closed_exception"),
             (400, "validation_exception"),
@@ -249,14 +249,14 @@ mod tests {
             (503, "unavailable_shards_exception"),
         ] {
             let failed = item(status, &format!(r#"{{"type":"{kind}","reason":"why"}}"#));
-            let error = outcome(&format!("{},{failed}", item(400, MAPPING))).unwrap_err();
+            let error = outcome(&format!("{},{failed}", item(400, MAPPING_ERROR))).unwrap_err();
             assert!(matches!(error, Error::Unavailable { .. }), "{error}");
             assert!(error.to_string().contains(kind), "{error}");
         }
     }
 
     #[test]
-    fn an_error_of_unknown_cause_fails_unless_the_cluster_is_down() {
+    fn unknown_errors_are_classified_as_failed_unless_the_cluster_is_down() {
         for (status, kind) in [(400, "illegal_argument_exception"), (500, "script_exception")] {
             let failed = item(status, &format!(r#"{{"type":"{kind}","reason":"why"}}"#));
             let error = outcome(&format!("{failed},{CREATED_ITEM}")).unwrap_err();

@@ -1,5 +1,5 @@
 //! The columns for a day's attributes: fields that support ranges. Each process adds those that it
-//! needs while there is room. OpenSearch limits their number.
+//! needs while there is room, and OpenSearch enforces the limit.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -16,19 +16,21 @@ use super::document::column_path;
 use super::mapping::column_mappings;
 use super::response::{Failure, successful_body};
 
-/// The pauses before columns are reread after OpenSearch has rejected some. When other processes
+/// The pauses before columns are reread after OpenSearch has rejected some. While other processes
 /// are adding columns, OpenSearch counts these towards the limit before it returns them.
 const RETRY_PAUSES_MILLIS: [u64; 5] = [0, 50, 100, 200, 400];
 
 /// The generation of an index that has not been rebuilt.
 const FIRST_GENERATION: &str = "0";
 
-/// The paths of attributes that have columns in an index.
+/// The columns of an index.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Columns {
+    /// The paths of the attributes that have columns.
     paths: HashSet<String>,
     /// The maximum number of paths with columns; 0 in an index that an earlier release created.
     max: usize,
+    /// The generation of the index.
     generation: String,
 }
 
@@ -43,7 +45,7 @@ impl Columns {
             .await;
         let indexes: BTreeMap<String, Index> =
             serde_json::from_slice(&successful_body(mapping).await?)?;
-        // The name may be an alias of the index.
+        // The key is the index's own name, but `index` may be an alias.
         let index = indexes.into_values().next();
         Ok(index.map(|index| index.mappings.columns()).unwrap_or_default())
     }
@@ -53,7 +55,7 @@ impl Columns {
         self.paths.contains(path)
     }
 
-    /// The generation of the index, which documents with columns repeat.
+    /// The generation of the index, which documents with columns contain.
     pub(super) fn generation(&self) -> &str {
         &self.generation
     }
@@ -69,7 +71,9 @@ impl Columns {
     }
 
     /// Adds columns to an index for as many of the paths as there is room for. Other processes may
-    /// do so at the same time; OpenSearch rejects columns beyond the limit.
+    /// add columns at the same time, so OpenSearch may reject some.
+    ///
+    /// If OpenSearch keeps rejecting columns, the index is treated as full.
     pub(super) async fn add(
         mut self,
         client: &OpenSearch,
@@ -135,7 +139,7 @@ struct Meta {
     attributes_max: usize,
 }
 
-/// The fields that are read. `num` and `str` have the same columns.
+/// The fields that are read here. `num` and `str` have the same columns.
 #[derive(Deserialize, Default)]
 struct Properties {
     #[serde(default)]
@@ -185,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_has_been_built_again_has_its_own_generation() {
+    fn a_rebuilt_index_has_its_own_generation() {
         let mappings = [
             r#"{"properties":{}}"#,
             r#"{"properties":{"generation":{"dynamic":"false"}}}"#,
@@ -195,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_releases_index_has_no_room_for_columns() {
+    fn an_index_of_an_earlier_release_has_no_room_for_columns() {
         let columns = columns(r#"{"properties":{"attributes":{"type":"flat_object"}}}"#);
         assert!(!columns.has_room());
     }

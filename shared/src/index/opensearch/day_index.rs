@@ -1,4 +1,4 @@
-//! An index that exists, and the indexes of a batch of entries.
+//! A day's index in OpenSearch, and the indexes of a batch of entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use super::response::Failure;
 use crate::log_entry::{Day, LogEntry};
 use crate::query::Leaf;
 
-/// An index that exists, by the name through which it is written.
+/// An index that exists, under the name through which entries are written to it.
 #[derive(Clone)]
 pub(super) struct DayIndex {
     pub(super) name: String,
     pub(super) columns: Columns,
-    /// Whether the name must be an alias. Writing to any other name creates an index, if it is
-    /// missing.
+    /// Whether writes require that the name is an alias. Otherwise, a write to a missing index
+    /// creates it.
     pub(super) is_alias: bool,
 }
 
 impl DayIndex {
-    /// Reads what is known of an index.
+    /// Reads an index's columns from OpenSearch.
     pub(super) async fn read(client: &OpenSearch, name: String) -> Result<Self, Failure> {
         let columns = Columns::read(client, &name).await?;
         Ok(Self { name, columns, is_alias: false })
     }
 
-    /// Adds columns for those of the paths that have none.
+    /// Adds columns for those of the paths that have none, while there is room.
     pub(super) async fn add_columns(
         self: Arc<Self>,
         client: &OpenSearch,
@@ -47,13 +47,14 @@ impl DayIndex {
 pub(super) struct Days(pub(super) BTreeMap<Day, Arc<DayIndex>>);
 
 impl Days {
-    /// The index of a day.
+    /// The index of a day; `None` if it is not among the indexes.
     pub(super) fn index(&self, day: Day) -> Option<&DayIndex> {
         self.0.get(&day).map(|index| &**index)
     }
 }
 
-/// The days on which the entries arrived, with the paths of attributes that should have columns.
+/// The days on which the entries arrived, each with the paths of the attributes that should have
+/// columns.
 pub(super) fn paths_by_day<'e>(
     entries: &[LogEntry],
     leaves: &'e [Vec<Leaf>],

@@ -17,17 +17,17 @@ use super::{ADD_TIMEOUT, document, mapping};
 use crate::log_entry::{Day, LogEntry};
 use crate::query::Leaf;
 
-/// The maximum number of days whose indexes are known to exist. Usually there is one, and two
-/// around midnight.
+/// The maximum number of days whose indexes are remembered. Usually there is one, or two around
+/// midnight.
 const MAX_KNOWN_DAYS: usize = 100;
 
 /// Takes precedence over the templates that distributions install.
 const TEMPLATE_PRIORITY: u32 = 500;
 
-/// OpenSearch's reason for not creating an index whose name is an alias.
+/// The end of the reason that OpenSearch gives if the name of a new index is already an alias.
 const ALIAS_EXISTS: &str = "already exists as alias";
 
-/// The indexes, and what is known about those that exist.
+/// The daily indexes, and what is known about those that exist.
 pub(super) struct DailyIndexes {
     settings: IndexSettings,
     known: Mutex<BTreeMap<Day, Arc<DayIndex>>>,
@@ -44,13 +44,13 @@ impl DailyIndexes {
         format!("{}{}", self.settings.prefix, day.to_string().replace('-', "."))
     }
 
-    /// The day whose index has this name; `None` if it is no such name.
+    /// The day whose index has this name; `None` if no day's index does.
     pub(super) fn day(&self, name: &str) -> Option<Day> {
         let day = name.strip_prefix(&self.settings.prefix)?.replace('.', "-").parse().ok()?;
         (self.name(day) == name).then_some(day)
     }
 
-    /// The maximum number of fields of an index that has not been rebuilt.
+    /// The maximum number of fields in an index that has not been rebuilt.
     pub(super) fn max_fields(&self) -> usize {
         mapping::max_fields(self.settings.attributes)
     }
@@ -86,7 +86,7 @@ impl DailyIndexes {
         Ok(Days(days))
     }
 
-    /// Forgets which indexes exist, because any of them may have been deleted.
+    /// Forgets which indexes exist, because any of them may have been deleted or replaced.
     pub(super) fn clear_known(&self) {
         self.lock_known().clear();
     }
@@ -96,7 +96,7 @@ impl DailyIndexes {
     }
 
     async fn create(&self, client: &OpenSearch, day: Day) -> Result<Arc<DayIndex>, Failure> {
-        // Put each time, so that a new day uses the latest release's mappings.
+        // The template is updated each time, so that a new day uses the latest release's mappings.
         self.put_template(client).await?;
         let name = self.name(day);
         create_index(client, &name).await?;
@@ -123,13 +123,13 @@ impl DailyIndexes {
                     "index": {
                         "number_of_shards": self.settings.shards,
                         "number_of_replicas": self.settings.replicas,
-                        // The default stops refreshing an index that is not searched.
+                        // By default, OpenSearch stops refreshing an index that is not searched.
                         "refresh_interval": "1s",
                         "translog.durability": "request",
                         "codec": "best_compression",
                         "mapping.total_fields.limit": self.max_fields(),
                         "query.default_field": document::MESSAGE_WORDS,
-                        // Similar texts next to each other take half the space.
+                        // Similar texts take half the space if they are next to each other.
                         "sort.field": [document::SERVICE_NAME, document::SEARCHABLE],
                     },
                     "analysis": mapping::analysis(),
@@ -140,7 +140,7 @@ impl DailyIndexes {
     }
 }
 
-/// Creates an index, unless another process has created it.
+/// Creates an index unless the name is already that of an index or an alias.
 async fn create_index(client: &OpenSearch, name: &str) -> Result<(), Failure> {
     #[derive(Deserialize)]
     struct Response {

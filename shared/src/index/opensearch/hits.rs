@@ -31,7 +31,7 @@ struct Hit<'a> {
     source: &'a RawValue,
 }
 
-/// Whether all shards took part in a search.
+/// Whether the hits are complete: all shards took part in the search.
 pub(super) fn are_complete(response: &[u8]) -> serde_json::Result<bool> {
     #[derive(Deserialize)]
     struct Response {

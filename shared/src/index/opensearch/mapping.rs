@@ -1,5 +1,5 @@
-//! An index's mappings and analyzers. They are fixed when an index is created, so a change takes
-//! effect with the next day's index.
+//! An index's mappings and analyzers. They are fixed when the index is created, so a change takes
+//! effect with the next day's index or a rebuild.
 
 use serde_json::{Value, json};
 
@@ -12,10 +12,10 @@ use crate::text::GRAM_CHARS;
 /// Precedes each form of a run with several forms. No form contains it.
 pub(super) const FORM_MARK: char = '|';
 
-/// The number of fields other than columns, including objects.
+/// An upper bound for the number of fields other than columns, including objects.
 const FIXED_FIELDS: usize = 20;
 
-/// The number of fields in an index with columns for this many attribute paths.
+/// The maximum number of fields in an index with columns for this many attribute paths.
 pub(super) fn max_fields(column_paths: usize) -> usize {
     FIXED_FIELDS + 2 * column_paths
 }
@@ -24,7 +24,7 @@ pub(super) fn max_fields(column_paths: usize) -> usize {
 /// listed are stored but not indexed.
 pub(super) fn mappings(column_paths: usize) -> Value {
     // Columns are added for the day's attributes. A document with other columns is refused, which
-    // happens after the index has been deleted and recreated.
+    // happens after the index has been rebuilt, or deleted and recreated.
     let columns = json!({"type": "object", "dynamic": "strict"});
     let words = json!({"type": "text", "analyzer": "words", "search_analyzer": "tokens"});
     let mut other_words = words.clone();
@@ -57,8 +57,8 @@ pub(super) fn mappings(column_paths: usize) -> Value {
     })
 }
 
-/// The mapping to add to an index that is rebuilt. It refuses documents whose columns are those
-/// of another generation: a process may not know yet that the index has been replaced.
+/// The mapping that is added to a rebuilt index. It refuses documents that were written for another
+/// generation, because a process may not have noticed yet that the index has been replaced.
 pub(super) fn generation_mapping(generation: &str) -> Value {
     let field = json!({"type": "boolean", "index": false, "doc_values": false});
     json!({"properties": {
@@ -78,7 +78,8 @@ pub(super) fn column_mappings<'p>(paths: impl Iterator<Item = &'p str> + Clone) 
     }})
 }
 
-/// The analyzers. The only text rule that they apply is the lower case of ASCII.
+/// The analyzers. The only text rule that they apply is lower case, which changes only ASCII
+/// letters in the texts that they receive.
 pub(super) fn analysis() -> Value {
     let forms = format!("\\{FORM_MARK}([^{FORM_MARK}]+)");
     json!({

@@ -43,13 +43,13 @@ const ADD_TIMEOUT: Duration = Duration::from_secs(30);
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long OpenSearch waits for a writable shard: less than [`ADD_TIMEOUT`], so that it responds
-/// in time.
+/// How long OpenSearch waits for a writable shard, or for all nodes to apply a change of aliases:
+/// less than [`ADD_TIMEOUT`], so that it responds in time.
 const SHARD_TIMEOUT: &str = "20s";
 
-/// Pauses between the attempts of a search that gets a 503 or misses shards. This happens for a few
-/// milliseconds each day, while the shards of a new index are being opened, and when an index that
-/// has been rebuilt replaces the previous one.
+/// The pauses before a search that received a 503 or lacked shards is retried. Both happen for a
+/// few milliseconds while the shards of a new day's index open, and when a rebuilt index replaces
+/// the previous one.
 const RETRY_PAUSES_MILLIS: [u64; 4] = [50, 100, 200, 400];
 
 /// Whether this is the URL of an index in OpenSearch.
@@ -106,7 +106,7 @@ impl OpenSearchIndex {
         self.search_once(sort, body).await
     }
 
-    /// Sends a search. It fails unless all shards take part. OpenSearch itself does not regard a
+    /// Sends a search, which fails unless all shards take part. OpenSearch itself does not regard a
     /// shard as missing if its index is being deleted.
     async fn search_once(&self, sort: Sort, body: &Value) -> std::result::Result<Bytes, Failure> {
         let search_type = match sort {
@@ -148,8 +148,8 @@ impl Index for OpenSearchIndex {
             entries.iter().map(|entry| leaves(entry.attributes.as_ref())).collect();
         let mut added = self.add_all(entries, &leaves).await;
         if added.as_ref().is_ok_and(|outcomes| outcomes.lacks_fields) {
-            // The index was deleted, and OpenSearch has recreated it without columns, or it was
-            // rebuilt and has other columns.
+            // Either the index was deleted and OpenSearch has recreated it without columns, or it
+            // was rebuilt and has other columns.
             self.indexes.clear_known();
             added = self.add_all(entries, &leaves).await;
         }

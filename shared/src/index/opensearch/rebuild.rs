@@ -1,15 +1,16 @@
-//! Builds the index of a day again while the present one serves.
+//! Rebuilds the index of a day while searches use the current one.
 //!
-//! The new index has the day's name and a number, e.g. `logs-2026.11.23-1`, and is hidden, so that
-//! searches do not find its entries twice. In one step, the present index is deleted and its name
-//! becomes an alias of the new index, through which searches find it and consumers write to it.
+//! The name of the new index is that of the current one and a number, e.g. `logs-2026.11.23-1`. The
+//! new index is hidden, so that searches do not find its entries twice. In one step, the current
+//! index is deleted and its name becomes an alias of the new index, through which searches find it
+//! and consumers write to it.
 //!
-//! The new index stays hidden until the rebuild is complete. This tells the next rebuild what an
+//! The new index stays hidden until the rebuild is complete, which shows the next rebuild what an
 //! interrupted one has left behind: a hidden index without the alias is deleted, and one with the
 //! alias is completed.
 //!
-//! Until the replacement, the new index is written through another alias, which must exist. After
-//! the index has been deleted, a delayed request therefore does not create it again.
+//! Until the replacement, entries are written to the new index through another alias, which must
+//! exist. A delayed request therefore cannot recreate the index after it has been deleted.
 
 mod listing;
 mod replacement;
@@ -34,16 +35,16 @@ use crate::query::{Leaf, leaves};
 pub struct DayRebuild {
     client: OpenSearch,
     day: Day,
-    /// The day's name, which is or becomes an alias of the new index.
+    /// The name of the day's index, which becomes an alias of the new index.
     alias: String,
     /// The new index's own name.
     name: String,
-    /// The new index, by the alias through which it is written.
+    /// The new index, under the alias through which entries are written to it.
     index: Arc<DayIndex>,
 }
 
 impl OpenSearchIndex {
-    /// Creates the new index of a day.
+    /// Starts to rebuild the index of a day: creates the new index.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or does
@@ -59,7 +60,7 @@ impl OpenSearchIndex {
             let Some(number) = number(&name, &alias) else { continue };
             last = last.max(number);
             if index.is_hidden {
-                // An earlier attempt has created it, although it seemed to fail.
+                // An earlier attempt created this index although it seemed to fail.
                 self.delete_unless_replaced(&name, &alias).await?;
             }
         }
@@ -72,9 +73,9 @@ impl OpenSearchIndex {
             api.create(IndicesCreateParts::Index(&name)).request_timeout(ADD_TIMEOUT).body(json!({
                 "settings": {"index": {
                     "hidden": true,
-                    // It is refreshed before it is searched.
+                    // The index is refreshed explicitly before it is counted or searched.
                     "refresh_interval": "-1",
-                    // One more, for the generation.
+                    // One more than in the template, for the generation.
                     "mapping.total_fields.limit": self.indexes.max_fields() + 1,
                 }},
                 "aliases": {&write_alias: {"is_hidden": true}},
@@ -84,8 +85,8 @@ impl OpenSearchIndex {
         DayRebuild::open(self.client.clone(), day, alias, name, write_alias).await
     }
 
-    /// Deletes the new indexes of interrupted rebuilds that have not replaced the previous ones.
-    /// Returns the rebuilds that have, but are not complete.
+    /// Deletes the new indexes of interrupted rebuilds that have not replaced the previous indexes.
+    /// Returns the rebuilds whose new indexes have, so that they can be completed.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
@@ -111,18 +112,18 @@ impl OpenSearchIndex {
         Ok(replaced)
     }
 
-    /// Deletes a new index, unless it has replaced the previous one. Returns whether it has deleted
-    /// it.
+    /// Deletes a new index unless it has replaced the previous one. Returns whether the index was
+    /// deleted.
     async fn delete_unless_replaced(
         &self,
         name: &str,
         alias: &str,
     ) -> std::result::Result<bool, Failure> {
-        // The last request of the interrupted rebuild may still be on its way. Without this alias, it
-        // does not replace the previous index.
-        let claim = [listing::remove_alias(name, &write_alias(alias))];
-        let claimed = listing::update_aliases(&self.client, &claim).await;
-        if let Err(failure) = claimed
+        // The last request of the interrupted rebuild may still be in flight. Without this alias,
+        // the request cannot replace the previous index.
+        let removal = [listing::remove_alias(name, &write_alias(alias))];
+        let removed = listing::update_aliases(&self.client, &removal).await;
+        if let Err(failure) = removed
             && failure.status() != Some(StatusCode::NOT_FOUND)
         {
             return Err(failure);
@@ -148,7 +149,7 @@ impl DayRebuild {
         Ok(Self { client, day, alias, name, index: Arc::new(index) })
     }
 
-    /// The day.
+    /// The day whose index is being rebuilt.
     #[must_use]
     pub fn day(&self) -> Day {
         self.day
@@ -157,7 +158,7 @@ impl DayRebuild {
     /// Adds entries of the day to the new index and returns those that can never be added.
     ///
     /// # Errors
-    /// As [`Index::add`](crate::index::Index::add).
+    /// When [`Index::add`](crate::index::Index::add) would fail, or an entry is from another day.
     pub async fn add(&mut self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         let leaves: Vec<Vec<Leaf>> =
             entries.iter().map(|entry| leaves(entry.attributes.as_ref())).collect();
@@ -169,19 +170,23 @@ impl DayRebuild {
         Ok(bulk::add(&self.client, &days, entries, &leaves).await?.refused)
     }
 
-    /// The entries that are not in the new index.
+    /// Returns the entries that the new index lacks.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
     pub async fn missing(&self, mut entries: Vec<LogEntry>) -> Result<Vec<LogEntry>> {
         if !entries.is_empty() {
-            let found = self.found(&entries).await.map_err(unavailable)?;
-            entries.retain(|entry| !found.contains(&entry.id));
+            let existing = self.existing_ids(&entries).await.map_err(unavailable)?;
+            entries.retain(|entry| !existing.contains(&entry.id));
         }
         Ok(entries)
     }
 
-    async fn found(&self, entries: &[LogEntry]) -> std::result::Result<HashSet<EntryId>, Failure> {
+    /// The ids of the entries that the new index contains.
+    async fn existing_ids(
+        &self,
+        entries: &[LogEntry],
+    ) -> std::result::Result<HashSet<EntryId>, Failure> {
         #[derive(Deserialize)]
         struct Response {
             docs: Vec<Document>,
@@ -201,7 +206,7 @@ impl DayRebuild {
             .request_timeout(ADD_TIMEOUT)
             .body(json!({"ids": ids}));
         let Response { docs } = serde_json::from_slice(&successful_body(get.send().await).await?)?;
-        Ok(docs.into_iter().filter(|document| document.found).map(|found| found.id).collect())
+        Ok(docs.into_iter().filter(|document| document.found).map(|document| document.id).collect())
     }
 
     /// Counts the entries in the new index.
@@ -209,10 +214,10 @@ impl DayRebuild {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
     pub async fn count(&self) -> Result<u64> {
-        self.count_visible().await.map_err(unavailable)
+        self.refresh_and_count().await.map_err(unavailable)
     }
 
-    async fn count_visible(&self) -> std::result::Result<u64, Failure> {
+    async fn refresh_and_count(&self) -> std::result::Result<u64, Failure> {
         #[derive(Deserialize)]
         struct Response {
             count: u64,
@@ -225,7 +230,7 @@ impl DayRebuild {
         Ok(count)
     }
 
-    /// Makes all entries visible.
+    /// Makes all added entries visible to searches and counts.
     async fn refresh(&self) -> std::result::Result<(), Failure> {
         let index = [self.name.as_str()];
         let api = self.client.indices();
@@ -233,8 +238,8 @@ impl DayRebuild {
         successful_body(refresh.send().await).await.map(drop)
     }
 
-    /// Marks the rebuild as complete. The new index has replaced the previous one, and has every
-    /// entry.
+    /// Marks the rebuild as complete: from now on, the new index is not hidden. It must have
+    /// replaced the previous one and contain every entry.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
@@ -251,14 +256,16 @@ impl DayRebuild {
     }
 }
 
-/// The alias through which the new index of a day is written until it replaces the present one.
-fn write_alias(day: &str) -> String {
-    format!("{day}-rebuild")
+/// The alias through which entries are written to the new index of a day until it replaces the
+/// current one. `alias` is the name of the day's index.
+fn write_alias(alias: &str) -> String {
+    format!("{alias}-rebuild")
 }
 
-/// The number in the name of an index of this day that has been rebuilt.
-fn number(name: &str, day: &str) -> Option<u64> {
-    name.strip_prefix(day)?.strip_prefix('-')?.parse().ok()
+/// The number in the name of a rebuilt index; `None` if `name` is not that of a rebuilt index of
+/// the day. `alias` is the name of the day's index.
+fn number(name: &str, alias: &str) -> Option<u64> {
+    name.strip_prefix(alias)?.strip_prefix('-')?.parse().ok()
 }
 
 #[cfg(test)]
@@ -266,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_that_a_rebuild_gives_have_a_number() {
+    fn only_the_names_of_rebuilt_indexes_contain_a_number() {
         for (name, expected) in [
             ("logs-2026.11.23-1", Some(1)),
             ("logs-2026.11.23-12", Some(12)),

@@ -13,7 +13,7 @@ pub(super) enum Failure {
     /// There is no response, or it could not be read.
     #[error(transparent)]
     NoResponse(#[from] opensearch::Error),
-    /// Not every node has done in time what was asked for.
+    /// Not every node has applied a change in time.
     #[error("not every node of OpenSearch has changed the indexes in time")]
     NotAcknowledged,
     /// Some shards did not take part in a search.
@@ -25,7 +25,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The status, if there is a response.
+    /// The status of an error response; `None` for any other failure.
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -33,7 +33,7 @@ impl Failure {
         }
     }
 
-    /// Whether a search is likely to succeed within a second.
+    /// Whether the search is likely to succeed if it is retried within a second.
     pub(super) fn is_short(&self) -> bool {
         matches!(self, Self::MissingShards)
             || self.status() == Some(StatusCode::SERVICE_UNAVAILABLE)
@@ -43,7 +43,7 @@ impl Failure {
 /// Reads the body of a successful response.
 ///
 /// # Errors
-/// When there is no response, or its status is not a success.
+/// When there is no response, or its status does not indicate success.
 pub(super) async fn successful_body(
     response: Result<Response, opensearch::Error>,
 ) -> Result<Bytes, Failure> {

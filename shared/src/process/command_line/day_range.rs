@@ -1,4 +1,4 @@
-//! The days that a command is about.
+//! The range of days that a command applies to.
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -6,7 +6,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use crate::log_entry::Day;
 use crate::store::IdRange;
 
-/// Days of arrival, from `--from` to `--to`.
+/// The days of arrival from `--from` to `--to`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DayRange {
     from: Option<Day>,
@@ -14,20 +14,20 @@ pub struct DayRange {
 }
 
 impl DayRange {
-    /// The ids of the days.
+    /// The ids of the entries that arrived on these days.
     #[must_use]
     pub fn ids(self) -> IdRange {
         IdRange::of_days(self.from, self.to)
     }
 }
 
-/// The options, before they are checked together.
+/// The options before they are validated together.
 #[derive(Args)]
 struct Options {
-    /// The first day of arrival in UTC, e.g. 2026-11-23 [default: that of the first entry]
+    /// First day of arrival in UTC, e.g. 2026-11-23 [default: the day of the first entry]
     #[arg(long, value_name = "DAY")]
     from: Option<Day>,
-    /// The last day of arrival, which is included [default: that of the last entry]
+    /// Last day of arrival, inclusive [default: the day of the last entry]
     #[arg(long, value_name = "DAY")]
     to: Option<Day>,
 }
@@ -38,8 +38,8 @@ impl FromArgMatches for DayRange {
         if let (Some(from), Some(to)) = (from, to)
             && from > to
         {
-            let problem = format!("--from {from} is after --to {to}\n");
-            return Err(clap::Error::raw(ErrorKind::ValueValidation, problem));
+            let message = format!("--from {from} is after --to {to}\n");
+            return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
         }
         Ok(Self { from, to })
     }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_days_are_refused() {
+    fn invalid_days_are_rejected() {
         for (arguments, expected) in [
             (&["--from", "yesterday"][..], "must be a day"),
             (&["--to", "2026-02-29"], "must be a day"),

@@ -46,7 +46,7 @@ impl Data {
         DerivedIndex::open(&self.url(), Arc::clone(&self.store)).await
     }
 
-    /// Writes entries to the store and the index, as the consumer does.
+    /// Writes entries to the store and the index concurrently, so that either write may come first.
     async fn write(&self, index: &DerivedIndex, entries: &[LogEntry]) {
         let (stored, indexed) = tokio::join!(self.store.insert(entries), index.add(entries));
         assert_eq!((stored.unwrap(), indexed.unwrap()), (vec![], vec![]));
@@ -103,8 +103,8 @@ async fn wait_until_complete(index: &DerivedIndex) {
     wait_until("the rebuild completes", async || index.index.rebuild().is_none()).await;
 }
 
-/// All entries in the index, in the order of timestamps and ids, and whether every page reports
-/// that the index is being built.
+/// All entries in the index, ordered by timestamp and id, and whether every page reports that the
+/// index is being rebuilt.
 async fn search_all(index: &DerivedIndex) -> (Vec<LogEntry>, bool) {
     let mut query =
         SearchQuery { sort: Sort::Oldest, ..SearchQuery::new(Condition::everything(), 1000) };
@@ -131,7 +131,7 @@ async fn assert_indexed(index: &DerivedIndex, expected: &[LogEntry]) {
     assert!(found == expected, "an entry differs");
 }
 
-/// An entry whose id is `days` old, as a client may send it.
+/// An entry with an id that is `days` days old, such as a client may send.
 fn days_old(days: i64, message: &str) -> LogEntry {
     let now = Timestamp::now().as_micros();
     let time = Timestamp::from_micros(now - days * Timestamp::MICROS_PER_DAY).unwrap();
@@ -303,7 +303,7 @@ async fn the_first_write_wins_during_a_rebuild() {
 }
 
 #[tokio::test]
-async fn a_rebuild_that_cannot_be_written_is_abandoned_and_the_index_kept() {
+async fn a_rebuild_that_cannot_be_written_is_abandoned_and_the_index_is_kept() {
     let data = Data::new().await;
     let index = data.open().await;
     let mut written = entries(["before"]);
@@ -321,7 +321,7 @@ async fn a_rebuild_that_cannot_be_written_is_abandoned_and_the_index_kept() {
     written.extend(arriving);
     assert!(index.index.rebuild().is_none() && rebuild.progress().is_none());
     assert_indexed(&index, &written).await;
-    // Neither this process nor the next one resumes it.
+    // Neither this process nor the next one may resume it.
     rebuild.advance(written[0].id).await.unwrap();
     drop((index, rebuild));
     let index = data.open().await;
@@ -336,7 +336,7 @@ enum Damage {
     Missing,
     Empty,
     OtherContent,
-    Cut,
+    Truncated,
 }
 
 impl Damage {
@@ -346,7 +346,7 @@ impl Damage {
             Self::Missing => fs::remove_file(file),
             Self::Empty => fs::write(file, ""),
             Self::OtherContent => fs::write(file, [b'x'; 100]),
-            Self::Cut => fs::write(file, &content[..content.len() / 2]),
+            Self::Truncated => fs::write(file, &content[..content.len() / 2]),
         }
         .unwrap();
     }
@@ -364,9 +364,9 @@ async fn a_damaged_index_is_rebuilt() {
     let files = names(&data.path("1"));
     assert!(files.len() > 8, "{files:?}");
     for file in files.iter().filter(|file| !file.starts_with('.')) {
-        for damage in [Damage::Missing, Damage::Empty, Damage::OtherContent, Damage::Cut] {
-            if file == "format_version" && matches!(damage, Damage::Cut) {
-                // Cutting it removes only the line break.
+        for damage in [Damage::Missing, Damage::Empty, Damage::OtherContent, Damage::Truncated] {
+            if file == "format_version" && matches!(damage, Damage::Truncated) {
+                // Truncating it removes only the line break.
                 continue;
             }
             damage.inflict(&data.path("1").join(file));
@@ -395,7 +395,7 @@ async fn an_index_of_version_1_is_rebuilt() {
     let error = crate::index::open(&data.url()).await.err().unwrap().to_string();
     assert_eq!(
         error, "the index cannot be used: an older version of LogPulse wrote it",
-        "without a store, the index is kept"
+        "the index must be kept if there is no store to rebuild it from"
     );
     assert!(data.path("meta.json").exists());
     let index = data.open().await;

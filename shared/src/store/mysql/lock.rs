@@ -1,5 +1,5 @@
-//! A lock that at most one process holds: a named lock of MySQL, one for each database. MySQL
-//! releases it when the connection ends.
+//! A lock that only one process can hold: a named lock in MySQL, one per database. MySQL releases
+//! it when the connection ends.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use url::Url;
 use super::{CONNECT_TIMEOUT, READ_TIMEOUT, SESSION, classify, connect_options, unavailable};
 use crate::error::Result;
 
-/// The pause between checks that the lock is still held. MySQL closes a connection that is not used
-/// for a minute.
+/// The pause between checks that the connection is still open. They also keep it open: MySQL closes
+/// a connection that has been idle for a minute.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Acquires the lock without waiting. The name is too long for a lock if it contains that of the
-/// database.
+/// Acquires the lock without waiting. The name contains a hash, because with the database's own
+/// name it could exceed the maximum length of a lock's name.
 const ACQUIRE: &str = "SELECT GET_LOCK(CONCAT('reindex.', SHA2(DATABASE(), 224)), 0)";
 
-/// The lock. Dropping it releases it.
+/// An acquired lock, which is released when it is dropped.
 pub struct Lock {
     lost: CancellationToken,
-    holding: JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
 impl Lock {
@@ -32,8 +32,8 @@ impl Lock {
         connect_options(url)?;
         let Some(connection) = acquire(url).await? else { return Ok(None) };
         let lost = CancellationToken::new();
-        let holding = tokio::spawn(hold(url.clone(), connection, lost.clone()));
-        Ok(Some(Self { lost, holding }))
+        let task = tokio::spawn(hold(url.clone(), connection, lost.clone()));
+        Ok(Some(Self { lost, task }))
     }
 
     /// Waits until the lock is lost: the connection was interrupted, and another process has
@@ -45,11 +45,11 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        self.holding.abort();
+        self.task.abort();
     }
 }
 
-/// Keeps the connection, and acquires the lock again if it is interrupted.
+/// Keeps the connection open. If it fails, acquires the lock again over a new one.
 async fn hold(url: Url, mut connection: MySqlConnection, lost: CancellationToken) {
     loop {
         sleep(CHECK_INTERVAL).await;
@@ -59,7 +59,7 @@ async fn hold(url: Url, mut connection: MySqlConnection, lost: CancellationToken
         match acquire(&url).await {
             Ok(Some(acquired)) => connection = acquired,
             Ok(None) => return lost.cancel(),
-            Err(error) => tracing::warn!(%error, "the connection that holds the lock is down"),
+            Err(error) => tracing::warn!(%error, "failed to reacquire the lock; retrying"),
         }
     }
 }

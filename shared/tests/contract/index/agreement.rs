@@ -1,4 +1,4 @@
-//! Random queries find exactly the entries that match in memory. `PROPTEST_CASES` is the number of
+//! Random queries find exactly the entries that match in a scan. `PROPTEST_CASES` is the number of
 //! queries.
 
 use std::collections::BTreeSet;
@@ -41,10 +41,13 @@ async fn random_queries_find_exactly_the_matching_entries(fixture: Fixture) {
             panic!("{condition:?}, {sort:?}: {disagreement}");
         }
     }
-    assert!(distinguishing > cases / 4, "only {distinguishing} queries match some of the entries");
+    assert!(
+        distinguishing > cases / 4,
+        "only {distinguishing} queries match some but not all entries"
+    );
 }
 
-/// The messages of the matching entries, in order.
+/// The matching entries: newest first for [`Sort::Newest`], otherwise oldest first.
 fn matching<'e>(entries: &'e [LogEntry], condition: &Condition, sort: Sort) -> Vec<&'e LogEntry> {
     let matching = entries.iter().filter(|entry| condition.matches(&Subject::new(entry)));
     let mut matching: Vec<&LogEntry> = matching.collect();
@@ -80,12 +83,17 @@ async fn disagreement(
             .filter(|entry| found.contains(&entry.id) != expected.contains(&entry.id))
             .map(|entry| String::from_utf8_lossy(&entry.to_json()).into_owned())
             .collect();
-        format!("total {} instead of {}, wrong: {wrong:#?}", hits.total, matching.len())
+        format!(
+            "total {} instead of {}; wrongly found or missing: {wrong:#?}",
+            hits.total,
+            matching.len()
+        )
     };
     (!agree).then(difference)
 }
 
-/// The simplest condition found for which the index and the scan still disagree, and how they do.
+/// The simplest condition found for which the index and the scan still disagree, and how they
+/// differ.
 async fn simplest(
     index: &dyn Index,
     entries: &[LogEntry],

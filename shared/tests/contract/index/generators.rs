@@ -1,4 +1,4 @@
-//! Random entries and conditions, made of few building blocks so that they often match.
+//! Random entries and conditions, built from a small vocabulary so that they often match.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -98,10 +98,10 @@ const LEVELS: &[&str] = &["TRACE", "INFO", "ERROR", "AUDIT"];
 
 const NUMBERS: &[f64] = &[-1.5, -0.0, 0.0, 1.0, 2.0, 42.0, 1e300];
 
-fn text_of(texts: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = String> {
+fn text_of(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = String> {
     let long = Just("x".repeat(1030));
     let word = prop_oneof![80 => select(TEXTS).prop_map(str::to_owned), 1 => long];
-    vec((word, select(SEPARATORS)), texts).prop_map(|words| {
+    vec((word, select(SEPARATORS)), count).prop_map(|words| {
         words.into_iter().flat_map(|(word, separator)| [word, separator.to_owned()]).collect()
     })
 }
@@ -131,8 +131,8 @@ fn attributes() -> impl Strategy<Value = Option<String>> {
     })
 }
 
-fn nonempty(texts: std::ops::Range<usize>) -> impl Strategy<Value = String> {
-    text_of(texts).prop_filter("empty", |text| !text.is_empty())
+fn nonempty(count: std::ops::Range<usize>) -> impl Strategy<Value = String> {
+    text_of(count).prop_filter("empty", |text| !text.is_empty())
 }
 
 fn short() -> impl Strategy<Value = String> {

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use crate::index::opensearch::response::{Failure, successful_body};
 use crate::index::opensearch::{ADD_TIMEOUT, SHARD_TIMEOUT};
 
-/// An index.
+/// An index as OpenSearch lists it.
 pub(super) struct Listed {
     pub(super) is_hidden: bool,
     pub(super) aliases: BTreeSet<String>,
 }
 
-/// The indexes whose own names or aliases match the pattern, by their own names.
+/// The indexes whose own names or aliases match the pattern, keyed by their own names.
 pub(super) async fn indexes(
     client: &OpenSearch,
     pattern: &str,
@@ -52,7 +52,7 @@ pub(super) async fn indexes(
     Ok(indexes.into_iter().map(|(name, index)| (name, listed(index))).collect())
 }
 
-/// Deletes an index, if it exists.
+/// Deletes an index if it exists.
 pub(super) async fn delete(client: &OpenSearch, name: &str) -> Result<(), Failure> {
     let name = [name];
     let api = client.indices();
@@ -63,12 +63,12 @@ pub(super) async fn delete(client: &OpenSearch, name: &str) -> Result<(), Failur
     }
 }
 
-/// The action that removes an alias, and fails if the index does not have it.
+/// The action that removes an alias from an index, and fails if the index does not have it.
 pub(super) fn remove_alias(index: &str, alias: &str) -> Value {
     json!({"remove": {"index": index, "alias": alias, "must_exist": true}})
 }
 
-/// Performs all actions in one step, or none.
+/// Performs either all of the actions in one step or none of them.
 pub(super) async fn update_aliases(client: &OpenSearch, actions: &[Value]) -> Result<(), Failure> {
     #[derive(Deserialize)]
     struct Response {
@@ -82,6 +82,6 @@ pub(super) async fn update_aliases(client: &OpenSearch, actions: &[Value]) -> Re
         .body(json!({"actions": actions}));
     let Response { acknowledged } =
         serde_json::from_slice(&successful_body(update.send().await).await?)?;
-    // Otherwise a node may still use the previous aliases.
+    // Until all nodes have acknowledged the change, one of them may still use the previous aliases.
     acknowledged.then_some(()).ok_or(Failure::NotAcknowledged)
 }

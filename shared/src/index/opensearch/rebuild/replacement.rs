@@ -1,4 +1,4 @@
-//! Replaces the index of a day by the new one.
+//! Replaces the index of a day with the new one.
 
 use std::sync::Arc;
 
@@ -11,19 +11,20 @@ use crate::index::opensearch::day_index::DayIndex;
 use crate::index::opensearch::response::Failure;
 use crate::index::opensearch::unavailable;
 
-/// Attempts to replace the index. One fails if a consumer creates the day's first index meanwhile.
-const ATTEMPTS: usize = 5;
+/// The maximum number of attempts to replace the index. An attempt fails if a consumer creates the
+/// day's first index in the meantime.
+const MAX_ATTEMPTS: usize = 5;
 
 impl DayRebuild {
-    /// Deletes the present index of the day, if there is one, and makes the new one visible under
-    /// its name, in one step. From then on, consumers write to the new index.
+    /// Deletes the current index of the day, if there is one, and makes its name an alias of the
+    /// new one, in one step. From then on, searches find the new index, and consumers write to it.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or does
     /// not replace the index.
     pub async fn replace(&mut self) -> Result<()> {
         self.make_visible().await.map_err(unavailable)?;
-        for _ in 1..ATTEMPTS {
+        for _ in 1..MAX_ATTEMPTS {
             match self.try_to_replace().await {
                 Err(failure) if is_outdated(&failure) => {}
                 replaced => return replaced.map_err(unavailable),
@@ -32,7 +33,7 @@ impl DayRebuild {
         self.try_to_replace().await.map_err(unavailable)
     }
 
-    /// Makes all entries visible to searches through an alias, from now on within a second.
+    /// Makes all entries visible to searches, and those that are added later within a second.
     async fn make_visible(&self) -> std::result::Result<(), Failure> {
         self.put_settings(json!({"index.refresh_interval": "1s"})).await?;
         self.refresh().await
@@ -40,17 +41,18 @@ impl DayRebuild {
 
     async fn try_to_replace(&mut self) -> std::result::Result<(), Failure> {
         let mut actions = vec![json!({"add": {"index": self.name, "alias": self.alias}})];
-        let mut is_replaced = false;
+        let mut has_replaced = false;
         for (name, index) in listing::indexes(&self.client, &format!("{}*", self.alias)).await? {
-            let is_present = name == self.alias || index.aliases.contains(&self.alias);
+            let is_current = name == self.alias || index.aliases.contains(&self.alias);
             if name == self.name {
-                is_replaced = is_present;
-            } else if is_present {
+                has_replaced = is_current;
+            } else if is_current {
                 actions.push(json!({"remove_index": {"index": name}}));
             }
         }
-        if !is_replaced {
-            // Fails if another rebuild is about to delete the new index.
+        if !has_replaced {
+            // Fails if another rebuild has removed the alias because it is about to delete the new
+            // index.
             actions.push(listing::remove_alias(&self.name, &write_alias(&self.alias)));
         }
         listing::update_aliases(&self.client, &actions).await?;
@@ -59,7 +61,7 @@ impl DayRebuild {
     }
 }
 
-/// Whether the indexes are no longer as they were listed.
+/// Whether the cause may be that the indexes have changed since they were listed.
 fn is_outdated(failure: &Failure) -> bool {
     matches!(failure.status(), Some(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND))
 }

@@ -159,15 +159,14 @@ impl Rebuilds<'_> {
     }
 
     /// Adds entries. Those that keep failing for an unknown reason are logged and left out,
-    /// provided that the index has accepted others.
+    /// provided that the new index contains others.
     async fn add_page(&self, rebuild: &mut DayRebuild, entries: &[LogEntry]) -> Result<()> {
-        let mut is_healthy = self.report.entries > 0;
         let mut failures = 0;
         let mut failed = Vec::new();
         let mut parts = vec![entries];
         while let Some(part) = parts.pop() {
             match retrying(async || add(&mut *rebuild, part).await).await {
-                Ok(()) => is_healthy = true,
+                Ok(()) => {}
                 Err(error @ Error::Failed { .. }) if failures < MAX_FAILURES => {
                     log_retry(&error);
                     failures += 1;
@@ -182,8 +181,9 @@ impl Rebuilds<'_> {
                 Err(error) => return Err(error),
             }
         }
+        let is_empty = !failed.is_empty() && retrying(async || rebuild.count().await).await? == 0;
         for (id, error) in failed {
-            if !is_healthy {
+            if is_empty {
                 return Err(error);
             }
             tracing::error!(%id, %error, "an entry cannot be indexed");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{Connection, Executor, MySqlConnection};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -15,6 +15,9 @@ use crate::error::Result;
 /// The pause between checks that the connection is still open. They also keep it open: MySQL closes
 /// a connection that has been idle for a minute.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// After this time, MySQL has closed a connection that failed.
+const MAX_IDLE: Duration = Duration::from_secs(70);
 
 /// Acquires the lock without waiting. The name contains a hash, because with the database's own
 /// name it could exceed the maximum length of a lock's name.
@@ -56,11 +59,26 @@ async fn hold(url: Url, mut connection: MySqlConnection, lost: CancellationToken
         if matches!(timeout(READ_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
             continue;
         }
-        match acquire(&url).await {
-            Ok(Some(acquired)) => connection = acquired,
-            Ok(None) => return lost.cancel(),
+        drop(connection);
+        match reacquire(&url).await {
+            Some(acquired) => connection = acquired,
+            None => return lost.cancel(),
+        }
+    }
+}
+
+/// Acquires the lock again; returns `None` if another process holds it.
+async fn reacquire(url: &Url) -> Option<MySqlConnection> {
+    let failed = Instant::now();
+    loop {
+        match acquire(url).await {
+            Ok(Some(connection)) => return Some(connection),
+            Ok(None) if failed.elapsed() > MAX_IDLE => return None,
+            // Until MySQL notices that the previous connection has ended, that one holds the lock.
+            Ok(None) => {}
             Err(error) => tracing::warn!(%error, "failed to reacquire the lock; retrying"),
         }
+        sleep(CHECK_INTERVAL).await;
     }
 }
 

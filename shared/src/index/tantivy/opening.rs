@@ -11,7 +11,7 @@ use tantivy::index::SegmentComponent;
 use tokio::task::spawn_blocking;
 
 use super::format::{OlderFormat, SEGMENTS_FILE};
-use super::word_list::WordList;
+use super::word_list;
 use super::{Inner, TantivyIndex};
 
 /// An existing index: usable, or damaged or in an older format.
@@ -69,7 +69,7 @@ fn open(path: &Path, attributes_max: usize) -> anyhow::Result<Inner> {
 fn open_other_files(inner: &Inner) -> tantivy::Result<()> {
     for segment in inner.reader.searcher().segment_readers() {
         segment.open_read(SegmentComponent::Positions)?;
-        WordList::open(segment)?;
+        segment.open_read(word_list::component())?;
     }
     Ok(())
 }

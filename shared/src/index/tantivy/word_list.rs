@@ -6,6 +6,7 @@ use std::io::Write;
 
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
+use tantivy::directory::error::OpenReadError;
 use tantivy::directory::{CompositeFile, OwnedBytes, TerminatingWrite};
 use tantivy::index::SegmentComponent;
 use tantivy::indexer::doc_id_mapping::DocIdMapping;
@@ -85,7 +86,8 @@ impl WordListPlugin {
     }
 }
 
-fn component() -> SegmentComponent {
+/// The file of the list.
+pub(super) fn component() -> SegmentComponent {
     SegmentComponent::Custom(EXTENSION.to_owned())
 }
 
@@ -93,8 +95,14 @@ fn component() -> SegmentComponent {
 pub(super) struct WordList(OwnedBytes);
 
 impl WordList {
-    pub(super) fn open(segment: &SegmentReader) -> tantivy::Result<Self> {
-        Ok(Self(segment.open_read(component())?.read_bytes()?))
+    /// Opens the list; returns `None` if it has been deleted. When a merge replaces a segment,
+    /// tantivy deletes its files, but keeps its own open for the searches in progress.
+    pub(super) fn open(segment: &SegmentReader) -> tantivy::Result<Option<Self>> {
+        match segment.open_read(component()) {
+            Ok(file) => Ok(Some(Self(file.read_bytes()?))),
+            Err(OpenReadError::FileDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Calls `on_word` with each word that contains a text, at least once.

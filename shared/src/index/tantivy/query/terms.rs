@@ -110,14 +110,16 @@ impl Pattern {
             }
             Ok(())
         };
-        match self {
-            Self::End(text) if text.len() >= MIN_LISTED_BYTES => {
-                WordList::open(segment)?.ending_with(text, on_word)?;
+        let list = match self {
+            Self::End(text) | Self::Middle(text) if text.len() >= MIN_LISTED_BYTES => {
+                WordList::open(segment)?
             }
-            Self::Middle(text) if text.len() >= MIN_LISTED_BYTES => {
-                WordList::open(segment)?.containing(text, on_word)?;
-            }
-            pattern => {
+            _ => None,
+        };
+        match (self, list) {
+            (Self::End(text), Some(list)) => list.ending_with(text, on_word)?,
+            (Self::Middle(text), Some(list)) => list.containing(text, on_word)?,
+            (pattern, _) => {
                 for index in indexes {
                     let mut terms = pattern.range(index.terms())?;
                     while terms.advance() {

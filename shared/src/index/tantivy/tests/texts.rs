@@ -120,3 +120,23 @@ fn unusual_attributes_are_found() {
         assert_eq!(found(&index, &added, query), expected, "{query}");
     }
 }
+
+#[test]
+fn parts_of_words_are_found_after_a_merge_has_deleted_the_list_of_words() {
+    let added = entries(["OOMKilled by timeouts", "out of memory"]);
+    let (directory, index) = index(&added);
+    for file in directory.path().read_dir().unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "words") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    for (query, positions) in [
+        ("\"kill\"", &[0][..]),
+        ("\"illed by time\"", &[0]),
+        ("\"out\"", &[0, 1]),
+        ("\"xout\"", &[]),
+    ] {
+        assert_eq!(found(&index, &added, query), positions, "{query}");
+    }
+}

@@ -65,7 +65,7 @@ fn open(path: &Path, attributes_max: usize) -> anyhow::Result<Inner> {
         .with_context(|| format!("opening the index {}", path.display()))
 }
 
-/// Opens those of each segment's files that tantivy otherwise opens only when a search needs them.
+/// Opens those of each segment's files that tantivy itself does not miss until a search needs them.
 fn open_other_files(inner: &Inner) -> tantivy::Result<()> {
     for segment in inner.reader.searcher().segment_readers() {
         segment.open_read(SegmentComponent::Positions)?;

@@ -38,7 +38,7 @@ pub struct Limits {
 
 impl From<LimitsConfig> for Limits {
     fn from(config: LimitsConfig) -> Self {
-        let body = BodyLimits::new(config.max_body_bytes);
+        let body = BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes);
         Self { body, max_entry_bytes: config.max_entry_bytes }
     }
 }

@@ -50,10 +50,13 @@ impl Default for HttpConfig {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
 pub struct LimitsConfig {
-    /// The maximum size of a request body, as sent and as decompressed. `MAX_BODY_BYTES`, default
-    /// 10 MiB.
+    /// The maximum size of a request body as sent. `MAX_BODY_BYTES`, default 10 MiB.
     #[serde(deserialize_with = "value::number::<1, 1_073_741_824, _, _>")]
     pub max_body_bytes: usize,
+    /// The maximum size of a compressed request body once it is decompressed.
+    /// `MAX_DECOMPRESSED_BYTES`, default 64 MiB.
+    #[serde(deserialize_with = "value::number::<1, 1_073_741_824, _, _>")]
+    pub max_decompressed_bytes: usize,
     /// The maximum size of an entry as JSON. `MAX_ENTRY_BYTES`, default 1 MiB, which is also the
     /// maximum, because a queue record cannot hold a larger entry.
     #[serde(deserialize_with = "value::number::<1, 1_048_576, _, _>")]
@@ -62,6 +65,10 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { max_body_bytes: 10 * 1024 * 1024, max_entry_bytes: 1024 * 1024 }
+        Self {
+            max_body_bytes: 10 * 1024 * 1024,
+            max_decompressed_bytes: 64 * 1024 * 1024,
+            max_entry_bytes: 1024 * 1024,
+        }
     }
 }

@@ -79,6 +79,11 @@ impl Problem {
     pub fn caused_by(self, cause: impl Into<Source>) -> Self {
         Self { cause: Some(Arc::new(cause.into())), ..self }
     }
+
+    /// Why the request failed, for the log.
+    pub(super) fn cause_text(&self) -> String {
+        self.cause.as_ref().map_or_else(|| self.detail.clone(), |cause| chain(&***cause))
+    }
 }
 
 /// 404: the path does not exist.
@@ -137,23 +142,6 @@ impl From<Error> for Problem {
     }
 }
 
-/// Why a request failed with a server error, for the log. It is attached to the response.
-#[derive(Clone)]
-pub(super) struct Cause(String);
-
-impl Cause {
-    fn of(problem: &Problem) -> Self {
-        match &problem.cause {
-            Some(cause) => Self(chain(&***cause)),
-            None => Self(problem.detail.clone()),
-        }
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// The error and its sources on one line. A source that the text already ends with is not repeated.
 pub(super) fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
@@ -182,9 +170,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if status.is_server_error() {
-            response.set_data(Cause::of(&self));
-        }
+        // For the log, and for functions with another format for errors.
+        response.set_data(self);
         response
     }
 }

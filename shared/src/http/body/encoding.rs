@@ -1,7 +1,8 @@
-//! Content encodings (RFC 9110, section 8.4): identity, gzip and zstd.
+//! Content encodings (RFC 9110, section 8.4): identity, gzip, zstd and snappy.
 
 use std::io::{self, Read};
 
+use flate2::bufread::GzDecoder;
 use poem::http::{HeaderMap, StatusCode, header};
 
 use super::limits::{BodyLimits, Reservation};
@@ -13,12 +14,16 @@ const CHUNK_BYTES: u64 = 64 * 1024;
 /// The largest window for a zstd body: 8 MiB, as RFC 9659 requires.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// The start of framed snappy data. OpenTelemetry collectors before 0.128 sent it as `snappy`.
+const SNAPPY_FRAMES: &[u8] = b"\xff\x06\x00\x00sNaPpY";
+
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Identity,
     Gzip,
     Zstd,
+    Snappy,
 }
 
 impl Encoding {
@@ -31,8 +36,9 @@ impl Encoding {
             Ok("" | "identity") => Ok(Self::Identity),
             Ok("gzip" | "x-gzip") => Ok(Self::Gzip),
             Ok("zstd") => Ok(Self::Zstd),
+            Ok("snappy" | "x-snappy-framed") => Ok(Self::Snappy),
             _ => {
-                let detail = "Content-Encoding must be gzip, zstd or absent";
+                let detail = "Content-Encoding must be gzip, zstd, snappy or absent";
                 Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
             }
         }
@@ -48,15 +54,52 @@ impl Encoding {
         match self {
             Self::Identity => Ok(bytes),
             Self::Gzip => {
-                let reader = flate2::bufread::MultiGzDecoder::new(bytes.as_slice());
+                let reader = GzipReader(GzDecoder::new(&bytes));
                 decompress(reader, "gzip", limits, reservation)
             }
             Self::Zstd => {
                 let reader = zstd_reader(&bytes).map_err(|error| invalid("zstd", &error))?;
                 decompress(reader, "zstd", limits, reservation)
             }
+            Self::Snappy if bytes.starts_with(SNAPPY_FRAMES) => {
+                let reader = snap::read::FrameDecoder::new(bytes.as_slice());
+                decompress(reader, "snappy", limits, reservation)
+            }
+            Self::Snappy => decompress_snappy(&bytes, limits, reservation),
         }
     }
+}
+
+/// Reads all members of a gzip file. Zero bytes after a member are padding.
+struct GzipReader<'a>(GzDecoder<&'a [u8]>);
+
+impl Read for GzipReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.0.read(buffer)?;
+            let remaining: &[u8] = self.0.get_ref();
+            let padding = remaining.iter().take_while(|byte| **byte == 0).count();
+            if read > 0 || padding == remaining.len() {
+                return Ok(read);
+            }
+            self.0 = GzDecoder::new(&remaining[padding..]);
+        }
+    }
+}
+
+/// Decompresses a block, which begins with its decompressed length.
+fn decompress_snappy(
+    bytes: &[u8],
+    limits: &BodyLimits,
+    reservation: &mut Reservation,
+) -> Result<Vec<u8>, Problem> {
+    let invalid = |error| invalid("snappy", &io::Error::other(error));
+    let length = snap::raw::decompress_len(bytes).map_err(invalid)?;
+    if length > limits.max_decompressed_bytes {
+        return Err(limits.too_large_decompressed());
+    }
+    limits.reserve(length, reservation)?;
+    snap::raw::Decoder::new().decompress_vec(bytes).map_err(invalid)
 }
 
 fn zstd_reader(bytes: &[u8]) -> io::Result<impl Read> {
@@ -78,8 +121,8 @@ fn decompress(
         if read == 0 {
             return Ok(bytes);
         }
-        if bytes.len() > limits.max_bytes {
-            return Err(limits.too_large());
+        if bytes.len() > limits.max_decompressed_bytes {
+            return Err(limits.too_large_decompressed());
         }
         limits.reserve(read, reservation)?;
     }
@@ -108,13 +151,28 @@ mod tests {
         zstd::stream::encode_all(bytes, 1).unwrap()
     }
 
-    fn compressed(bytes: &[u8]) -> [(Encoding, Vec<u8>); 2] {
-        [(Encoding::Gzip, gzip(bytes)), (Encoding::Zstd, zstd(bytes))]
+    fn snappy(bytes: &[u8]) -> Vec<u8> {
+        snap::raw::Encoder::new().compress_vec(bytes).unwrap()
+    }
+
+    fn framed_snappy(bytes: &[u8]) -> Vec<u8> {
+        let mut writer = snap::write::FrameEncoder::new(Vec::new());
+        writer.write_all(bytes).unwrap();
+        writer.into_inner().unwrap()
+    }
+
+    fn compressed(bytes: &[u8]) -> [(Encoding, Vec<u8>); 4] {
+        [
+            (Encoding::Gzip, gzip(bytes)),
+            (Encoding::Zstd, zstd(bytes)),
+            (Encoding::Snappy, snappy(bytes)),
+            (Encoding::Snappy, framed_snappy(bytes)),
+        ]
     }
 
     /// The decompressed body, or the status of the problem.
     fn decode(encoding: Encoding, bytes: Vec<u8>) -> Result<Vec<u8>, u16> {
-        let limits = BodyLimits::new(MAX_BYTES);
+        let limits = BodyLimits::new(1, MAX_BYTES);
         let decoded = encoding.decode(bytes, &limits, &mut Reservation::default());
         assert!(limits.is_unused(), "the memory was not released");
         decoded.map_err(|problem| problem.status)
@@ -140,6 +198,27 @@ mod tests {
         for (size, expected) in [(MAX_BYTES, Ok(())), (MAX_BYTES + 1, Err(413))] {
             let decoded = decode(Encoding::Gzip, gzip(&vec![b' '; size]));
             assert_eq!(decoded.map(|_| ()), expected, "{size}");
+        }
+    }
+
+    #[test]
+    fn all_members_of_a_gzip_body_are_read_and_padding_is_ignored() {
+        let members = [gzip(b"one"), vec![0; 3], gzip(b"two"), vec![0; 512]].concat();
+        assert_eq!(decode(Encoding::Gzip, members).unwrap(), b"onetwo");
+    }
+
+    #[test]
+    fn other_data_after_a_gzip_body_is_rejected() {
+        for trailer in [&b"x"[..], b"\0\0x"] {
+            let body = [&gzip(b"one"), trailer].concat();
+            assert_eq!(decode(Encoding::Gzip, body), Err(400), "{trailer:?}");
+        }
+    }
+
+    #[test]
+    fn a_snappy_body_that_claims_another_length_is_rejected() {
+        for (body, status) in [(&b"\xff\xff\xff\xff\x0f\0a"[..], 413), (b"\x02\0a", 400)] {
+            assert_eq!(decode(Encoding::Snappy, body.to_vec()), Err(status), "{body:?}");
         }
     }
 

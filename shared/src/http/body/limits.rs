@@ -7,14 +7,18 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::http::Problem;
 
-/// The number of bodies of the maximum size that fit into the shared memory.
+/// The number of bodies of the maximum size, as sent, that fit into the shared memory.
 const MAX_BODIES_IN_MEMORY: usize = 16;
+
+/// The number of decompressed bodies of the maximum size that fit into the shared memory.
+const MAX_DECOMPRESSED_IN_MEMORY: usize = 3;
 
 /// The maximum size of a body, and the memory that all bodies share.
 #[derive(Debug, Clone)]
 pub struct BodyLimits {
     pub(super) max_bytes: usize,
-    pub(super) memory: Arc<Semaphore>,
+    pub(super) max_decompressed_bytes: usize,
+    memory: Arc<Semaphore>,
 }
 
 /// The memory reserved for one body. Dropping it releases the memory.
@@ -22,11 +26,11 @@ pub struct BodyLimits {
 pub(super) struct Reservation(Option<OwnedSemaphorePermit>);
 
 impl BodyLimits {
-    /// Limits bodies to `max_bytes`, as sent and as decompressed.
+    /// Limits bodies to `max_bytes` as sent, and to `max_decompressed_bytes` if they are compressed.
     #[must_use]
-    pub fn new(max_bytes: usize) -> Self {
-        let memory = max_bytes.saturating_mul(MAX_BODIES_IN_MEMORY).min(Semaphore::MAX_PERMITS);
-        Self { max_bytes, memory: Arc::new(Semaphore::new(memory)) }
+    pub fn new(max_bytes: usize, max_decompressed_bytes: usize) -> Self {
+        let memory = shared_bytes(max_bytes, max_decompressed_bytes);
+        Self { max_bytes, max_decompressed_bytes, memory: Arc::new(Semaphore::new(memory)) }
     }
 
     /// Adds `bytes` of the shared memory to a reservation.
@@ -50,18 +54,33 @@ impl BodyLimits {
         Ok(())
     }
 
+    /// 413: the body as sent is too large.
     pub(super) fn too_large(&self) -> Problem {
-        let max = self.max_bytes;
-        let detail = format!("the body exceeds {max} bytes (as sent or decompressed)");
+        let detail = format!("the body exceeds {} bytes", self.max_bytes);
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
+
+    /// 413: the decompressed body is too large.
+    pub(super) fn too_large_decompressed(&self) -> Problem {
+        let max = self.max_decompressed_bytes;
+        let detail = format!("the decompressed body exceeds {max} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+}
+
+/// The memory that all bodies share, in bytes.
+fn shared_bytes(max_bytes: usize, max_decompressed_bytes: usize) -> usize {
+    let sent = max_bytes.saturating_mul(MAX_BODIES_IN_MEMORY);
+    let decompressed = max_decompressed_bytes.saturating_mul(MAX_DECOMPRESSED_IN_MEMORY);
+    sent.max(decompressed).min(Semaphore::MAX_PERMITS)
 }
 
 #[cfg(test)]
 impl BodyLimits {
     /// Whether no memory is reserved.
     pub(super) fn is_unused(&self) -> bool {
-        self.memory.available_permits() == self.max_bytes * MAX_BODIES_IN_MEMORY
+        let all = shared_bytes(self.max_bytes, self.max_decompressed_bytes);
+        self.memory.available_permits() == all
     }
 }
 
@@ -71,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_body_larger_than_the_free_memory_gets_503_with_retry_after() {
-        let limits = BodyLimits::new(10);
+        let limits = BodyLimits::new(10, 10);
         let mut all = Reservation::default();
         limits.reserve(10 * MAX_BODIES_IN_MEMORY, &mut all).unwrap();
         let problem = limits.reserve(1, &mut Reservation::default()).unwrap_err();

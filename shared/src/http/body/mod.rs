@@ -34,6 +34,9 @@ pub trait BodyContent: Send + Sync + 'static {
     /// Other media types that are accepted.
     const ALSO_ACCEPTED: &[&str] = &[];
 
+    /// Whether any media type, or none, is accepted.
+    const ANY_MEDIA_TYPE: bool = false;
+
     /// Registers the schemas.
     fn register(registry: &mut Registry);
 }
@@ -49,8 +52,8 @@ pub struct Upload<C> {
 /// A body in memory, as it was sent.
 #[derive(Debug)]
 pub struct EncodedBody {
-    /// One of the media types of [`BodyContent`].
-    pub media_type: &'static str,
+    /// The media type in lower case, without parameters; empty if the client sent none.
+    pub media_type: String,
     bytes: Vec<u8>,
     encoding: Encoding,
     limits: BodyLimits,
@@ -100,6 +103,15 @@ impl EncodedBody {
 }
 
 impl DecodedBody {
+    /// Decompresses a body that is a snappy block although its `Content-Encoding` does not say so.
+    ///
+    /// # Errors
+    /// As [`EncodedBody::decode`].
+    pub fn decode_snappy(mut self) -> Result<Self, Problem> {
+        let bytes = Encoding::Snappy.decode(self.bytes, &self.limits, &mut self.reservation)?;
+        Ok(Self { bytes, ..self })
+    }
+
     /// Reserves memory for `bytes` bytes of data parsed from the body, minus the size of the body
     /// itself.
     ///
@@ -113,15 +125,16 @@ impl DecodedBody {
 
 /// The media type of the body, if the operation accepts it. Parameters such as `charset` are
 /// ignored: JSON is always UTF-8.
-fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<&'static str, Problem> {
+fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<String, Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
     let accepted = [&[C::MEDIA_TYPE], C::ALSO_ACCEPTED].concat();
-    let found = accepted.iter().find(|media| media.eq_ignore_ascii_case(essence));
-    found.copied().ok_or_else(|| {
-        let detail = format!("Content-Type must be {}", accepted.join(" or "));
-        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
-    })
+    if C::ANY_MEDIA_TYPE || accepted.contains(&essence.as_str()) {
+        return Ok(essence);
+    }
+    let detail = format!("Content-Type must be {}", accepted.join(" or "));
+    Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
 impl<'a, C: BodyContent> ApiExtractor<'a> for Upload<C> {

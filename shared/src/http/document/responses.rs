@@ -126,9 +126,7 @@ pub(super) fn example(status: StatusCode) -> Value {
         StatusCode::SERVICE_UNAVAILABLE => Error::unavailable("queue", "").into(),
         StatusCode::NOT_FOUND => Problem::new(status, "no log entry has this id"),
         StatusCode::REQUEST_TIMEOUT => Problem::new(status, "the body took longer than 30 s"),
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(status, "the body exceeds 10485760 bytes (as sent or decompressed)")
-        }
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "the body exceeds 10485760 bytes"),
         StatusCode::URI_TOO_LONG => Problem::new(status, "the request line exceeds 16 KiB"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Problem::new(status, "Content-Type must be application/json")

@@ -7,7 +7,7 @@ use poem::{Endpoint, Request, Response, Result};
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-use crate::http::problem::Cause;
+use crate::http::Problem;
 
 pub(super) struct AccessLog<E> {
     pub(super) next: E,
@@ -30,7 +30,7 @@ fn log(response: &Response, seconds: f64) {
         debug!(status = status.as_u16(), seconds, "request completed");
         return;
     }
-    let cause = response.data().map_or("unknown", Cause::as_str);
+    let cause = response.data().map_or_else(|| "unknown".to_owned(), Problem::cause_text);
     match status {
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
             warn!(status = status.as_u16(), seconds, cause, "request failed");

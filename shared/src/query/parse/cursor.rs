@@ -60,6 +60,16 @@ impl Cursor {
         self.chars[start..self.position].iter().collect()
     }
 
+    /// The whole query.
+    pub(super) fn text(&self) -> String {
+        self.chars.iter().collect()
+    }
+
+    /// Whether only whitespace precedes a position.
+    pub(super) fn is_first(&self, position: usize) -> bool {
+        self.chars[..position].iter().all(|c| c.is_whitespace())
+    }
+
     /// Whether the operator `keyword` is next, as a separate word.
     pub(super) fn is_at_keyword(&self, keyword: &str) -> bool {
         let mut length = 0;

@@ -159,8 +159,18 @@ impl Parser {
         self.count_condition(position)?;
         let verbatim = text::fragment(&format!(" {}", self.cursor.text_since(position)));
         let verbatim = verbatim.map_err(|detail| QueryError::new(position, detail))?;
-        let excluded = verbatim.map(negate).into_iter().chain([condition]);
-        Ok(Some(negate(Condition::All(excluded.collect()))))
+        let spared = verbatim.into_iter().chain(self.pasted_line(position)).map(negate);
+        Ok(Some(negate(Condition::All(spared.chain([condition]).collect()))))
+    }
+
+    /// The whole query as a fragment, if it begins with the sign at `position` and has further
+    /// text. It may be a pasted line that begins with a dash, which no space precedes in the entry.
+    fn pasted_line(&self, position: usize) -> Option<Condition> {
+        let is_whole_query = self.cursor.text().trim() == self.cursor.text_since(position);
+        if is_whole_query || !self.cursor.is_first(position) {
+            return None;
+        }
+        text::fragment(self.cursor.text().trim()).ok().flatten()
     }
 
     fn item(&mut self) -> Result<Option<Condition>, QueryError> {

@@ -10,13 +10,16 @@ fn parse(query: &str) -> Result<String, QueryError> {
     super::parse(query, false, Timestamp::parse(NOW).unwrap()).map(|condition| show(&condition))
 }
 
-/// A compact notation for a condition.
+/// A compact notation for a condition. `all` and `none` stand for the conditions that every entry
+/// and no entry meets.
 fn show(condition: &Condition) -> String {
     let join = |conditions: &[Condition], operator: &str| {
         let texts: Vec<String> = conditions.iter().map(show).collect();
         format!("({})", texts.join(operator))
     };
     match condition {
+        Condition::All(conditions) if conditions.is_empty() => "all".to_owned(),
+        Condition::Any(conditions) if conditions.is_empty() => "none".to_owned(),
         Condition::All(conditions) => join(conditions, " & "),
         Condition::Any(conditions) => join(conditions, " | "),
         Condition::Not(condition) => format!("!{}", show(condition)),
@@ -87,10 +90,10 @@ fn check(cases: &[(&str, &str)]) {
 #[test]
 fn text_is_parsed_into_words_fragments_and_stems() {
     check(&[
-        ("", "()"),
-        ("  ", "()"),
-        ("*", "()"),
-        ("\u{200b}", "()"),
+        ("", "all"),
+        ("  ", "all"),
+        ("*", "all"),
+        ("\u{200b}", "none"),
         ("Payment FAILED", "(payment & failed)"),
         ("a-b c a.B C", "(a+b & c)"),
         ("10.0.0.1:8080", "10+0+0+1+8080"),
@@ -101,7 +104,7 @@ fn text_is_parsed_into_words_fragments_and_stems() {
         (r#""Connection  Refused,""#, r#""connection  refused,""#),
         (r#""say \"hi\" C:\\x""#, r#""say \"hi\" c:\\x""#),
         (r#"a"b""#, r#"(a & "b")"#),
-        (r#""""#, "()"),
+        (r#""""#, "none"),
         ("pay*", "pay*"),
         ("/api/v1/*", r#""/api/v1/""#),
         ("pay-s*", r#""pay-s""#),
@@ -142,6 +145,23 @@ fn an_exclusion_with_a_sign_spares_entries_that_contain_it_verbatim() {
 }
 
 #[test]
+fn a_leading_sign_spares_entries_that_contain_the_whole_query_verbatim() {
+    check(&[
+        (
+            "-_continuousScroll on",
+            r#"(!(!" -_continuousscroll" & !"-_continuousscroll on" & continuousscroll) & on)"#,
+        ),
+        (" !Timeout OR a ", r#"(!(!" !timeout" & !"!timeout or a" & timeout) | a)"#),
+        ("-a -b", r#"(!(!" -a" & !"-a -b" & a) & !(!" -b" & b))"#),
+        ("-debug", r#"!(!" -debug" & debug)"#),
+        ("-(a b) c", "(!(a & b) & c)"),
+        ("-level:debug a", "(!level=DEBUG & a)"),
+    ]);
+    let expanding = format!("-a {}", "\u{fdfa}".repeat(1000));
+    assert!(!parse(&expanding).unwrap().contains("!\"-a"));
+}
+
+#[test]
 fn what_cannot_be_an_operator_is_text() {
     check(&[
         ("[ERROR] payment failed", "(error & payment & failed)"),
@@ -173,7 +193,8 @@ fn fields_are_parsed_with_their_tests() {
         ("level:>=warn", "level=WARN,ERROR,FATAL"),
         ("level>warn", "level=ERROR,FATAL"),
         ("level:<debug", "level=TRACE"),
-        ("level:<trace", "()"),
+        ("level:<trace", "none"),
+        ("level:*", "all"),
         ("level:[debug TO warn}", "level=DEBUG,INFO"),
         ("level:audit*", "level=AUDIT*"),
         ("message:timeout", "message:timeout"),

@@ -13,6 +13,7 @@ contract! {
     services: [opensearch,],
     tests: [
         a_query_can_contain_256_distinct_words,
+        a_pasted_line_that_begins_with_a_dash_is_found,
         several_services_or_levels_match_any_of_them,
         from_is_inclusive_and_to_is_exclusive,
     ]
@@ -32,6 +33,25 @@ async fn a_query_can_contain_256_distinct_words(fixture: Fixture) {
             assert_eq!(messages(index, &query).await.len(), 1, "{query:?}");
             assert_eq!(messages(index, &by_relevance(query)).await.len(), 1);
         }
+    }
+}
+
+async fn a_pasted_line_that_begins_with_a_dash_is_found(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    let line = "-_continuousScroll idle page";
+    let lines = [line, "idle page", "continuousScroll idle page", "idle -_continuousScroll page"];
+    add(index, &crate::entries::entries(lines)).await;
+    for (query, expected) in [
+        (line, &[line, "idle page", "idle -_continuousScroll page"][..]),
+        ("-_continuousScroll page", &["idle page", "idle -_continuousScroll page"]),
+        ("-_continuousScroll", &["idle page", "idle -_continuousScroll page"]),
+        ("page -_continuousScroll", &["idle page", "idle -_continuousScroll page"]),
+    ] {
+        assert_eq!(messages(index, &text(query)).await, expected, "{query}");
+        let mut found = messages(index, &by_relevance(text(query))).await;
+        found.sort_by_key(|message| lines.iter().position(|line| line == message));
+        assert_eq!(found, expected, "{query}");
     }
 }
 

@@ -5,6 +5,7 @@ mod columns;
 mod day_index;
 mod days;
 mod document;
+mod earlier_releases;
 mod hits;
 mod mapping;
 mod query;
@@ -24,6 +25,7 @@ use opensearch::http::transport::{SingleNodeConnectionPool, TransportBuilder};
 use opensearch::params::SearchType;
 use opensearch::{OpenSearch, SearchParts};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
@@ -61,6 +63,7 @@ fn is_opensearch(url: &Url) -> bool {
 pub struct OpenSearchIndex {
     client: OpenSearch,
     indexes: DailyIndexes,
+    has_warned: OnceCell<()>,
 }
 
 impl OpenSearchIndex {
@@ -82,7 +85,11 @@ impl OpenSearchIndex {
             transport = transport.cert_validation(CertificateValidation::None);
         }
         let transport = transport.build().context("creating the OpenSearch client")?;
-        Ok(Self { client: OpenSearch::new(transport), indexes: DailyIndexes::new(settings) })
+        Ok(Self {
+            client: OpenSearch::new(transport),
+            indexes: DailyIndexes::new(settings),
+            has_warned: OnceCell::new(),
+        })
     }
 
     /// Adds all entries, in as many requests as necessary.
@@ -153,9 +160,10 @@ impl Index for OpenSearchIndex {
             self.indexes.clear_known();
             added = self.add_all(entries, &leaves).await;
         }
-        if added.is_err() {
+        match &added {
+            Ok(_) => self.warn_about_earlier_releases().await,
             // An index or the template may have been deleted.
-            self.indexes.clear_known();
+            Err(_) => self.indexes.clear_known(),
         }
         added.map(|outcomes| outcomes.refused)
     }
@@ -167,6 +175,7 @@ impl Index for OpenSearchIndex {
             self.search_with_retries(query.sort, &body).await.map_err(classify)
         };
         let response = timeout(SEARCH_TIMEOUT, search).await.map_err(unavailable)??;
+        self.warn_about_earlier_releases().await;
         hits::page(&response, query).map_err(unavailable)
     }
 }
@@ -184,4 +193,4 @@ fn unavailable(source: impl Into<Source>) -> Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

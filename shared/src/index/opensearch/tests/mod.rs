@@ -1,6 +1,10 @@
-//! Tests with a failing server, and tests that a real server agrees with LogPulse's rules. The
-//! latter only run with `LOGPULSE_TEST_SERVICES=required`.
+//! Tests with a failing server, with one that imitates OpenSearch, and tests that a real server
+//! agrees with LogPulse's rules. The last ones only run with `LOGPULSE_TEST_SERVICES=required`.
 
 mod cases;
+mod earlier_releases;
 mod failures;
+mod imitation;
 mod server;
+
+pub(crate) use self::imitation::imitation;

@@ -54,7 +54,8 @@ const USUAL_DELAY_MICROS: i64 = 60_000_000;
 /// It is safe to drop the returned future at any point.
 ///
 /// # Errors
-/// When the index or the store fails for an unknown reason. While one of them is unavailable,
+/// When the index or the store fails for an unknown reason, OpenSearch refuses a request, or
+/// somebody deletes a new index before it is complete. While the index or the store is unavailable,
 /// requests to it are retried.
 pub async fn rebuild_days(
     store: &dyn Store,
@@ -104,7 +105,7 @@ impl Rebuilds<'_> {
                 break;
             }
         }
-        retrying(async || rebuild.replace().await).await?;
+        step(&mut rebuild, async |rebuild| rebuild.replace().await).await?;
         // Add the most recent entries first, because new entries are the likeliest to be missing.
         let just_before = position.and_then(|id| {
             let micros = id.time().as_micros() - USUAL_DELAY_MICROS;
@@ -117,7 +118,7 @@ impl Rebuilds<'_> {
     /// Completes a rebuild whose new index has replaced the previous one.
     async fn finish(&mut self, mut rebuild: DayRebuild) -> Result<()> {
         self.catch_up(&mut rebuild).await?;
-        retrying(async || rebuild.complete().await).await?;
+        step(&mut rebuild, async |rebuild| rebuild.complete().await).await?;
         tracing::info!(entries = self.report.entries, "the index of the day is complete");
         Ok(())
     }
@@ -128,7 +129,7 @@ impl Rebuilds<'_> {
         let range = IdRange::of_day(rebuild.day());
         // Every entry in the index is in the store, and the store is counted later. If both counts
         // are equal, the index therefore lacks no entry.
-        let indexed = retrying(async || rebuild.count().await).await?;
+        let indexed = step(rebuild, async |rebuild| rebuild.count().await).await?;
         let stored = retrying(async || self.store.count(range).await).await?;
         if indexed == stored {
             return retrying(async || self.store.last(range).await).await;
@@ -152,7 +153,8 @@ impl Rebuilds<'_> {
             };
             range = range.after(last);
             let entries = page.entries;
-            let missing = retrying(async || rebuild.missing(entries.clone()).await).await?;
+            let missing =
+                step(rebuild, async |rebuild| rebuild.missing(entries.clone()).await).await?;
             self.add_page(rebuild, &missing).await?;
             self.report.add(missing.len(), last, until);
         }
@@ -165,7 +167,7 @@ impl Rebuilds<'_> {
         let mut failed = Vec::new();
         let mut parts = vec![entries];
         while let Some(part) = parts.pop() {
-            match retrying(async || add(&mut *rebuild, part).await).await {
+            match step(rebuild, async |rebuild| add(rebuild, part).await).await {
                 Ok(()) => {}
                 Err(error @ Error::Failed { .. }) if failures < MAX_FAILURES => {
                     log_retry(&error);
@@ -181,7 +183,8 @@ impl Rebuilds<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let is_empty = !failed.is_empty() && retrying(async || rebuild.count().await).await? == 0;
+        let is_empty =
+            !failed.is_empty() && step(rebuild, async |rebuild| rebuild.count().await).await? == 0;
         for (id, error) in failed {
             if is_empty {
                 return Err(error);
@@ -203,6 +206,23 @@ impl Target for &mut DayRebuild {
     }
 }
 
+/// Repeats a step of a rebuild while the service is unavailable, unless the new index has been
+/// deleted.
+async fn step<T>(
+    rebuild: &mut DayRebuild,
+    mut attempt: impl AsyncFnMut(&mut DayRebuild) -> Result<T>,
+) -> Result<T> {
+    retrying(async || {
+        let result = attempt(rebuild).await;
+        let is_unavailable = matches!(result, Err(Error::Unavailable { .. }));
+        if is_unavailable && rebuild.is_deleted().await.unwrap_or(false) {
+            return Err(rebuild.deleted_error());
+        }
+        result
+    })
+    .await
+}
+
 /// Repeats `attempt` while the service is unavailable.
 async fn retrying<T>(mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
     loop {
@@ -213,3 +233,7 @@ async fn retrying<T>(mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
         sleep(RETRY_PAUSE).await;
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
+mod tests;

@@ -26,8 +26,8 @@ use serde_json::{Value, json};
 
 use super::day_index::{DayIndex, Days, paths_by_day};
 use super::response::{Failure, successful_body};
-use super::{ADD_TIMEOUT, OpenSearchIndex, bulk, mapping, unavailable};
-use crate::error::{Refused, Result};
+use super::{ADD_TIMEOUT, OpenSearchIndex, SERVICE, bulk, mapping, unavailable};
+use crate::error::{Error, Refused, Result};
 use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::query::{Leaf, leaves};
 
@@ -47,10 +47,10 @@ impl OpenSearchIndex {
     /// Starts to rebuild the index of a day: creates the new index.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or does
-    /// not create the index.
+    /// [`Error::Unavailable`] when OpenSearch does not respond or cannot create the index at the
+    /// moment, [`Error::Rejected`] when it refuses to.
     pub async fn start_rebuild(&self, day: Day) -> Result<DayRebuild> {
-        self.create_generation(day).await.map_err(unavailable)
+        self.create_generation(day).await.map_err(classify)
     }
 
     async fn create_generation(&self, day: Day) -> std::result::Result<DayRebuild, Failure> {
@@ -89,9 +89,10 @@ impl OpenSearchIndex {
     /// Returns the rebuilds whose new indexes have, so that they can be completed.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
+    /// [`Error::Unavailable`] when OpenSearch does not respond, [`Error::Rejected`] when it refuses
+    /// the requests.
     pub async fn interrupted_rebuilds(&self) -> Result<Vec<DayRebuild>> {
-        self.clean_up().await.map_err(unavailable)
+        self.clean_up().await.map_err(classify)
     }
 
     async fn clean_up(&self) -> std::result::Result<Vec<DayRebuild>, Failure> {
@@ -155,6 +156,23 @@ impl DayRebuild {
         self.day
     }
 
+    /// Whether the new index has been deleted, for example by another rebuild. If so, no further
+    /// step can succeed, although each reports [`Error::Unavailable`].
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when OpenSearch does not respond.
+    pub async fn is_deleted(&self) -> Result<bool> {
+        let listed = listing::indexes(&self.client, &self.name).await;
+        Ok(listed.map_err(unavailable)?.is_empty())
+    }
+
+    /// The error for a new index that [`is_deleted`](Self::is_deleted).
+    #[must_use]
+    pub fn deleted_error(&self) -> Error {
+        let reason = format!("the new index {} has been deleted; rerun the command", self.name);
+        Error::rejected(SERVICE, reason)
+    }
+
     /// Adds entries of the day to the new index and returns those that can never be added.
     ///
     /// # Errors
@@ -164,7 +182,7 @@ impl DayRebuild {
             entries.iter().map(|entry| leaves(entry.attributes.as_ref())).collect();
         if let Some(paths) = paths_by_day(entries, &leaves).remove(&self.day) {
             let index = self.index.clone().add_columns(&self.client, paths).await;
-            self.index = index.map_err(unavailable)?;
+            self.index = index.map_err(classify)?;
         }
         let days = Days([(self.day, self.index.clone())].into());
         Ok(bulk::add(&self.client, &days, entries, &leaves).await?.refused)
@@ -173,10 +191,11 @@ impl DayRebuild {
     /// Returns the entries that the new index lacks.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
+    /// [`Error::Unavailable`] when OpenSearch does not respond, [`Error::Rejected`] when it refuses
+    /// the request.
     pub async fn missing(&self, mut entries: Vec<LogEntry>) -> Result<Vec<LogEntry>> {
         if !entries.is_empty() {
-            let existing = self.existing_ids(&entries).await.map_err(unavailable)?;
+            let existing = self.existing_ids(&entries).await.map_err(classify)?;
             entries.retain(|entry| !existing.contains(&entry.id));
         }
         Ok(entries)
@@ -212,9 +231,10 @@ impl DayRebuild {
     /// Counts the entries in the new index.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
+    /// [`Error::Unavailable`] when OpenSearch does not respond, [`Error::Rejected`] when it refuses
+    /// the requests.
     pub async fn count(&self) -> Result<u64> {
-        self.refresh_and_count().await.map_err(unavailable)
+        self.refresh_and_count().await.map_err(classify)
     }
 
     async fn refresh_and_count(&self) -> std::result::Result<u64, Failure> {
@@ -242,9 +262,10 @@ impl DayRebuild {
     /// replaced the previous one and contain every entry.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond.
+    /// [`Error::Unavailable`] when OpenSearch does not respond, [`Error::Rejected`] when it refuses
+    /// the request.
     pub async fn complete(&self) -> Result<()> {
-        self.put_settings(json!({"index.hidden": null})).await.map_err(unavailable)
+        self.put_settings(json!({"index.hidden": null})).await.map_err(classify)
     }
 
     async fn put_settings(&self, settings: Value) -> std::result::Result<(), Failure> {
@@ -254,6 +275,12 @@ impl DayRebuild {
         let put = put.request_timeout(ADD_TIMEOUT);
         successful_body(put.send().await).await.map(drop)
     }
+}
+
+/// Repeating a request that OpenSearch refuses is pointless: somebody must change its settings,
+/// permissions or indexes first.
+fn classify(failure: Failure) -> Error {
+    if failure.is_refusal() { Error::rejected(SERVICE, failure) } else { unavailable(failure) }
 }
 
 /// The alias through which entries are written to the new index of a day until it replaces the

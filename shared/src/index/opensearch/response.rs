@@ -33,6 +33,18 @@ impl Failure {
         }
     }
 
+    /// Whether OpenSearch refuses the request because it is invalid in the current state of the
+    /// cluster (400), or not permitted (401, 403). A block, such as that of a full disk, also has
+    /// the status 403, but ends by itself.
+    pub(super) fn is_refusal(&self) -> bool {
+        let Self::Status { status, body } = self else { return false };
+        match *status {
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => true,
+            StatusCode::FORBIDDEN => !body.contains("cluster_block_exception"),
+            _ => false,
+        }
+    }
+
     /// Whether the search is likely to succeed if it is retried within a second.
     pub(super) fn is_short(&self) -> bool {
         matches!(self, Self::MissingShards)

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use opensearch::http::StatusCode;
 use serde_json::json;
 
-use super::{DayRebuild, listing, write_alias};
+use super::{DayRebuild, classify, listing, write_alias};
 use crate::error::Result;
 use crate::index::opensearch::day_index::DayIndex;
 use crate::index::opensearch::response::Failure;
-use crate::index::opensearch::unavailable;
 
 /// The maximum number of attempts to replace the index. An attempt fails if a consumer creates the
 /// day's first index in the meantime.
@@ -20,17 +19,18 @@ impl DayRebuild {
     /// new one, in one step. From then on, searches find the new index, and consumers write to it.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or does
-    /// not replace the index.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or cannot
+    /// replace the index at the moment, [`Error::Rejected`](crate::Error::Rejected) when it refuses
+    /// to.
     pub async fn replace(&mut self) -> Result<()> {
-        self.make_visible().await.map_err(unavailable)?;
+        self.make_visible().await.map_err(classify)?;
         for _ in 1..MAX_ATTEMPTS {
             match self.try_to_replace().await {
                 Err(failure) if is_outdated(&failure) => {}
-                replaced => return replaced.map_err(unavailable),
+                replaced => return replaced.map_err(classify),
             }
         }
-        self.try_to_replace().await.map_err(unavailable)
+        self.try_to_replace().await.map_err(classify)
     }
 
     /// Makes all entries visible to searches, and those that are added later within a second.

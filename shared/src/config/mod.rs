@@ -21,6 +21,8 @@ pub use allowed_origins::AllowedOrigins;
 pub use consumer::BatchConfig;
 pub use http::{HttpConfig, LimitsConfig};
 pub use ports::{CacheConfig, IndexConfig, QueueConfig, StoreConfig};
+#[cfg(any(feature = "opensearch", feature = "tantivy"))]
+pub(crate) use ports::{DEFAULT_INDEX_ATTRIBUTES_MAX, HIGHEST_INDEX_ATTRIBUTES_MAX};
 pub use rate_limit::RateLimitConfig;
 pub use service_url::ServiceUrl;
 pub use standalone::StandaloneConfig;

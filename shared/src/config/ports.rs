@@ -9,8 +9,12 @@ use super::{ServiceUrl, value};
 /// The default of `CACHE_TTL_SECONDS`.
 pub(super) const DEFAULT_CACHE_TTL: Duration = Duration::from_hours(1);
 
-/// The default of `INDEX_ATTRIBUTES_MAX`.
-pub(super) const DEFAULT_INDEX_ATTRIBUTES_MAX: usize = 200;
+/// The default of `INDEX_ATTRIBUTES_MAX`, and of the option `attributes` of `INDEX_URL`.
+pub(crate) const DEFAULT_INDEX_ATTRIBUTES_MAX: usize = 200;
+
+/// The highest value of both. Each attribute has columns, which make tantivy's segments slow to
+/// open and are part of OpenSearch's cluster state.
+pub(crate) const HIGHEST_INDEX_ATTRIBUTES_MAX: u64 = 5000;
 
 /// The queue.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,7 +42,7 @@ pub struct IndexConfig {
     /// default 200.
     #[serde(
         default = "default_index_attributes_max",
-        deserialize_with = "value::number::<0, 5000, _, _>"
+        deserialize_with = "value::number::<0, HIGHEST_INDEX_ATTRIBUTES_MAX, _, _>"
     )]
     index_attributes_max: usize,
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{
     ConfigError, ServiceUrl,
-    ports::{DEFAULT_CACHE_TTL, DEFAULT_INDEX_ATTRIBUTES_MAX},
+    ports::{DEFAULT_CACHE_TTL, DEFAULT_INDEX_ATTRIBUTES_MAX, HIGHEST_INDEX_ATTRIBUTES_MAX},
     value,
 };
 
@@ -38,7 +38,7 @@ pub struct StandaloneConfig {
     pub index_url: Option<ServiceUrl>,
     /// The maximum number of attributes per day that support ranges. `INDEX_ATTRIBUTES_MAX`,
     /// default 200.
-    #[serde(deserialize_with = "value::number::<0, 5000, _, _>")]
+    #[serde(deserialize_with = "value::number::<0, HIGHEST_INDEX_ATTRIBUTES_MAX, _, _>")]
     pub index_attributes_max: usize,
     /// The URL of the cache. `CACHE_URL`, default memory.
     #[serde(deserialize_with = "value::parsed_or_none")]

@@ -14,6 +14,11 @@ use async_trait::async_trait;
 use url::Url;
 
 use crate::config::url_options::unknown_scheme;
+#[cfg(any(feature = "opensearch", feature = "tantivy"))]
+use crate::config::{
+    ConfigError, DEFAULT_INDEX_ATTRIBUTES_MAX, HIGHEST_INDEX_ATTRIBUTES_MAX,
+    url_options::UrlOptions,
+};
 use crate::error::{Ready, Refused, Result};
 #[cfg(feature = "tantivy")]
 use crate::log_entry::EntryId;
@@ -64,11 +69,18 @@ const SCHEMES: &[&str] = &[
     "tantivy",
 ];
 
+/// Reads the option `attributes`: the number of attributes that support ranges on each day.
+#[cfg(any(feature = "opensearch", feature = "tantivy"))]
+fn attributes_max(options: &UrlOptions) -> std::result::Result<usize, ConfigError> {
+    let attributes_max = options.number("attributes", 0..=HIGHEST_INDEX_ATTRIBUTES_MAX)?;
+    Ok(attributes_max.unwrap_or(DEFAULT_INDEX_ATTRIBUTES_MAX))
+}
+
 /// Opens the index at this URL.
 ///
 /// * `tantivy:///path/to/directory`: a local directory, created if it does not exist. Only one
-///   process at a time may write to it. `attributes` (200) is the number of attributes that support
-///   ranges on each day.
+///   process at a time may write to it. `attributes` (200, at most 5,000) is the number of
+///   attributes that support ranges on each day.
 /// * `http://host:9200` or `https://user:password@host:9200`: OpenSearch, with one index per day of
 ///   arrival. Index names start with `prefix` (default `logs-`); `shards` (1), `replicas` (0) and
 ///   `attributes` (200, as above) apply to indexes created from then on. OpenSearch may be down

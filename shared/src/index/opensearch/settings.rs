@@ -4,15 +4,11 @@ use std::num::NonZeroU32;
 
 use url::Url;
 
-use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
-use crate::index::VARIABLE;
+use crate::config::{ConfigError, DEFAULT_INDEX_ATTRIBUTES_MAX};
+use crate::index::{VARIABLE, attributes_max};
 
 const MAX_PREFIX_BYTES: usize = 200;
-
-/// The highest configurable number of attribute paths with columns. Each column is part of the
-/// cluster state.
-const MAX_COLUMN_PATHS: u64 = 5000;
 
 /// The names, shards, replicas and columns of the indexes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +22,12 @@ pub(super) struct IndexSettings {
 
 impl Default for IndexSettings {
     fn default() -> Self {
-        Self { prefix: "logs-".to_owned(), shards: NonZeroU32::MIN, replicas: 0, attributes: 200 }
+        Self {
+            prefix: "logs-".to_owned(),
+            shards: NonZeroU32::MIN,
+            replicas: 0,
+            attributes: DEFAULT_INDEX_ATTRIBUTES_MAX,
+        }
     }
 }
 
@@ -48,8 +49,7 @@ impl IndexSettings {
         }
         let shards = options.number("shards", 1..=u32::MAX.into())?.unwrap_or(default.shards);
         let replicas = options.number("replicas", 0..=u32::MAX.into())?.unwrap_or(default.replicas);
-        let attributes = options.number("attributes", 0..=MAX_COLUMN_PATHS)?;
-        let attributes = attributes.unwrap_or(default.attributes);
+        let attributes = attributes_max(&options)?;
         Ok(Self { prefix, shards, replicas, attributes })
     }
 }
@@ -93,6 +93,7 @@ mod tests {
             ("shards=0", "shards"),
             ("replicas=-1", "replicas"),
             ("attributes=all", "attributes"),
+            ("attributes=5001", "attributes must be a whole number from 0 to 5000"),
             ("password=secret", "password"),
         ] {
             let error = parse(&format!("http://os:9200?{option}")).unwrap_err().to_string();

@@ -38,7 +38,7 @@ use self::query::Target;
 use self::schema::Fields;
 use self::word_list::WordListPlugin;
 use self::writer::Writer;
-use super::{Index, SERVICE, VARIABLE};
+use super::{Index, SERVICE, VARIABLE, attributes_max};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
@@ -47,12 +47,6 @@ use crate::search::{SearchHits, SearchQuery};
 
 /// Limits a search, including the wait for a free core.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The default number of attributes that have columns on each day.
-const DEFAULT_ATTRIBUTES_MAX: usize = 200;
-
-/// More columns would make segments slow to open.
-const MAX_ATTRIBUTES_MAX: u64 = 10_000;
 
 /// The number of decompressed blocks of entries (16 kB each) that are cached per segment.
 const CACHED_BLOCKS: usize = 8;
@@ -86,8 +80,7 @@ impl Location {
     /// Parses `tantivy:///path/to/directory`.
     pub(super) fn parse(url: &Url) -> std::result::Result<Self, ConfigError> {
         let options = UrlOptions::parse(VARIABLE, url, &["attributes"])?;
-        let attributes_max = options.number("attributes", 0..=MAX_ATTRIBUTES_MAX)?;
-        let attributes_max = attributes_max.unwrap_or(DEFAULT_ATTRIBUTES_MAX);
+        let attributes_max = attributes_max(&options)?;
         let path = url.to_file_path().map_err(|()| {
             options
                 .invalid("must name a directory by its absolute path, e.g. tantivy:///data/index")

@@ -2,7 +2,8 @@
 
 use tempfile::TempDir;
 
-use crate::index::tantivy::{DEFAULT_ATTRIBUTES_MAX, Inner};
+use crate::config::DEFAULT_INDEX_ATTRIBUTES_MAX;
+use crate::index::tantivy::Inner;
 use crate::log_entry::{LogEntry, Timestamp};
 use crate::query::{self, Condition, Subject};
 use crate::search::SearchQuery;
@@ -10,7 +11,7 @@ use crate::testing::{EntryBuilder, entries};
 
 fn index(entries: &[LogEntry]) -> (TempDir, Inner) {
     let directory = TempDir::new().unwrap();
-    let index = Inner::open(directory.path(), DEFAULT_ATTRIBUTES_MAX).unwrap();
+    let index = Inner::open(directory.path(), DEFAULT_INDEX_ATTRIBUTES_MAX).unwrap();
     index.writer.add(entries).unwrap();
     (directory, index)
 }

@@ -48,7 +48,13 @@ impl EntryId {
     /// The time in the id, in whole milliseconds.
     #[must_use]
     pub fn time(self) -> Timestamp {
-        let micros = i64::try_from(self.millis() * 1000).ok();
+        Self::time_in(self.0.as_u64_pair().0)
+    }
+
+    /// The time in an id whose first eight bytes are this number.
+    pub(crate) fn time_in(first_half: u64) -> Timestamp {
+        // The first 48 bits are milliseconds since 1970.
+        let micros = i64::try_from((first_half >> 16) * 1000).ok();
         micros.and_then(Timestamp::from_micros).unwrap_or(Timestamp::MAX)
     }
 

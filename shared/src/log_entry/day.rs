@@ -6,10 +6,10 @@ use std::str::FromStr;
 use super::{EntryId, Timestamp};
 
 /// A day of arrival in UTC. In a cluster, it determines the index of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day {
     /// Days since 1970-01-01.
-    since_1970: i64,
+    since_1970: u32,
 }
 
 impl Day {
@@ -19,20 +19,39 @@ impl Day {
         Self::at(id.time())
     }
 
-    fn at(time: Timestamp) -> Self {
-        Self { since_1970: time.as_micros() / Timestamp::MICROS_PER_DAY }
+    /// The day that contains the time.
+    pub(crate) fn at(time: Timestamp) -> Self {
+        let since_1970 = time.as_micros() / Timestamp::MICROS_PER_DAY;
+        // Timestamps are between the years 1970 and 9999.
+        Self { since_1970: u32::try_from(since_1970).unwrap_or_default() }
+    }
+
+    /// The day as bytes that sort like days.
+    pub(crate) fn to_bytes(self) -> [u8; 4] {
+        self.since_1970.to_be_bytes()
+    }
+
+    /// Creates a day from what [`to_bytes`](Self::to_bytes) returned.
+    pub(crate) fn from_bytes(bytes: [u8; 4]) -> Self {
+        Self { since_1970: u32::from_be_bytes(bytes) }
+    }
+
+    /// The day after this one.
+    pub(crate) fn next(self) -> Self {
+        Self { since_1970: self.since_1970.saturating_add(1) }
     }
 
     /// The first microsecond of the day.
     #[must_use]
     pub fn start(self) -> Timestamp {
-        Timestamp::saturating_from_micros(self.since_1970 * Timestamp::MICROS_PER_DAY)
+        let micros = i64::from(self.since_1970) * Timestamp::MICROS_PER_DAY;
+        Timestamp::saturating_from_micros(micros)
     }
 
     /// The first microsecond after the day, or [`Timestamp::MAX`] for the last day.
     #[must_use]
     pub fn end(self) -> Timestamp {
-        Self { since_1970: self.since_1970 + 1 }.start()
+        self.next().start()
     }
 }
 
@@ -64,6 +83,16 @@ mod tests {
         }
         for text in ["", "2026-11", "2026-02-29", "1969-12-31", "2026-11-23T00:00:00Z", "today"] {
             assert!(text.parse::<Day>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_day_sort_like_days() {
+        for (text, bytes) in
+            [("1970-01-01", [0; 4]), ("1970-01-02", [0, 0, 0, 1]), ("2024-06-10", [0, 0, 77, 172])]
+        {
+            let day: Day = text.parse().unwrap();
+            assert_eq!((day.to_bytes(), Day::from_bytes(bytes)), (bytes, day));
         }
     }
 

@@ -11,11 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tantivy::schema::Field;
 use tantivy::{Searcher, Term};
 
-use super::schema::id_halves;
-use crate::log_entry::{EntryId, Timestamp};
-
-/// Days since 1970.
-type Day = u32;
+use crate::log_entry::{Day, EntryId};
 
 /// The first byte of a term that marks a full day. The first byte of a day is far smaller.
 const FULL: u8 = 0xff;
@@ -57,7 +53,7 @@ impl ColumnPaths {
         field: Field,
         id: EntryId,
     ) -> tantivy::Result<()> {
-        let day = day(id_halves(id).0);
+        let day = Day::of(id);
         if self.days.contains_key(&day) {
             return Ok(());
         }
@@ -65,10 +61,10 @@ impl ColumnPaths {
         for segment in searcher.segment_readers() {
             let index = segment.inverted_index(field)?;
             paths.is_full |= index.terms().get(full(day))?.is_some();
-            let range = index.terms().range().ge(day.to_be_bytes()).lt((day + 1).to_be_bytes());
+            let range = index.terms().range().ge(day.to_bytes()).lt(day.next().to_bytes());
             let mut terms = range.into_stream()?;
             while terms.advance() {
-                let path = String::from_utf8_lossy(&terms.key()[size_of::<Day>()..]);
+                let path = String::from_utf8_lossy(&terms.key()[day.to_bytes().len()..]);
                 paths.known.insert(path.into_owned());
             }
         }
@@ -78,7 +74,7 @@ impl ColumnPaths {
 
     /// Decides whether an attribute of the entry with this id has a column. The day must be loaded.
     pub(super) fn decide(&mut self, id: EntryId, path: &str) -> Decision {
-        let day = day(id_halves(id).0);
+        let day = Day::of(id);
         let paths = self.days.entry(day).or_default();
         if paths.known.contains(path) {
             return Decision::Column;
@@ -107,7 +103,7 @@ pub(super) fn days_without_column(
         let mut terms = index.terms().range().ge([FULL]).into_stream()?;
         while terms.advance() {
             if let Ok(day) = terms.key()[1..].try_into() {
-                days.insert(Day::from_be_bytes(day));
+                days.insert(Day::from_bytes(day));
             }
         }
     }
@@ -130,26 +126,18 @@ pub(super) fn column_name(path: &str) -> String {
     utf8_percent_encode(path, NON_ALPHANUMERIC).to_string()
 }
 
-/// The day of arrival of an entry whose id has this first half.
-pub(super) fn day(id_high: u64) -> Day {
-    // The first 48 bits are milliseconds since 1970.
-    let micros = (id_high >> 16) * 1000;
-    let day = micros / Timestamp::MICROS_PER_DAY.cast_unsigned();
-    Day::try_from(day).unwrap_or(Day::MAX)
-}
-
 fn introduces(day: Day, path: &str) -> Vec<u8> {
-    [&day.to_be_bytes(), path.as_bytes()].concat()
+    [&day.to_bytes(), path.as_bytes()].concat()
 }
 
 fn full(day: Day) -> Vec<u8> {
-    [&[FULL][..], &day.to_be_bytes()].concat()
+    [&[FULL][..], &day.to_bytes()].concat()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_entry::Arrival;
+    use crate::log_entry::{Arrival, Timestamp};
 
     fn id(time: &str) -> EntryId {
         Arrival::new(Timestamp::parse(time).unwrap()).id(0)
@@ -173,16 +161,5 @@ mod tests {
         let monday = id("2024-06-10T00:00:00Z");
         assert!(matches!(paths.decide(monday, "a"), Decision::DayIsFull(_)));
         assert_eq!(paths.decide(monday, "a"), Decision::None);
-    }
-
-    #[test]
-    fn the_day_comes_from_the_id() {
-        for (time, expected) in [
-            ("1970-01-01T23:59:59.999Z", 0),
-            ("1970-01-02T00:00:00Z", 1),
-            ("2024-06-10T12:00:00Z", 19_884),
-        ] {
-            assert_eq!(day(id_halves(id(time)).0), expected, "{time}");
-        }
     }
 }

@@ -1,6 +1,8 @@
 //! The schema: an entry's JSON, the terms that find it, and columns to sort and compare by.
 //! tantivy stores the schema in the directory. A change to it requires a new format version.
 
+use std::ops::RangeInclusive;
+
 use tantivy::SegmentReader;
 use tantivy::columnar::ColumnValues;
 use tantivy::schema::{
@@ -9,7 +11,7 @@ use tantivy::schema::{
 };
 
 use super::tokens::{PIECES, WORDS};
-use crate::log_entry::{EntryId, Timestamp};
+use crate::log_entry::{Day, EntryId, Timestamp};
 
 const TIMESTAMP: &str = "timestamp";
 const ID_HIGH: &str = "id_high";
@@ -109,6 +111,11 @@ pub(super) fn id_halves(id: EntryId) -> (u64, u64) {
     (number(high), number(low))
 }
 
+/// The day of arrival of an entry whose id has this first half.
+fn day(id_high: u64) -> Day {
+    Day::at(EntryId::time_in(id_high))
+}
+
 /// The columns of a segment by which hits are sorted. Every entry has a value in each.
 pub(super) struct Columns {
     timestamp: Column,
@@ -142,6 +149,17 @@ impl Columns {
     /// The earliest and the latest timestamp.
     pub(super) fn timestamps(&self) -> (u64, u64) {
         (self.timestamp.min_value(), self.timestamp.max_value())
+    }
+
+    /// The day of arrival of an entry.
+    pub(super) fn day(&self, doc: u32) -> Day {
+        day(self.id_high.get_val(doc))
+    }
+
+    /// The days of arrival, from the first to the last one.
+    pub(super) fn days(&self) -> RangeInclusive<Day> {
+        let (least, greatest) = self.id_highs();
+        day(least)..=day(greatest)
     }
 
     /// The least and the greatest first half of any id.

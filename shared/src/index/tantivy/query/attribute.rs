@@ -10,10 +10,11 @@ use tantivy::{DocSet, SegmentReader, TERMINATED, Term};
 use super::terms::TermsQuery;
 use super::{Clause, Target, any, rejected, term};
 use crate::error::Result;
-use crate::index::tantivy::column_paths::{column_name, day, days_without_column};
+use crate::index::tantivy::column_paths::{column_name, days_without_column};
 use crate::index::tantivy::document::comparable;
 use crate::index::tantivy::schema::Columns;
 use crate::index::tantivy::{classify, keyword};
+use crate::log_entry::Day;
 use crate::query::{self, Attribute, AttributeTest, Range};
 
 pub(super) fn query(target: Target<'_>, attribute: &Attribute) -> Result<Clause> {
@@ -117,11 +118,11 @@ fn exists_on(
     segment: &SegmentReader,
     attributes: Field,
     path: &str,
-    days: &HashSet<u32>,
+    days: &HashSet<Day>,
 ) -> tantivy::Result<bool> {
     let columns = Columns::open(segment)?;
-    let (least, greatest) = columns.id_highs();
-    if !days.iter().any(|one| (day(least)..=day(greatest)).contains(one)) {
+    let all = columns.days();
+    if !days.iter().any(|day| all.contains(day)) {
         return Ok(false);
     }
     let term = Term::from_field_bytes(attributes, &keyword::attribute_exists(path));
@@ -130,7 +131,7 @@ fn exists_on(
         return Ok(false);
     };
     while docs.doc() != TERMINATED {
-        if days.contains(&day(columns.id(docs.doc()).0)) {
+        if days.contains(&columns.day(docs.doc())) {
             return Ok(true);
         }
         docs.advance();

@@ -1,8 +1,8 @@
 //! A generation: a complete index, or one that is being built to replace it.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fs, io};
 
 use tokio::task::spawn_blocking;
 
@@ -28,18 +28,19 @@ impl Generation {
         attributes_max: usize,
         until: Option<EntryId>,
     ) -> anyhow::Result<Self> {
-        let number = layout.next_generation()?;
+        let number = layout.run(Layout::next_generation).await?;
         let directory = layout.generation(number);
         let state = State::lacking(until);
         let created = async {
             let index = TantivyIndex::create(directory.clone(), attributes_max).await?;
-            state.write(&directory)?;
+            layout.run(move |layout| state.write(&layout.generation(number))).await?;
             anyhow::Ok(index)
         };
         match created.await {
             Ok(index) => Ok(Self { number, index, directory, state: Mutex::new(Some(state)) }),
             Err(error) => {
-                let _ = std::fs::remove_dir_all(&directory);
+                let remove = move |layout: &Layout| fs::remove_dir_all(layout.generation(number));
+                let _ = layout.run(remove).await;
                 Err(error)
             }
         }
@@ -55,7 +56,8 @@ impl Generation {
         attributes_max: usize,
     ) -> anyhow::Result<std::result::Result<Self, anyhow::Error>> {
         let directory = layout.generation(number);
-        let state = match State::read(&directory) {
+        let read = move |layout: &Layout| State::read(&layout.generation(number));
+        let state = match layout.run(read).await {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Ok(Err(error.into()));
             }

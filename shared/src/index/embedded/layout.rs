@@ -13,6 +13,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
+use tokio::task::spawn_blocking;
 
 use super::state::State;
 use crate::durable;
@@ -32,7 +33,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Opens or creates the directory. Its content is unchanged until [`Layout::adopt`].
+    /// Opens or creates the directory. Its content is unchanged until [`Layout::adopt`]. Blocks, as
+    /// all other methods do.
     ///
     /// # Errors
     /// When a newer version of LogPulse wrote the directory.
@@ -47,6 +49,15 @@ impl Layout {
             layout.root.display()
         );
         Ok(layout)
+    }
+
+    /// Runs a method that blocks on a thread that may block.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        method: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let layout = self.clone();
+        spawn_blocking(move || method(&layout)).await?
     }
 
     /// Whether the directory contains an index of version 1.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, RwLock};
 
 use anyhow::anyhow;
+use tokio::task::spawn_blocking;
 use url::Url;
 
 use super::generation::Generation;
@@ -46,23 +47,25 @@ impl EmbeddedIndex {
         last: impl AsyncFnOnce(&Cause) -> anyhow::Result<Option<EntryId>>,
     ) -> anyhow::Result<Self> {
         let Location { path, attributes_max } = Location::parse(url)?;
-        let layout = Layout::open(path)?;
+        let layout = spawn_blocking(move || Layout::open(path)).await??;
         let Found { serving, next, unneeded, unusable } = find(&layout, attributes_max).await?;
         let is_whole = serving.as_ref().is_some_and(Generation::is_complete) && next.is_none();
+        let is_requested = layout.run(|layout| Ok(layout.is_rebuild_requested())).await?;
         let cause = match unusable.map(Cause::Unusable) {
             unusable if serving.is_none() => Some(unusable.unwrap_or(Cause::Missing)),
             Some(unusable) if is_whole => Some(unusable),
-            None if is_whole && layout.is_rebuild_requested() => Some(Cause::Requested),
+            None if is_whole && is_requested => Some(Cause::Requested),
             _ => None,
         };
         let until = match &cause {
             Some(cause) => last(cause).await?,
             None => None,
         };
-        layout.adopt()?;
-        for number in unneeded {
-            layout.remove(number)?;
-        }
+        let adopt = move |layout: &Layout| {
+            layout.adopt()?;
+            unneeded.into_iter().try_for_each(|number| layout.remove(number))
+        };
+        layout.run(adopt).await?;
         let (serving, is_new) = match serving {
             Some(serving) => (serving, false),
             None => (Generation::create(&layout, attributes_max, until).await?, true),
@@ -71,7 +74,7 @@ impl EmbeddedIndex {
         let generations = RwLock::new(Generations { serving, next });
         let index = Self { layout, attributes_max, generations };
         if is_new {
-            index.layout.remove_request()?;
+            index.layout.run(Layout::remove_request).await?;
         } else if cause.is_some() {
             index.start(until).await?;
         }
@@ -94,7 +97,7 @@ struct Found {
 
 async fn find(layout: &Layout, attributes_max: usize) -> anyhow::Result<Found> {
     let mut found = Found::default();
-    for number in layout.generations()?.into_iter().rev() {
+    for number in layout.run(Layout::generations).await?.into_iter().rev() {
         if found.serving.is_some() {
             found.unneeded.push(number);
             continue;
@@ -111,7 +114,7 @@ async fn find(layout: &Layout, attributes_max: usize) -> anyhow::Result<Found> {
     }
     if found.serving.is_none() {
         found.serving = found.next.take();
-        if layout.has_first_index()? {
+        if layout.run(Layout::has_first_index).await? {
             found.unusable.get_or_insert(anyhow!("an older version of LogPulse wrote it"));
         }
     }

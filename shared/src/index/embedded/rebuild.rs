@@ -79,8 +79,8 @@ impl EmbeddedIndex {
     }
 
     /// Starts building a generation that lacks the store's entries up to `until`. Entries added
-    /// from now on go to both generations. No batch may be in progress, since its entries may be in
-    /// the index but not yet in the store.
+    /// from now on go to both generations. No batch may be in progress since `until` was read:
+    /// its entries may have been stored after that, and be added to the current generation only.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the directory cannot be written.
@@ -92,7 +92,7 @@ impl EmbeddedIndex {
         } else {
             self.change(|generations| generations.next = Some(next));
         }
-        if let Err(error) = self.layout.remove_request() {
+        if let Err(error) = self.layout.run(Layout::remove_request).await {
             tracing::warn!(%error, "failed to remove the request to rebuild the index");
         }
         Ok(())

@@ -12,8 +12,9 @@ use crate::error::{Error, Refused, Result};
 use crate::log_entry::{Day, LogEntry};
 use crate::query::Leaf;
 
-/// No entry is added to a request that has reached this size. The largest entry takes about 2 MiB,
-/// so a request is smaller than 8 MiB.
+/// No entry is added to a request that has reached this size. An entry takes at most 1 MiB. Its
+/// document is usually two or three times as large, but can take 40 MiB if normalization expands
+/// its characters, so a request is smaller than 45 MiB; OpenSearch accepts 100 MiB.
 const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 
 /// Reasons are truncated to this length, because OpenSearch repeats the value that it rejects.
@@ -192,7 +193,11 @@ impl Cause {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::query::leaves;
+    use crate::testing::EntryBuilder;
 
     fn outcome(items: &str) -> Result<Outcomes> {
         let count = items.matches("status").count();
@@ -206,6 +211,26 @@ mod tests {
     const CREATED_ITEM: &str = r#"{"create":{"status":201}}"#;
     const MAPPING_ERROR: &str = r#"{"type":"mapper_parsing_exception","reason":"failed to parse",
         "caused_by":{"type":"json_parse_exception","reason":"Duplicate field"}}"#;
+
+    #[test]
+    fn the_largest_documents_take_less_than_40_mib() {
+        // 16 parts, so that it has as many forms as possible.
+        let word = (b'a'..b'p').map(|c| format!("{}X", char::from(c).to_string().repeat(60)));
+        let word: String = word.collect();
+        let words = format!("{word} ").repeat((1 << 20) / (word.len() + 1));
+        let attributes = json!({"words": words}).to_string();
+        // One character becomes 18, and the escape sequence causes a second copy.
+        let expanding = format!("\u{1b}[m{}", "\u{fdfa}".repeat((1 << 20) / 3 - 1));
+        let messages = [words.as_str(), &expanding, &"\u{1b}[m".repeat(1 << 18)];
+        let entries = messages.map(|message| EntryBuilder::new(message).build());
+        let with_attributes = EntryBuilder::new("m").attributes(&attributes).build();
+        for entry in entries.iter().chain([&with_attributes]) {
+            let mut body = Vec::new();
+            let leaves = leaves(entry.attributes.as_ref());
+            document::write(entry, &leaves, "0", |_| true, &mut body);
+            assert!(body.len() < 40 << 20, "{} bytes", body.len());
+        }
+    }
 
     #[test]
     fn an_entry_that_already_exists_counts_as_created() {

@@ -8,7 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use consumer::dead_letters;
-use shared::config::{HttpConfig, LogFormat, StandaloneConfig, TelemetryConfig, help, load};
+use shared::config::{
+    BatchConfig, HttpConfig, LimitsConfig, LogFormat, RateLimitConfig, StandaloneConfig,
+    TelemetryConfig, check, help, load,
+};
 use shared::http;
 use shared::process::{self, Program, StandaloneCommand};
 use standalone::{Parts, open_existing_queue, open_rate_limit, request_rebuild};
@@ -23,6 +26,12 @@ const PROGRAM: Program = Program {
         help::INDEX_ATTRIBUTES_MAX,
         help::CORS_ALLOWED_ORIGINS,
         help::RATE_LIMIT_ENABLED,
+    ],
+    config: &[
+        check::<StandaloneConfig>,
+        check::<LimitsConfig>,
+        check::<BatchConfig>,
+        check::<RateLimitConfig>,
     ],
 };
 

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use consumer::{Consumer, dead_letters};
-use shared::config::{HttpConfig, IndexConfig, QueueConfig, StoreConfig, help, load};
+use shared::config::{
+    BatchConfig, HttpConfig, IndexConfig, QueueConfig, StoreConfig, check, help, load,
+};
 use shared::process::{self, Command, Program};
 use shared::{http, index, queue, store};
 use tokio::time::timeout;
@@ -17,6 +19,12 @@ const PROGRAM: Program = Program {
     name: "consumer",
     about: "LogPulse consumer: stores and indexes log entries from the queue",
     settings: &[help::QUEUE_URL, help::STORE_URL, help::INDEX_URL, help::INDEX_ATTRIBUTES_MAX],
+    config: &[
+        check::<QueueConfig>,
+        check::<StoreConfig>,
+        check::<IndexConfig>,
+        check::<BatchConfig>,
+    ],
 };
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use shared::config::{help, load};
+use shared::config::{RateLimitConfig, check, help, load};
 use shared::http::{self, RateLimit};
 use shared::process::{self, Program};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,7 @@ const PROGRAM: Program = Program {
     name: "docs",
     about: "LogPulse docs: serves the OpenAPI document and Swagger UI",
     settings: &[help::CORS_ALLOWED_ORIGINS, help::RATE_LIMIT_ENABLED, help::LIMITER_URL],
+    config: &[check::<RateLimitConfig>],
 };
 
 fn main() -> ExitCode {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use shared::config::{CacheConfig, StoreConfig, help, load};
+use shared::config::{CacheConfig, RateLimitConfig, StoreConfig, check, help, load};
 use shared::http::{self, RateLimit};
 use shared::process::{self, Program};
 use shared::{cache, store};
@@ -17,6 +17,7 @@ const PROGRAM: Program = Program {
         help::CORS_ALLOWED_ORIGINS,
         help::RATE_LIMIT_ENABLED,
     ],
+    config: &[check::<CacheConfig>, check::<StoreConfig>, check::<RateLimitConfig>],
 };
 
 fn main() -> ExitCode {

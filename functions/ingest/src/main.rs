@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use ingest::Limits;
-use shared::config::{LimitsConfig, QueueConfig, help, load};
+use shared::config::{LimitsConfig, QueueConfig, RateLimitConfig, check, help, load};
 use shared::http::{self, RateLimit};
 use shared::process::{self, Program};
 use shared::queue;
@@ -18,6 +18,7 @@ const PROGRAM: Program = Program {
         help::RATE_LIMIT_ENABLED,
         help::LIMITER_URL,
     ],
+    config: &[check::<QueueConfig>, check::<LimitsConfig>, check::<RateLimitConfig>],
 };
 
 fn main() -> ExitCode {

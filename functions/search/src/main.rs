@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use shared::config::{IndexConfig, help, load};
+use shared::config::{IndexConfig, RateLimitConfig, check, help, load};
 use shared::http::{self, RateLimit};
 use shared::index;
 use shared::process::{self, Program};
@@ -17,6 +17,7 @@ const PROGRAM: Program = Program {
         help::RATE_LIMIT_ENABLED,
         help::LIMITER_URL,
     ],
+    config: &[check::<IndexConfig>, check::<RateLimitConfig>],
 };
 
 fn main() -> ExitCode {

@@ -9,11 +9,15 @@ use serde::Deserialize;
 
 use super::value;
 
+/// The default of `RUST_LOG`.
+pub(crate) const DEFAULT_LEVEL: &str = "info";
+
 /// What is logged, and in which format.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct TelemetryConfig {
     /// The log level or filter: `info`, or `warn,shared=debug`. `RUST_LOG`, default info.
+    /// If it is invalid, the default applies.
     #[serde(deserialize_with = "value::text")]
     pub rust_log: String,
     /// The format of a log line. `LOG_FORMAT`, default text on a terminal and json elsewhere.
@@ -33,7 +37,7 @@ pub enum LogFormat {
 impl Default for TelemetryConfig {
     fn default() -> Self {
         let log_format = if stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
-        Self { rust_log: "info".to_owned(), log_format }
+        Self { rust_log: DEFAULT_LEVEL.to_owned(), log_format }
     }
 }
 

@@ -63,6 +63,39 @@ fn errors_name_the_variable_and_its_valid_values() {
 }
 
 #[test]
+fn errors_name_every_variable_that_is_invalid_or_missing() {
+    let error = error_with::<HttpConfig>(&[
+        ("PORT", "http"),
+        ("HOST", "::1"),
+        ("SHUTDOWN_TIMEOUT_SECONDS", "0"),
+        ("CORS_ALLOWED_ORIGINS", "example"),
+    ]);
+    let problems: Vec<&str> = error.split("; ").collect();
+    assert_eq!(problems.len(), 3, "{error}");
+    assert!(problems[0].starts_with("CORS_ALLOWED_ORIGINS: must be * or origins"), "{error}");
+    assert_eq!(problems[1], "PORT: must be a whole number from 0 to 65535");
+    assert_eq!(problems[2], "SHUTDOWN_TIMEOUT_SECONDS: must be a whole number from 1 to 3600");
+    let number = "INDEX_ATTRIBUTES_MAX: must be a whole number from 0 to 5000";
+    for (url, problem) in [("", "INDEX_URL: is missing"), ("::", "INDEX_URL: must be a URL")] {
+        let variables = [("INDEX_ATTRIBUTES_MAX", "all"), ("INDEX_URL", url)];
+        let error = error_with::<IndexConfig>(&variables);
+        let (first, second) = error.split_once("; ").unwrap();
+        assert!(first == number && second.starts_with(problem), "{error}");
+        assert_eq!(error.matches("INDEX_URL").count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn an_error_about_several_concerns_names_each_variable_once() {
+    const NONE: Check = || Ok(());
+    const A: Check = || Err(ConfigError::new("A_URL", "is missing"));
+    const B: Check = || Err(ConfigError::new("B_URL", "is missing"));
+    assert_eq!(check_all(&[NONE, NONE]), Ok(()));
+    let error = check_all(&[B, NONE, A, B]).unwrap_err();
+    assert_eq!(error.to_string(), "A_URL: is missing; B_URL: is missing");
+}
+
+#[test]
 fn a_value_that_is_not_utf8_invalidates_only_its_setting() {
     let broken = String::from_utf8_lossy(b"\xff").into_owned();
     assert_eq!(error_with::<HttpConfig>(&[("HOST", &broken)]), "HOST: is not valid UTF-8");

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use self::day_range::DayRange;
+use crate::config::Check;
 use crate::config::help::{COMMON, Variable};
 
 /// A program's description for `--help`.
@@ -20,6 +21,8 @@ pub struct Program {
     pub about: &'static str,
     /// The settings that operators of this program usually change, besides [`COMMON`].
     pub settings: &'static [Variable],
+    /// Checks the settings that `serve` reads, besides those of logging and the HTTP server.
+    pub config: &'static [Check],
 }
 
 /// The commands of a program that only serves.

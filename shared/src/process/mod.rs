@@ -25,7 +25,7 @@ pub use command_line::{
     Command, DayRange, DeadLettersCommand, Program, ServeCommand, StandaloneCommand,
 };
 
-use crate::config::{self, ConfigError, EX_CONFIG};
+use crate::config::{self, Check, ConfigError, EX_CONFIG, HttpConfig, TelemetryConfig};
 use crate::telemetry;
 use command_line::CommandLine;
 
@@ -48,7 +48,7 @@ where
 /// `--help` always works. Signals are handled as in [`serve`].
 pub fn run<C, F>(program: &Program, main: impl FnOnce(C, CancellationToken) -> F) -> ExitCode
 where
-    C: clap::Subcommand + Default,
+    C: clap::Subcommand + Default + PartialEq,
     F: Future<Output = anyhow::Result<()>>,
 {
     let command = match CommandLine::parse(program, std::env::args_os()) {
@@ -59,10 +59,8 @@ where
             return ExitCode::from(u8::try_from(help_or_error.exit_code()).unwrap_or(1));
         }
     };
-    if let Err(error) = config::load().and_then(|config| telemetry::init(&config)) {
-        // Logging is not set up yet.
-        let _ = writeln!(io::stderr(), "{error}");
-        return ExitCode::from(EX_CONFIG);
+    if let Err(exit_code) = set_up(program, command == C::default()) {
+        return exit_code;
     }
     match block_on(|shutdown| main(command, shutdown)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,6 +70,32 @@ where
             ExitCode::from(if invalid_setting { EX_CONFIG } else { 1 })
         }
     }
+}
+
+/// Starts logging, and checks all settings if the program `serves`. Other commands check those that
+/// they need.
+///
+/// # Errors
+/// Returns the exit code after reporting every missing or invalid setting.
+fn set_up(program: &Program, serves: bool) -> Result<(), ExitCode> {
+    let logging = config::load();
+    if let Ok(config) = &logging {
+        telemetry::init(config);
+    }
+    let mut checks: Vec<Check> = vec![config::check::<TelemetryConfig>];
+    if serves {
+        checks.push(config::check::<HttpConfig>);
+        checks.extend(program.config);
+    }
+    config::check_all(&checks).map_err(|error| {
+        match logging {
+            Ok(_) => error!("{error}"),
+            Err(_) => {
+                let _ = writeln!(io::stderr(), "{error}");
+            }
+        }
+        ExitCode::from(EX_CONFIG)
+    })
 }
 
 fn block_on<F>(main: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>

@@ -11,14 +11,18 @@ pub use self::metrics::{
 };
 pub use recorder::{record_metrics, render_metrics};
 
-use crate::config::{ConfigError, LogFormat, TelemetryConfig};
+use tracing_subscriber::EnvFilter;
 
-/// Starts logging to standard error, including panics, and starts recording metrics.
-///
-/// # Errors
-/// When `RUST_LOG` is not a valid filter.
-pub fn init(config: &TelemetryConfig) -> Result<(), ConfigError> {
-    let filter = filter::parse(&config.rust_log)?;
+use crate::config::{DEFAULT_LEVEL, LogFormat, TelemetryConfig};
+
+/// Starts logging to standard error, including panics, and starts recording metrics. If `RUST_LOG`
+/// is not a valid filter, the default level is logged, because a mistake in the filter must not stop
+/// a service.
+pub fn init(config: &TelemetryConfig) {
+    let (filter, invalid) = match filter::parse(&config.rust_log) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new(DEFAULT_LEVEL), Some(error)),
+    };
     let mut logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // On a terminal, the subscriber itself respects `NO_COLOR`.
     if !io::stderr().is_terminal() {
@@ -29,8 +33,10 @@ pub fn init(config: &TelemetryConfig) -> Result<(), ConfigError> {
         LogFormat::Text => logs.try_init(),
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
     };
+    if let Some(error) = invalid {
+        tracing::warn!("{error}; logging at the default level, {DEFAULT_LEVEL}");
+    }
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     record_metrics();
     ::metrics::gauge!("build_info", "version" => crate::VERSION).set(1.0);
-    Ok(())
 }

@@ -15,6 +15,7 @@
 //! * [`log_entry`]: the entry, and how it gets its id, level and timestamp on arrival.
 //! * [`search`]: queries and hits.
 //! * [`intake`]: from decoded entries to records on the queue.
+//! * [`json`]: splits a body into JSON texts, so that an invalid one does not affect the others.
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module contains a
 //!   trait that documents the contract, `open(&url)`, and one file or folder per adapter.
 //! * `reindex`: builds the index from the store.
@@ -41,6 +42,7 @@ pub mod error;
 pub mod http;
 pub mod index;
 pub mod intake;
+pub mod json;
 pub mod limiter;
 pub mod log_entry;
 pub mod process;

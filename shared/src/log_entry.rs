@@ -5,6 +5,7 @@ mod arrival;
 mod attributes;
 mod bounded_string;
 mod day;
+mod iso8601;
 mod level;
 mod timestamp;
 mod validation;

@@ -6,6 +6,8 @@ use std::fmt;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::iso8601;
+
 /// A point in time in the years 1970 to 9999, in microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -57,6 +59,19 @@ impl Timestamp {
             .map_err(|_| "must be an RFC 3339 timestamp such as 2024-06-14T12:00:00.123456Z")?;
         Self::from_micros(time.timestamp_micros()).ok_or(Self::OUT_OF_RANGE)
     }
+
+    /// Parses an RFC 3339 timestamp, or ISO 8601 as loggers write it: a comma before the fraction,
+    /// an offset without a colon, a space instead of `T`. A time without an offset is in UTC.
+    ///
+    /// # Errors
+    /// Those of [`Timestamp::parse`].
+    pub fn parse_lenient(text: &str) -> Result<Self, &'static str> {
+        let strict = Self::parse(text);
+        match strict.is_err().then(|| iso8601::micros(text)).flatten() {
+            Some(micros) => Self::from_micros(micros).ok_or(Self::OUT_OF_RANGE),
+            None => strict,
+        }
+    }
 }
 
 impl fmt::Display for Timestamp {
@@ -94,6 +109,52 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), utc);
         }
+    }
+
+    #[test]
+    fn iso_8601_timestamps_are_parsed() {
+        for (text, utc) in [
+            ("2024-06-14T12:00:00+0200", "2024-06-14T10:00:00.000000Z"),
+            ("2024-06-14T12:00:00,123Z", "2024-06-14T12:00:00.123000Z"),
+            ("2024-06-14T12:00:00.977+0100", "2024-06-14T11:00:00.977000Z"),
+            ("2024-06-14 12:00:00,123", "2024-06-14T12:00:00.123000Z"),
+            ("2024-06-14T12:00:00", "2024-06-14T12:00:00.000000Z"),
+            ("2024-06-14 12:00:00.1234567 -03", "2024-06-14T15:00:00.123456Z"),
+            ("2024-06-14T12:00Z", "2024-06-14T12:00:00.000000Z"),
+            ("20240614T120000.5Z", "2024-06-14T12:00:00.500000Z"),
+            ("2024-06-14 12:00:00 UTC", "2024-06-14T12:00:00.000000Z"),
+            ("2024-06-14 12:00:00.5 +0200 CEST", "2024-06-14T10:00:00.500000Z"),
+            ("2024-06-14T12:00:00+02:00[Europe/Berlin]", "2024-06-14T10:00:00.000000Z"),
+            ("2024/06/14 12:00:00", "2024-06-14T12:00:00.000000Z"),
+            (" 2016-12-31T23:59:60,5 ", "2017-01-01T00:00:00.500000Z"),
+            ("2024-06-14T12:00:00Z", "2024-06-14T12:00:00.000000Z"),
+        ] {
+            assert_eq!(Timestamp::parse_lenient(text).unwrap().to_string(), utc, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_times_are_rejected() {
+        for text in [
+            "",
+            "now",
+            "2024-06-14",
+            "2024-06-14T12",
+            "2024-13-14T12:00:00",
+            "2024-06-14T25:00:00",
+            "2024-06-14T12:00:00,Z",
+            "2024-06-14T12:00:00+02000",
+            "2024-06-14T12:00:00+0260",
+            "2024-06-14T12:00:00 CEST",
+            "2024-06-14T12:00:00+02:00[",
+            "14/06/2024 12:00:00",
+            "1718366400",
+            "２０２４-06-14T12:00:00",
+        ] {
+            assert!(Timestamp::parse_lenient(text).is_err(), "{text}");
+        }
+        let early = Timestamp::parse_lenient("1970-01-01 00:00:00+0100");
+        assert_eq!(early, Err(Timestamp::OUT_OF_RANGE));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 const ESCAPE: char = '\u{1b}';
 
 /// Removes terminal escape sequences. An escape character that does not start one is kept.
-pub(super) fn strip_ansi(text: &str) -> Cow<'_, str> {
+pub(crate) fn strip_ansi(text: &str) -> Cow<'_, str> {
     if !text.contains(ESCAPE) {
         return Cow::Borrowed(text);
     }
@@ -54,6 +54,8 @@ fn sequence_length(text: &str) -> usize {
             let terminator = text.find("\u{1b}\\").map(|end| end + 2);
             bell.into_iter().chain(terminator).min().unwrap_or(0)
         }
+        // A choice of character set: an intermediate byte and a final byte. `tput sgr0` sends one.
+        Some(b'('..=b'+') if matches!(bytes.get(2), Some(0x30..=0x7e)) => 3,
         _ => 0,
     }
 }
@@ -69,6 +71,7 @@ mod tests {
             ("\u{1b}[38;5;196mred\u{1b}[K", "red"),
             ("\u{1b}]8;;http://a/\u{7}link\u{1b}]8;;\u{1b}\\", "link"),
             ("\u{1b}[1m\u{1b}[2mtwo\u{1b}[0m\u{1b}[0m", "two"),
+            ("\u{1b}[31mtput\u{1b}(B\u{1b}[m", "tput"),
             ("no colour", "no colour"),
         ] {
             assert_eq!(strip_ansi(text), plain, "{text:?}");
@@ -77,7 +80,7 @@ mod tests {
 
     #[test]
     fn other_escape_characters_are_kept() {
-        for text in ["\u{1b}", "a\u{1b}b", "\u{1b}[", "\u{1b}[3é", "\u{1b}]open"] {
+        for text in ["\u{1b}", "a\u{1b}b", "\u{1b}[", "\u{1b}[3é", "\u{1b}]open", "\u{1b}(é"] {
             assert_eq!(strip_ansi(text), text, "{text:?}");
         }
     }

@@ -18,9 +18,8 @@ pub use grams::{GRAM_CHARS, fragment_grams, grams};
 pub use normalize::{fold, normalize};
 pub use words::{MAX_FORM_BYTES, Run, runs};
 
+pub(crate) use ansi::strip_ansi;
 pub(crate) use located::Located;
-
-use ansi::strip_ansi;
 
 use std::borrow::Cow;
 

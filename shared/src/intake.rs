@@ -10,7 +10,7 @@ mod packer;
 mod rejection;
 mod workers;
 
-pub use metrics::count_rejected;
+pub use metrics::{Protocol, count_rejected, start_counters};
 pub use packer::{Outcome, Packer, Report, TooManyEntries};
 pub use rejection::{Reason, Rejection};
 pub use workers::Workers;
@@ -23,6 +23,7 @@ use crate::queue::{Producer, Record, RecordPacker};
 /// The accepted entries of a request as records, and the result to report once they are durable.
 #[derive(Debug)]
 pub struct Packed<T> {
+    protocol: Protocol,
     records: Vec<Record>,
     entries: usize,
     result: T,
@@ -43,9 +44,11 @@ impl<T> Packed<T> {
         if !self.records.is_empty() {
             let traced = self.records.into_iter().map(|record| record.traced(trace)).collect();
             let published = queue.publish(traced).await;
-            published.inspect_err(|error| count_rejected(error.into(), self.entries))?;
+            published.inspect_err(|error| {
+                count_rejected(self.protocol, error.into(), self.entries);
+            })?;
         }
-        metrics::count_accepted(self.entries);
+        metrics::count_accepted(self.protocol, self.entries);
         Ok(self.result)
     }
 }
@@ -55,6 +58,7 @@ impl<T> Packed<T> {
 /// # Errors
 /// When the entry is invalid or larger than `max_entry_bytes` as JSON.
 pub fn pack_one<E: Into<ValidationError>>(
+    protocol: Protocol,
     entry: Result<NewLogEntry, E>,
     arrival: &Arrival,
     max_entry_bytes: usize,
@@ -64,8 +68,8 @@ pub fn pack_one<E: Into<ValidationError>>(
         Ok(entry) => pack(entry, arrival, 0, max_entry_bytes, &mut records),
         Err(error) => Err(Rejection::invalid(0, error.into())),
     };
-    let id = packed.inspect_err(|rejection| count_rejected(rejection.reason, 1))?;
-    Ok(Packed { records: records.finish(), entries: 1, result: id })
+    let id = packed.inspect_err(|rejection| count_rejected(protocol, rejection.reason, 1))?;
+    Ok(Packed { protocol, records: records.finish(), entries: 1, result: id })
 }
 
 /// Fills in an entry's defaults and adds the entry to the records.
@@ -120,7 +124,7 @@ mod tests {
 
     /// Packs three entries, one of them invalid, and publishes them to `queue`.
     async fn publish_two_of_three(queue: &dyn Producer) -> Result<Outcome, Error> {
-        let mut packer = Packer::new(arrival(), 1000, REPORT);
+        let mut packer = Packer::new(Protocol::Logs, arrival(), 1000, REPORT);
         for (position, json) in [VALID, b"{}", VALID].into_iter().enumerate() {
             packer.push(position, NewLogEntry::from_json(json)).unwrap();
         }
@@ -138,33 +142,37 @@ mod tests {
     #[test]
     fn entries_are_counted_as_accepted_once_they_are_on_the_queue() {
         let text = metrics_of(publish_two_of_three(&Discard));
-        assert!(text.contains("ingest_entries_accepted_total 2"), "{text}");
-        assert!(text.contains(r#"ingest_entries_refused_total{reason="invalid"} 1"#), "{text}");
+        assert!(text.contains(r#"ingest_entries_accepted_total{protocol="logs"} 2"#), "{text}");
+        let refused = r#"ingest_entries_refused_total{protocol="logs",reason="invalid"} 1"#;
+        assert!(text.contains(refused), "{text}");
     }
 
     #[test]
     fn entries_that_cannot_be_published_are_counted_as_rejected() {
         let text = metrics_of(publish_two_of_three(&Broken));
         assert!(!text.contains("ingest_entries_accepted_total"), "{text}");
-        assert!(text.contains(r#"ingest_entries_refused_total{reason="unavailable"} 2"#), "{text}");
+        let refused = r#"ingest_entries_refused_total{protocol="logs",reason="unavailable"} 2"#;
+        assert!(text.contains(refused), "{text}");
     }
 
     #[tokio::test]
     async fn a_request_without_valid_entries_does_not_use_the_queue() {
-        let packed = Packer::new(arrival(), 1000, REPORT).finish();
+        let packed = Packer::new(Protocol::Logs, arrival(), 1000, REPORT).finish();
         let outcome = packed.publish(&Broken, TraceParent::start()).await.unwrap();
         assert_eq!(outcome.accepted, 0);
     }
 
     #[test]
     fn a_single_entry_is_packed_or_rejected_with_a_reason() {
-        let packed = pack_one(NewLogEntry::from_json(VALID), &arrival(), 1000).unwrap();
+        let packed =
+            pack_one(Protocol::Logs, NewLogEntry::from_json(VALID), &arrival(), 1000).unwrap();
         assert!(packed.bytes() > VALID.len());
         for (json, max_bytes, reason) in
             [(&b"{}"[..], 1000, Reason::Invalid), (VALID, 100, Reason::TooLarge)]
         {
             let rejection =
-                pack_one(NewLogEntry::from_json(json), &arrival(), max_bytes).unwrap_err();
+                pack_one(Protocol::Logs, NewLogEntry::from_json(json), &arrival(), max_bytes)
+                    .unwrap_err();
             assert_eq!((rejection.position, rejection.reason), (0, reason));
         }
     }

@@ -15,8 +15,8 @@ const METRICS: [(usize, &[&str]); 5] = [
     (
         0,
         &[
-            "ingest_entries_accepted_total 1",
-            "ingest_entries_refused_total{reason=\"invalid\"} 1",
+            "ingest_entries_accepted_total{protocol=\"logs\"} 1",
+            "ingest_entries_refused_total{protocol=\"logs\",reason=\"invalid\"} 1",
             "rate_limit_decisions_total{decision=\"allowed\"}",
             "http_requests_total{method=\"POST\",route=\"/logs\",status=\"201\"} 1",
         ],

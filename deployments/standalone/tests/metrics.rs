@@ -6,8 +6,11 @@ mod support;
 use acceptance::metrics::{counters, lint};
 use acceptance::{Api, unique};
 
-/// The series that [`fixed_counters`] returns.
-const COUNTERS: [&str; 20] = [
+/// The protocols in which entries arrive.
+const PROTOCOLS: [&str; 1] = ["logs"];
+
+/// The series that [`fixed_counters`] returns, besides those of each protocol.
+const COUNTERS: [&str; 13] = [
     "cache_lookups_total{result=\"failure\"}",
     "cache_lookups_total{result=\"hit\"}",
     "cache_lookups_total{result=\"miss\"}",
@@ -18,17 +21,27 @@ const COUNTERS: [&str; 20] = [
     "consumer_retries_total{what=\"index\"}",
     "consumer_retries_total{what=\"poll\"}",
     "consumer_retries_total{what=\"store\"}",
-    "ingest_entries_accepted_total",
-    "ingest_entries_refused_total{reason=\"failed\"}",
-    "ingest_entries_refused_total{reason=\"invalid\"}",
-    "ingest_entries_refused_total{reason=\"too_large\"}",
-    "ingest_entries_refused_total{reason=\"too_slow\"}",
-    "ingest_entries_refused_total{reason=\"unavailable\"}",
-    "ingest_entries_refused_total{reason=\"unsupported\"}",
     "rate_limit_decisions_total{decision=\"allowed\"}",
     "rate_limit_decisions_total{decision=\"refused\"}",
     "rate_limit_decisions_total{decision=\"unknown\"}",
 ];
+
+const REASONS: [&str; 6] =
+    ["failed", "invalid", "too_large", "too_slow", "unavailable", "unsupported"];
+
+/// The series that [`fixed_counters`] returns.
+fn expected_counters() -> Vec<String> {
+    let mut counters = COUNTERS.map(str::to_owned).to_vec();
+    for protocol in PROTOCOLS {
+        counters.push(format!("ingest_entries_accepted_total{{protocol=\"{protocol}\"}}"));
+        counters.extend(REASONS.map(|reason| {
+            let labels = format!("protocol=\"{protocol}\",reason=\"{reason}\"");
+            format!("ingest_entries_refused_total{{{labels}}}")
+        }));
+    }
+    counters.sort_unstable();
+    counters
+}
 
 async fn scrape(api: &Api) -> String {
     api.get("/metrics").await.text().await.unwrap()
@@ -50,18 +63,19 @@ async fn counters_start_at_zero_and_requests_add_no_unknown_series() {
     let server = support::start(folder.path(), &[]);
     let api = Api::new(&server.url);
     let at_start = scrape(&api).await;
-    assert_eq!(fixed_counters(&at_start), COUNTERS);
-    for counter in COUNTERS {
+    let expected = expected_counters();
+    assert_eq!(fixed_counters(&at_start), expected);
+    for counter in &expected {
         assert!(at_start.contains(&format!("{counter} 0\n")), "{counter}: {at_start}");
     }
 
     exercise(&api).await;
     let metrics = scrape(&api).await;
-    assert_eq!(fixed_counters(&metrics), COUNTERS);
+    assert_eq!(fixed_counters(&metrics), expected);
     for sample in [
-        "ingest_entries_accepted_total 1\n",
-        "ingest_entries_refused_total{reason=\"invalid\"} 1\n",
-        "ingest_entries_refused_total{reason=\"unsupported\"} 1\n",
+        "ingest_entries_accepted_total{protocol=\"logs\"} 1\n",
+        "ingest_entries_refused_total{protocol=\"logs\",reason=\"invalid\"} 1\n",
+        "ingest_entries_refused_total{protocol=\"logs\",reason=\"unsupported\"} 1\n",
         "consumer_entries_total 1\n",
         "consumer_batch_entries_count 1\n",
         "consumer_delivery_seconds_count{sink=\"index\"} 1\n",

@@ -1,6 +1,6 @@
 //! Packs a request's entries one at a time, so that the parsed entries are never all in memory.
 
-use super::{Packed, Reason, Rejection, count_rejected, pack};
+use super::{Packed, Protocol, Reason, Rejection, count_rejected, pack};
 use crate::log_entry::{Arrival, EntryId, MAX_POSITION, NewLogEntry, ValidationError};
 use crate::queue::RecordPacker;
 
@@ -34,6 +34,7 @@ pub struct TooManyEntries;
 /// Packs the entries of one request into records.
 #[derive(Debug)]
 pub struct Packer {
+    protocol: Protocol,
     arrival: Arrival,
     max_entry_bytes: usize,
     max_rejections: usize,
@@ -45,9 +46,15 @@ impl Packer {
     /// Creates a packer for the request with this arrival. Entries whose JSON is larger than
     /// `max_entry_bytes` are rejected.
     #[must_use]
-    pub fn new(arrival: Arrival, max_entry_bytes: usize, report: Report) -> Self {
+    pub fn new(
+        protocol: Protocol,
+        arrival: Arrival,
+        max_entry_bytes: usize,
+        report: Report,
+    ) -> Self {
         let outcome = Outcome { ids: report.ids.then(Vec::new), ..Outcome::default() };
         Self {
+            protocol,
             arrival,
             max_entry_bytes,
             max_rejections: report.max_rejections,
@@ -81,7 +88,12 @@ impl Packer {
     #[must_use]
     pub fn finish(self) -> Packed<Outcome> {
         let entries = self.outcome.accepted;
-        Packed { records: self.records.finish(), entries, result: self.outcome }
+        Packed {
+            protocol: self.protocol,
+            records: self.records.finish(),
+            entries,
+            result: self.outcome,
+        }
     }
 
     fn pack(&mut self, position: u32, entry: NewLogEntry) {
@@ -96,7 +108,7 @@ impl Packer {
     }
 
     fn reject(&mut self, reason: Reason, rejection: impl FnOnce() -> Rejection) {
-        count_rejected(reason, 1);
+        count_rejected(self.protocol, reason, 1);
         self.outcome.rejected += 1;
         self.report_id(None);
         if self.outcome.rejections.len() < self.max_rejections {
@@ -117,7 +129,7 @@ mod tests {
     use crate::log_entry::{LogEntry, Timestamp};
 
     fn packer(report: Report) -> Packer {
-        Packer::new(Arrival::new(Timestamp::now()), 200, report)
+        Packer::new(Protocol::Logs, Arrival::new(Timestamp::now()), 200, report)
     }
 
     fn json(message: &str) -> Vec<u8> {

@@ -32,6 +32,16 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 6] = [
+        Self::Invalid,
+        Self::TooLarge,
+        Self::TooSlow,
+        Self::Unsupported,
+        Self::Unavailable,
+        Self::Failed,
+    ];
+
     /// The value of the label.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -50,16 +50,18 @@ pub const RATE_LIMIT_METRICS: [Metric; 2] = [
     metric("rate_limit_failures_total", Counter, "Failed calls to the rate limiter"),
 ];
 
-/// The metrics of every function that accepts log entries.
-pub const INGEST_METRICS: [Metric; 2] = [
-    metric("ingest_entries_accepted_total", Counter, "Log entries published to the queue"),
+/// The metrics of every function that accepts log entries; `intake` starts their counters.
+const INGEST_METRICS: [Metric; 2] = [
+    metric(
+        "ingest_entries_accepted_total",
+        CounterByAny,
+        "Log entries published to the queue by protocol",
+    ),
     metric(
         "ingest_entries_refused_total",
-        CounterBy(
-            "reason",
-            &["failed", "invalid", "too_large", "too_slow", "unavailable", "unsupported"],
-        ),
-        "Rejected log entries by reason; a request body that could not be read counts as one",
+        CounterByAny,
+        "Rejected log entries by protocol and reason; a request body that could not be read counts \
+         as one",
     ),
 ];
 

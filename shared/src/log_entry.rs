@@ -7,6 +7,8 @@ mod bounded_string;
 mod day;
 mod iso8601;
 mod level;
+mod optional;
+mod repair;
 mod timestamp;
 mod validation;
 
@@ -26,15 +28,41 @@ pub type ServiceName = BoundedString<255>;
 /// A trace or span id in any notation: 1 to 128 characters.
 pub type TraceId = BoundedString<128>;
 
+/// What happens to the fields of an entry that are not among those of a [`NewLogEntry`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// The entry is invalid.
+    Reject,
+    /// They become attributes.
+    Keep,
+}
+
+impl UnknownFields {
+    /// Every choice.
+    pub const ALL: [Self; 2] = [Self::Reject, Self::Keep];
+
+    /// The value of the query parameter.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Keep => "attributes",
+        }
+    }
+}
+
 /// A log entry as a client sends it. Defaults are filled in on arrival.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewLogEntry {
     /// The entry's id. Retries are idempotent if the client sends one.
+    #[serde(default, deserialize_with = "optional::text")]
     pub id: Option<EntryId>,
     /// When the event happened. Default: the time of the id.
+    #[serde(default, deserialize_with = "optional::text")]
     pub timestamp: Option<Timestamp>,
     /// The severity. Default: `INFO`.
+    #[serde(default, deserialize_with = "optional::text")]
     pub level: Option<Level>,
     /// The service that wrote the entry.
     #[serde(alias = "service")]
@@ -42,10 +70,13 @@ pub struct NewLogEntry {
     /// The text, unaltered.
     pub message: String,
     /// Structured data about the event.
+    #[serde(default, deserialize_with = "optional::attributes")]
     pub attributes: Option<Attributes>,
     /// The trace that the event belongs to.
+    #[serde(default, deserialize_with = "optional::text")]
     pub trace_id: Option<TraceId>,
     /// The span that the event belongs to.
+    #[serde(default, deserialize_with = "optional::text")]
     pub span_id: Option<TraceId>,
 }
 
@@ -81,8 +112,21 @@ impl NewLogEntry {
     /// When `json` is not a valid entry. [`ParseError`] converts into a [`ValidationError`] that
     /// names each invalid field.
     pub fn from_json(json: &[u8]) -> Result<Self, ParseError<'_>> {
+        Self::parse(json, UnknownFields::Reject)
+    }
+
+    /// Parses an entry that may have unknown fields.
+    ///
+    /// # Errors
+    /// Those of [`NewLogEntry::from_json`].
+    pub fn parse(json: &[u8], unknown: UnknownFields) -> Result<Self, ParseError<'_>> {
         let text = std::str::from_utf8(json).map_err(ParseError::encoding)?;
-        serde_json::from_str(text).map_err(|error| ParseError::json(text, error))
+        // Repairing costs time, so it follows only when parsing has failed.
+        serde_json::from_str(text).or_else(|error| {
+            let text =
+                repair::repair(text, unknown).ok_or_else(|| ParseError::json(text, error))?;
+            serde_json::from_str(&text).map_err(|error| ParseError::json(text, error))
+        })
     }
 
     /// Fills in the defaults. The default id is derived from the arrival and the entry's `position`
@@ -205,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_error_names_every_invalid_field() {
-        let json = r#"{"service_name":"","level":5,"attributes":[],"host":"x"}"#;
+        let json = r#"{"service_name":"","level":{},"attributes":[1],"host":"x"}"#;
         let error = arrive(json).unwrap_err();
         let fields: Vec<&str> = error.errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, ["level", "service_name", "message", "attributes", "host"]);
@@ -215,8 +259,8 @@ mod tests {
     fn malformed_json_is_rejected_with_the_cause() {
         for (json, cause) in [
             (&b"{\"service\":\"a\",\"message\":\"\xff\"}"[..], "UTF-8"),
-            (br#"{"service":"a","message":"\ud800"}"#, "escape"),
-            (br#"{"service":"a","message":"m","attributes":{"a":"\ud800"}}"#, "escape"),
+            (br#"{"service":"a","message":"\q"}"#, "escape"),
+            (br#"{"service":"a","message":"\ud800","attributes":1}"#, "must be an object"),
             (b"{\"service\":\"a\"", "EOF"),
             (br#"["a"]"#, "object"),
             (br#"{"service":"a","message":"m","message":"n"}"#, "duplicate"),

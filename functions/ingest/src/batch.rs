@@ -1,16 +1,17 @@
 //! The bodies of `POST /logs/batch` and `POST /logs/ndjson`: a JSON array, or a JSON entry per
-//! line. Entries are parsed and packed one at a time, because a list of all of them could be large.
+//! line, whatever their media type says. Entries are parsed and packed one at a time, because a list
+//! of all of them could be large.
 
 use std::fmt;
 
 use poem::http::StatusCode;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 use shared::NewLogEntry;
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
-use shared::intake::{Outcome, Packed, Packer, TooManyEntries};
+use shared::intake::{Outcome, Packed, Packer};
+use shared::json::{values, without_byte_order_mark};
+use shared::log_entry::UnknownFields;
 
 const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
@@ -22,6 +23,20 @@ const NDJSON_EXAMPLE: &str = concat!(
     "\n"
 );
 
+/// The media types of a batch; the empty one stands for an absent `Content-Type`.
+const MEDIA_TYPES: &[&str] = &[
+    JSON,
+    NDJSON,
+    "application/ndjson",
+    "application/jsonl",
+    "application/x-jsonl",
+    "application/jsonlines",
+    "application/x-jsonlines",
+    "application/octet-stream",
+    "text/plain",
+    "",
+];
+
 /// A JSON array, or NDJSON.
 pub(crate) struct BatchBody;
 
@@ -30,7 +45,7 @@ impl BodyContent for BatchBody {
 
     const MEDIA_TYPE: &str = JSON;
 
-    const ALSO_ACCEPTED: &[&str] = &[NDJSON];
+    const ALSO_ACCEPTED: &[&str] = MEDIA_TYPES;
 
     fn schema() -> MetaSchemaRef {
         let array = MetaSchema {
@@ -47,7 +62,7 @@ impl BodyContent for BatchBody {
     }
 }
 
-/// NDJSON, with any of its media types.
+/// NDJSON, or a JSON array.
 pub(crate) struct NdjsonBody;
 
 impl BodyContent for NdjsonBody {
@@ -56,13 +71,7 @@ impl BodyContent for NdjsonBody {
     /// Every client generator supports this type.
     const MEDIA_TYPE: &str = "application/octet-stream";
 
-    const ALSO_ACCEPTED: &[&str] = &[
-        NDJSON,
-        "application/ndjson",
-        "application/jsonl",
-        "application/x-jsonlines",
-        "text/plain",
-    ];
+    const ALSO_ACCEPTED: &[&str] = MEDIA_TYPES;
 
     fn schema() -> MetaSchemaRef {
         let lines = MetaSchema {
@@ -80,71 +89,49 @@ impl BodyContent for NdjsonBody {
 /// until the entries are on the queue.
 pub(crate) fn pack(
     body: EncodedBody,
+    unknown: UnknownFields,
     mut packer: Packer,
 ) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
-    let is_array = body.media_type == JSON;
+    let is_ndjson = !matches!(body.media_type, JSON | "");
     let mut body = body.decode()?;
-    if is_array {
-        let array = pack_array(&body.bytes, &mut packer);
-        array.map_err(|error| explain_array(&body.bytes, &error))?;
+    if is_ndjson && !is_array(&body.bytes) {
+        pack_lines(&body.bytes, unknown, &mut packer)?;
     } else {
-        pack_lines(&body.bytes, &mut packer).map_err(|error| bad_request(&error))?;
+        pack_values(&body.bytes, unknown, &mut packer)?;
     }
     let entries = packer.finish();
     body.reserve(entries.bytes())?;
     Ok((entries, body))
 }
 
+/// Whether the body is an array of objects in spite of its media type.
+fn is_array(body: &[u8]) -> bool {
+    let body = without_byte_order_mark(body).trim_ascii();
+    let inner = body.strip_prefix(b"[").and_then(|body| body.strip_suffix(b"]"));
+    inner.is_some_and(|inner| inner.trim_ascii_start().starts_with(b"{"))
+}
+
 /// Packs the entry on each line. Blank lines are ignored, but counted in line numbers.
-fn pack_lines(body: &[u8], packer: &mut Packer) -> Result<(), TooManyEntries> {
-    for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
+fn pack_lines(body: &[u8], unknown: UnknownFields, packer: &mut Packer) -> Result<(), Problem> {
+    for (index, line) in without_byte_order_mark(body).split(|byte| *byte == b'\n').enumerate() {
         if !line.trim_ascii().is_empty() {
-            packer.push(index, NewLogEntry::from_json(line))?;
+            let entry = NewLogEntry::parse(line, unknown);
+            packer.push(index, entry).map_err(bad_request)?;
         }
     }
     Ok(())
 }
 
-fn pack_array(body: &[u8], packer: &mut Packer) -> serde_json::Result<()> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    json.deserialize_seq(ArrayVisitor(packer))?;
-    json.end()
+/// Packs the elements of an array, or the entries that follow each other. An incomplete array is
+/// rejected as a whole, because the client will send it again.
+fn pack_values(body: &[u8], unknown: UnknownFields, packer: &mut Packer) -> Result<(), Problem> {
+    for (index, json) in values(body).enumerate() {
+        let entry = NewLogEntry::parse(json.map_err(bad_request)?, unknown);
+        packer.push(index, entry).map_err(bad_request)?;
+    }
+    Ok(())
 }
 
-/// Packs the elements of a JSON array as they are parsed.
-struct ArrayVisitor<'a>(&'a mut Packer);
-
-impl<'de> Visitor<'de> for ArrayVisitor<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of entries")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let mut index = 0;
-        while let Some(element) = elements.next_element::<&RawValue>()? {
-            let entry = NewLogEntry::from_json(element.get().as_bytes());
-            self.0.push(index, entry).map_err(de::Error::custom)?;
-            index += 1;
-        }
-        Ok(())
-    }
-}
-
-fn explain_array(body: &[u8], error: &serde_json::Error) -> Problem {
-    if body.trim_ascii_start().first() != Some(&b'[') {
-        let detail = "the body must be a JSON array of entries; for one entry per line, use POST \
-                      /logs/ndjson";
-        return bad_request(&detail);
-    }
-    if error.is_data() {
-        // The JSON is valid, but the array has too many entries.
-        return bad_request(error);
-    }
-    bad_request(&format_args!("the body is not a valid JSON array: {error}"))
-}
-
-fn bad_request(detail: &dyn fmt::Display) -> Problem {
+fn bad_request(detail: impl fmt::Display) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail.to_string())
 }

@@ -4,9 +4,10 @@ use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
 use shared::intake::{Packed, pack_one};
+use shared::log_entry::UnknownFields;
 use shared::{Arrival, EntryId, NewLogEntry};
 
-use crate::count_rejected_body;
+use crate::{PROTOCOL, count_rejected_body};
 
 /// One entry as JSON.
 pub(crate) struct EntryBody;
@@ -15,6 +16,8 @@ impl BodyContent for EntryBody {
     const DESCRIPTION: &str = "One entry.";
 
     const MEDIA_TYPE: &str = "application/json";
+
+    const ALSO_ACCEPTED: &[&str] = &[""];
 
     fn schema() -> MetaSchemaRef {
         NewLogEntry::schema_ref()
@@ -30,9 +33,11 @@ impl BodyContent for EntryBody {
 pub(crate) fn pack(
     body: EncodedBody,
     arrival: &Arrival,
+    unknown: UnknownFields,
     max_entry_bytes: usize,
 ) -> Result<(Packed<EntryId>, DecodedBody), Problem> {
     let body = body.decode().inspect_err(count_rejected_body)?;
-    let packed = pack_one(NewLogEntry::from_json(&body.bytes), arrival, max_entry_bytes)?;
+    let entry = NewLogEntry::parse(&body.bytes, unknown);
+    let packed = pack_one(PROTOCOL, entry, arrival, max_entry_bytes)?;
     Ok((packed, body))
 }

@@ -15,14 +15,17 @@ use shared::http::{
     BodyContent, BodyLimits, Function, Parameter, Parameters, Problem, ProblemResponse, Query,
     Reader, Tag, Upload, document_of,
 };
-use shared::intake::{Packer, Report, Workers, count_rejected};
+use shared::intake::{Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use shared::log_entry::UnknownFields;
 use shared::queue::Producer;
-use shared::telemetry::{INGEST_METRICS, start_counters};
 use shared::{Arrival, TraceParent};
 
 use batch::{BatchBody, NdjsonBody};
 use entry::EntryBody;
 use responses::{BatchResponse, SaveProblems, SaveResponse};
+
+/// The protocol of all operations, in the metrics.
+const PROTOCOL: Protocol = Protocol::Logs;
 
 /// The maximum number of rejected lines that the response to a batch lists.
 const MAX_LINE_ERRORS: usize = 100;
@@ -54,7 +57,7 @@ pub struct Ingest {
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
     let ingest = Ingest { queue: queue.clone(), limits, workers: Workers::default() };
-    start_counters(&INGEST_METRICS);
+    start_counters(PROTOCOL);
     Function::new("ingest", ingest).requires("queue", queue)
 }
 
@@ -101,12 +104,13 @@ impl Ingest {
         &self,
         arrival: Data<&Arrival>,
         trace: Data<&TraceParent>,
+        Query(parameters): Query<EntryParameters>,
         body: Upload<EntryBody>,
     ) -> Result<SaveResponse, ProblemResponse<SaveProblems>> {
         let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
         let is_small = body.is_small();
         let (arrival, max_entry_bytes) = (**arrival, self.limits.max_entry_bytes);
-        let pack = move || entry::pack(body, &arrival, max_entry_bytes);
+        let pack = move || entry::pack(body, &arrival, parameters.unknown, max_entry_bytes);
         let packed = if is_small { pack() } else { self.workers.run(pack).await? };
         let (entry, _body) = packed?;
         let id = entry.publish(&*self.queue, **trace).await?;
@@ -117,8 +121,8 @@ impl Ingest {
     ///
     /// Each entry is accepted or rejected independently. `errors` lists the first 100 rejected
     /// lines, numbered from 1. The accepted entries are as durable as with `POST /logs`. A batch
-    /// costs one token of the rate limit. If every entry is rejected, the response is `400`. NDJSON
-    /// (`application/x-ndjson`) is also accepted.
+    /// costs one token of the rate limit. If every entry is rejected, or a closing bracket is
+    /// missing, the response is `400`. NDJSON (`application/x-ndjson`) is also accepted.
     #[oai(path = "/logs/batch", method = "post", operation_id = "saveLogs", tag = "Tag::Logs")]
     async fn save_batch(
         &self,
@@ -134,7 +138,8 @@ impl Ingest {
     ///
     /// Like `POST /logs/batch`, with one JSON entry per line. Blank lines are ignored. The content
     /// type may be `application/octet-stream`, `application/x-ndjson`, `application/ndjson`,
-    /// `application/jsonl`, `application/x-jsonlines` or `text/plain`.
+    /// `application/jsonl`, `application/x-jsonlines`, `application/json` or `text/plain`, or
+    /// absent.
     #[oai(
         path = "/logs/ndjson",
         method = "post",
@@ -163,17 +168,30 @@ impl Ingest {
     ) -> Result<BatchResponse, Problem> {
         let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
         let report = Report { ids: parameters.ids, max_rejections: MAX_LINE_ERRORS };
-        let packer = Packer::new(*arrival, self.limits.max_entry_bytes, report);
-        let batch = self.workers.run(move || batch::pack(body, packer)).await?;
+        let packer = Packer::new(PROTOCOL, *arrival, self.limits.max_entry_bytes, report);
+        let pack = move || batch::pack(body, parameters.unknown, packer);
+        let batch = self.workers.run(pack).await?;
         let (entries, _body) = batch.inspect_err(count_rejected_body)?;
         let outcome = entries.publish(&*self.queue, *trace).await?;
         BatchResponse::try_from(outcome)
     }
 }
 
+/// The query parameters of a request with one entry.
+struct EntryParameters {
+    unknown: UnknownFields,
+}
+
+impl Parameters for EntryParameters {
+    fn read(query: &mut Reader) -> Self {
+        Self { unknown: read_unknown(query) }
+    }
+}
+
 /// The query parameters of a batch.
 struct BatchParameters {
     ids: bool,
+    unknown: UnknownFields,
 }
 
 impl Parameters for BatchParameters {
@@ -184,12 +202,24 @@ impl Parameters for BatchParameters {
             example: "true",
             synonyms: &[],
         };
-        Self { ids: query.with_default(ids, false) }
+        Self { ids: query.with_default(ids, false), unknown: read_unknown(query) }
     }
+}
+
+fn read_unknown(query: &mut Reader) -> UnknownFields {
+    let unknown = Parameter {
+        name: "unknown",
+        description: "What to do with unknown fields: reject the entry, or keep them as \
+                      attributes. If an attribute of the same name exists, a number is appended \
+                      to the field's name.",
+        example: "attributes",
+        synonyms: &["unknown_fields", "additional"],
+    };
+    query.with_default(unknown, UnknownFields::Reject)
 }
 
 /// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
 /// number of entries in it is unknown.
 fn count_rejected_body(problem: &Problem) {
-    count_rejected(problem.into(), 1);
+    count_rejected(PROTOCOL, problem.into(), 1);
 }

@@ -1,6 +1,7 @@
 //! Explains why an entry is invalid, field by field. Parsing stops at the first error; the other
 //! fields are checked only after parsing has failed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::Utf8Error;
@@ -8,7 +9,8 @@ use std::str::Utf8Error;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Attributes, EntryId, ServiceName, Timestamp, TraceId};
+use super::optional::{self, TextField};
+use super::{Attributes, EntryId, Level, ServiceName, Timestamp, TraceId};
 
 /// The maximum length of an error's explanation in characters, because parsers may repeat the
 /// input.
@@ -84,7 +86,7 @@ pub struct ParseError<'a>(Cause<'a>);
 #[derive(Debug)]
 enum Cause<'a> {
     Encoding(Utf8Error),
-    Json { text: &'a str, error: serde_json::Error },
+    Json { text: Cow<'a, str>, error: serde_json::Error },
 }
 
 impl<'a> ParseError<'a> {
@@ -92,8 +94,8 @@ impl<'a> ParseError<'a> {
         Self(Cause::Encoding(error))
     }
 
-    pub(super) fn json(text: &'a str, error: serde_json::Error) -> Self {
-        Self(Cause::Json { text, error })
+    pub(super) fn json(text: impl Into<Cow<'a, str>>, error: serde_json::Error) -> Self {
+        Self(Cause::Json { text: text.into(), error })
     }
 }
 
@@ -101,7 +103,7 @@ impl From<ParseError<'_>> for ValidationError {
     fn from(error: ParseError<'_>) -> Self {
         match error.0 {
             Cause::Encoding(error) => Self::whole(&format!("the entry is not UTF-8: {error}")),
-            Cause::Json { text, error } => explain(text, &error),
+            Cause::Json { text, error } => explain(&text, &error),
         }
     }
 }
@@ -128,14 +130,14 @@ fn field_errors(fields: &Fields<'_>) -> Vec<FieldError> {
     let has_alias = fields.contains_key("service");
     let service = if has_alias { "service" } else { "service_name" };
     let mut known = vec![
-        ("id", check(fields, "id", |text| Ok(text.parse::<EntryId>().map(drop)?))),
-        ("timestamp", check(fields, "timestamp", |text| Ok(Timestamp::parse(&text).map(drop)?))),
-        ("level", check(fields, "level", |_| Ok(()))),
+        ("id", check::<EntryId>(fields, "id")),
+        ("timestamp", check::<Timestamp>(fields, "timestamp")),
+        ("level", check::<Level>(fields, "level")),
         (service, check_required(fields, service, |text| ServiceName::try_from(text).map(drop))),
         ("message", check_required(fields, "message", |_| Ok(()))),
         ("attributes", check_attributes(fields)),
-        ("trace_id", check(fields, "trace_id", |text| TraceId::try_from(text).map(drop))),
-        ("span_id", check(fields, "span_id", |text| TraceId::try_from(text).map(drop))),
+        ("trace_id", check::<TraceId>(fields, "trace_id")),
+        ("span_id", check::<TraceId>(fields, "span_id")),
     ];
     if has_alias && fields.contains_key("service_name") {
         known.push(("service_name", Err("means the same as service; send only one".to_owned())));
@@ -153,16 +155,17 @@ fn field_errors(fields: &Fields<'_>) -> Vec<FieldError> {
     invalid.chain(unknown).collect()
 }
 
-/// Checks a string that may be absent or null.
-fn check(
-    fields: &Fields<'_>,
-    name: &str,
-    parse: impl FnOnce(String) -> Result<(), String>,
-) -> Result<(), String> {
-    match fields.get(name) {
-        None => Ok(()),
-        Some(value) if value.get() == "null" => Ok(()),
-        Some(value) => parse(string(value)?),
+/// Checks a field that may be absent.
+fn check<T: TextField>(fields: &Fields<'_>, name: &str) -> Result<(), String> {
+    let value = fields.get(name).map_or("null", |value| value.get());
+    match value.as_bytes() {
+        b"null" => Ok(()),
+        [b'"', ..] => match string(fields[name])? {
+            text if text.trim().is_empty() => Ok(()),
+            text => T::parse(&text).map(drop),
+        },
+        [b'-' | b'0'..=b'9', ..] if T::from_number(0).is_some() => Ok(()),
+        _ => Err(format!("must be {}", T::EXPECTED)),
     }
 }
 
@@ -184,7 +187,7 @@ fn string(value: &RawValue) -> Result<String, String> {
 fn check_attributes(fields: &Fields<'_>) -> Result<(), String> {
     match fields.get("attributes") {
         None => Ok(()),
-        Some(value) if value.get() == "null" => Ok(()),
+        Some(value) if optional::is_absent(value.get()) => Ok(()),
         Some(value) => Attributes::try_from((*value).to_owned()).map(drop),
     }
 }
@@ -210,9 +213,9 @@ mod tests {
             (r#""id":7"#, "id: must be a string"),
             (r#""timestamp":"noon""#, &format!("timestamp: {timestamp}")),
             (r#""timestamp":12"#, "timestamp: must be a string"),
-            (r#""level":[]"#, "level: must be a string"),
+            (r#""level":[]"#, "level: must be a string or a number"),
             (r#""attributes":"a""#, "attributes: must be an object"),
-            (r#""trace_id":"""#, "trace_id: must have 1 to 128 characters"),
+            (r#""trace_id":17"#, "trace_id: must be a string"),
             (r#""span_id":true"#, "span_id: must be a string"),
             (r#""service":"b""#, "service_name: means the same as service; send only one"),
             (r#""host":"b""#, "host: unknown field; put it into attributes"),

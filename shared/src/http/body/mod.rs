@@ -31,7 +31,7 @@ pub trait BodyContent: Send + Sync + 'static {
     /// The schema of the body.
     fn schema() -> MetaSchemaRef;
 
-    /// Other media types that are accepted.
+    /// Other media types that are accepted. The empty one stands for an absent `Content-Type`.
     const ALSO_ACCEPTED: &[&str] = &[];
 
     /// Whether any media type, or none, is accepted.
@@ -133,7 +133,8 @@ fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<String, Problem> {
     if C::ANY_MEDIA_TYPE || accepted.contains(&essence.as_str()) {
         return Ok(essence);
     }
-    let detail = format!("Content-Type must be {}", accepted.join(" or "));
+    let named: Vec<&str> = accepted.into_iter().filter(|media| !media.is_empty()).collect();
+    let detail = format!("Content-Type must be {}", named.join(" or "));
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 

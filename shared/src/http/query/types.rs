@@ -3,7 +3,7 @@
 use poem_openapi::registry::MetaSchema;
 use serde_json::Value;
 
-use crate::log_entry::{BoundedString, Level, Timestamp};
+use crate::log_entry::{BoundedString, Level, Timestamp, UnknownFields};
 use crate::query::{TIME_PATTERN, TimeExpression};
 use crate::search::{Cursor, Sort};
 
@@ -112,6 +112,27 @@ impl ParameterType for Sort {
 impl From<Sort> for Value {
     fn from(sort: Sort) -> Self {
         sort.as_str().into()
+    }
+}
+
+impl ParameterType for UnknownFields {
+    fn schema() -> MetaSchema {
+        MetaSchema {
+            title: Some("UnknownFields".to_owned()),
+            enum_items: Self::ALL.iter().map(|choice| Value::from(choice.as_str())).collect(),
+            ..MetaSchema::new("string")
+        }
+    }
+
+    fn parse(text: String) -> Result<Self, String> {
+        let choice = Self::ALL.into_iter().find(|choice| choice.as_str() == text);
+        choice.ok_or_else(|| "must be reject or attributes".to_owned())
+    }
+}
+
+impl From<UnknownFields> for Value {
+    fn from(choice: UnknownFields) -> Self {
+        choice.as_str().into()
     }
 }
 

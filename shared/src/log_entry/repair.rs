@@ -1,0 +1,215 @@
+//! Repairs the JSON of an entry that could not be parsed.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{UnknownFields, optional};
+use crate::json::replace_lone_surrogates;
+
+/// The names of an entry's fields.
+const FIELDS: [&str; 9] = [
+    "id",
+    "timestamp",
+    "level",
+    "service_name",
+    "service",
+    "message",
+    "attributes",
+    "trace_id",
+    "span_id",
+];
+
+/// The text without its byte order mark and without halves of surrogate pairs, and with unknown
+/// fields moved into the attributes if they are to be kept. `None` if nothing can be repaired.
+pub(super) fn repair(json: &str, unknown: UnknownFields) -> Option<Cow<'_, str>> {
+    let text = match json.strip_prefix('\u{feff}') {
+        Some(text) => replaced_surrogates(text).or(Some(text.into())),
+        None => replaced_surrogates(json),
+    };
+    match unknown {
+        UnknownFields::Reject => text,
+        UnknownFields::Keep => match with_unknown_fields(text.as_deref().unwrap_or(json)) {
+            Some(kept) => Some(kept.into()),
+            None => text,
+        },
+    }
+}
+
+fn replaced_surrogates(json: &str) -> Option<Cow<'_, str>> {
+    if !json.contains("\\u") {
+        return None;
+    }
+    let mut bytes = json.as_bytes().to_vec();
+    let has_replaced = replace_lone_surrogates(&mut bytes);
+    let text = has_replaced.then(|| String::from_utf8(bytes))?;
+    text.ok().map(Cow::Owned)
+}
+
+/// The entry with its unknown fields in its attributes; `None` if it has none, or if that is
+/// impossible.
+fn with_unknown_fields(json: &str) -> Option<String> {
+    let Fields(fields) = serde_json::from_str(json).ok()?;
+    let (known, unknown): (Vec<Field<'_>>, Vec<Field<'_>>) =
+        fields.into_iter().partition(|(name, _)| FIELDS.contains(&&**name));
+    if unknown.is_empty() {
+        return None;
+    }
+    let mut entry = Object::default();
+    let mut attributes = Object::default();
+    for (name, value) in known {
+        if name != "attributes" {
+            entry.push(&name, value);
+        } else if !optional::is_absent(value.get()) {
+            let Fields(fields) = serde_json::from_str(value.get()).ok()?;
+            fields.iter().for_each(|(name, value)| attributes.push(name, value));
+        }
+    }
+    for (name, value) in unknown {
+        let name = attributes.free_name(name);
+        attributes.push(&name, value);
+    }
+    let attributes = RawValue::from_string(attributes.finish()).ok()?;
+    entry.push("attributes", &attributes);
+    Some(entry.finish())
+}
+
+/// The fields of a JSON object in their order. Several may have the same name.
+struct Fields<'a>(Vec<Field<'a>>);
+
+type Field<'a> = (Cow<'a, str>, &'a RawValue);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor).map(Self)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Vec<Field<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((Name(name), value)) = map.next_entry()? {
+            fields.push((name, value));
+        }
+        Ok(fields)
+    }
+}
+
+/// A name that is borrowed from the JSON if it has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A JSON object that is being written.
+#[derive(Default)]
+struct Object {
+    json: String,
+    /// Each name, and the next number that may make another name of it.
+    names: HashMap<String, usize>,
+}
+
+impl Object {
+    fn push(&mut self, name: &str, value: &RawValue) {
+        self.json.push(if self.json.is_empty() { '{' } else { ',' });
+        self.json.push_str(&serde_json::Value::from(name).to_string());
+        self.json.push(':');
+        self.json.push_str(value.get());
+        self.names.entry(name.to_owned()).or_insert(2);
+    }
+
+    /// The name, or one that is not in use: `host_2` if there is a `host`.
+    fn free_name<'a>(&mut self, name: Cow<'a, str>) -> Cow<'a, str> {
+        let Some(mut number) = self.names.get(&*name).copied() else {
+            return name;
+        };
+        let mut free = format!("{name}_{number}");
+        while self.names.contains_key(&free) {
+            number += 1;
+            free = format!("{name}_{number}");
+        }
+        self.names.insert(name.into_owned(), number + 1);
+        free.into()
+    }
+
+    fn finish(mut self) -> String {
+        self.json.push_str(if self.json.is_empty() { "{}" } else { "}" });
+        self.json
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_entry::{NewLogEntry, ValidationError};
+
+    fn attributes(fields: &str) -> String {
+        let json = format!(r#"{{"service":"a","message":"m",{fields}}}"#);
+        let entry = NewLogEntry::parse(json.as_bytes(), UnknownFields::Keep);
+        let entry = entry.map_err(ValidationError::from).unwrap();
+        entry.attributes.unwrap().as_str().to_owned()
+    }
+
+    #[test]
+    fn unknown_fields_become_attributes_verbatim() {
+        for (fields, expected) in [
+            (r#""host":"a","n":1.10"#, r#"{"host":"a","n":1.10}"#),
+            (r#""b":{"c": [1]},"attributes":{"a":"\u0041"}"#, r#"{"a":"\u0041","b":{"c": [1]}}"#),
+            (r#""host":1,"attributes":null"#, r#"{"host":1}"#),
+            (r#""host":1,"attributes":[]"#, r#"{"host":1}"#),
+            (r#""a\"b":null"#, r#"{"a\"b":null}"#),
+            (r#""cut":"\ud83d""#, r#"{"cut":"\ufffd"}"#),
+        ] {
+            assert_eq!(attributes(fields), expected, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_in_use_gets_a_number() {
+        let fields = r#""a":1,"a":2,"a_3":3,"attributes":{"a":4,"a_2":5}"#;
+        assert_eq!(attributes(fields), r#"{"a":4,"a_2":5,"a_3":1,"a_4":2,"a_3_2":3}"#);
+        let many = vec![r#""a":1"#; 100_000].join(",");
+        assert!(attributes(&many).ends_with(r#","a_100000":1}"#));
+    }
+
+    #[test]
+    fn other_errors_remain_when_unknown_fields_are_kept() {
+        for (json, detail) in [
+            (r#"{"service":"a","host":1}"#, "message: is required"),
+            (r#"{"service":"a","message":"m","host":1,"attributes":1}"#, "attributes: must be an"),
+            (r#"["host"]"#, "must be a JSON object"),
+            (r#"{"host":1"#, "not valid JSON"),
+        ] {
+            let error = NewLogEntry::parse(json.as_bytes(), UnknownFields::Keep).unwrap_err();
+            let error = ValidationError::from(error).detail;
+            assert!(error.contains(detail), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_becomes_a_replacement_character() {
+        let json =
+            br#"{"service":"a","message":"cut \ud83d","attributes":{"a":"\udc00 \ud83d\ude00"}}"#;
+        let entry = NewLogEntry::from_json(json).unwrap();
+        assert_eq!(entry.message, "cut \u{fffd}");
+        assert_eq!(entry.attributes.unwrap().as_str(), r#"{"a":"\ufffd \ud83d\ude00"}"#);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        for message in ["m", "\\ud83d"] {
+            let json = format!("\u{feff}{{\"service\":\"a\",\"message\":\"{message}\"}}");
+            assert!(NewLogEntry::from_json(json.as_bytes()).is_ok(), "{json}");
+        }
+    }
+}

@@ -59,23 +59,25 @@ fn with_unknown_fields(json: &str) -> Option<String> {
     if unknown.is_empty() {
         return None;
     }
-    let mut entry = Object::default();
-    let mut attributes = Object::default();
+    let mut entry = String::with_capacity(json.len() + 32);
+    let mut attributes = Attributes::default();
     for (name, value) in known {
         if name != "attributes" {
-            entry.push(&name, value);
+            push_member(&mut entry, &name, value);
         } else if !optional::is_absent(value.get()) {
             let Fields(fields) = serde_json::from_str(value.get()).ok()?;
-            fields.iter().for_each(|(name, value)| attributes.push(name, value));
+            fields.into_iter().for_each(|(name, value)| attributes.push(name, value));
         }
     }
     for (name, value) in unknown {
         let name = attributes.free_name(name);
-        attributes.push(&name, value);
+        attributes.push(name, value);
     }
-    let attributes = RawValue::from_string(attributes.finish()).ok()?;
-    entry.push("attributes", &attributes);
-    Some(entry.finish())
+    entry.push_str(if entry.is_empty() { "{" } else { "," });
+    entry.push_str("\"attributes\":");
+    entry.push_str(&attributes.json);
+    entry.push_str("}}");
+    Some(entry)
 }
 
 /// The fields of a JSON object in their order. Several may have the same name.
@@ -111,41 +113,47 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A JSON object that is being written.
+/// Attributes that are being written, without the closing brace.
 #[derive(Default)]
-struct Object {
+struct Attributes<'a> {
     json: String,
     /// Each name, and the next number that may make another name of it.
-    names: HashMap<String, usize>,
+    names: HashMap<Cow<'a, str>, usize>,
 }
 
-impl Object {
-    fn push(&mut self, name: &str, value: &RawValue) {
-        self.json.push(if self.json.is_empty() { '{' } else { ',' });
-        self.json.push_str(&serde_json::Value::from(name).to_string());
-        self.json.push(':');
-        self.json.push_str(value.get());
-        self.names.entry(name.to_owned()).or_insert(2);
+impl<'a> Attributes<'a> {
+    fn push(&mut self, name: Cow<'a, str>, value: &RawValue) {
+        push_member(&mut self.json, &name, value);
+        self.names.entry(name).or_insert(2);
     }
 
     /// The name, or one that is not in use: `host_2` if there is a `host`.
-    fn free_name<'a>(&mut self, name: Cow<'a, str>) -> Cow<'a, str> {
-        let Some(mut number) = self.names.get(&*name).copied() else {
+    fn free_name(&mut self, name: Cow<'a, str>) -> Cow<'a, str> {
+        let Some(mut number) = self.names.get(&name).copied() else {
             return name;
         };
         let mut free = format!("{name}_{number}");
-        while self.names.contains_key(&free) {
+        while self.names.contains_key(&*free) {
             number += 1;
             free = format!("{name}_{number}");
         }
-        self.names.insert(name.into_owned(), number + 1);
+        self.names.insert(name, number + 1);
         free.into()
     }
+}
 
-    fn finish(mut self) -> String {
-        self.json.push_str(if self.json.is_empty() { "{}" } else { "}" });
-        self.json
+/// Appends a member to the JSON of an object that has no closing brace yet.
+fn push_member(json: &mut String, name: &str, value: &RawValue) {
+    json.push(if json.is_empty() { '{' } else { ',' });
+    if name.contains(|c: char| c == '"' || c == '\\' || c.is_control()) {
+        json.push_str(&serde_json::Value::from(name).to_string());
+    } else {
+        json.push('"');
+        json.push_str(name);
+        json.push('"');
     }
+    json.push(':');
+    json.push_str(value.get());
 }
 
 #[cfg(test)]

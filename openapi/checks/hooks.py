@@ -26,6 +26,30 @@ def renew_ids(context, case, kwargs):
             entry["id"] = f"{millis[:8]}-{millis[8:]}{entry['id'][13:]}"
 
 
+def is_lenient(name, value):
+    """Whether LogPulse accepts a value although the document does not list it."""
+    if name in ("id", "timestamp", "level", "trace_id", "span_id", "attributes") and isinstance(value, str):
+        return not value.strip() or (name == "timestamp" and re.match(r"\s*\d{4}[-/]?\d\d[-/]?\d\d[Tt ]", value))
+    return (name == "level" and type(value) in (int, float)) or (name == "attributes" and value == [])
+
+
+@before_call(path=["/logs", "/logs/batch"])
+def omit_lenient_values(context, case, kwargs):
+    """Omits values that only the lenient parser accepts: empty texts, levels as numbers, ISO 8601 timestamps."""
+    entries = case.body if isinstance(case.body, list) else [case.body]
+    for entry in entries:
+        if isinstance(entry, dict) and case.meta.generation.mode.is_negative:
+            for name in [name for name, value in entry.items() if is_lenient(name, value)]:
+                del entry[name]
+
+
+@before_call(path="/logs/batch")
+def send_a_list(context, case, kwargs):
+    """Wraps a single entry, which is a valid batch although the document only describes lists."""
+    if isinstance(case.body, dict):
+        case.body = [case.body]
+
+
 @before_call(path="/logs/batch")
 def send_one_invalid_entry(context, case, kwargs):
     """Keeps only the first entry of an invalid batch, because one valid entry is enough for a 201."""

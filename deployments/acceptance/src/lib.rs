@@ -26,6 +26,8 @@ macro_rules! for_each_test {
             a_saved_entry_is_found_by_id_and_by_search,
             batches_are_accepted_as_json_or_ndjson_plain_or_compressed,
             bad_lines_in_a_batch_are_reported_and_the_others_are_saved,
+            entries_are_saved_as_loggers_write_them,
+            unknown_fields_become_attributes_on_request,
             an_entry_resent_with_the_same_id_is_stored_once_unchanged,
             an_unknown_id_is_not_found,
             an_unknown_recent_id_gets_404_with_retry_after,

@@ -89,6 +89,48 @@ pub async fn bad_lines_in_a_batch_are_reported_and_the_others_are_saved(api: &Ap
     api.search_until(&[("service_name", &service)], 2).await;
 }
 
+pub async fn entries_are_saved_as_loggers_write_them(api: &Api) {
+    let cases = [
+        (r#""level":"WRN""#, "level", "WARN"),
+        (r#""level":"[error]""#, "level", "ERROR"),
+        (r#""level":50"#, "level", "ERROR"),
+        (r#""level":"\u001b[31mFTL\u001b[0m""#, "level", "FATAL"),
+        (r#""timestamp":"2024-06-14 12:00:00,5+0200""#, "timestamp", "2024-06-14T10:00:00.500000Z"),
+        (r#""trace_id":"","span_id":"","id":"","timestamp":"","level":"""#, "level", "INFO"),
+        (r#""message":"cut \ud83d""#, "message", "cut \u{fffd}"),
+    ];
+    for (fields, name, expected) in cases {
+        let message = if name == "message" { "" } else { r#","message":"m""# };
+        let body = format!("\u{feff}{{\"service\":\"loggers\",{fields}{message}}}");
+
+        let response = api.post("/logs", "application/json", body).await;
+
+        assert_eq!(response.status(), StatusCode::CREATED, "{fields}");
+        let saved: Value = response.json().await.unwrap();
+        let entry = api.entry(saved["id"].as_str().unwrap()).await.unwrap();
+        assert_eq!(entry[name], expected, "{fields}");
+        assert!(entry.get("trace_id").is_none() && entry.get("span_id").is_none(), "{entry}");
+    }
+}
+
+pub async fn unknown_fields_become_attributes_on_request(api: &Api) {
+    let body = r#"{"service":"unknown","message":"m","pid":17,"attributes":{"a":1.50}}"#;
+    for path in ["/logs", "/logs/batch?ids=true", "/logs/ndjson?ids=true"] {
+        let strict = api.post(path, "application/json", body).await;
+        assert_eq!(strict.status(), StatusCode::BAD_REQUEST, "{path}");
+
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let path = format!("{path}{separator}unknown=attributes");
+        let response = api.post(&path, "application/json", body).await;
+
+        assert_eq!(response.status(), StatusCode::CREATED, "{path}");
+        let saved: Value = response.json().await.unwrap();
+        let id = saved["id"].as_str().or_else(|| saved["ids"][0].as_str()).unwrap();
+        let entry = api.entry(id).await.unwrap();
+        assert_eq!(entry["attributes"], json!({"a": 1.5, "pid": 17}));
+    }
+}
+
 pub async fn an_entry_resent_with_the_same_id_is_stored_once_unchanged(api: &Api) {
     let service = unique("again");
     let first = json!({"service": service, "message": "first"}).to_string();
@@ -274,7 +316,7 @@ pub async fn every_function_rejects_unknown_query_parameters(api: &Api) {
     for (path, detail) in [
         ("/ping", "unknown parameter; this operation has none"),
         (&format!("/logs/{id}"), "unknown parameter; this operation has none"),
-        ("/logs/batch", "unknown parameter; did you mean ids? (known: ids)"),
+        ("/logs/batch", "unknown parameter; did you mean unknown? (known: ids, unknown)"),
     ] {
         let path = format!("{path}?verbose=1");
         let response = match &*path {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use poem::Endpoint;
 use poem::http::StatusCode;
-use poem::test::TestClient;
+use poem::test::{TestClient, TestResponse};
 use shared::config::HttpConfig;
 use shared::http::{BodyLimits, endpoint};
 use shared::queue::{self, Producer, Queue};
@@ -99,4 +99,80 @@ async fn an_entry_or_body_that_exceeds_its_limit_gets_413() {
             client.post("/logs").content_type("application/json").body(body).send().await;
         response.assert_status(StatusCode::PAYLOAD_TOO_LARGE);
     }
+}
+
+/// The messages on the queue after a request with this body, and the response.
+async fn save(path: &str, content_type: &str, body: &[u8]) -> (Vec<String>, TestResponse) {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open_queue(&folder).await;
+    let client = client(queue.producer);
+    let request = client.post(path).body(body.to_vec());
+    let request =
+        if content_type.is_empty() { request } else { request.content_type(content_type) };
+    let response = request.send().await;
+    if response.0.status() != StatusCode::CREATED {
+        return (Vec::new(), response);
+    }
+    let batch = queue.consumer.poll().await.unwrap();
+    (batch.entries().iter().map(|entry| entry.message.clone()).collect(), response)
+}
+
+#[tokio::test]
+async fn a_batch_is_accepted_in_any_format_whatever_its_content_type() {
+    let [one, two] = ["1", "2"].map(|n| format!(r#"{{"service":"a","message":"{n}"}}"#));
+    let bodies = [
+        format!("[{one},{two}]"),
+        format!("\u{feff}[\n{one},\n{two}\n]\n"),
+        format!("\u{feff}{one}\n{two}\n"),
+        format!("{one}\r\n\r\n{two}"),
+    ];
+    for path in ["/logs/batch", "/logs/ndjson"] {
+        for content_type in ["application/json", "application/x-ndjson", "application/jsonl", ""] {
+            for body in &bodies {
+                let (messages, _) = save(path, content_type, body.as_bytes()).await;
+                assert_eq!(messages, ["1", "2"], "{path} {content_type} {body}");
+            }
+            let (messages, _) = save(path, content_type, one.as_bytes()).await;
+            assert_eq!(messages, ["1"], "{path} {content_type}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invalid_element_of_an_array_is_rejected_by_itself() {
+    for bad in [
+        &b"{\"service\":\"a\",\"message\":\"gr\xfc\xdfe\"}"[..],
+        br#"{"service":"a","message":"m","attributes":{"a":NaN}}"#,
+        b"{\"service\":\"a\",\"message\":\"\x01\"}",
+        br#"{"service":"a","message":"5" disk"}"#,
+        br#"{"service":"a","message":"no bracket""#,
+        b"null",
+    ] {
+        let body = [
+            br#"[{"service":"a","message":"1"},"#,
+            bad,
+            br#",{"service":"a","message":"2"},{"service":"a","message":"3"}]"#,
+        ]
+        .concat();
+
+        let (messages, response) = save("/logs/batch", "application/json", &body).await;
+
+        let bad = String::from_utf8_lossy(bad);
+        assert!(messages.first().is_some_and(|message| message == "1"), "{bad}: {messages:?}");
+        assert!(messages.last().is_some_and(|message| message == "3"), "{bad}: {messages:?}");
+        let saved = response.json().await;
+        let error = saved.value().object().get("errors").array().get(0).object();
+        assert_eq!(error.get("line").i64(), 2, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn an_array_without_its_closing_bracket_is_rejected_as_a_whole() {
+    let body = br#"[{"service":"a","message":"1"},{"service":"a","message":"[{}],"}]"#;
+    for end in [1, 2, 30, 31, 40, body.len() - 3, body.len() - 1] {
+        let (_, response) = save("/logs/batch", "application/json", &body[..end]).await;
+        response.assert_status(StatusCode::BAD_REQUEST);
+    }
+    let (messages, _) = save("/logs/batch", "application/json", body).await;
+    assert_eq!(messages, ["1", "[{}],"]);
 }

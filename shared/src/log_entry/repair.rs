@@ -33,10 +33,10 @@ pub(super) fn repair(json: &str, unknown: UnknownFields) -> Option<Cow<'_, str>>
     };
     match unknown {
         UnknownFields::Reject => text,
-        UnknownFields::Keep => match with_unknown_fields(text.as_deref().unwrap_or(json)) {
-            Some(kept) => Some(kept.into()),
-            None => text,
-        },
+        UnknownFields::Keep => {
+            let kept = with_unknown_fields(text.as_deref().unwrap_or(json));
+            kept.map(Cow::Owned).or(text)
+        }
     }
 }
 
@@ -66,7 +66,9 @@ fn with_unknown_fields(json: &str) -> Option<String> {
             push_member(&mut entry, &name, value);
         } else if !optional::is_absent(value.get()) {
             let Fields(fields) = serde_json::from_str(value.get()).ok()?;
-            fields.into_iter().for_each(|(name, value)| attributes.push(name, value));
+            for (name, value) in fields {
+                attributes.push(name, value);
+            }
         }
     }
     for (name, value) in unknown {

@@ -11,7 +11,9 @@ impl_type!(
     NewLogEntry,
     "NewLogEntry",
     MetaSchema {
-        description: Some("A log entry as a client sends it."),
+        description: Some(
+            "A log entry as a client sends it. Optional fields may also be null or an empty text.",
+        ),
         example: Some(example()),
         required: REQUIRED.into(),
         properties: fields().map(EntryField::sent).into(),
@@ -94,16 +96,18 @@ fn fields() -> [EntryField; 8] {
                 pattern: Some(Timestamp::YEAR_PATTERN.to_owned()),
                 ..MetaSchema::new_with_format("string", "date-time")
             },
-            sent: "When the event happened: RFC 3339, years 1970 to 9999. Default: the id's \
-                   time.",
+            sent: "When the event happened: RFC 3339, years 1970 to 9999. Other ISO 8601 notations \
+                   are accepted: a comma before the fraction, an offset without a colon, or none \
+                   (UTC). Default: the id's time.",
             stored: "When the event happened, in UTC with microseconds.",
         },
         EntryField {
             name: "level",
             schema: MetaSchema::new("string"),
-            sent: "The severity: TRACE, DEBUG, INFO, WARN, ERROR or FATAL. Common synonyms are \
-                   mapped to these, regardless of case; any other text is uppercased and truncated \
-                   to 32 characters. Default: INFO.",
+            sent: "The severity: TRACE, DEBUG, INFO, WARN, ERROR or FATAL. Common synonyms (`WRN`, \
+                   `[error]`) and the numbers of syslog (0 to 7) and pino (10 to 60) are mapped to \
+                   these, regardless of case and colour; any other text is uppercased and \
+                   truncated to 32 characters. Default: INFO.",
             stored: "The severity: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or another name in upper \
                      case.",
         },

@@ -92,7 +92,7 @@ pub(crate) fn pack(
     unknown: UnknownFields,
     mut packer: Packer,
 ) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
-    let is_ndjson = !matches!(body.media_type, JSON | "");
+    let is_ndjson = !matches!(body.media_type.as_str(), JSON | "");
     let mut body = body.decode()?;
     if is_ndjson && !is_array(&body.bytes) {
         pack_lines(&body.bytes, unknown, &mut packer)?;

@@ -109,7 +109,7 @@ impl Problems for SaveProblems {
         (StatusCode::REQUEST_TIMEOUT, "The body took longer than 30 s, or stalled for 5 s."),
         (
             StatusCode::PAYLOAD_TOO_LARGE,
-            "The body exceeds 10 MiB or the entry 1 MiB (default limits).",
+            "The body exceeds 10 MiB (64 MiB decompressed) or the entry 1 MiB (default limits).",
         ),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content type or encoding is not supported."),
         (StatusCode::SERVICE_UNAVAILABLE, "The queue is full or unavailable; retry later."),

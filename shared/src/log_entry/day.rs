@@ -27,11 +27,13 @@ impl Day {
     }
 
     /// The day as bytes that sort like days.
+    #[cfg(any(feature = "tantivy", test))]
     pub(crate) fn to_bytes(self) -> [u8; 4] {
         self.since_1970.to_be_bytes()
     }
 
     /// Creates a day from what [`to_bytes`](Self::to_bytes) returned.
+    #[cfg(any(feature = "tantivy", test))]
     pub(crate) fn from_bytes(bytes: [u8; 4]) -> Self {
         Self { since_1970: u32::from_be_bytes(bytes) }
     }

@@ -147,7 +147,7 @@ fn numbered(number: i64) -> Option<&'static str> {
 }
 
 /// The standard name for a name with a digit, such as OpenTelemetry's `WARN2`, Apache's `trace8`
-/// and MongoDB's `D1`.
+/// and `MongoDB`'s `D1`.
 fn with_digit(text: &str) -> Option<&'static str> {
     let name = text.strip_suffix(|c| matches!(c, '1'..='9'))?;
     if name.len() >= 4 || name.eq_ignore_ascii_case("d") { canonical(name) } else { None }

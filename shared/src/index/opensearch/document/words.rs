@@ -75,7 +75,7 @@ mod tests {
         for (message, words) in [
             ("GET /health 200", &["get health 200"][..]),
             ("pod OOMKilled!", &["pod |oomkilled|oom|killed"]),
-            ("1a1", &["|1a1|1|1a|a1|a"]),
+            ("1a1", &["|1a1|1|a|1a|a1"]),
             ("用户", &["用 户"]),
             ("... != 🚀", &[]),
             ("", &[]),

@@ -43,8 +43,8 @@ async fn read_request(connection: &mut BufReader<TcpStream>) -> Option<String> {
         }
         lines.push(line);
     }
-    let lengths = lines.iter().filter_map(|line| line.strip_prefix("content-length: "));
-    let length = lengths.last().map_or(0, |length| length.trim_end().parse().unwrap());
+    let mut lengths = lines.iter().filter_map(|line| line.strip_prefix("content-length: "));
+    let length = lengths.next_back().map_or(0, |length| length.trim_end().parse().unwrap());
     connection.read_exact(&mut vec![0; length]).await.ok()?;
     lines[0].strip_suffix(" HTTP/1.1\r\n").map(str::to_owned)
 }

@@ -34,12 +34,13 @@ impl Failure {
     }
 
     /// Whether OpenSearch refuses the request because it is invalid in the current state of the
-    /// cluster (400), or not permitted (401, 403). A block, such as that of a full disk, also has
-    /// the status 403, but ends by itself.
+    /// cluster (400), or not permitted (401, 403). Two of these errors are temporary: an index that
+    /// was created in the meantime (400), and a block such as that of a full disk (403).
     pub(super) fn is_refusal(&self) -> bool {
         let Self::Status { status, body } = self else { return false };
         match *status {
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => true,
+            StatusCode::BAD_REQUEST => !body.contains("resource_already_exists_exception"),
+            StatusCode::UNAUTHORIZED => true,
             StatusCode::FORBIDDEN => !body.contains("cluster_block_exception"),
             _ => false,
         }

@@ -29,8 +29,9 @@ async fn error_of_rebuild(
 #[tokio::test]
 async fn a_rebuild_is_retried_until_opensearch_refuses_a_request() {
     let block = r#"{"error":{"type":"cluster_block_exception"}}"#;
+    let exists = r#"{"error":{"type":"resource_already_exists_exception"}}"#;
     for (status, reason) in [(400, "too many shards"), (401, "no user"), (403, "no permission")] {
-        let temporary = [(503, "no master"), (403, block)];
+        let temporary = [(503, "no master"), (403, block), (400, exists)];
         let mut responses = temporary.into_iter().chain([(status, reason)]);
         let (error, _) = error_of_rebuild(move |request| {
             if !request.starts_with("PUT /_index_template/logs") {

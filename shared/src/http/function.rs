@@ -6,7 +6,6 @@ use poem::{Endpoint, EndpointExt, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::OpenApi;
 use poem_openapi::registry::{MetaApi, MetaParamIn, MetaPath};
 
-use super::middleware::problem_format::ProblemFormat;
 use super::query;
 use crate::error::Ready;
 
@@ -18,7 +17,6 @@ pub struct Function {
     pub(super) name: &'static str,
     pub(super) operations: Vec<Operation>,
     pub(super) requirements: Vec<Requirement>,
-    pub(super) problem_format: Option<ProblemFormat>,
 }
 
 /// The operation for one method of one path.
@@ -39,25 +37,8 @@ pub(super) struct Requirement {
 }
 
 impl Function {
-    /// A function with the operations of `api`. An operation rejects query parameters that it does
-    /// not document.
+    /// A function with the operations of `api`.
     pub fn new(name: &'static str, api: impl OpenApi + 'static) -> Self {
-        Self::with_operations(name, api, without_query)
-    }
-
-    /// A function for a protocol whose clients send query parameters that have no meaning here. An
-    /// operation without documented query parameters ignores them.
-    pub fn ignoring_queries(name: &'static str, api: impl OpenApi + 'static) -> Self {
-        Self::with_operations(name, api, |endpoint| endpoint)
-    }
-
-    /// A function with the operations of `api`; `without_query` wraps those that have no query
-    /// parameters.
-    fn with_operations(
-        name: &'static str,
-        api: impl OpenApi + 'static,
-        without_query: impl Fn(BoxEndpoint<'static>) -> BoxEndpoint<'static>,
-    ) -> Self {
         let documented = documented_paths(&api);
         let mut table = RouteTable::new();
         api.add_routes(&mut table);
@@ -73,27 +54,19 @@ impl Function {
                 operations.push(Operation { path, template, method, endpoint });
             }
         }
-        Self { operations, ..Self::without_api(name) }
+        Self { name, operations, requirements: Vec::new() }
     }
 
     /// A function with only the runtime's probes and metrics.
     #[must_use]
     pub fn without_api(name: &'static str) -> Self {
-        Self { name, operations: Vec::new(), requirements: Vec::new(), problem_format: None }
+        Self { name, operations: Vec::new(), requirements: Vec::new() }
     }
 
     /// Requires a port: while it is not ready, `/readyz` responds with 503 and the port's name.
     #[must_use]
     pub fn requires(mut self, name: &'static str, port: Arc<dyn Ready>) -> Self {
         self.requirements.push(Requirement { name, port });
-        self
-    }
-
-    /// Sends every problem on the function's paths in this format, also those of the runtime, such as
-    /// 429 and 405.
-    #[must_use]
-    pub fn problems_as(mut self, format: ProblemFormat) -> Self {
-        self.problem_format = Some(format);
         self
     }
 

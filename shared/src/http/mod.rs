@@ -30,7 +30,6 @@ pub use body::{BodyContent, BodyLimits, DecodedBody, EncodedBody, Upload};
 pub use document::{document, document_of, join, to_text};
 pub use function::Function;
 pub use json::Json;
-pub use middleware::problem_format::ProblemFormat;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use problem_response::{ProblemResponse, Problems};
 pub use query::{Parameter, ParameterType, Parameters, Query, Reader, WholeNumber};

@@ -11,7 +11,6 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route
 use super::function::{Function, Operation, path_shape};
 use super::methods::Methods;
 use super::middleware::Middleware;
-use super::middleware::problem_format::ProblemFormat;
 use super::problem;
 
 /// The route label of requests for unknown paths.
@@ -29,7 +28,6 @@ pub(super) struct Router {
 struct Resource {
     path: String,
     template: String,
-    problem_format: Option<ProblemFormat>,
     operations: Vec<(Operation, &'static str)>,
 }
 
@@ -39,17 +37,14 @@ impl Router {
     /// # Errors
     /// When two functions have an operation with the same method and path.
     pub(super) fn new(functions: Vec<Function>, middleware: &Middleware) -> anyhow::Result<Self> {
-        let not_found = || {
-            let not_found = make_sync(|_| problem::not_found().into_response());
-            middleware.around(not_found, NO_ROUTE, None)
-        };
+        let not_found =
+            || middleware.around(make_sync(|_| problem::not_found().into_response()), NO_ROUTE);
         let mut paths = Route::new().try_at("/*unknown", not_found())?;
         let mut root = not_found().boxed();
         for resource in resources(functions) {
             let template = SharedString::from(resource.template.clone());
             let path = resource.path.clone();
-            let format = resource.problem_format;
-            let endpoint = middleware.around(resource.methods()?, template, format);
+            let endpoint = middleware.around(resource.methods()?, template);
             if path == "/" {
                 root = endpoint.boxed();
             } else {
@@ -76,13 +71,12 @@ impl Endpoint for Router {
 /// The operations of all functions, grouped by path.
 fn resources(functions: Vec<Function>) -> impl Iterator<Item = Resource> {
     let mut resources: BTreeMap<String, Resource> = BTreeMap::new();
-    for Function { name, operations, problem_format, .. } in functions {
+    for Function { name, operations, .. } in functions {
         for operation in operations {
             let resource =
                 resources.entry(path_shape(&operation.path)).or_insert_with(|| Resource {
                     path: operation.path.clone(),
                     template: operation.template.clone(),
-                    problem_format,
                     operations: Vec::new(),
                 });
             resource.operations.push((operation, name));

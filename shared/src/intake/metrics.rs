@@ -9,14 +9,6 @@ use super::Reason;
 pub enum Protocol {
     /// LogPulse's own: `/logs`, `/logs/batch` and `/logs/ndjson`.
     Logs,
-    /// JSON of any shape: `/logs/any`.
-    Any,
-    /// OpenTelemetry.
-    Otlp,
-    /// The bulk API of Elasticsearch and OpenSearch.
-    Elasticsearch,
-    /// Grafana Loki.
-    Loki,
 }
 
 impl Protocol {
@@ -25,10 +17,6 @@ impl Protocol {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Logs => "logs",
-            Self::Any => "any",
-            Self::Otlp => "otlp",
-            Self::Elasticsearch => "elasticsearch",
-            Self::Loki => "loki",
         }
     }
 }

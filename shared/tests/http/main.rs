@@ -9,7 +9,6 @@
 
 mod connections;
 mod cors;
-mod protocols;
 mod request_log;
 mod responses;
 mod shutdown;

@@ -34,9 +34,6 @@ pub trait BodyContent: Send + Sync + 'static {
     /// Other media types that are accepted. The empty one stands for an absent `Content-Type`.
     const ALSO_ACCEPTED: &[&str] = &[];
 
-    /// Whether any media type, or none, is accepted.
-    const ANY_MEDIA_TYPE: bool = false;
-
     /// Registers the schemas.
     fn register(registry: &mut Registry);
 }
@@ -103,15 +100,6 @@ impl EncodedBody {
 }
 
 impl DecodedBody {
-    /// Decompresses a body that is a snappy block although its `Content-Encoding` does not say so.
-    ///
-    /// # Errors
-    /// As [`EncodedBody::decode`].
-    pub fn decode_snappy(mut self) -> Result<Self, Problem> {
-        let bytes = Encoding::Snappy.decode(self.bytes, &self.limits, &mut self.reservation)?;
-        Ok(Self { bytes, ..self })
-    }
-
     /// Reserves memory for `bytes` bytes of data parsed from the body, minus the size of the body
     /// itself.
     ///

@@ -6,7 +6,7 @@ mod arrival;
 mod client_address;
 mod cors;
 mod problem_details;
-pub(super) mod problem_format;
+mod problem_type;
 mod rate_limit;
 pub(super) mod request_id;
 mod request_metrics;
@@ -26,7 +26,6 @@ use super::client::TrustedProxies;
 use super::health::PROBES;
 use super::problem::{self, Problem};
 use super::rate_limit::RateLimit;
-use problem_format::ProblemFormat;
 
 /// The values that the middleware of all routes shares.
 pub(super) struct Middleware {
@@ -36,8 +35,7 @@ pub(super) struct Middleware {
 }
 
 impl Middleware {
-    /// Wraps the operations of the path `route`, for example `/logs/{id}`, whose problems have this
-    /// format.
+    /// Wraps the operations of the path `route`, for example `/logs/{id}`.
     ///
     /// The innermost layer comes first: a request passes through the list from the bottom up,
     /// and its response from the top down.
@@ -45,7 +43,6 @@ impl Middleware {
         &self,
         operations: E,
         route: SharedString,
-        format: Option<ProblemFormat>,
     ) -> impl Endpoint<Output = Response> + use<E>
     where
         E: Endpoint<Output = Response>,
@@ -56,7 +53,7 @@ impl Middleware {
         let endpoint = operations.with(CatchPanic::new().with_handler(on_panic));
         let endpoint = problem_details::ProblemDetails { next: endpoint };
         let endpoint = rate_limit::RateLimited { next: endpoint, rate_limit };
-        let endpoint = problem_format::FormattedProblems { next: endpoint, format };
+        let endpoint = problem_type::ProblemType { next: endpoint };
         let endpoint = cors::Cors { next: endpoint, origins: self.origins.clone() };
         let endpoint = access_log::AccessLog { next: endpoint };
         let endpoint = trace::Trace { next: endpoint, route: route.clone() };

@@ -6,29 +6,31 @@ use memchr::{memchr, memchr2};
 const MAX_DEPTH: u32 = 24;
 
 /// The end of the invalid text at the beginning of `text`: the next separator (a comma in an array,
-/// otherwise a line break) or closing bracket outside of its strings and brackets. `None` if its
-/// quotes or brackets do not match.
+/// otherwise a line break) or closing bracket outside of its strings and brackets.
+///
+/// # Errors
+/// When its quotes or brackets do not match: the number of bytes that were read.
 ///
 /// Where a quote or a bracket is missing, all that follows seems to belong to the text. This is
 /// noticed where the next entry begins.
-pub(super) fn end(text: &[u8], separator: u8) -> Option<usize> {
+pub(super) fn end(text: &[u8], separator: u8) -> Result<usize, usize> {
     let mut brackets = Brackets::default();
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
         match byte {
-            b'"' => at += string_length(&text[at..])?,
+            b'"' => at += string_length(&text[at..]).map_err(|read| at + read)?,
             b'{' if brackets.innermost() == Some(b'{') && !may_be_value(&text[..at]) => {
-                return None;
+                return Err(at);
             }
-            b'{' | b'[' => brackets.open(byte)?,
-            b'}' | b']' if brackets.depth > 0 => brackets.close(byte)?,
-            b']' if separator == b',' => return Some(at),
-            _ if byte == separator && brackets.depth == 0 => return Some(at),
+            b'{' | b'[' => brackets.open(byte).ok_or(at)?,
+            b'}' | b']' if brackets.depth > 0 => brackets.close(byte).ok_or(at)?,
+            b']' if separator == b',' => return Ok(at),
+            _ if byte == separator && brackets.depth == 0 => return Ok(at),
             _ => {}
         }
         at += 1;
     }
-    (separator == b'\n' && brackets.depth == 0).then_some(text.len())
+    if separator == b'\n' && brackets.depth == 0 { Ok(at) } else { Err(at) }
 }
 
 /// The end of the first object in an array, judging by the `},{` that follows it: the position of
@@ -47,19 +49,21 @@ pub(super) fn next_comma(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// The number of bytes before the closing quote; `None` if there is none, or if the string seems to
-/// be what lies between the strings of two entries, such as `"},{"`.
-fn string_length(text: &[u8]) -> Option<usize> {
+/// The number of bytes before the closing quote. If there is none, or if the string seems to be what
+/// lies between the strings of two entries, such as `"},{"`, the error is the number of bytes that
+/// were read.
+fn string_length(text: &[u8]) -> Result<usize, usize> {
     let mut at = 1;
     loop {
-        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        let rest = text.get(at..).unwrap_or_default();
+        at += memchr2(b'"', b'\\', rest).ok_or(text.len())?;
         if text[at] == b'"' {
             break;
         }
         at += 2;
     }
     let next_entry = text[1..at].trim_ascii_end().strip_suffix(b"{");
-    next_entry.is_none_or(may_be_value).then_some(at)
+    if next_entry.is_none_or(may_be_value) { Ok(at) } else { Err(at) }
 }
 
 /// Whether an object after this text may be a member of the innermost object, instead of the next

@@ -85,6 +85,15 @@ impl ParameterType for Level {
     }
 }
 
+/// The schema of a parameter with these values.
+fn choices<T: Into<Value>>(title: &str, values: impl IntoIterator<Item = T>) -> MetaSchema {
+    MetaSchema {
+        title: Some(title.to_owned()),
+        enum_items: values.into_iter().map(Into::into).collect(),
+        ..MetaSchema::new("string")
+    }
+}
+
 impl ParameterType for TimeExpression {
     fn schema() -> MetaSchema {
         MetaSchema { pattern: Some(TIME_PATTERN.to_owned()), ..MetaSchema::new("string") }
@@ -97,11 +106,7 @@ impl ParameterType for TimeExpression {
 
 impl ParameterType for Sort {
     fn schema() -> MetaSchema {
-        MetaSchema {
-            title: Some("Sort".to_owned()),
-            enum_items: Self::ALL.iter().map(|sort| Value::from(sort.as_str())).collect(),
-            ..MetaSchema::new("string")
-        }
+        choices("Sort", Self::ALL)
     }
 
     fn parse(text: String) -> Result<Self, String> {
@@ -117,11 +122,7 @@ impl From<Sort> for Value {
 
 impl ParameterType for UnknownFields {
     fn schema() -> MetaSchema {
-        MetaSchema {
-            title: Some("UnknownFields".to_owned()),
-            enum_items: Self::ALL.iter().map(|choice| Value::from(choice.as_str())).collect(),
-            ..MetaSchema::new("string")
-        }
+        choices("UnknownFields", Self::ALL)
     }
 
     fn parse(text: String) -> Result<Self, String> {

@@ -14,7 +14,8 @@ const CHUNK_BYTES: u64 = 64 * 1024;
 /// The largest window for a zstd body: 8 MiB, as RFC 9659 requires.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
-/// The start of framed snappy data. OpenTelemetry collectors before 0.128 sent it as `snappy`.
+/// The start of framed snappy data, which OpenTelemetry collectors before 0.131 send as `snappy`
+/// (opentelemetry-collector#12911).
 const SNAPPY_FRAMES: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 
 /// How a body is compressed.

@@ -117,11 +117,11 @@ fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<String, Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();
-    let accepted = [&[C::MEDIA_TYPE], C::ALSO_ACCEPTED].concat();
-    if C::ANY_MEDIA_TYPE || accepted.contains(&essence.as_str()) {
+    if essence == C::MEDIA_TYPE || C::ALSO_ACCEPTED.contains(&essence.as_str()) {
         return Ok(essence);
     }
-    let named: Vec<&str> = accepted.into_iter().filter(|media| !media.is_empty()).collect();
+    let others = C::ALSO_ACCEPTED.iter().filter(|media| !["", C::MEDIA_TYPE].contains(media));
+    let named: Vec<&str> = [C::MEDIA_TYPE].iter().chain(others).copied().collect();
     let detail = format!("Content-Type must be {}", named.join(" or "));
     Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }

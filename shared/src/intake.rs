@@ -36,6 +36,18 @@ impl<T> Packed<T> {
         self.records.iter().map(|record| record.as_bytes().len()).sum()
     }
 
+    /// The result, which must not be reported before the records are published.
+    #[must_use]
+    pub fn result(&self) -> &T {
+        &self.result
+    }
+
+    /// Replaces the result.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Packed<U> {
+        let Self { protocol, records, entries, result } = self;
+        Packed { protocol, records, entries, result: convert(result) }
+    }
+
     /// Publishes the records as part of the request's trace, and returns the result.
     ///
     /// # Errors

@@ -2,10 +2,12 @@
 //! texts.
 
 mod damaged;
+mod extended;
 mod surrogates;
 mod values;
 
-pub use surrogates::replace_lone_surrogates;
+pub use extended::without_extensions;
+pub use surrogates::{replace_lone_surrogates, without_lone_surrogates};
 pub use values::{IncompleteArray, Values, values};
 
 use serde::de::IgnoredAny;

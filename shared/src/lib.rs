@@ -46,6 +46,7 @@ pub mod json;
 pub mod limiter;
 pub mod log_entry;
 pub mod process;
+pub mod protobuf;
 pub mod query;
 pub mod queue;
 #[cfg(feature = "redis")]

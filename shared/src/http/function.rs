@@ -6,6 +6,7 @@ use poem::{Endpoint, EndpointExt, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::OpenApi;
 use poem_openapi::registry::{MetaApi, MetaParamIn, MetaPath};
 
+use super::middleware::problem_format::ProblemFormat;
 use super::query;
 use crate::error::Ready;
 
@@ -17,6 +18,9 @@ pub struct Function {
     pub(super) name: &'static str,
     pub(super) operations: Vec<Operation>,
     pub(super) requirements: Vec<Requirement>,
+    pub(super) problem_format: Option<ProblemFormat>,
+    /// Serves `GET /` to programs.
+    pub(super) home: Option<BoxEndpoint<'static>>,
 }
 
 /// The operation for one method of one path.
@@ -37,8 +41,25 @@ pub(super) struct Requirement {
 }
 
 impl Function {
-    /// A function with the operations of `api`.
+    /// A function with the operations of `api`. An operation rejects query parameters that it does
+    /// not document.
     pub fn new(name: &'static str, api: impl OpenApi + 'static) -> Self {
+        Self::with_operations(name, api, without_query)
+    }
+
+    /// A function for a protocol whose clients send query parameters that have no meaning here. An
+    /// operation without documented query parameters ignores them.
+    pub fn ignoring_queries(name: &'static str, api: impl OpenApi + 'static) -> Self {
+        Self::with_operations(name, api, |endpoint| endpoint)
+    }
+
+    /// A function with the operations of `api`; `without_query` wraps those that have no query
+    /// parameters.
+    fn with_operations(
+        name: &'static str,
+        api: impl OpenApi + 'static,
+        without_query: impl Fn(BoxEndpoint<'static>) -> BoxEndpoint<'static>,
+    ) -> Self {
         let documented = documented_paths(&api);
         let mut table = RouteTable::new();
         api.add_routes(&mut table);
@@ -54,13 +75,19 @@ impl Function {
                 operations.push(Operation { path, template, method, endpoint });
             }
         }
-        Self { name, operations, requirements: Vec::new() }
+        Self { operations, ..Self::without_api(name) }
     }
 
     /// A function with only the runtime's probes and metrics.
     #[must_use]
     pub fn without_api(name: &'static str) -> Self {
-        Self { name, operations: Vec::new(), requirements: Vec::new() }
+        Self {
+            name,
+            operations: Vec::new(),
+            requirements: Vec::new(),
+            problem_format: None,
+            home: None,
+        }
     }
 
     /// Requires a port: while it is not ready, `/readyz` responds with 503 and the port's name.
@@ -70,15 +97,42 @@ impl Function {
         self
     }
 
+    /// Sends every problem on the function's paths in this format, also those of the runtime, such as
+    /// 429 and 405.
+    #[must_use]
+    pub fn problems_as(mut self, format: ProblemFormat) -> Self {
+        self.problem_format = Some(format);
+        self
+    }
+
     /// Serves GET requests for `path` (in poem's notation), which is not in the OpenAPI document.
     #[must_use]
-    pub fn route(mut self, path: &str, endpoint: impl Endpoint + 'static) -> Self {
+    pub fn route(self, path: &str, endpoint: impl Endpoint + 'static) -> Self {
+        self.route_for(Method::GET, path, endpoint)
+    }
+
+    /// Serves requests for `path` with this method, which are not in the OpenAPI document.
+    #[must_use]
+    pub fn route_for(
+        mut self,
+        method: Method,
+        path: &str,
+        endpoint: impl Endpoint + 'static,
+    ) -> Self {
         self.operations.push(Operation {
             path: path.to_owned(),
             template: path.to_owned(),
-            method: Method::GET,
+            method,
             endpoint: endpoint.map_to_response().boxed(),
         });
+        self
+    }
+
+    /// Serves `GET /` to clients that do not ask for HTML. Another function may serve `/` to the
+    /// others.
+    #[must_use]
+    pub fn home_for_programs(mut self, endpoint: impl Endpoint + 'static) -> Self {
+        self.home = Some(endpoint.map_to_response().boxed());
         self
     }
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use poem::http::StatusCode;
 use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::{ApiResponse, types::Type};
+use serde_json::{Value, json};
 
 use super::problem::{PROBLEM_JSON, Problem};
 
@@ -12,6 +13,31 @@ use super::problem::{PROBLEM_JSON, Problem};
 pub trait Problems: Send + Sync + 'static {
     /// Each status with its description.
     const LIST: &'static [(StatusCode, &'static str)];
+}
+
+/// Documents the problems of an operation whose protocol has its own format for errors, including
+/// the problems that every operation shares. Each description ends with the sentence `format`, and
+/// `content` returns what the document says about the body for a status.
+pub fn document_problems<P: Problems>(
+    responses: &mut Value,
+    format: &str,
+    content: impl Fn(StatusCode) -> Value,
+) {
+    let shared = [
+        (StatusCode::URI_TOO_LONG, "The request line exceeds 16 KiB."),
+        (StatusCode::TOO_MANY_REQUESTS, "The client's bucket is empty."),
+        (StatusCode::INTERNAL_SERVER_ERROR, "Internal error."),
+        (StatusCode::BAD_GATEWAY, "From a cluster's proxy: no replica is available."),
+        (StatusCode::GATEWAY_TIMEOUT, "From a cluster's proxy: no replica responded in time."),
+    ];
+    for (status, description) in shared.iter().chain(P::LIST) {
+        responses[status.as_str()] = json!({
+            "description": format!("{description} {format}"),
+            "content": content(*status),
+        });
+    }
+    let retry_after = json!({"$ref": "#/components/headers/RetryAfter"});
+    responses["429"]["headers"]["Retry-After"] = retry_after;
 }
 
 /// An error response of an operation: a [`Problem`], documented by the list `P`.

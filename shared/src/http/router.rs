@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use metrics::SharedString;
 use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::http::{HeaderMap, Method, header};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
 
 use super::function::{Function, Operation, path_shape};
 use super::methods::Methods;
 use super::middleware::Middleware;
+use super::middleware::problem_format::ProblemFormat;
 use super::problem;
 
 /// The route label of requests for unknown paths.
@@ -21,6 +23,8 @@ pub(super) struct Router {
     paths: Route,
     /// Serves `/`, for which poem's router would prefer the catch-all.
     root: BoxEndpoint<'static, Response>,
+    /// Serves `/` to clients that do not ask for HTML.
+    home: Option<BoxEndpoint<'static, Response>>,
     not_found: BoxEndpoint<'static, Response>,
 }
 
@@ -28,6 +32,7 @@ pub(super) struct Router {
 struct Resource {
     path: String,
     template: String,
+    problem_format: Option<ProblemFormat>,
     operations: Vec<(Operation, &'static str)>,
 }
 
@@ -36,22 +41,38 @@ impl Router {
     ///
     /// # Errors
     /// When two functions have an operation with the same method and path.
-    pub(super) fn new(functions: Vec<Function>, middleware: &Middleware) -> anyhow::Result<Self> {
-        let not_found =
-            || middleware.around(make_sync(|_| problem::not_found().into_response()), NO_ROUTE);
+    pub(super) fn new(
+        mut functions: Vec<Function>,
+        middleware: &Middleware,
+    ) -> anyhow::Result<Self> {
+        let not_found = || {
+            let not_found = make_sync(|_| problem::not_found().into_response());
+            middleware.around(not_found, NO_ROUTE, None)
+        };
         let mut paths = Route::new().try_at("/*unknown", not_found())?;
         let mut root = not_found().boxed();
+        let homes = functions.iter_mut().filter_map(|function| {
+            let methods = Methods::new(vec![(Method::GET, function.home.take()?)]);
+            Some(middleware.around(methods, "/".into(), function.problem_format).boxed())
+        });
+        let home = homes.last();
         for resource in resources(functions) {
             let template = SharedString::from(resource.template.clone());
             let path = resource.path.clone();
-            let endpoint = middleware.around(resource.methods()?, template);
+            let format = resource.problem_format;
+            let methods = resource.operations.iter().map(|(operation, _)| operation.method.clone());
+            let methods = methods.collect();
+            let endpoint = middleware.around(resource.methods()?, template, format).boxed();
             if path == "/" {
-                root = endpoint.boxed();
+                root = endpoint;
+            } else if path.starts_with("/:") {
+                let endpoint = AnyName { methods, endpoint, not_found: not_found().boxed() };
+                paths = paths.try_at(&path, endpoint).with_context(|| path)?;
             } else {
                 paths = paths.try_at(&path, endpoint).with_context(|| path)?;
             }
         }
-        Ok(Self { paths, root, not_found: not_found().boxed() })
+        Ok(Self { paths, root, home, not_found: not_found().boxed() })
     }
 }
 
@@ -59,11 +80,38 @@ impl Endpoint for Router {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        match request.uri().path() {
-            "/" => self.root.call(request).await,
-            path if path.starts_with('/') => self.paths.call(request).await,
+        match (request.uri().path(), &self.home) {
+            ("/", Some(home)) if !asks_for_html(request.headers()) => home.call(request).await,
+            ("/", _) => self.root.call(request).await,
+            (path, _) if path.starts_with('/') => self.paths.call(request).await,
             // `OPTIONS *` and `CONNECT host:port` have no path.
             _ => self.not_found.call(request).await,
+        }
+    }
+}
+
+/// Whether the client is a browser.
+fn asks_for_html(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(header::ACCEPT).iter();
+    accepted.any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
+}
+
+/// A path that begins with a parameter, which would otherwise hide that most names are unknown: only
+/// the methods of its operations find it.
+struct AnyName {
+    methods: Vec<Method>,
+    endpoint: BoxEndpoint<'static, Response>,
+    not_found: BoxEndpoint<'static, Response>,
+}
+
+impl Endpoint for AnyName {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        if self.methods.contains(request.method()) {
+            self.endpoint.call(request).await
+        } else {
+            self.not_found.call(request).await
         }
     }
 }
@@ -71,12 +119,13 @@ impl Endpoint for Router {
 /// The operations of all functions, grouped by path.
 fn resources(functions: Vec<Function>) -> impl Iterator<Item = Resource> {
     let mut resources: BTreeMap<String, Resource> = BTreeMap::new();
-    for Function { name, operations, .. } in functions {
+    for Function { name, operations, problem_format, .. } in functions {
         for operation in operations {
             let resource =
                 resources.entry(path_shape(&operation.path)).or_insert_with(|| Resource {
                     path: operation.path.clone(),
                     template: operation.template.clone(),
+                    problem_format,
                     operations: Vec::new(),
                 });
             resource.operations.push((operation, name));
@@ -168,6 +217,45 @@ mod tests {
         let router = router(vec![function("test", &operations)]).unwrap();
         for path in ["/", "*", "/logs/", "/logs/1/2", "/log", "/logs2", "//logs", "host:80"] {
             assert_eq!(find(&router, path).await, "404", "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_at_the_root_is_known_only_to_the_methods_of_its_operations() {
+        let put = function("test", &[(Method::PUT, "/:name"), (Method::POST, "/:name/lines")]);
+        let get = function("other", &[(Method::GET, "/logs/:id")]);
+        let router = router(vec![put, get]).unwrap();
+        for (method, path, expected) in [
+            (Method::PUT, "/log", StatusCode::OK),
+            (Method::PUT, "/%2Flog", StatusCode::OK),
+            (Method::POST, "/logstash/lines", StatusCode::OK),
+            (Method::GET, "/log", StatusCode::NOT_FOUND),
+            (Method::DELETE, "/log", StatusCode::NOT_FOUND),
+            (Method::GET, "/logstash/lines", StatusCode::NOT_FOUND),
+            (Method::GET, "/logs/lines", StatusCode::OK),
+            (Method::DELETE, "/logs/lines", StatusCode::METHOD_NOT_ALLOWED),
+        ] {
+            let request = Request::builder().method(method.clone()).uri(Uri::from_static(path));
+            let response = router.call(request.finish()).await.unwrap();
+            assert_eq!(response.status(), expected, "{method} {path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_browsers_get_the_page_at_the_root_if_there_is_a_home_for_programs() {
+        let page = || function("page", &[(Method::GET, "/")]);
+        let programs = Function::without_api("programs").home_for_programs(make_sync(|_| "home"));
+        let with_home = router(vec![page(), programs]).unwrap();
+        let without_home = router(vec![page()]).unwrap();
+        for (router, accept, expected) in [
+            (&with_home, "text/html, */*;q=0.1", "/"),
+            (&with_home, "application/json", "home"),
+            (&with_home, "*/*", "home"),
+            (&without_home, "application/json", "/"),
+        ] {
+            let request = Request::builder().uri(Uri::from_static("/")).header("accept", accept);
+            let response = router.call(request.finish()).await.unwrap();
+            assert_eq!(response.into_body().into_string().await.unwrap(), expected, "{accept}");
         }
     }
 

@@ -9,6 +9,14 @@ use super::Reason;
 pub enum Protocol {
     /// LogPulse's own: `/logs`, `/logs/batch` and `/logs/ndjson`.
     Logs,
+    /// JSON of any shape: `/logs/any`.
+    Any,
+    /// OpenTelemetry.
+    Otlp,
+    /// The bulk API of Elasticsearch and OpenSearch.
+    Elasticsearch,
+    /// Grafana Loki.
+    Loki,
 }
 
 impl Protocol {
@@ -17,6 +25,10 @@ impl Protocol {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Logs => "logs",
+            Self::Any => "any",
+            Self::Otlp => "otlp",
+            Self::Elasticsearch => "elasticsearch",
+            Self::Loki => "loki",
         }
     }
 }

@@ -73,8 +73,7 @@ impl Packer {
         position: usize,
         entry: Result<NewLogEntry, E>,
     ) -> Result<(), TooManyEntries> {
-        let position = u32::try_from(position).ok().filter(|position| *position <= MAX_POSITION);
-        let position = position.ok_or(TooManyEntries)?;
+        let position = entry_position(position)?;
         match entry {
             Ok(entry) => self.pack(position, entry),
             Err(error) => {
@@ -82,6 +81,35 @@ impl Packer {
             }
         }
         Ok(())
+    }
+
+    /// The size of the entries packed so far, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.records.bytes()
+    }
+
+    /// Packs or rejects the entry like [`Packer::push`], and returns its id or why it was rejected,
+    /// for a protocol whose response describes every entry.
+    ///
+    /// # Errors
+    /// When the position is too large to fit in an id.
+    pub fn push_one(
+        &mut self,
+        position: usize,
+        entry: Result<NewLogEntry, ValidationError>,
+    ) -> Result<Result<EntryId, Rejection>, TooManyEntries> {
+        let position = entry_position(position)?;
+        let (arrival, max_bytes) = (&self.arrival, self.max_entry_bytes);
+        let packed = match entry {
+            Ok(entry) => pack(entry, arrival, position, max_bytes, &mut self.records),
+            Err(error) => Err(Rejection::invalid(position, error)),
+        };
+        match &packed {
+            Ok(id) => self.accept(*id),
+            Err(rejection) => self.reject(rejection.reason, || rejection.clone()),
+        }
+        Ok(packed)
     }
 
     /// Returns the records and the outcome.
@@ -99,12 +127,14 @@ impl Packer {
     fn pack(&mut self, position: u32, entry: NewLogEntry) {
         let packed = pack(entry, &self.arrival, position, self.max_entry_bytes, &mut self.records);
         match packed {
-            Ok(id) => {
-                self.outcome.accepted += 1;
-                self.report_id(Some(id));
-            }
+            Ok(id) => self.accept(id),
             Err(rejection) => self.reject(rejection.reason, || rejection),
         }
+    }
+
+    fn accept(&mut self, id: EntryId) {
+        self.outcome.accepted += 1;
+        self.report_id(Some(id));
     }
 
     fn reject(&mut self, reason: Reason, rejection: impl FnOnce() -> Rejection) {
@@ -121,6 +151,11 @@ impl Packer {
             ids.push(id);
         }
     }
+}
+
+fn entry_position(position: usize) -> Result<u32, TooManyEntries> {
+    let position = u32::try_from(position).ok();
+    position.filter(|position| *position <= MAX_POSITION).ok_or(TooManyEntries)
 }
 
 #[cfg(test)]

@@ -1,7 +1,21 @@
 //! Half a surrogate pair, which JavaScript writes after it has cut a string within a character.
 
+use std::borrow::Cow;
+
 /// The escape of U+FFFD after its backslash, as long as that of a surrogate.
 const REPLACEMENT: &[u8] = b"ufffd";
+
+/// The JSON with each escape of half a surrogate pair replaced by `\ufffd`.
+#[must_use]
+pub fn without_lone_surrogates(json: &str) -> Cow<'_, str> {
+    if !json.contains("\\ud") && !json.contains("\\uD") {
+        return Cow::Borrowed(json);
+    }
+    let mut bytes = json.as_bytes().to_vec();
+    let has_replaced = replace_lone_surrogates(&mut bytes);
+    let replaced = has_replaced.then(|| String::from_utf8(bytes));
+    replaced.and_then(Result::ok).map_or(Cow::Borrowed(json), Cow::Owned)
+}
 
 /// Replaces each escape of half a surrogate pair (`\ud83d` without its other half) by `\ufffd`.
 /// Returns whether there was one.

@@ -143,16 +143,64 @@ impl Arrival {
         EntryId(Uuid::from_u64_pair(high, low))
     }
 
+    /// Derives an id from the name that a client has given to an entry, so that the entry is stored
+    /// once although it is sent again. The name has several parts, and the time of the event is
+    /// another one.
+    ///
+    /// The id has the time of the event, if a client's id may have that time. Otherwise, its time is
+    /// the last of the moments at which the name gets another id: one every seven days, and not the
+    /// same for all names.
+    #[must_use]
+    pub fn derive_id(&self, name: &[&str], event: Option<Timestamp>) -> EntryId {
+        let mut hash = Sha256::new();
+        for part in name {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        if let Some(event) = event {
+            hash.update(event.as_micros().to_be_bytes());
+        }
+        let digest = hash.finalize();
+        let part = |index: usize| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&digest[8 * index..8 * (index + 1)]);
+            u64::from_be_bytes(bytes)
+        };
+        let event = event.and_then(|event| u64::try_from(event.as_micros() / 1000).ok());
+        let millis = event.filter(|millis| self.is_near(*millis)).unwrap_or_else(|| {
+            let since = (self.millis % MAX_AGE_MILLIS + part(2) % MAX_AGE_MILLIS) % MAX_AGE_MILLIS;
+            self.millis.saturating_sub(since)
+        });
+        let high = millis << 16 | VERSION_7 | (part(0) & 0xfff);
+        EntryId(Uuid::from_u64_pair(high, RFC_VARIANT | (part(1) >> 2)))
+    }
+
+    /// When the request arrived, in whole milliseconds.
+    #[must_use]
+    pub fn time(&self) -> Timestamp {
+        self.id(0).time()
+    }
+
+    /// Whether a client may send this id: its time is close enough to the arrival.
+    #[must_use]
+    pub fn accepts(&self, id: EntryId) -> bool {
+        self.is_near(id.millis())
+    }
+
     /// Returns the client's id if its time is close enough to the arrival.
     pub(super) fn accept(&self, id: EntryId) -> Result<EntryId, ValidationError> {
-        let oldest = self.millis.saturating_sub(MAX_AGE_MILLIS);
-        if (oldest..=self.millis + MAX_AHEAD_MILLIS).contains(&id.millis()) {
+        if self.accepts(id) {
             return Ok(id);
         }
         Err(ValidationError::field(
             "id",
             "its time must be at most 7 days in the past and 5 minutes in the future",
         ))
+    }
+
+    fn is_near(&self, millis: u64) -> bool {
+        let oldest = self.millis.saturating_sub(MAX_AGE_MILLIS);
+        (oldest..=self.millis + MAX_AHEAD_MILLIS).contains(&millis)
     }
 }
 
@@ -200,6 +248,47 @@ mod tests {
         ] {
             let id = Arrival::new(at(time)).id(0);
             assert_eq!(now.accept(id).is_ok(), accepted, "{time}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_a_name_has_the_time_of_the_event_and_is_the_same_for_a_week() {
+        let event = at("2024-06-14T12:00:00.123Z");
+        let id =
+            |arrival: &str, name: &[&str]| Arrival::new(at(arrival)).derive_id(name, Some(event));
+        let first = id("2024-06-14T11:56:00Z", &["logs", "17"]);
+        assert_eq!((first.time(), first.0.get_version_num()), (event, 7));
+        assert_eq!(first.0.get_variant(), uuid::Variant::RFC4122);
+        assert_eq!(first, id("2024-06-21T12:00:00Z", &["logs", "17"]));
+        for other in [&["log", "s17"][..], &["logs", "18"], &["logs17"]] {
+            assert_ne!(first, id("2024-06-14T12:00:00Z", other), "{other:?}");
+        }
+        let later = Timestamp::from_micros(event.as_micros() + 1);
+        let arrival = Arrival::new(event);
+        assert_ne!(first, arrival.derive_id(&["logs", "17"], later));
+    }
+
+    #[test]
+    fn the_id_of_a_name_without_a_recent_event_changes_once_in_seven_days() {
+        let start = at("2024-06-14T12:00:00Z");
+        let arrivals = (0..7 * 24).map(|hour| {
+            let micros = start.as_micros() + hour * 60 * 60 * 1_000_000;
+            Arrival::new(Timestamp::from_micros(micros).unwrap())
+        });
+        for event in [None, Some(at("2024-06-07T11:59:59Z")), Some(at("2025-01-01T00:00:00Z"))] {
+            for name in 0..20 {
+                let name = name.to_string();
+                let ids: Vec<EntryId> = arrivals
+                    .clone()
+                    .map(|arrival| {
+                        let id = arrival.derive_id(&["logs", &name], event);
+                        assert!(arrival.accepts(id) && id.millis() <= arrival.millis);
+                        id
+                    })
+                    .collect();
+                let changes = ids.windows(2).filter(|ids| ids[0] != ids[1]).count();
+                assert!(changes <= 1, "{event:?} {name}: {ids:?}");
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{UnknownFields, optional};
-use crate::json::replace_lone_surrogates;
+use crate::json::without_lone_surrogates;
 
 /// The names of an entry's fields.
 const FIELDS: [&str; 9] = [
@@ -27,27 +27,13 @@ const FIELDS: [&str; 9] = [
 /// The text without its byte order mark and without halves of surrogate pairs, and with unknown
 /// fields moved into the attributes if they are to be kept. `None` if nothing can be repaired.
 pub(super) fn repair(json: &str, unknown: UnknownFields) -> Option<Cow<'_, str>> {
-    let text = match json.strip_prefix('\u{feff}') {
-        Some(text) => replaced_surrogates(text).or(Some(text.into())),
-        None => replaced_surrogates(json),
-    };
-    match unknown {
-        UnknownFields::Reject => text,
-        UnknownFields::Keep => {
-            let kept = with_unknown_fields(text.as_deref().unwrap_or(json));
-            kept.map(Cow::Owned).or(text)
-        }
+    let text = without_lone_surrogates(json.strip_prefix('\u{feff}').unwrap_or(json));
+    if unknown == UnknownFields::Keep
+        && let Some(kept) = with_unknown_fields(&text)
+    {
+        return Some(Cow::Owned(kept));
     }
-}
-
-fn replaced_surrogates(json: &str) -> Option<Cow<'_, str>> {
-    if !json.contains("\\u") {
-        return None;
-    }
-    let mut bytes = json.as_bytes().to_vec();
-    let has_replaced = replace_lone_surrogates(&mut bytes);
-    let text = has_replaced.then(|| String::from_utf8(bytes))?;
-    text.ok().map(Cow::Owned)
+    (text.len() < json.len() || matches!(text, Cow::Owned(_))).then_some(text)
 }
 
 /// The entry with its unknown fields in its attributes; `None` if it has none, or if that is

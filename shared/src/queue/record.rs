@@ -54,10 +54,17 @@ impl Record {
 #[derive(Debug, Default)]
 pub struct RecordPacker {
     full: Vec<Record>,
+    full_bytes: usize,
     open: Vec<u8>,
 }
 
 impl RecordPacker {
+    /// The size of the records so far, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.full_bytes + self.open.len()
+    }
+
     /// Adds an entry whose JSON is at most `max_bytes` long.
     ///
     /// # Errors
@@ -90,6 +97,7 @@ impl RecordPacker {
     fn close(&mut self) {
         if !self.open.is_empty() {
             let bytes = std::mem::take(&mut self.open);
+            self.full_bytes += bytes.len();
             self.full.push(Record::from_bytes(bytes.into()));
         }
     }
@@ -106,8 +114,10 @@ mod tests {
         for _ in 0..1000 {
             packer.push(&entry("m"), 1024).unwrap();
         }
+        let bytes = packer.bytes();
         let records = packer.finish();
         assert_eq!(records.len(), 1);
+        assert_eq!(bytes, records[0].as_bytes().len());
         assert_eq!(records[0].as_bytes().split(|byte| *byte == b'\n').count(), 1000);
     }
 

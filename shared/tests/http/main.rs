@@ -9,6 +9,7 @@
 
 mod connections;
 mod cors;
+mod protocols;
 mod request_log;
 mod responses;
 mod shutdown;

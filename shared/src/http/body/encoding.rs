@@ -1,8 +1,8 @@
-//! Content encodings (RFC 9110, section 8.4): identity, gzip, zstd and snappy.
+//! Content encodings (RFC 9110, section 8.4): identity, gzip, deflate, zstd and snappy.
 
 use std::io::{self, Read};
 
-use flate2::bufread::GzDecoder;
+use flate2::bufread::{GzDecoder, ZlibDecoder};
 use poem::http::{HeaderMap, StatusCode, header};
 
 use super::limits::{BodyLimits, Reservation};
@@ -23,6 +23,8 @@ const SNAPPY_FRAMES: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 pub(super) enum Encoding {
     Identity,
     Gzip,
+    /// The zlib format.
+    Deflate,
     Zstd,
     Snappy,
 }
@@ -36,10 +38,11 @@ impl Encoding {
         match value.to_str().map(|name| name.trim().to_ascii_lowercase()).as_deref() {
             Ok("" | "identity") => Ok(Self::Identity),
             Ok("gzip" | "x-gzip") => Ok(Self::Gzip),
+            Ok("deflate" | "zlib") => Ok(Self::Deflate),
             Ok("zstd") => Ok(Self::Zstd),
             Ok("snappy" | "x-snappy-framed") => Ok(Self::Snappy),
             _ => {
-                let detail = "Content-Encoding must be gzip, zstd, snappy or absent";
+                let detail = "Content-Encoding must be gzip, deflate, zstd, snappy or absent";
                 Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
             }
         }
@@ -57,6 +60,10 @@ impl Encoding {
             Self::Gzip => {
                 let reader = GzipReader(GzDecoder::new(&bytes));
                 decompress(reader, "gzip", limits, reservation)
+            }
+            Self::Deflate => {
+                let reader = ZlibDecoder::new(bytes.as_slice());
+                decompress(reader, "deflate", limits, reservation)
             }
             Self::Zstd => {
                 let reader = zstd_reader(&bytes).map_err(|error| invalid("zstd", &error))?;
@@ -162,8 +169,15 @@ mod tests {
         writer.into_inner().unwrap()
     }
 
-    fn compressed(bytes: &[u8]) -> [(Encoding, Vec<u8>); 4] {
+    fn deflate(bytes: &[u8]) -> Vec<u8> {
+        let mut writer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        writer.write_all(bytes).unwrap();
+        writer.finish().unwrap()
+    }
+
+    fn compressed(bytes: &[u8]) -> [(Encoding, Vec<u8>); 5] {
         [
+            (Encoding::Deflate, deflate(bytes)),
             (Encoding::Gzip, gzip(bytes)),
             (Encoding::Zstd, zstd(bytes)),
             (Encoding::Snappy, snappy(bytes)),

@@ -34,6 +34,9 @@ pub trait BodyContent: Send + Sync + 'static {
     /// Other media types that are accepted. The empty one stands for an absent `Content-Type`.
     const ALSO_ACCEPTED: &[&str] = &[];
 
+    /// Whether any media type, or none, is accepted.
+    const ANY_MEDIA_TYPE: bool = false;
+
     /// Registers the schemas.
     fn register(registry: &mut Registry);
 }
@@ -64,6 +67,8 @@ pub struct DecodedBody {
     pub bytes: Vec<u8>,
     limits: BodyLimits,
     reservation: Reservation,
+    /// How many bytes of data parsed from the body the reservation has room for.
+    reserved: usize,
 }
 
 impl<C: BodyContent> Upload<C> {
@@ -88,6 +93,12 @@ impl EncodedBody {
         self.encoding == Encoding::Identity && self.bytes.len() <= SMALL_BYTES
     }
 
+    /// Whether its `Content-Encoding` is snappy.
+    #[must_use]
+    pub fn is_snappy(&self) -> bool {
+        self.encoding == Encoding::Snappy
+    }
+
     /// Decompresses the body. This takes several milliseconds of CPU time per megabyte.
     ///
     /// # Errors
@@ -95,19 +106,40 @@ impl EncodedBody {
     /// does not match its `Content-Encoding` (400).
     pub fn decode(mut self) -> Result<DecodedBody, Problem> {
         let bytes = self.encoding.decode(self.bytes, &self.limits, &mut self.reservation)?;
-        Ok(DecodedBody { bytes, limits: self.limits, reservation: self.reservation })
+        let reserved = bytes.len();
+        Ok(DecodedBody { bytes, limits: self.limits, reservation: self.reservation, reserved })
     }
 }
 
 impl DecodedBody {
-    /// Reserves memory for `bytes` bytes of data parsed from the body, minus the size of the body
-    /// itself.
+    /// Decompresses a body that is a snappy block although its `Content-Encoding` does not say so.
+    ///
+    /// # Errors
+    /// As [`EncodedBody::decode`].
+    pub fn decode_snappy(mut self) -> Result<Self, Problem> {
+        let bytes = Encoding::Snappy.decode(self.bytes, &self.limits, &mut self.reservation)?;
+        Ok(Self { reserved: bytes.len(), bytes, ..self })
+    }
+
+    /// Reserves memory for `bytes` bytes of data parsed from the body in all. The bytes of the body
+    /// count, because they are released before the data is published.
     ///
     /// # Errors
     /// When not enough memory is free (503).
     pub fn reserve(&mut self, bytes: usize) -> Result<(), Problem> {
-        let added = bytes.saturating_sub(self.bytes.len());
-        self.limits.reserve(added, &mut self.reservation)
+        if bytes > self.reserved {
+            self.limits.reserve(bytes - self.reserved, &mut self.reservation)?;
+            self.reserved = bytes;
+        }
+        Ok(())
+    }
+
+    /// Reserves memory for data that grows, with room for a quarter more.
+    ///
+    /// # Errors
+    /// When not enough memory is free (503).
+    pub fn reserve_growing(&mut self, bytes: usize) -> Result<(), Problem> {
+        if bytes <= self.reserved { Ok(()) } else { self.reserve(bytes + bytes / 4) }
     }
 }
 
@@ -117,7 +149,8 @@ fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<String, Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();
-    if essence == C::MEDIA_TYPE || C::ALSO_ACCEPTED.contains(&essence.as_str()) {
+    if C::ANY_MEDIA_TYPE || essence == C::MEDIA_TYPE || C::ALSO_ACCEPTED.contains(&essence.as_str())
+    {
         return Ok(essence);
     }
     let others = C::ALSO_ACCEPTED.iter().filter(|media| !["", C::MEDIA_TYPE].contains(media));

@@ -6,7 +6,7 @@ mod arrival;
 mod client_address;
 mod cors;
 mod problem_details;
-mod problem_type;
+pub(super) mod problem_format;
 mod rate_limit;
 pub(super) mod request_id;
 mod request_metrics;
@@ -26,6 +26,7 @@ use super::client::TrustedProxies;
 use super::health::PROBES;
 use super::problem::{self, Problem};
 use super::rate_limit::RateLimit;
+use problem_format::ProblemFormat;
 
 /// The values that the middleware of all routes shares.
 pub(super) struct Middleware {
@@ -35,7 +36,8 @@ pub(super) struct Middleware {
 }
 
 impl Middleware {
-    /// Wraps the operations of the path `route`, for example `/logs/{id}`.
+    /// Wraps the operations of the path `route`, for example `/logs/{id}`, whose problems have this
+    /// format.
     ///
     /// The innermost layer comes first: a request passes through the list from the bottom up,
     /// and its response from the top down.
@@ -43,6 +45,7 @@ impl Middleware {
         &self,
         operations: E,
         route: SharedString,
+        format: Option<ProblemFormat>,
     ) -> impl Endpoint<Output = Response> + use<E>
     where
         E: Endpoint<Output = Response>,
@@ -53,7 +56,7 @@ impl Middleware {
         let endpoint = operations.with(CatchPanic::new().with_handler(on_panic));
         let endpoint = problem_details::ProblemDetails { next: endpoint };
         let endpoint = rate_limit::RateLimited { next: endpoint, rate_limit };
-        let endpoint = problem_type::ProblemType { next: endpoint };
+        let endpoint = problem_format::FormattedProblems { next: endpoint, format };
         let endpoint = cors::Cors { next: endpoint, origins: self.origins.clone() };
         let endpoint = access_log::AccessLog { next: endpoint };
         let endpoint = trace::Trace { next: endpoint, route: route.clone() };

@@ -50,8 +50,9 @@ fn from_response(mut response: Response) -> Response {
     if !is_error || response.content_type() == Some(PROBLEM_JSON) {
         return response;
     }
-    let mut problem = Problem::new(status, "no details are available").into_response();
-    response.set_body(problem.take_body());
+    let problem = Problem::new(status, "no details are available");
+    response.set_body(problem.clone().into_response().take_body());
+    response.set_data(problem);
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response.set_content_type(PROBLEM_JSON)
 }

@@ -8,6 +8,7 @@
 mod metrics;
 mod packer;
 mod rejection;
+pub mod shape;
 mod workers;
 
 pub use metrics::{Protocol, count_rejected, start_counters};

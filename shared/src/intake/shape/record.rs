@@ -1,0 +1,172 @@
+//! A record: the fields of one event, in the order in which they were sent.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::value::{Value, push_string};
+use crate::log_entry::ValidationError;
+
+/// The number of fields that are read without growing the list.
+const INITIAL_FIELDS: usize = 16;
+
+/// The fields of one event, in order.
+#[derive(Debug, Default)]
+pub struct Record<'a> {
+    fields: Vec<Field<'a>>,
+    /// What the protocol says about the event.
+    extra: Vec<Field<'a>>,
+    /// The text that the fields were parsed from.
+    pub(super) original: Option<&'a str>,
+}
+
+/// A field of a record.
+#[derive(Debug)]
+pub(super) struct Field<'a> {
+    pub(super) name: Cow<'a, str>,
+    content: Content<'a>,
+}
+
+#[derive(Debug)]
+enum Content<'a> {
+    Json(Cow<'a, str>),
+    Text(Cow<'a, str>),
+}
+
+impl<'a> Record<'a> {
+    /// Reads the fields of a JSON object.
+    ///
+    /// # Errors
+    /// When `json` is not a JSON object.
+    pub fn from_json(json: &'a str) -> Result<Self, ValidationError> {
+        serde_json::from_str(json).map_err(|error| {
+            if error.is_data() {
+                return ValidationError::whole("the entry must be a JSON object");
+            }
+            ValidationError::whole(&format!("the entry is not valid JSON: {error}"))
+        })
+    }
+
+    /// Adds a field whose value is a text.
+    pub fn push_text(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
+        self.fields.push(Field { name: name.into(), content: Content::Text(text.into()) });
+    }
+
+    /// Adds a field whose value is this JSON, which must be valid.
+    pub fn push_json(&mut self, name: impl Into<Cow<'a, str>>, json: impl Into<Cow<'a, str>>) {
+        self.fields.push(Field { name: name.into(), content: Content::Json(json.into()) });
+    }
+
+    /// The JSON array in the field with this name, if the record has no other field.
+    #[must_use]
+    pub fn only_array(&self, name: &str) -> Option<&'a str> {
+        let [field] = self.fields.as_slice() else { return None };
+        match field.borrowed() {
+            Some(Value::Json(json)) if field.name == name && json.starts_with('[') => Some(json),
+            _ => None,
+        }
+    }
+
+    /// Adds an attribute that is not part of the record: it has no meaning for the entry. If the
+    /// record has a field with this name, the record's field is kept.
+    pub fn push_attribute(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
+        let name = name.into();
+        if !self.has(&name) {
+            self.extra.push(Field { name, content: Content::Text(text.into()) });
+        }
+    }
+
+    /// Keeps the text that the fields were parsed from as an attribute, unless it is the message.
+    pub fn parsed_from(&mut self, original: &'a str) {
+        self.original = Some(original);
+    }
+
+    /// Whether the record has no fields.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    pub(super) fn fields(&self) -> &[Field<'a>] {
+        &self.fields
+    }
+
+    pub(super) fn extra(&self) -> &[Field<'a>] {
+        &self.extra
+    }
+
+    /// Whether a field has this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// The record as a JSON object.
+    pub(super) fn to_json(&self) -> String {
+        let mut json = String::from("{");
+        for field in &self.fields {
+            field.write(&mut json);
+        }
+        json.push('}');
+        json
+    }
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn value(&self) -> Value<'_> {
+        match &self.content {
+            Content::Json(json) => Value::Json(json),
+            Content::Text(text) => Value::Text(text),
+        }
+    }
+
+    /// The value, if it is part of the JSON that the record was read from.
+    pub(super) fn borrowed(&self) -> Option<Value<'a>> {
+        match self.content {
+            Content::Json(Cow::Borrowed(json)) => Some(Value::Json(json)),
+            Content::Text(Cow::Borrowed(text)) => Some(Value::Text(text)),
+            Content::Json(Cow::Owned(_)) | Content::Text(Cow::Owned(_)) => None,
+        }
+    }
+
+    /// Adds the field to a JSON object that is not closed yet.
+    pub(super) fn write(&self, object: &mut String) {
+        if object.len() > 1 {
+            object.push(',');
+        }
+        push_string(&self.name, object);
+        object.push(':');
+        self.value().write(object);
+    }
+}
+
+impl<'de> Deserialize<'de> for Record<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RecordVisitor)
+    }
+}
+
+struct RecordVisitor;
+
+impl<'de> Visitor<'de> for RecordVisitor {
+    type Value = Record<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
+        let fields = Vec::with_capacity(INITIAL_FIELDS);
+        let mut record = Record { fields, extra: Vec::new(), original: None };
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            record.push_json(name, value.get());
+        }
+        Ok(record)
+    }
+}
+
+/// The name of a field, borrowed unless it contains escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,0 +1,177 @@
+//! The values of fields, and their conversion into levels, service names, messages and trace ids.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::Record;
+use crate::log_entry::{Level, ServiceName, TraceId};
+
+/// The maximum length of a service name in characters.
+const MAX_SERVICE_CHARS: usize = 255;
+
+/// Names of levels that several levels of LogPulse's could mean, so that the original is kept.
+const AMBIGUOUS_LEVELS: [&str; 4] = ["notice", "alert", "emerg", "emergency"];
+
+/// The numbers that stand for nothing but one level: some of syslog's, and those of pino.
+const EXACT_NUMBERS: [i64; 11] = [2, 3, 4, 6, 7, 10, 20, 30, 40, 50, 60];
+
+/// The value of a field.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'a> {
+    /// Any JSON value.
+    Json(&'a str),
+    /// A text that is not in JSON.
+    Text(&'a str),
+}
+
+/// A converted value.
+pub(super) struct Found<T> {
+    pub(super) value: T,
+    /// Whether the original value could be restored from the converted one.
+    pub(super) is_exact: bool,
+}
+
+impl<T> Found<T> {
+    pub(super) fn exact(value: T) -> Self {
+        Self { value, is_exact: true }
+    }
+
+    pub(super) fn inexact(value: T) -> Self {
+        Self { value, is_exact: false }
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The text, if the value is a string.
+    pub(super) fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Json(json) if json.starts_with('"') => decode(json),
+            Self::Json(_) => None,
+        }
+    }
+
+    /// The text of a string, a number or a boolean.
+    pub(super) fn scalar(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Json(json) if !json.starts_with(['"', '{', '[', 'n']) => {
+                Some(Cow::Borrowed(json))
+            }
+            _ => self.text(),
+        }
+    }
+
+    /// The JSON of an object or an array.
+    pub(super) fn structure(self) -> Option<&'a str> {
+        match self {
+            Self::Json(json) if json.starts_with(['{', '[']) => Some(json),
+            _ => None,
+        }
+    }
+
+    /// The fields of an object.
+    pub(super) fn object(self) -> Option<Record<'a>> {
+        self.structure().and_then(|json| Record::from_json(json).ok())
+    }
+
+    /// Appends the value's JSON.
+    pub(super) fn write(self, json: &mut String) {
+        match self {
+            Self::Json(value) => json.push_str(value),
+            Self::Text(text) => push_string(text, json),
+        }
+    }
+}
+
+/// A name or a number of a level.
+pub(super) fn level(value: Value<'_>) -> Option<Found<Level>> {
+    let text = value.scalar()?;
+    let text = text.trim();
+    if matches!(text, "" | "true" | "false" | "unknown") {
+        return None;
+    }
+    if text.starts_with(|char: char| char.is_ascii_digit() || "+-.".contains(char)) {
+        let number: i64 = text.strip_suffix(".0").unwrap_or(text).parse().ok()?;
+        let value = Level::from_number(number)?;
+        return Some(Found { value, is_exact: EXACT_NUMBERS.contains(&number) });
+    }
+    let is_ambiguous = AMBIGUOUS_LEVELS.iter().any(|name| name.eq_ignore_ascii_case(text));
+    let is_truncated = text.chars().count() > Level::MAX_CHARS;
+    Some(Found { value: Level::parse(text), is_exact: !is_ambiguous && !is_truncated })
+}
+
+/// The name of a standard level. Loggers differ in what the numbers mean, so a name beside a number
+/// is preferred.
+pub(super) fn named_level(value: Value<'_>) -> Option<Found<Level>> {
+    value.text().filter(|text| !text.trim_start().starts_with(|c: char| c.is_ascii_digit()))?;
+    level(value).filter(|found| found.value.severity().is_some())
+}
+
+/// The name of a service. Docker puts a slash before the name of a container, and syslog adds the
+/// process: `cron[7]:`.
+pub(super) fn service(value: Value<'_>) -> Option<Found<ServiceName>> {
+    let text = value.text()?;
+    let name = without_process(text.trim().trim_start_matches('/'));
+    let name: String = name.chars().take(MAX_SERVICE_CHARS).collect();
+    let is_exact = name == text;
+    let value = ServiceName::try_from(name).ok()?;
+    Some(Found { value, is_exact })
+}
+
+/// The program in a tag of syslog.
+fn without_process(tag: &str) -> &str {
+    let Some(tagged) = tag.strip_suffix(':') else { return tag };
+    let process = tagged.strip_suffix(']').and_then(|tagged| tagged.rsplit_once('['));
+    match process {
+        Some((program, id)) if id.bytes().all(|byte| byte.is_ascii_digit()) => program,
+        _ => tagged,
+    }
+}
+
+/// The text of a message, without the line break at the end of a line that a shipper read.
+pub(super) fn message(value: Value<'_>) -> Option<Found<String>> {
+    let mut text = value.scalar()?.into_owned();
+    if text.ends_with('\n') {
+        text.pop();
+        text.truncate(text.strip_suffix('\r').map_or(text.len(), str::len));
+    }
+    (!text.trim().is_empty()).then(|| Found::exact(text))
+}
+
+/// The bytes of a journal message that is not printable text, or the JSON of any other object or
+/// array.
+pub(super) fn structured_message(value: Value<'_>) -> Option<Found<String>> {
+    let json = value.structure()?;
+    if let Ok(bytes) = serde_json::from_str::<Vec<u8>>(json)
+        && let Ok(text) = String::from_utf8(bytes)
+        && !text.is_empty()
+    {
+        return Some(Found::exact(text));
+    }
+    Some(Found::inexact(json.to_owned()))
+}
+
+/// The id of a trace or a span. Some loggers write zeros if there is none. Google Cloud writes the
+/// path of the trace.
+pub(super) fn trace_id(value: Value<'_>) -> Option<Found<TraceId>> {
+    let text = value.scalar()?;
+    let is_id = text.chars().any(|char| char != '0') && !text.contains(char::is_whitespace);
+    let id = text.strip_prefix("projects/").and_then(|path| path.split_once("/traces/"));
+    let (id, is_exact) = id.map_or((&*text, true), |(_, id)| (id, false));
+    if !is_id || id == "true" || id == "false" {
+        return None;
+    }
+    TraceId::try_from(id.to_owned()).ok().map(|value| Found { value, is_exact })
+}
+
+/// Appends a JSON string.
+pub(super) fn push_string(text: &str, json: &mut String) {
+    json.push_str(&serde_json::Value::from(text).to_string());
+}
+
+fn decode(json: &str) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    serde_json::from_str::<Text<'_>>(json).ok().map(|Text(text)| text)
+}

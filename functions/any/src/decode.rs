@@ -1,0 +1,203 @@
+//! Decodes the records of a body in any format into entries, one at a time.
+
+use std::sync::Arc;
+
+use serde::de::IgnoredAny;
+use shared::NewLogEntry;
+use shared::intake::TooManyEntries;
+use shared::intake::shape::{Defaults, Names, Record};
+use shared::json::{
+    IncompleteArray, replace_lone_surrogates, values, without_byte_order_mark, without_extensions,
+};
+use shared::log_entry::{ServiceName, ValidationError};
+
+use crate::msgpack::{self, Malformed};
+
+/// The only field of an object that contains records in an array.
+const WRAPPERS: [&str; 5] = ["logs", "records", "events", "Events", "lines"];
+
+/// How the records of a request become entries.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The names of fields with a meaning.
+    pub names: Arc<Names>,
+    /// The service of records that do not name one.
+    pub service: Option<ServiceName>,
+}
+
+/// The format of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A JSON array, or JSON values that follow each other.
+    Json {
+        /// Whether lines between the values that are not JSON are messages.
+        with_text: bool,
+    },
+    /// Lines of text, some of which may be JSON objects.
+    Lines,
+    /// `MessagePack`.
+    MessagePack,
+}
+
+/// Why no record of a body can be decoded.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// The JSON array is incomplete.
+    #[error(transparent)]
+    Incomplete(#[from] IncompleteArray),
+    /// The `MessagePack` is malformed.
+    #[error("the body is not valid MessagePack: {0}")]
+    Malformed(#[from] Malformed),
+    /// The body has too many records.
+    #[error(transparent)]
+    TooMany(#[from] TooManyEntries),
+}
+
+/// An entry, or why it is invalid.
+pub type Entry = Result<NewLogEntry, ValidationError>;
+
+/// Receives each entry.
+pub type Push<'a> = &'a mut dyn FnMut(Entry) -> Result<(), TooManyEntries>;
+
+impl Format {
+    /// The format of a body. The media type decides only where the body is ambiguous.
+    #[must_use]
+    pub fn of(media_type: &str, body: &[u8]) -> Self {
+        if media_type.contains("msgpack") || msgpack::is_likely(body) {
+            return Self::MessagePack;
+        }
+        let is_json = media_type.ends_with("/json") || media_type.ends_with("+json");
+        let is_text = media_type == "text/plain" && !is_document(body);
+        if is_json || is_json_likely(body) && !is_text {
+            return Self::Json { with_text: !is_json };
+        }
+        Self::Lines
+    }
+}
+
+/// Decodes each record of a body. Half surrogate pairs in the body are replaced.
+///
+/// # Errors
+/// When the body as a whole is malformed, or has too many records.
+pub fn decode(
+    body: &mut [u8],
+    format: Format,
+    context: &Context,
+    max_entry_bytes: usize,
+    push: Push<'_>,
+) -> Result<(), DecodeError> {
+    match format {
+        Format::MessagePack => msgpack::decode(body, context, max_entry_bytes, push),
+        Format::Json { with_text } => {
+            replace_lone_surrogates(body);
+            decode_json(body, with_text, context, push)
+        }
+        Format::Lines => {
+            replace_lone_surrogates(body);
+            for line in without_byte_order_mark(body).split(|byte| *byte == b'\n') {
+                let line = line.strip_suffix(b"\r").unwrap_or(line);
+                if !line.trim_ascii().is_empty() {
+                    push(context.line(line))?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+impl Context {
+    /// Turns a record into an entry.
+    pub(crate) fn entry(&self, record: Record<'_>, defaults: Defaults) -> Entry {
+        record.into_entry(&self.names, Defaults { service: self.service.clone(), ..defaults })
+    }
+
+    /// The entry of a line that may be a JSON object.
+    fn line(&self, line: &[u8]) -> Entry {
+        if line.trim_ascii_start().starts_with(b"{")
+            && let Ok(entry) = self.json(line.trim_ascii())
+        {
+            return Ok(entry);
+        }
+        self.text(String::from_utf8_lossy(line).into_owned())
+    }
+
+    fn text(&self, message: String) -> Entry {
+        let defaults = Defaults { message: Some(message), ..Defaults::default() };
+        self.entry(Record::default(), defaults)
+    }
+
+    /// The entry of a JSON object, or of a JSON string.
+    fn json(&self, json: &[u8]) -> Entry {
+        let json = String::from_utf8_lossy(json);
+        if json.starts_with('"')
+            && let Ok(message) = serde_json::from_str(&json)
+        {
+            return self.text(message);
+        }
+        match Record::from_json(&json) {
+            Ok(record) => self.entry(record, Defaults::default()),
+            Err(error) => {
+                let repaired = without_extensions(&json).ok_or(error)?;
+                self.entry(Record::from_json(&repaired)?, Defaults::default())
+            }
+        }
+    }
+}
+
+fn decode_json(
+    body: &[u8],
+    with_text: bool,
+    context: &Context,
+    push: Push<'_>,
+) -> Result<(), DecodeError> {
+    let is_array = without_byte_order_mark(body).trim_ascii_start().starts_with(b"[");
+    for json in values(body) {
+        let json = json?;
+        if is_array {
+            push(context.json(json))?;
+        } else if let Some(records) = wrapped(json) {
+            for record in values(records.as_bytes()) {
+                push(context.json(record?))?;
+            }
+        } else if with_text && !json.starts_with(b"{") {
+            push(context.line(json))?;
+        } else {
+            push(context.json(json))?;
+        }
+    }
+    Ok(())
+}
+
+/// The array of records, if the JSON is an object that contains nothing else.
+fn wrapped(json: &[u8]) -> Option<&str> {
+    let name = json.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
+    if !WRAPPERS.iter().any(|wrapper| name.starts_with(wrapper.as_bytes())) {
+        return None;
+    }
+    let object = Record::from_json(str::from_utf8(json).ok()?).ok()?;
+    WRAPPERS.iter().find_map(|name| object.only_array(name))
+}
+
+/// Whether a body is likely to be JSON. A line of text may begin with a bracket, too.
+fn is_json_likely(body: &[u8]) -> bool {
+    let body = without_byte_order_mark(body).trim_ascii_start();
+    let next: &[u8] = match body.first() {
+        Some(b'{') => b"\"}",
+        Some(b'[') => b"{\"[]",
+        _ => return false,
+    };
+    body[1..].trim_ascii_start().first().is_none_or(|byte| next.contains(byte))
+}
+
+/// Whether the body begins with a JSON array or with an object on several lines. Some clients send
+/// JSON as text.
+fn is_document(body: &[u8]) -> bool {
+    let body = without_byte_order_mark(body).trim_ascii_start();
+    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<IgnoredAny>();
+    let is_json = matches!(values.next(), Some(Ok(_)));
+    let first = &body[..values.byte_offset()];
+    is_json && (first.starts_with(b"[") || first.starts_with(b"{") && first.contains(&b'\n'))
+}
+
+#[cfg(test)]
+mod tests;

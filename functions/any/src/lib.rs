@@ -1,0 +1,127 @@
+//! Any: accepts records of any shape and puts them on the queue as log entries.
+//! `Record -- into_entry --> NewLogEntry -- arrive --> LogEntry -- queue.publish --> 200`
+
+mod body;
+pub mod decode;
+mod msgpack;
+mod parameters;
+mod responses;
+
+use std::sync::Arc;
+
+use poem::http::HeaderMap;
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use serde_json::json;
+use shared::config::LimitsConfig;
+use shared::http::{
+    BodyLimits, Function, Problem, ProblemResponse, Query, Tag, Upload, document_of,
+};
+use shared::intake::shape::Names;
+use shared::intake::{Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use shared::queue::Producer;
+use shared::{Arrival, TraceParent};
+
+use body::AnyBody;
+use parameters::AnyParameters;
+use responses::{AnyProblems, AnyResponse};
+
+/// The protocol in the metrics.
+const PROTOCOL: Protocol = Protocol::Any;
+
+/// The maximum number of rejected records that a response lists.
+const MAX_ERRORS: usize = 100;
+
+/// The limits on the size of requests and entries.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The limits on request bodies.
+    pub body: BodyLimits,
+    /// The maximum size of an entry as stored, in bytes of JSON.
+    pub max_entry_bytes: usize,
+}
+
+impl From<LimitsConfig> for Limits {
+    fn from(config: LimitsConfig) -> Self {
+        let body = BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes);
+        Self { body, max_entry_bytes: config.max_entry_bytes }
+    }
+}
+
+/// The API, with the queue it publishes to, its limits, the names it knows, and the threads that
+/// parse bodies.
+pub struct Any {
+    queue: Arc<dyn Producer>,
+    limits: Limits,
+    names: Arc<Names>,
+    workers: Workers,
+}
+
+/// The `any` function, ready to serve.
+#[must_use]
+pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
+    let names = Arc::new(Names::standard());
+    let any = Any { queue: queue.clone(), limits, names, workers: Workers::default() };
+    start_counters(PROTOCOL);
+    Function::new("any", any).requires("queue", queue)
+}
+
+/// The function's OpenAPI document.
+#[must_use]
+pub fn document() -> serde_json::Value {
+    let mut document = document_of::<Any>();
+    let error = json!({"record": 2, "detail": "the entry must be a JSON object"});
+    let schemas = &mut document["components"]["schemas"];
+    schemas["RejectedRecord"]["example"] = error.clone();
+    schemas["RecordsSaved"]["example"] = json!({"accepted": 1, "rejected": 1, "errors": [error]});
+    // Poem-openapi cannot express these.
+    schemas["RecordsSaved"]["properties"]["errors"]["maxItems"] = json!(MAX_ERRORS);
+    schemas["RejectedRecord"]["properties"]["record"]["minimum"] = json!(1);
+    document
+}
+
+#[OpenApi]
+impl Any {
+    /// Save records of any shape
+    ///
+    /// For loggers and shippers whose format cannot be changed. The body may be a JSON object, an
+    /// array, NDJSON, concatenated JSON, an object with only the field `logs` or `records` (an
+    /// array), the `MessagePack` of Fluent Bit, or plain text with one entry per line. The content
+    /// type may be anything or absent.
+    ///
+    /// The time, level, service, message, trace id and span id are found by the names that common
+    /// loggers use, also in nested objects; the query parameters add names that take precedence.
+    /// All other fields become attributes, as does the original of a value that the entry cannot
+    /// represent exactly, such as a time in nanoseconds. A record without a message has its JSON as
+    /// the message. No value of a field causes a record to be rejected, unless it is too large.
+    ///
+    /// Records are accepted or rejected independently, and the accepted ones are as durable as with
+    /// `POST /logs`. If every record is rejected, the response is `400`.
+    #[oai(path = "/logs/any", method = "post", operation_id = "saveAnyLogs", tag = "Tag::Logs")]
+    async fn save(
+        &self,
+        arrival: Data<&Arrival>,
+        trace: Data<&TraceParent>,
+        headers: &HeaderMap,
+        Query(parameters): Query<AnyParameters>,
+        body: Upload<AnyBody>,
+    ) -> Result<AnyResponse, ProblemResponse<AnyProblems>> {
+        let context = parameters.context(&self.names, headers);
+        let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
+        let report = Report { ids: false, max_rejections: MAX_ERRORS };
+        let max_entry_bytes = self.limits.max_entry_bytes;
+        let packer = Packer::new(PROTOCOL, **arrival, max_entry_bytes, report);
+        let is_small = body.is_small();
+        let pack = move || body::pack(body, &context, packer, max_entry_bytes);
+        let result = if is_small { pack() } else { self.workers.run(pack).await? };
+        let (entries, _body) = result.inspect_err(count_rejected_body)?;
+        let outcome = entries.publish(&*self.queue, **trace).await?;
+        Ok(AnyResponse::try_from(outcome)?)
+    }
+}
+
+/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
+/// number of entries in it is unknown.
+fn count_rejected_body(problem: &Problem) {
+    count_rejected(PROTOCOL, problem.into(), 1);
+}

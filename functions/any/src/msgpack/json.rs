@@ -1,0 +1,85 @@
+//! Converts `MessagePack` values, whose depth the reader has checked, into JSON.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::reader::{Malformed, Reader, Token};
+use super::time::EventTime;
+
+/// The JSON of a value. Bytes that are not UTF-8, and extensions, become base64.
+pub(super) fn to_json(mut value: Reader<'_>) -> Result<String, Malformed> {
+    let mut json = String::new();
+    write(&mut value, &mut json)?;
+    Ok(json)
+}
+
+/// The text of a string, or the JSON of another value.
+pub(super) fn to_text(value: Reader<'_>) -> Result<Cow<'_, str>, Malformed> {
+    match value.peek()? {
+        Token::Text(text) => Ok(String::from_utf8_lossy(text)),
+        _ => to_json(value).map(Cow::Owned),
+    }
+}
+
+fn write(reader: &mut Reader<'_>, json: &mut String) -> Result<(), Malformed> {
+    match reader.token()? {
+        Token::Nil => json.push_str("null"),
+        Token::Bool(value) => push(json, value),
+        Token::Unsigned(number) => push(json, number),
+        Token::Signed(number) => push(json, number),
+        Token::Float(number) if number.is_finite() => push_number(json, number.into()),
+        // JSON has no such numbers.
+        Token::Float(number) => push_string(json, &number.to_string()),
+        Token::SmallFloat(number) if number.is_finite() => push_number(json, number.into()),
+        Token::SmallFloat(number) => push_string(json, &number.to_string()),
+        Token::Text(text) => push_string(json, &String::from_utf8_lossy(text)),
+        Token::Bytes(bytes) => match str::from_utf8(bytes) {
+            Ok(text) => push_string(json, text),
+            Err(_) => push_string(json, &BASE64_STANDARD.encode(bytes)),
+        },
+        Token::Extension(kind, bytes) => match EventTime::of_extension(kind, bytes) {
+            Some(time) => push(json, time),
+            None => push_string(json, &BASE64_STANDARD.encode(bytes)),
+        },
+        Token::Array(length) => {
+            json.push('[');
+            for index in 0..length {
+                separate(json, index);
+                write(reader, json)?;
+            }
+            json.push(']');
+        }
+        Token::Map(length) => {
+            json.push('{');
+            for index in 0..length {
+                separate(json, index);
+                push_string(json, &to_text(reader.value()?)?);
+                json.push(':');
+                write(reader, json)?;
+            }
+            json.push('}');
+        }
+    }
+    Ok(())
+}
+
+fn separate(json: &mut String, index: u32) {
+    if index > 0 {
+        json.push(',');
+    }
+}
+
+fn push(json: &mut String, value: impl std::fmt::Display) {
+    // Writing to a string cannot fail.
+    let _ = write!(json, "{value}");
+}
+
+fn push_number(json: &mut String, number: serde_json::Value) {
+    push(json, number);
+}
+
+fn push_string(json: &mut String, text: &str) {
+    push(json, serde_json::Value::from(text));
+}

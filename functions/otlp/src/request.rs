@@ -1,0 +1,138 @@
+//! The body of `POST /v1/logs`: an `ExportLogsServiceRequest` in protobuf or JSON. Records are read
+//! and packed one at a time, because a list of all of them could be large.
+
+use std::mem;
+
+use poem::http::StatusCode;
+use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
+use serde_json::json;
+use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
+use shared::intake::{Outcome, Packed, Packer, TooManyEntries};
+
+use crate::decode::{Format, JSON, OTHER_PROTOBUF, PROTOBUF, Sink, read};
+use crate::entry::EntryBuilder;
+use crate::invalid::Invalid;
+use crate::record::{LogRecord, Resource, Scope};
+
+/// An `ExportLogsServiceRequest` in protobuf or JSON.
+pub(crate) struct ExportRequest;
+
+impl BodyContent for ExportRequest {
+    const DESCRIPTION: &str = "An `ExportLogsServiceRequest` in JSON. Exporters may also send it in \
+                               protobuf, with the content type `application/x-protobuf`; the \
+                               response is then in protobuf, too.";
+
+    /// The document has only this type, because client generators support it.
+    const MEDIA_TYPE: &str = JSON;
+
+    const ALSO_ACCEPTED: &[&str] = &[PROTOBUF, OTHER_PROTOBUF];
+
+    fn schema() -> MetaSchemaRef {
+        let object = MetaSchema {
+            title: Some("ExportLogsServiceRequest".to_owned()),
+            description: Some("As specified by OpenTelemetry (opentelemetry-proto)."),
+            example: Some(example()),
+            ..MetaSchema::new("object")
+        };
+        MetaSchemaRef::Inline(Box::new(object))
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+fn example() -> serde_json::Value {
+    let attribute = |key, value| json!({"key": key, "value": {"stringValue": value}});
+    let record = json!({
+        "timeUnixNano": "1718366400123456000",
+        "severityNumber": 17,
+        "body": {"stringValue": "card declined"},
+        "attributes": [attribute("order", "4711")],
+    });
+    let scope_logs = json!({"scope": {"name": "payment.card"}, "logRecords": [record]});
+    let resource = json!({"attributes": [attribute("service.name", "payment-service")]});
+    json!({"resourceLogs": [{"resource": resource, "scopeLogs": [scope_logs]}]})
+}
+
+/// Parses and packs the records. Also returns the decoded body, which keeps the memory of the
+/// entries reserved until they are on the queue.
+pub(crate) fn pack(
+    body: EncodedBody,
+    format: Format,
+    packer: Packer,
+    max_bytes: usize,
+) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
+    let mut body = body.decode()?;
+    let mut bytes = mem::take(&mut body.bytes);
+    let mut entries = Entries {
+        builder: EntryBuilder::default(),
+        packer,
+        position: 0,
+        body: &mut body,
+        max_bytes,
+    };
+    read(format, &mut bytes, &mut entries)?;
+    Ok((entries.finish()?, body))
+}
+
+/// Builds and packs an entry for each record.
+struct Entries<'a> {
+    builder: EntryBuilder,
+    packer: Packer,
+    position: usize,
+    body: &'a mut DecodedBody,
+    max_bytes: usize,
+}
+
+impl Entries<'_> {
+    fn finish(self) -> Result<Packed<Outcome>, Problem> {
+        let Self { packer, body, .. } = self;
+        let packed = packer.finish();
+        body.reserve(packed.bytes())?;
+        Ok(packed)
+    }
+
+    /// Reserves memory for the entries so far. Each contains its resource, so that they may be much
+    /// larger than the body.
+    fn reserve(&mut self) -> Result<(), Problem> {
+        let bytes = self.packer.bytes();
+        if bytes > self.max_bytes {
+            let detail = format!(
+                "the entries exceed {} bytes, because each contains the attributes of its \
+                 resource and its scope; send fewer records in a request",
+                self.max_bytes
+            );
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        self.body.reserve_growing(bytes)
+    }
+}
+
+impl Sink for Entries<'_> {
+    type Error = Problem;
+
+    fn resource(&mut self, resource: &Resource<'_>) -> Result<(), Problem> {
+        Ok(self.builder.set_resource(resource)?)
+    }
+
+    fn scope(&mut self, scope: &Scope<'_>) -> Result<(), Problem> {
+        Ok(self.builder.set_scope(scope)?)
+    }
+
+    fn record(&mut self, record: Result<LogRecord<'_>, Invalid>) -> Result<(), Problem> {
+        let entry = record.and_then(|record| self.builder.build(&record));
+        self.packer.push(self.position, entry).map_err(too_many)?;
+        self.position += 1;
+        self.reserve()
+    }
+}
+
+fn too_many(error: TooManyEntries) -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        let detail = format!("the body is not a valid ExportLogsServiceRequest: {invalid}");
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+}

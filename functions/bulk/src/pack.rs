@@ -1,0 +1,146 @@
+//! Packs the documents of a request, and writes the answer. Documents are parsed and packed one at
+//! a time, because a list of all of them could be large.
+
+use std::mem;
+
+use poem::http::StatusCode;
+use shared::Arrival;
+use shared::http::{DecodedBody, EncodedBody, Problem};
+use shared::intake::shape::Names;
+use shared::intake::{Packed, Packer, Reason, Rejection};
+use shared::log_entry::ValidationError;
+
+use crate::action::Operation;
+use crate::answer::{Answer, Refusal};
+use crate::document;
+use crate::items::{Item, Items, Malformed};
+use crate::protocol::Overload;
+
+/// Log entries are never changed. Elasticsearch refuses these actions for data streams likewise.
+const NOT_APPENDED: Refusal<'static> = Refusal {
+    status: StatusCode::BAD_REQUEST,
+    kind: "illegal_argument_exception",
+    reason: "log entries cannot be updated or deleted; use create or index",
+};
+
+/// The largest answer with items to a request that is refused as a whole.
+const MAX_REFUSAL_BYTES: usize = 4 * 1024 * 1024;
+
+/// A request whose actions are to be packed.
+pub(crate) struct Request<'a> {
+    /// The index of actions that name none.
+    pub(crate) index: Option<&'a str>,
+    pub(crate) arrival: Arrival,
+    pub(crate) names: &'a Names,
+    /// The maximum size of the entries and the answer, in bytes.
+    pub(crate) max_bytes: usize,
+}
+
+/// Packs the documents. Also returns the decoded body, which keeps its memory reserved until the
+/// entries are on the queue.
+///
+/// # Errors
+/// When the body cannot be decoded, its lines cannot be told apart, or the entries and the answer
+/// are too large. No document is saved then.
+pub(crate) fn pack(
+    body: EncodedBody,
+    request: &Request<'_>,
+    packer: Packer,
+) -> Result<(Packed<Answer>, DecodedBody), Problem> {
+    let mut body = body.decode()?;
+    let bytes = mem::take(&mut body.bytes);
+    let result = pack_items(&bytes, request, packer, &mut body);
+    body.bytes = bytes;
+    match result {
+        Ok(entries) => Ok((entries, body)),
+        Err(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => {
+            Err(refuse_all(problem, &body, request.index))
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+fn pack_items(
+    bytes: &[u8],
+    request: &Request<'_>,
+    mut packer: Packer,
+    body: &mut DecodedBody,
+) -> Result<Packed<Answer>, Problem> {
+    let mut answer = Answer::default();
+    let mut count = 0;
+    for item in Items::of(bytes, request.index) {
+        let Item { action, document } = item?;
+        let is_appended = matches!(action.operation, Operation::Create | Operation::Index);
+        let entry = if is_appended {
+            document::entry(&action, document, request.names, &request.arrival)
+        } else {
+            Err(ValidationError::whole(NOT_APPENDED.reason))
+        };
+        let pushed = packer.push_one(count, entry);
+        match pushed.map_err(|error| bad_request(&error.to_string()))? {
+            Ok(id) => match &action.id {
+                Some(id) => answer.saved(&action, id),
+                None => answer.saved(&action, &id.to_string()),
+            },
+            Err(_) if !is_appended => answer.refused(&action, NOT_APPENDED),
+            Err(rejection) => answer.refused(&action, refusal(&rejection)),
+        }
+        count += 1;
+        let size = packer.bytes() + answer.bytes();
+        if size > request.max_bytes {
+            return Err(too_large(request.max_bytes));
+        }
+        body.reserve_growing(size)?;
+    }
+    if count == 0 {
+        return Err(bad_request("request body is required"));
+    }
+    let entries = packer.finish().map(|_| answer);
+    body.reserve(entries.bytes() + entries.result().bytes())?;
+    Ok(entries)
+}
+
+fn too_large(max_bytes: usize) -> Problem {
+    let detail = format!(
+        "the entries and the items of the answer exceed {max_bytes} bytes; send fewer documents \
+         in a request"
+    );
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+}
+
+/// Adds an item for each action to a problem because of which none of the documents is saved. An
+/// answer to very many actions has no items.
+pub(crate) fn refuse_all(problem: Problem, body: &DecodedBody, index: Option<&str>) -> Problem {
+    let refusal = Refusal {
+        // rsyslog sends the document of an item with this status again.
+        status: StatusCode::TOO_MANY_REQUESTS,
+        kind: "es_rejected_execution_exception",
+        reason: &problem.detail,
+    };
+    let mut answer = Answer::default();
+    for Item { action, .. } in Items::of(&body.bytes, index).map_while(Result::ok) {
+        answer.refused(&action, refusal);
+        if answer.bytes() > MAX_REFUSAL_BYTES {
+            return problem;
+        }
+    }
+    Overload::with_items(problem, answer)
+}
+
+fn refusal(rejection: &Rejection) -> Refusal<'_> {
+    let (status, kind) = match rejection.reason {
+        Reason::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "illegal_argument_exception"),
+        _ => (StatusCode::BAD_REQUEST, "document_parsing_exception"),
+    };
+    Refusal { status, kind, reason: &rejection.error.detail }
+}
+
+impl From<Malformed> for Problem {
+    fn from(error: Malformed) -> Self {
+        bad_request(&error.to_string())
+    }
+}
+
+fn bad_request(detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+}

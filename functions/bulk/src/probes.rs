@@ -1,0 +1,219 @@
+//! The requests that clients make before they send documents: about the product, its health, and
+//! the templates, policies and aliases that they would like to have.
+//!
+//! LogPulse has none of the latter: it answers that there is no such template, and when a client
+//! then creates it, LogPulse acknowledges and ignores it.
+
+use std::sync::Arc;
+
+use poem::endpoint::make_sync;
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Endpoint, Request, Response};
+use serde_json::{Value, json};
+use shared::Timestamp;
+use shared::http::{BodyLimits, Function, Problem};
+use shared::queue::Producer;
+
+use crate::protocol::respond;
+use crate::{PREFIX, upload};
+
+/// The version of Elasticsearch whose clients are served. Some clients refuse to work with one that
+/// is older than they are.
+const VERSION: &str = "8.19.0";
+
+/// What clients look up by name, and create if it does not exist.
+const KEPT_NOWHERE: [&str; 7] = [
+    "_alias",
+    "_component_template",
+    "_data_stream",
+    "_ilm/policy",
+    "_index_template",
+    "_ingest/pipeline",
+    "_template",
+];
+
+/// Adds the probes to the function: at the top level, and below the prefix.
+pub(crate) fn add(
+    mut function: Function,
+    queue: &Arc<dyn Producer>,
+    limits: &BodyLimits,
+) -> Function {
+    for prefix in ["", PREFIX] {
+        for (path, answer) in
+            [("_license", license as fn() -> Value), ("_xpack", features as fn() -> Value)]
+        {
+            function = function.route(&format!("{prefix}/{path}"), constant(answer));
+        }
+        for kind in KEPT_NOWHERE {
+            let path = format!("{prefix}/{kind}/:name");
+            let create = Acknowledge {
+                limits: limits.clone(),
+                answer: |_| Some(json!({ "acknowledged": true })),
+            };
+            function = function.route(&path, make_sync(|_| not_found()));
+            function = function.route_for(Method::PUT, &path, create);
+        }
+        let path = format!("{prefix}/:index");
+        let create = Acknowledge { limits: limits.clone(), answer: index_created };
+        function = function.route_for(Method::PUT, &path, create);
+        for (path, render) in [
+            ("_cluster/health", cluster_health as Render),
+            ("_cluster/health/:index", cluster_health),
+            ("_cat/health", cat_health),
+        ] {
+            let health = Health { queue: queue.clone(), render };
+            function = function.route(&format!("{prefix}/{path}"), health);
+        }
+    }
+    let below = format!("{PREFIX}/*path");
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        function = function.route_for(method, &below, make_sync(|_| unknown()));
+    }
+    function =
+        function.route(PREFIX, constant(product)).route(&below, make_sync(product_or_unknown));
+    function
+        .route(&format!("{PREFIX}/:index"), make_sync(|_| not_found()))
+        .home_for_programs(constant(product))
+}
+
+/// Always answers the same.
+fn constant(answer: fn() -> Value) -> impl Endpoint<Output = Response> {
+    make_sync(move |request: Request| ok(request.headers(), &answer()))
+}
+
+fn ok(request: &HeaderMap, answer: &Value) -> Response {
+    respond(StatusCode::OK, request, format!("{answer}\n"))
+}
+
+fn product() -> Value {
+    json!({
+        "name": "logpulse",
+        "cluster_name": "logpulse",
+        "cluster_uuid": "logpulse",
+        "version": {
+            "number": VERSION,
+            "build_flavor": "default",
+            "build_type": "logpulse",
+            "build_hash": shared::VERSION,
+            "build_date": "1970-01-01T00:00:00.000Z",
+            "build_snapshot": false,
+            "lucene_version": "9.12.0",
+            "minimum_wire_compatibility_version": "7.17.0",
+            "minimum_index_compatibility_version": "7.0.0",
+        },
+        "tagline": "You Know, for Search",
+    })
+}
+
+/// Filebeat sends nothing without an active license.
+fn license() -> Value {
+    json!({ "license": { "status": "active", "uid": UID, "type": "basic", "mode": "basic" } })
+}
+
+const UID: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Filebeat with `setup.ilm.enabled: true` sends nothing without lifecycle management.
+fn features() -> Value {
+    let license = license()["license"].take();
+    let features = json!({
+        "ilm": { "available": true, "enabled": true },
+        "security": { "available": false, "enabled": false },
+    });
+    json!({ "license": license, "features": features, "tagline": "You know, for X" })
+}
+
+fn not_found() -> poem::Result<Response> {
+    let detail = "there is none with this name: LogPulse keeps no templates, policies, aliases or \
+                  indexes; creating one is acknowledged and ignored";
+    Err(Problem::new(StatusCode::NOT_FOUND, detail).into())
+}
+
+/// The product at the prefix with a slash, which poem's router does not tell from longer paths.
+fn product_or_unknown(request: Request) -> poem::Result<Response> {
+    let is_product = request.uri().path().ends_with("elastic/");
+    if is_product { Ok(ok(request.headers(), &product())) } else { unknown() }
+}
+
+/// The answer to what LogPulse does not have of Elasticsearch's API.
+fn unknown() -> poem::Result<Response> {
+    let detail = "LogPulse has no such operation: it has those with which clients write documents";
+    Err(Problem::new(StatusCode::NOT_FOUND, detail).into())
+}
+
+/// Acknowledges the creation of something, which has no effect.
+struct Acknowledge {
+    limits: BodyLimits,
+    answer: fn(&Request) -> Option<Value>,
+}
+
+impl Endpoint for Acknowledge {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let (request, body) = upload(request).await?;
+        body.read(&self.limits).await?;
+        match (self.answer)(&request) {
+            Some(answer) => Ok(ok(request.headers(), &answer)),
+            None => not_found(),
+        }
+    }
+}
+
+/// The answer if the name can be that of an index. Entries can be sent to any.
+fn index_created(request: &Request) -> Option<Value> {
+    let index = request.raw_path_param("index").filter(|index| !index.starts_with('_'))?;
+    Some(json!({ "acknowledged": true, "shards_acknowledged": true, "index": index }))
+}
+
+/// Writes the answer to a question about the health of the cluster, while the queue is ready.
+type Render = fn(&HeaderMap) -> Response;
+
+/// Answers while the queue is ready, so that a client which asks for the health before it sends
+/// documents waits until they can be saved.
+struct Health {
+    queue: Arc<dyn Producer>,
+    render: Render,
+}
+
+impl Endpoint for Health {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        self.queue.ready().await.map_err(Problem::from)?;
+        Ok((self.render)(request.headers()))
+    }
+}
+
+fn cluster_health(request: &HeaderMap) -> Response {
+    let health = json!({
+        "cluster_name": "logpulse",
+        "status": "green",
+        "timed_out": false,
+        "number_of_nodes": 1,
+        "number_of_data_nodes": 1,
+        "active_primary_shards": 0,
+        "active_shards": 0,
+        "relocating_shards": 0,
+        "initializing_shards": 0,
+        "unassigned_shards": 0,
+        "delayed_unassigned_shards": 0,
+        "number_of_pending_tasks": 0,
+        "number_of_in_flight_fetch": 0,
+        "task_max_waiting_in_queue_millis": 0,
+        "active_shards_percent_as_number": 100.0,
+    });
+    ok(request, &health)
+}
+
+/// The columns are: epoch, time, cluster, status, nodes, data nodes, shards, primaries, relocating,
+/// initializing, unassigned, pending tasks, longest wait, active shards.
+fn cat_health(_: &HeaderMap) -> Response {
+    let now = Timestamp::now().to_string();
+    let seconds = Timestamp::now().as_micros() / 1_000_000;
+    let time = now.get(11..19).unwrap_or_default();
+    let line = format!("{seconds} {time} logpulse green 1 1 0 0 0 0 0 0 - 100.0%\n");
+    Response::builder()
+        .header("X-Elastic-Product", "Elasticsearch")
+        .content_type("text/plain; charset=UTF-8")
+        .body(line)
+}

@@ -1,0 +1,140 @@
+//! Loki: accepts log entries from Loki's clients and puts them on the queue.
+//! `Stream, Entry -- in_stream --> NewLogEntry -- arrive --> LogEntry -- queue.publish --> 204`
+
+mod body;
+mod entry;
+mod field;
+mod json;
+mod labels;
+mod line;
+mod logfmt;
+mod protobuf;
+mod quoted;
+mod readiness;
+mod response;
+mod sink;
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use shared::config::LimitsConfig;
+use shared::http::{BodyLimits, Function, Problem, ProblemResponse, Tag, Upload, document_of};
+use shared::intake::shape::Names;
+use shared::intake::{Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use shared::queue::Producer;
+use shared::{Arrival, TraceParent};
+
+use body::PushBody;
+use readiness::Readiness;
+use response::{PushProblems, PushResponse, document_errors, text_of};
+
+pub use body::{Form, decode};
+pub use sink::Bounds;
+
+/// The maximum number of rejected entries that a response lists.
+const MAX_REJECTIONS: usize = 10;
+
+/// The fraction of the maximum size of an entry up to which lines are parsed. An entry contains a
+/// parsed line twice, with additional escapes.
+const PARSED_FRACTION: usize = 4;
+
+/// The limits on the size of requests and entries.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The limits on request bodies.
+    pub body: BodyLimits,
+    /// The maximum size of an entry as stored, in bytes of JSON.
+    pub max_entry_bytes: usize,
+    /// The maximum size of the labels in all entries of a request, in bytes. A stream contains its
+    /// labels once, and each of its entries has them.
+    pub max_label_bytes: usize,
+}
+
+impl From<LimitsConfig> for Limits {
+    fn from(config: LimitsConfig) -> Self {
+        Self {
+            body: BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes),
+            max_entry_bytes: config.max_entry_bytes,
+            max_label_bytes: config.max_decompressed_bytes,
+        }
+    }
+}
+
+/// The API, with the queue it publishes to, its limits, the names that fields have, and the threads
+/// that parse large bodies.
+pub struct Loki {
+    queue: Arc<dyn Producer>,
+    limits: Limits,
+    names: Arc<Names>,
+    workers: Workers,
+}
+
+/// The `loki` function, ready to serve.
+#[must_use]
+pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
+    let names = Arc::new(Names::standard());
+    let loki = Loki { queue: queue.clone(), limits, names, workers: Workers::default() };
+    start_counters(Protocol::Loki);
+    Function::ignoring_queries("loki", loki)
+        .route("/ready", Readiness { queue: queue.clone() })
+        .problems_as(text_of)
+        .requires("queue", queue)
+}
+
+/// The function's OpenAPI document.
+#[must_use]
+pub fn document() -> serde_json::Value {
+    let mut document = document_of::<Loki>();
+    document_errors(&mut document["paths"]["/loki/api/v1/push"]["post"]["responses"]);
+    document
+}
+
+#[OpenApi]
+impl Loki {
+    /// Save log entries from a Loki client
+    ///
+    /// Accepts the push requests of Grafana Alloy, Promtail, Fluent Bit and Loki's logging
+    /// libraries. `204` means that the entries are durable. Labels and structured metadata become
+    /// the service name, the level and attributes. A line that is a JSON object or logfmt is
+    /// parsed, and kept as the attribute `log.record.original`. If some entries are invalid, the
+    /// others are saved and the response is `204`, because clients would otherwise send all of them
+    /// again or give up. If all are invalid, it is `400`. Errors are plain text, as Loki's are.
+    #[oai(
+        path = "/loki/api/v1/push",
+        method = "post",
+        operation_id = "pushLokiLogs",
+        tag = "Tag::Logs"
+    )]
+    async fn push(
+        &self,
+        arrival: Data<&Arrival>,
+        trace: Data<&TraceParent>,
+        body: Upload<PushBody>,
+    ) -> Result<PushResponse, ProblemResponse<PushProblems>> {
+        let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
+        let is_small = body.is_small();
+        let (names, bounds) = (self.names.clone(), self.bounds());
+        let report = Report { ids: false, max_rejections: MAX_REJECTIONS };
+        let packer = Packer::new(Protocol::Loki, **arrival, self.limits.max_entry_bytes, report);
+        let pack = move || body::pack(body, &names, bounds, packer);
+        let result = if is_small { pack() } else { self.workers.run(pack).await? };
+        let (entries, _body) = result.inspect_err(count_rejected_body)?;
+        let outcome = entries.publish(&*self.queue, **trace).await?;
+        Ok(PushResponse::try_from(outcome)?)
+    }
+}
+
+impl Loki {
+    fn bounds(&self) -> Bounds {
+        let Limits { max_entry_bytes, max_label_bytes, .. } = self.limits;
+        let parsed_line_bytes = max_entry_bytes / PARSED_FRACTION;
+        Bounds { parsed_line_bytes, label_bytes: max_label_bytes }
+    }
+}
+
+/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
+/// number of entries in it is unknown.
+fn count_rejected_body(problem: &Problem) {
+    count_rejected(Protocol::Loki, problem.into(), 1);
+}

@@ -1,0 +1,83 @@
+//! Where the decoders put the entries of a request, one at a time.
+
+use std::fmt;
+
+use poem::http::StatusCode;
+use shared::NewLogEntry;
+use shared::http::Problem;
+use shared::intake::TooManyEntries;
+use shared::intake::shape::Names;
+use shared::log_entry::ValidationError;
+
+use crate::entry::{Entry, Stream};
+
+/// What is done with each entry, or with the reason for its rejection.
+pub(crate) type Add<'a> =
+    dyn FnMut(Result<NewLogEntry, ValidationError>) -> Result<(), TooManyEntries> + 'a;
+
+/// Takes the entries of a request.
+pub(crate) struct Sink<'a> {
+    names: &'a Names,
+    bounds: Bounds,
+    add: &'a mut Add<'a>,
+    label_bytes: usize,
+    problem: Option<Problem>,
+}
+
+/// The bounds on what a request expands to.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The size of a line that is parsed. The entry contains a parsed line twice.
+    pub parsed_line_bytes: usize,
+    /// The size of the labels in all entries. A stream contains its labels once.
+    pub label_bytes: usize,
+}
+
+/// The request exceeds a bound, so decoding it further is useless. [`Sink::finish`] returns the
+/// problem.
+#[derive(Debug, thiserror::Error)]
+#[error("the request exceeds a limit")]
+pub(crate) struct Stopped;
+
+impl<'a> Sink<'a> {
+    pub(crate) fn new(names: &'a Names, bounds: Bounds, add: &'a mut Add<'a>) -> Self {
+        Self { names, bounds, add, label_bytes: 0, problem: None }
+    }
+
+    pub(crate) fn names(&self) -> &'a Names {
+        self.names
+    }
+
+    /// Adds an entry of a stream.
+    pub(crate) fn push(&mut self, stream: &Stream<'_>, entry: Entry<'_>) -> Result<(), Stopped> {
+        self.label_bytes = self.label_bytes.saturating_add(stream.bytes());
+        if self.label_bytes > self.bounds.label_bytes {
+            let max = self.bounds.label_bytes;
+            let detail = format!("the labels of all entries exceed {max} bytes");
+            return self.stop(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        self.add(entry.in_stream(stream, self.names, self.bounds.parsed_line_bytes))
+    }
+
+    /// Rejects an entry that cannot be decoded.
+    pub(crate) fn reject(&mut self, reason: impl fmt::Display) -> Result<(), Stopped> {
+        self.add(Err(ValidationError::whole(&reason.to_string())))
+    }
+
+    /// The problem, if the request exceeds a bound.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        self.problem.map_or(Ok(()), Err)
+    }
+
+    fn add(&mut self, entry: Result<NewLogEntry, ValidationError>) -> Result<(), Stopped> {
+        match (self.add)(entry) {
+            Ok(()) => Ok(()),
+            Err(error) => self.stop(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
+        }
+    }
+
+    fn stop(&mut self, problem: Problem) -> Result<(), Stopped> {
+        self.problem = Some(problem);
+        Err(Stopped)
+    }
+}

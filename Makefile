@@ -22,12 +22,17 @@ test-crash: ## kill LogPulse twenty times under load (release build)
 test-full-disk: ## fill a small disk, free space, and check the recovery (Linux; needs user namespaces or root)
 	FULL_DISK=required $(CARGO) test --workspace --test full_disk -- --nocapture
 
+# The targets share the time.
 FUZZ_SECONDS := 60
+FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
 .PHONY: fuzz
 # RUSTC_BOOTSTRAP lets the stable compiler measure coverage. The code has no `unsafe` for a sanitizer to check.
-fuzz: ## fuzz the query language and the text rules (cargo-fuzz; takes minutes)
-	RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --dev --sanitizer none search -- -max_total_time=$(FUZZ_SECONDS) -timeout=2 -max_len=4096
+fuzz: ## fuzz the query language, the text rules and the decoders of protocols (cargo-fuzz; takes minutes)
+	@for target in $(FUZZ_TARGETS); do \
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --dev --sanitizer none $$target -- \
+	    -max_total_time=$$(($(FUZZ_SECONDS) / $(words $(FUZZ_TARGETS)))) -timeout=2 -max_len=4096 || exit 1; \
+	done
 
 .PHONY: lint
 lint: ## check formatting, clippy, rustdoc and the dependency rules
@@ -64,6 +69,10 @@ test-swagger: ## execute every operation in Swagger UI (Node, Chromium); SCREENS
 .PHONY: test-clients
 test-clients: ## generate clients from openapi.json and test them against LogPulse; CLIENTS="typescript python" selects clients (takes minutes)
 	openapi/clients/run $(CLIENTS)
+
+.PHONY: test-loggers
+test-loggers: ## log to standalone LogPulse with real logging libraries and compare the entries; LOGGERS="python node" selects languages
+	openapi/checks/with-logpulse deployments/loggers/run $(LOGGERS)
 
 .PHONY: image-standalone
 image-standalone: ## build the image logpulse/standalone (Docker)

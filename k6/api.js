@@ -22,6 +22,20 @@ export const ping = () => http.get(`${URL}/ping`);
 export const save = (log) => http.post(`${URL}/logs`, JSON.stringify(log), { ...JSON_BODY, tags: { name: 'POST /logs' } });
 export const saveAll = (logs) =>
   http.post(`${URL}/logs/batch?ids=true`, logs.map((log) => JSON.stringify(log)).join('\n'), { ...NDJSON_BODY, tags: { name: 'POST /logs/batch' } });
+export const exportLogs = (logs) => {
+  const resource = { attributes: [{ key: 'service.name', value: { stringValue: logs[0].service_name } }] };
+  const logRecords = logs.map((log) => ({ severityText: log.level, body: { stringValue: log.message } }));
+  const body = JSON.stringify({ resourceLogs: [{ resource, scopeLogs: [{ logRecords }] }] });
+  return http.post(`${URL}/v1/logs`, body, { ...JSON_BODY, tags: { name: 'POST /v1/logs' } });
+};
+export const saveAny = (record) => http.post(`${URL}/logs/any`, JSON.stringify(record), { ...JSON_BODY, tags: { name: 'POST /logs/any' } });
+export const bulk = (index, document) =>
+  http.post(`${URL}/_bulk`, `${JSON.stringify({ create: { _index: index } })}\n${JSON.stringify(document)}\n`, { ...NDJSON_BODY, tags: { name: 'POST /_bulk' } });
+export const pushToLoki = (labels, line) =>
+  http.post(`${URL}/loki/api/v1/push`, JSON.stringify({ streams: [{ stream: labels, values: [[`${Date.now()}000000`, line]] }] }), {
+    ...JSON_BODY,
+    tags: { name: 'POST /loki/api/v1/push' },
+  });
 export const get = (id, headers = {}) => http.get(`${URL}/logs/${id}`, { headers, tags: { name: 'GET /logs/{id}' } });
 export const search = (query) => http.get(`${URL}/logs/search?${query}`, { tags: { name: 'GET /logs/search' } });
 export const docs = (path) => http.get(`${URL}${path}`);

@@ -1,6 +1,6 @@
 // Makes each call once. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
-import { docs, entry, get, ping, save, saveAll, search, searchUntil } from './api.js';
+import { bulk, docs, entry, exportLogs, get, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil } from './api.js';
 
 export const options = { vus: 1, iterations: 1, thresholds: { checks: ['rate==1'] } };
 
@@ -16,10 +16,15 @@ export default function () {
   const batch = saveAll([entry(service), { service_name: service }, entry(service)]);
   check(batch, { ...is(201), 'accepts two of three': (response) => response.json('accepted') === 2 && response.json('rejected') === 1 });
 
+  check(saveAny({ app: service, lvl: 'warn', msg: 'from any logger' }), { ...is(200), 'accepts the record': (response) => response.json('accepted') === 1 });
+  check(exportLogs([entry(service), entry(service)]), { ...is(200), 'is no partial success': (response) => !response.json('partialSuccess') });
+  check(bulk(service, { message: 'from a client of Elasticsearch' }), { ...is(200), 'creates the document': (response) => response.json('errors') === false });
+  check(pushToLoki({ service_name: service, level: 'warn' }, 'from a Loki client'), is(204));
+
   const found = get(saved.json('id'), { Prefer: 'wait=10' });
   check(found, { ...is(200), 'is the entry': (response) => response.json('service_name') === service });
-  const page = searchUntil(`service_name=${service}`, 3);
-  check(page, { ...is(200), 'has each of the three entries once': (response) => response.json('count') === 3 && response.json('total') === 3 });
+  const page = searchUntil(`service_name=${service}`, 8);
+  check(page, { ...is(200), 'has each of the eight entries once': (response) => response.json('count') === 8 && response.json('total') === 8 });
 
   check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (response) => response.json('openapi').startsWith('3.') });
   check(docs('/docs/'), is(200));

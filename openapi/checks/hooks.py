@@ -66,6 +66,29 @@ def write_ndjson(context, case, kwargs):
         case.body = "\n".join(map(json.dumps, entries))
 
 
+def write_record(case, write):
+    """Replaces a generated body by what `write` makes of its text. The document's example is left unchanged."""
+    text = case.body.decode(errors="replace") if isinstance(case.body, bytes) else case.body
+    if isinstance(text, str) and not text.startswith('{"'):
+        case.body = write(f"generated: {text}")
+
+
+@before_call(path="/logs/any")
+def write_any_record(context, case, kwargs):
+    write_record(case, lambda text: json.dumps({"message": text}))
+
+
+@before_call(path="/_bulk")
+def write_bulk_request(context, case, kwargs):
+    write_record(case, lambda text: "\n".join(map(json.dumps, [{"create": {}}, {"message": text}])))
+
+
+@before_call(path="/loki/api/v1/push")
+def write_push_request(context, case, kwargs):
+    stream = {"service_name": "schemathesis"}
+    write_record(case, lambda text: json.dumps({"streams": [{"stream": stream, "values": [["0", text]]}]}))
+
+
 @before_call(path="/logs/search")
 def send_a_valid_search(context, case, kwargs):
     """Avoids what the document cannot forbid: sorting by relevance with a cursor, operators without operands, and

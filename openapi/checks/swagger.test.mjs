@@ -87,6 +87,14 @@ test('saveLogsNdjson saves its example, chosen as a file', async () => {
   assert.deepEqual([body.rejected, body.errors], [0, []])
 })
 
+test('pushLokiLogs saves its example, chosen as a file', async () => {
+  const example = bodyExample('pushLokiLogs')
+  const input = (await open('pushLokiLogs')).locator('input[type=file]')
+  await input.setInputFiles({ name: 'push.json', mimeType: 'application/json', buffer: Buffer.from(example) })
+  const { status, text } = await execute('pushLokiLogs')
+  assert.deepEqual([status, text], [204, ''])
+})
+
 test('searchLogs finds the saved entry', async () => {
   const deadline = Date.now() + TIMEOUT_MS
   let found
@@ -190,6 +198,7 @@ async function execute(operationId) {
 
   const shownResponse = block.locator('.live-responses-table tbody .response').first()
   await shownResponse.locator('.response-col_status', { hasText: response.status() }).waitFor()
+  if (response.status() === 204) return { status: 204, text, body }
   const shownText = await shownResponse.locator('.response-col_description code').first().textContent()
   assert.deepEqual(isJson ? JSON.parse(shownText) : shownText.trim(), body)
   return { status: response.status(), text, body }

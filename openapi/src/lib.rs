@@ -9,7 +9,11 @@ use serde_json::Value;
 /// When two functions define the same operation, or the same component differently.
 pub fn document() -> anyhow::Result<Value> {
     shared::http::join(vec![
+        any::document(),
         ingest::document(),
+        otlp::document(),
+        bulk::document(),
+        loki::document(),
         get::document(),
         search::document(),
         shared::http::document(),

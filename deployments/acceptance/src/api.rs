@@ -13,7 +13,10 @@ pub const TIMEOUT: Duration = Duration::from_secs(20);
 /// A client for one deployment.
 #[derive(Clone)]
 pub struct Api {
-    urls: [String; 4],
+    /// The address of functions without an address of their own.
+    default_url: String,
+    /// The addresses of separate functions, by name.
+    function_urls: HashMap<String, String>,
     /// The underlying HTTP client.
     pub http: Client,
 }
@@ -22,28 +25,46 @@ impl Api {
     /// Creates a client for a deployment with a single address.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self::for_functions([url; 4])
+        let http = Client::builder().timeout(TIMEOUT).build().unwrap();
+        Self { default_url: without_slash(url), function_urls: HashMap::new(), http }
     }
 
     /// Creates a client for separate functions at these addresses: ingest, get, search, docs.
     #[must_use]
-    pub fn for_functions(urls: [&str; 4]) -> Self {
-        let http = Client::builder().timeout(TIMEOUT).build().unwrap();
-        Self { urls: urls.map(|url| url.trim_end_matches('/').to_owned()), http }
+    pub fn for_functions([ingest, get, search, docs]: [&str; 4]) -> Self {
+        let api = Self::new(docs).with_function("ingest", ingest);
+        api.with_function("get", get).with_function("search", search)
+    }
+
+    /// Adds the address of a separate function.
+    #[must_use]
+    pub fn with_function(mut self, name: &str, url: &str) -> Self {
+        self.function_urls.insert(name.to_owned(), without_slash(url));
+        self
     }
 
     /// Returns the URL of a path on the function that serves it.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        let [ingest, get, search, docs] = &self.urls;
         let name = path.split(['?', '#']).next().unwrap_or(path);
         let function = match name {
-            "/logs" | "/logs/batch" | "/logs/ndjson" | "/ping" => ingest,
-            "/logs/search" => search,
-            _ if name.starts_with("/logs/") => get,
-            _ => docs,
+            "/logs" | "/logs/batch" | "/logs/ndjson" | "/ping" => "ingest",
+            "/logs/any" => "any",
+            "/logs/search" => "search",
+            "/v1/logs" => "otlp",
+            _ if name.starts_with("/logs/") => "get",
+            _ if name.starts_with("/loki/") => "loki",
+            _ if name.starts_with("/elastic/") || name.ends_with("/_bulk") => "bulk",
+            _ => "docs",
         };
-        format!("{function}{path}")
+        self.url_of(function, path)
+    }
+
+    /// Returns the URL of a path on a function.
+    #[must_use]
+    pub fn url_of(&self, function: &str, path: &str) -> String {
+        let url = self.function_urls.get(function).unwrap_or(&self.default_url);
+        format!("{url}{path}")
     }
 
     /// Sends a body. Panics if there is no response.
@@ -145,10 +166,15 @@ impl Api {
 
     /// Returns all entries of a service, oldest first.
     pub async fn all_entries(&self, service: &str) -> Vec<Value> {
+        self.all_hits(&[("service_name", service)]).await
+    }
+
+    /// Returns all hits of a search, oldest first.
+    pub async fn all_hits(&self, query: &[(&str, &str)]) -> Vec<Value> {
         let mut entries = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let mut query = vec![("service_name", service), ("sort", "oldest"), ("limit", "1000")];
+            let mut query = [query, &[("sort", "oldest"), ("limit", "1000")]].concat();
             if let Some(cursor) = &cursor {
                 query.push(("cursor", cursor));
             }
@@ -161,4 +187,8 @@ impl Api {
             }
         }
     }
+}
+
+fn without_slash(url: &str) -> String {
+    url.trim_end_matches('/').to_owned()
 }

@@ -12,7 +12,6 @@
 
 mod expectation;
 mod http_file;
-mod pattern;
 mod shell;
 
 pub use http_file::{called_operations, check_calls};

@@ -10,6 +10,7 @@
 mod api;
 pub mod examples;
 pub mod metrics;
+mod pattern;
 mod server;
 pub mod suite;
 
@@ -40,6 +41,64 @@ macro_rules! for_each_test {
             an_id_that_is_not_utf8_is_not_found,
             the_documentation_loads_nothing_from_other_hosts,
             ping_returns_pong,
+        ] }
+    };
+}
+
+/// Passes the names of the tests of all [`captures`] to another macro: `$run! { [name, …] }`.
+#[macro_export]
+macro_rules! for_each_capture {
+    ($run:ident) => {
+        $run! { [
+            any_fluentbit_http_json,
+            any_fluentbit_http_json_lines,
+            any_fluentbit_http_json_stream,
+            any_fluentbit_http_msgpack,
+            any_node_pino_http_send_json,
+            any_node_pino_http_send_ndjson,
+            any_node_winston_http_batch,
+            any_rsyslog_omhttp,
+            any_rsyslog_omhttp_gzip,
+            any_syslog_ng_logpulse,
+            otlp_fluentbit,
+            otlp_fluentbit_gzip,
+            otlp_go,
+            otlp_node_json_gzip,
+            otlp_node_json_none,
+            otlp_node_pino_protobuf,
+            otlp_node_proto_gzip,
+            otlp_node_proto_none,
+            otlp_otelcol_big,
+            otlp_otelcol_gzip_multiline,
+            otlp_otelcol_json_zstd,
+            otlp_otelcol_none_bearer,
+            otlp_otelcol_snappy,
+            otlp_python,
+            otlp_python_gzip,
+            otlp_rust_json_zstd,
+            otlp_rust_proto_gzip,
+            es_filebeat,
+            es_fluentbit,
+            es_fluentbit_default,
+            es_fluentbit_gzip,
+            es_fluentbit_opensearch,
+            es_go,
+            es_node_pino_elasticsearch,
+            es_node_pino_elasticsearch_ecs,
+            es_py_es7,
+            es_py_es9,
+            es_py_handler,
+            es_py_os,
+            es_rsyslog,
+            es_syslog_ng,
+            loki_fluentbit,
+            loki_fluentbit_gzip,
+            loki_node_pino_loki,
+            loki_node_winston_loki,
+            loki_node_winston_loki_json,
+            loki_py_llh,
+            loki_py_llh_gzip,
+            loki_rsyslog_omhttp,
         ] }
     };
 }

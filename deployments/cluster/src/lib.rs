@@ -101,13 +101,20 @@ impl Cluster {
         self.logs.join(format!("{function}-{}.log", Uuid::now_v7().simple()))
     }
 
-    /// Starts one process of each function. Dropping the servers stops them.
+    /// Starts one process of each function: first ingest, get, search, docs and the consumer, then the
+    /// others. Dropping the servers stops them.
     #[must_use]
     pub fn start_all(&self) -> (Api, Vec<Server>) {
-        let servers: Vec<Server> =
-            ["ingest", "get", "search", "docs", "consumer"].map(|name| self.start(name)).into();
+        let first = ["ingest", "get", "search", "docs", "consumer"];
+        let mut servers: Vec<Server> = first.map(|name| self.start(name)).into();
         let [ingest, get, search, docs] = [0, 1, 2, 3].map(|n: usize| servers[n].url.as_str());
-        (Api::for_functions([ingest, get, search, docs]), servers)
+        let mut api = Api::for_functions([ingest, get, search, docs]);
+        for name in functions().iter().filter(|name| !first.contains(&name.as_str())) {
+            let server = self.start(name);
+            api = api.with_function(name, &server.url);
+            servers.push(server);
+        }
+        (api, servers)
     }
 
     /// The logs of all processes that ran a function.

@@ -6,7 +6,11 @@ use std::process::Output;
 use cluster::{bare_function, functions};
 
 /// Each function, with a setting that its help describes.
-const FUNCTIONS: [(&str, &str); 5] = [
+const FUNCTIONS: [(&str, &str); 9] = [
+    ("any", "QUEUE_URL"),
+    ("bulk", "QUEUE_URL"),
+    ("loki", "QUEUE_URL"),
+    ("otlp", "QUEUE_URL"),
     ("ingest", "QUEUE_URL"),
     ("get", "CACHE_URL"),
     ("search", "INDEX_URL"),

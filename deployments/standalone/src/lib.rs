@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use consumer::Consumer;
-use ingest::Limits;
 use shared::cache::{self, Cache};
 use shared::config::{LimitsConfig, RateLimitConfig, StandaloneConfig, load};
 use shared::http::{Function, RateLimit};
@@ -67,9 +66,14 @@ impl Parts {
     /// # Errors
     /// When a setting is invalid.
     pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
-        let limits = Limits::from(load::<LimitsConfig>()?);
+        let limits: LimitsConfig = load()?;
+        let queue = || self.queue.producer.clone();
         Ok(vec![
-            ingest::function(self.queue.producer.clone(), limits),
+            ingest::function(queue(), limits.into()),
+            any::function(queue(), limits.into()),
+            otlp::function(queue(), limits.into()),
+            bulk::function(queue(), limits.into()),
+            loki::function(queue(), limits.into()),
             get::function(self.cache.clone(), self.store.clone()),
             search::function(self.index.clone()),
             docs::function(),

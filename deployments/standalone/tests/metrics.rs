@@ -7,7 +7,7 @@ use acceptance::metrics::{counters, lint};
 use acceptance::{Api, unique};
 
 /// The protocols in which entries arrive.
-const PROTOCOLS: [&str; 1] = ["logs"];
+const PROTOCOLS: [&str; 5] = ["any", "elasticsearch", "logs", "loki", "otlp"];
 
 /// The series that [`fixed_counters`] returns, besides those of each protocol.
 const COUNTERS: [&str; 13] = [

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::pattern;
+use crate::pattern;
 
 /// A status, and a pattern for the body if the document shows one.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use reqwest::{Client, Method, StatusCode, redirect::Policy};
 use serde_json::Value;
 
 use super::expectation::Expectation;
-use super::pattern;
 use crate::TIMEOUT;
+use crate::pattern;
 
 /// How long to wait before repeating a call.
 const RETRY_INTERVAL: Duration = Duration::from_millis(200);

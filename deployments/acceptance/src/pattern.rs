@@ -8,7 +8,7 @@ const ELLIPSIS: &str = "…";
 const BARE: &str = "\u{e000}";
 
 /// Parses a pattern.
-pub(super) fn parse(pattern: &str) -> serde_json::Result<Value> {
+pub(crate) fn parse(pattern: &str) -> serde_json::Result<Value> {
     serde_json::from_str(&quote_bare_ellipses(pattern))
 }
 
@@ -17,7 +17,7 @@ pub(super) fn parse(pattern: &str) -> serde_json::Result<Value> {
 /// # Errors
 /// When the value does not match the pattern. The error contains the path of the first difference,
 /// the expected value and the actual value.
-pub(super) fn compare(pattern: &Value, value: &Value) -> Result<(), String> {
+pub(crate) fn compare(pattern: &Value, value: &Value) -> Result<(), String> {
     compare_at("$", pattern, value)
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod api;
+pub mod captures;
 pub mod examples;
 pub mod metrics;
 mod pattern;

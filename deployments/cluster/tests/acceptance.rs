@@ -16,6 +16,19 @@ macro_rules! run_all {
 
 acceptance::for_each_test!(run_all);
 
+macro_rules! replay_all {
+    ([$($capture:ident,)*]) => {
+        async fn replay_every_capture(api: &Api) {
+            $(
+                println!("{}", stringify!($capture));
+                acceptance::captures::$capture(api).await;
+            )*
+        }
+    };
+}
+
+acceptance::for_each_capture!(replay_all);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn separate_functions_pass_the_acceptance_tests() {
     if skip_without_services(module_path!()) {
@@ -24,6 +37,7 @@ async fn separate_functions_pass_the_acceptance_tests() {
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");
     let (api, servers) = cluster.start_all();
     run_every_test(&api).await;
+    replay_every_capture(&api).await;
     drop(servers);
     cluster.remove().await;
 }

@@ -21,3 +21,17 @@ macro_rules! tests {
 }
 
 acceptance::for_each_test!(tests);
+
+macro_rules! captures {
+    ([$($capture:ident,)*]) => {
+        $(
+            #[tokio::test]
+            async fn $capture() {
+                let deployment = Deployment::under_test();
+                acceptance::captures::$capture(&Api::new(&deployment.url)).await;
+            }
+        )*
+    };
+}
+
+acceptance::for_each_capture!(captures);

@@ -1,0 +1,13 @@
+"""Sends documents with the bulk helper of elasticsearch-py, and again, as after a lost response: they have ids."""
+
+from uuid import uuid4
+
+from elasticsearch import Elasticsearch, helpers
+
+from documents import documents
+from records import URL
+
+actions = [{"_op_type": "create", "_index": "shop", "_id": str(uuid4()), **document} for document in documents()]
+with Elasticsearch(f"{URL}/elastic") as client:
+    helpers.bulk(client, actions)
+    helpers.bulk(client, actions)

@@ -1,10 +1,11 @@
 //! The same entries in three forms: queue records, rows, and bulk request bodies. All are prepared
 //! before the measurement.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::value::RawValue;
 use shared::queue::{self, Record, RecordPacker};
 use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
 
@@ -44,32 +45,25 @@ pub(crate) fn entries(count: usize) -> Vec<LogEntry> {
     entries
 }
 
-/// The batches that the loader writes.
-pub(crate) fn batches(entries: &[LogEntry]) -> Vec<Batch> {
+/// The batches that the loader writes. `documents` are the entries' documents by id.
+pub(crate) fn batches(
+    entries: &[LogEntry],
+    documents: &HashMap<String, Box<RawValue>>,
+) -> Vec<Batch> {
     let batches = entries.chunks(BATCH);
-    batches.map(|entries| Batch { entries: entries.to_vec(), bulk: bulk(entries) }).collect()
+    let batch =
+        |entries: &[LogEntry]| Batch { entries: entries.to_vec(), bulk: bulk(entries, documents) };
+    batches.map(batch).collect()
 }
 
-fn bulk(entries: &[LogEntry]) -> Bytes {
+fn bulk(entries: &[LogEntry], documents: &HashMap<String, Box<RawValue>>) -> Bytes {
     let mut body = String::new();
     for entry in entries {
-        let id = id(entry);
-        writeln!(body, "{{\"create\":{{\"_id\":{id}}}}}\n{}", document(entry)).unwrap();
+        let id = entry.id.to_string();
+        let document = &documents[&id];
+        writeln!(body, "{{\"create\":{{\"_id\":\"{id}\"}}}}\n{document}").unwrap();
     }
     body.into()
-}
-
-/// The id as JSON.
-fn id(entry: &LogEntry) -> Value {
-    serde_json::to_value(entry.id).unwrap()
-}
-
-/// The document that the index stores for an entry.
-pub(crate) fn document(entry: &LogEntry) -> Value {
-    let mut document: Value = serde_json::from_slice(&entry.to_json()).unwrap();
-    document["timestamp_micros"] = json!(entry.timestamp.as_micros());
-    document["attributes_json"] = json!(entry.attributes.as_ref().unwrap().as_str());
-    document
 }
 
 /// Publishes the entries, many per record.

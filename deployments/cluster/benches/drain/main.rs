@@ -1,6 +1,6 @@
 //! `make bench-drain` measures how fast one consumer drains a backlog into both sinks, compared
-//! with a bare loader that writes the same documents in the same run. Only the ratios are
-//! comparable between machines.
+//! with a bare loader that writes the same rows and documents in the same run. Only the ratios are
+//! comparable between machines. `CONSUMER` is the path of another consumer to measure.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -16,20 +16,20 @@ mod entries;
 mod loader;
 mod sinks;
 
+use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use acceptance::Server;
 use backlog::Batch;
 use cluster::Cluster;
+use serde_json::value::RawValue;
 use shared::LogEntry;
 use sinks::Sinks;
 
 /// Entries in the backlog.
 const BACKLOG: usize = 500_000;
-
-/// Documents that warm up OpenSearch's JVM.
-const WARM_UP: usize = 300_000;
 
 /// Documents written to try out each concurrency level.
 const TRIAL: usize = 200_000;
@@ -44,10 +44,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 async fn main() {
     let mut entries = backlog::entries(BACKLOG + 1);
     let first = entries.pop().unwrap();
-    let loader = Loader { batches: Arc::new(backlog::batches(&entries)), first };
     println!("{}", machine());
+    let documents = warm_up(&entries).await;
+    let loader = Loader { batches: Arc::new(backlog::batches(&entries, &documents)), first };
+    drop(documents);
     loader.print_sizes();
-    loader.run(2, WARM_UP).await;
     let concurrency = loader.best_concurrency().await;
     let mut loads = vec![loader.full_run(concurrency).await];
     let mut drains = Vec::new();
@@ -113,12 +114,11 @@ impl Loader {
         let cluster = Cluster::fresh().await;
         let sinks = Sinks::of(&cluster, self.first.id);
         backlog::publish(cluster.setting("QUEUE_URL"), std::slice::from_ref(&self.first)).await;
-        let consumer = cluster.start("consumer");
+        let consumer = start_consumer(&cluster);
         while entries_written(&consumer).await < 1 {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
         assert!(consumer.terminate().success());
-        assert_eq!(sinks.document(self.first.id).await, backlog::document(&self.first));
         let seconds = loader::load(&sinks, &self.batches, count, concurrency).await;
         sinks.assert_count(count + 1).await;
         cluster.remove().await;
@@ -126,13 +126,32 @@ impl Loader {
     }
 }
 
-/// Drains the backlog with a consumer at its default settings; returns entries per second, measured
-/// from the end of the first batch to the end of the last.
+/// Warms up OpenSearch's JVM with a drain. Returns the documents that the consumer has written, for
+/// the loader.
+async fn warm_up(entries: &[LogEntry]) -> HashMap<String, Box<RawValue>> {
+    let cluster = Cluster::fresh().await;
+    println!("warming up:");
+    drain_into(&cluster, entries).await;
+    let documents = Sinks::of(&cluster, entries[0].id).documents().await;
+    assert_eq!(documents.len(), entries.len());
+    cluster.remove().await;
+    documents
+}
+
+/// Drains the backlog into new sinks; returns entries per second.
 async fn drain(entries: &[LogEntry]) -> f64 {
     let cluster = Cluster::fresh().await;
+    let rate = drain_into(&cluster, entries).await;
+    cluster.remove().await;
+    rate
+}
+
+/// Drains the backlog with a consumer at its default settings; returns entries per second, measured
+/// from the end of the first batch to the end of the last.
+async fn drain_into(cluster: &Cluster, entries: &[LogEntry]) -> f64 {
     backlog::publish(cluster.setting("QUEUE_URL"), entries).await;
     let launched = Instant::now();
-    let consumer = cluster.start("consumer");
+    let consumer = start_consumer(cluster);
     let mut done = 0;
     let mut first_progress = None;
     while done < entries.len() {
@@ -151,9 +170,16 @@ async fn drain(entries: &[LogEntry]) -> f64 {
         consumer.peak_memory_mib(),
     );
     assert!(consumer.terminate().success());
-    Sinks::of(&cluster, entries[0].id).assert_count(entries.len()).await;
-    cluster.remove().await;
+    Sinks::of(cluster, entries[0].id).assert_count(entries.len()).await;
     rate
+}
+
+/// Starts the consumer to measure.
+fn start_consumer(cluster: &Cluster) -> Server {
+    match std::env::var_os("CONSUMER") {
+        Some(path) => cluster.start_binary("consumer", Path::new(&path)),
+        None => cluster.start("consumer"),
+    }
 }
 
 /// The number of entries that a consumer has written to both sinks.

@@ -1,9 +1,16 @@
 //! Direct access to both sinks of a cluster.
 
+use std::collections::HashMap;
+
 use cluster::{Cluster, opensearch};
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use shared::EntryId;
 use sqlx::{Connection, MySqlConnection};
+
+/// Documents that are read at a time.
+const PAGE_SIZE: usize = 10_000;
 
 /// A cluster's database, and its index for the day on which the backlog arrived.
 pub(crate) struct Sinks {
@@ -21,10 +28,17 @@ impl Sinks {
         }
     }
 
-    /// The document of an entry.
-    pub(crate) async fn document(&self, id: EntryId) -> Value {
-        let id = serde_json::to_value(id).unwrap();
-        json(format!("{}/_source/{}", self.index_url, id.as_str().unwrap())).await
+    /// All documents by id, as the consumer has written them.
+    pub(crate) async fn documents(&self) -> HashMap<String, Box<RawValue>> {
+        let search = json!({"size": PAGE_SIZE, "sort": ["_doc"]});
+        let mut page = page(format!("{}/_search?scroll=1m", self.index_url), &search).await;
+        let mut documents = HashMap::new();
+        while !page.hits.hits.is_empty() {
+            documents.extend(page.hits.hits.into_iter().map(|hit| (hit.id, hit.source)));
+            let next = json!({"scroll": "1m", "scroll_id": page.scroll_id});
+            page = self::page(format!("http://{}/_search/scroll", opensearch()), &next).await;
+        }
+        documents
     }
 
     /// Checks that each sink contains this many entries.
@@ -36,6 +50,32 @@ impl Sinks {
         let counted = json(format!("{}/_count", self.index_url)).await;
         assert_eq!(counted["count"], count);
     }
+}
+
+/// A page of all documents.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(rename = "_scroll_id")]
+    scroll_id: String,
+    hits: Hits,
+}
+
+#[derive(Deserialize)]
+struct Hits {
+    hits: Vec<Hit>,
+}
+
+#[derive(Deserialize)]
+struct Hit {
+    #[serde(rename = "_id")]
+    id: String,
+    #[serde(rename = "_source")]
+    source: Box<RawValue>,
+}
+
+async fn page(url: String, body: &Value) -> Page {
+    let response = reqwest::Client::new().post(url).json(body).send().await.unwrap();
+    response.error_for_status().unwrap().json().await.unwrap()
 }
 
 async fn json(url: String) -> Value {

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "tantivy")]
 pub mod embedded;
+#[cfg(any(feature = "opensearch", feature = "tantivy"))]
+mod missing_columns;
 #[cfg(feature = "opensearch")]
 pub mod opensearch;
 #[cfg(feature = "tantivy")]

@@ -60,11 +60,6 @@ impl Columns {
         &self.generation
     }
 
-    /// The maximum number of paths with columns.
-    pub(super) fn max(&self) -> usize {
-        self.max
-    }
-
     /// Whether there is room for more columns.
     pub(super) fn has_room(&self) -> bool {
         self.paths.len() < self.max

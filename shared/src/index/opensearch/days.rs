@@ -50,6 +50,12 @@ impl DailyIndexes {
         (self.name(day) == name).then_some(day)
     }
 
+    /// The day whose entries are in the index with this name of its own, even if the index has been
+    /// rebuilt; `None` if it is not a day's index.
+    pub(super) fn day_of_entries(&self, index: &str) -> Option<Day> {
+        self.day(index).or_else(|| self.day(index.rsplit_once('-')?.0))
+    }
+
     /// The maximum number of fields in an index that has not been rebuilt.
     pub(super) fn max_fields(&self) -> usize {
         mapping::max_fields(self.settings.attributes)

@@ -1,59 +1,66 @@
-//! Rejects a range on an attribute that has no columns on some day, because the day has too many
-//! attributes. Otherwise, that day's entries would silently be missing from the hits.
+//! Rejects a range on an attribute that has no columns on some day, if this matters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use opensearch::{FieldCapsParts, SearchParts};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::columns::Columns;
 use super::document::{NUMBERS, can_have_column, column_name};
 use super::response::{Failure, successful_body};
 use super::{OpenSearchIndex, SERVICE, classify, query};
 use crate::error::{Error, Result};
+use crate::index::missing_columns;
+use crate::log_entry::Day;
 use crate::query::Condition;
 
 /// The maximum number of indexes in which to look for an attribute: more than a cluster has days.
 const MAX_INDEXES: usize = 10_000;
 
 impl OpenSearchIndex {
-    /// Checks that the ranges in a condition can find all entries.
+    /// Checks that every attribute on which a hit may depend has columns where there is a range on
+    /// it.
     ///
     /// # Errors
-    /// [`Error::Rejected`] when a range is on an attribute without columns.
+    /// [`Error::Rejected`] when one does not.
     pub(super) async fn check_ranges(&self, condition: &Condition) -> Result<()> {
-        for path in query::range_paths(condition) {
-            if let Some(max) = self.lacks_columns(path, condition).await.map_err(classify)? {
-                let reason = format!(
-                    "attribute {path} is not among the INDEX_ATTRIBUTES_MAX={max} attributes of \
-                     its day that support ranges; compare it for equality instead"
-                );
-                return Err(Error::rejected(SERVICE, reason));
+        let mut indexes = Vec::new();
+        for path in missing_columns::range_paths(condition) {
+            indexes.push((path, self.indexes_without_column(path).await.map_err(classify)?));
+        }
+        for (paths, indexes) in missing_columns::by_paths(indexes) {
+            for path in &paths {
+                let undecided = missing_columns::undecided(condition, &paths, path);
+                let undecided = query::condition(&undecided)
+                    .map_err(|reason| Error::rejected(SERVICE, reason))?;
+                let days = self.days_without_column(path, &indexes, undecided);
+                let days = days.await.map_err(classify)?;
+                if !days.is_empty() {
+                    return Err(missing_columns::error(path, &days));
+                }
             }
         }
         Ok(())
     }
 
-    /// Whether entries have the attribute without columns, because their day cannot have more.
-    /// Returns the maximum number of that day's attributes with columns.
-    async fn lacks_columns(
+    /// The days whose entries the query finds in one of the indexes, if those indexes cannot have
+    /// columns for the attribute.
+    async fn days_without_column(
         &self,
         path: &str,
-        condition: &Condition,
-    ) -> std::result::Result<Option<usize>, Failure> {
-        let indexes = self.indexes_without_column(path).await?;
-        if indexes.is_empty() {
-            return Ok(None);
-        }
-        for index in self.indexes_with_attribute(path, condition).await?.intersection(&indexes) {
-            let columns = Columns::read(&self.client, index).await?;
+        indexes: &BTreeSet<String>,
+        query: Value,
+    ) -> std::result::Result<BTreeSet<Day>, Failure> {
+        let mut days = BTreeSet::new();
+        for index in self.indexes_with_hits(indexes, query).await? {
+            let columns = Columns::read(&self.client, &index).await?;
             let has_room = can_have_column(path) && columns.has_room();
             if !has_room && !columns.contains(path) {
-                return Ok(Some(columns.max()));
+                days.extend(self.indexes.day_of_entries(&index));
             }
         }
-        Ok(None)
+        Ok(days)
     }
 
     /// The indexes without columns for the attribute.
@@ -90,11 +97,11 @@ impl OpenSearchIndex {
         Ok(unmapped.map_or_else(BTreeSet::new, |field| field.indices.unwrap_or(indices)))
     }
 
-    /// The indexes that contain entries with the attribute in the condition's time range.
-    async fn indexes_with_attribute(
+    /// Those of the indexes in which the query finds entries.
+    async fn indexes_with_hits(
         &self,
-        path: &str,
-        condition: &Condition,
+        indexes: &BTreeSet<String>,
+        query: Value,
     ) -> std::result::Result<BTreeSet<String>, Failure> {
         #[derive(Deserialize)]
         struct Response {
@@ -112,12 +119,11 @@ impl OpenSearchIndex {
         struct Bucket {
             key: String,
         }
-        let mut filters = vec![query::exists(path)];
-        filters.extend(query::required_times(condition));
+        let within = json!({"terms": {"_index": indexes}});
         let body = json!({
             "size": 0,
             "track_total_hits": false,
-            "query": {"bool": {"filter": filters}},
+            "query": {"bool": {"filter": [within, query]}},
             "aggs": {"indexes": {"terms": {"field": "_index", "size": MAX_INDEXES}}},
         });
         let pattern = self.indexes.pattern();

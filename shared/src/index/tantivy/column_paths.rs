@@ -5,7 +5,7 @@
 //! term for that day and path. The first entry with a path beyond the maximum has a term that marks
 //! the day as full. No further path is introduced on that day, even if the maximum is raised.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tantivy::schema::Field;
@@ -96,8 +96,8 @@ pub(super) fn days_without_column(
     searcher: &Searcher,
     field: Field,
     path: &str,
-) -> tantivy::Result<HashSet<Day>> {
-    let mut days = HashSet::new();
+) -> tantivy::Result<BTreeSet<Day>> {
+    let mut days = BTreeSet::new();
     for segment in searcher.segment_readers() {
         let index = segment.inverted_index(field)?;
         let mut terms = index.terms().range().ge([FULL]).into_stream()?;
@@ -107,7 +107,7 @@ pub(super) fn days_without_column(
             }
         }
     }
-    let mut without = HashSet::new();
+    let mut without = BTreeSet::new();
     for day in days {
         let term = Term::from_field_bytes(field, &introduces(day, path));
         if searcher.doc_freq(&term)? == 0 {

@@ -65,8 +65,6 @@ struct Inner {
     fields: Fields,
     reader: IndexReader,
     writer: Writer,
-    /// The number of attributes that have columns on each day.
-    attributes_max: usize,
 }
 
 /// Where an index is, and how it is built.
@@ -163,16 +161,12 @@ impl Inner {
             .doc_store_cache_num_blocks(CACHED_BLOCKS)
             .try_into()?;
         let writer = Writer::new(index, reader.clone(), fields, attributes_max);
-        Ok(Self { fields, reader, writer, attributes_max })
+        Ok(Self { fields, reader, writer })
     }
 
     fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         let searcher = self.reader.searcher();
-        let target = Target {
-            fields: &self.fields,
-            searcher: &searcher,
-            attributes_max: self.attributes_max,
-        };
+        let target = Target { fields: &self.fields, searcher: &searcher };
         let plan = query::plan(target, query.sort, &query.condition)?;
         let page = Page::collect(target, &plan, query).map_err(classify)?;
         let total = page.total;

@@ -1,8 +1,6 @@
 //! The schema: an entry's JSON, the terms that find it, and columns to sort and compare by.
 //! tantivy stores the schema in the directory. A change to it requires a new format version.
 
-use std::ops::RangeInclusive;
-
 use tantivy::SegmentReader;
 use tantivy::columnar::ColumnValues;
 use tantivy::schema::{
@@ -154,12 +152,6 @@ impl Columns {
     /// The day of arrival of an entry.
     pub(super) fn day(&self, doc: u32) -> Day {
         day(self.id_high.get_val(doc))
-    }
-
-    /// The days of arrival, from the first to the last one.
-    pub(super) fn days(&self) -> RangeInclusive<Day> {
-        let (least, greatest) = self.id_highs();
-        day(least)..=day(greatest)
     }
 
     /// The least and the greatest first half of any id.

@@ -2,6 +2,7 @@
 
 mod adding;
 mod agreement;
+mod columns;
 mod fuzzy;
 mod generators;
 mod matching;

@@ -1,12 +1,10 @@
 //! Conditions on attributes as OpenSearch queries.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::super::document::{ATTR, NUMBERS, STRINGS, column_name, escaped_path};
-use crate::query::{Attribute, AttributeTest, Condition, Range};
+use crate::query::{Attribute, AttributeTest, Range};
 
 /// The query for a condition on an attribute.
 pub(super) fn query(attribute: &Attribute) -> Value {
@@ -30,7 +28,7 @@ pub(super) fn query(attribute: &Attribute) -> Value {
 }
 
 /// The query for any value at a path, or inside an object at that path.
-pub(in crate::index::opensearch) fn exists(path: &str) -> Value {
+fn exists(path: &str) -> Value {
     let path = escaped_path(path);
     let values = json!({"prefix": {ATTR: format!("{path}=")}});
     let members = json!({"prefix": {ATTR: format!("{path}.")}});
@@ -57,19 +55,4 @@ fn range<'r, T, V: Serialize>(
         return json!({"exists": {"field": field}});
     }
     json!({"range": {field: bounds}})
-}
-
-/// The paths of the attributes on which a condition has ranges.
-pub(in crate::index::opensearch) fn range_paths(condition: &Condition) -> BTreeSet<&str> {
-    match condition {
-        Condition::All(conditions) | Condition::Any(conditions) => {
-            conditions.iter().flat_map(range_paths).collect()
-        }
-        Condition::Not(condition) => range_paths(condition),
-        Condition::Attribute(Attribute {
-            path,
-            test: AttributeTest::Numbers(_) | AttributeTest::Strings(_),
-        }) => BTreeSet::from([path.as_str()]),
-        _ => BTreeSet::new(),
-    }
 }

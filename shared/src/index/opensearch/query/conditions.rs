@@ -32,7 +32,7 @@ impl Clause {
 ///
 /// # Errors
 /// When a fragment is too long.
-pub(super) fn query(condition: &Condition) -> Result<Value, String> {
+pub(in crate::index::opensearch) fn query(condition: &Condition) -> Result<Value, String> {
     Ok(clause(condition, &Fragments::of(condition))?.into_query())
 }
 
@@ -110,15 +110,6 @@ fn timestamp(range: TimeRange) -> Value {
         bounds["lt"] = json!(to.as_micros());
     }
     json!({"range": {TIMESTAMP_MICROS: bounds}})
-}
-
-/// The queries for the time ranges that contain every hit of the condition.
-pub(in crate::index::opensearch) fn required_times(condition: &Condition) -> Vec<Value> {
-    match condition {
-        Condition::All(conditions) => conditions.iter().flat_map(required_times).collect(),
-        Condition::Timestamp(range) => vec![timestamp(*range)],
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ mod words;
 
 use serde_json::{Value, json};
 
-pub(super) use self::attributes::{exists, range_paths};
-pub(super) use self::conditions::required_times;
+pub(super) use self::conditions::query as condition;
 use super::document::{ID, OMITTED_FROM_HITS, TIMESTAMP_MICROS};
 use crate::search::{SearchHits, SearchQuery, Sort};
 

@@ -1,25 +1,22 @@
 //! Finds entries by an attribute.
 
-use std::collections::HashSet;
 use std::ops::Bound;
 
+use tantivy::Term;
 use tantivy::query::{EmptyQuery, FastFieldRangeQuery};
-use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocSet, SegmentReader, TERMINATED, Term};
+use tantivy::schema::Field;
 
 use super::terms::TermsQuery;
-use super::{Clause, Target, any, rejected, term};
-use crate::error::Result;
-use crate::index::tantivy::column_paths::{column_name, days_without_column};
+use super::{Clause, any, term};
+use crate::index::tantivy::column_paths::column_name;
 use crate::index::tantivy::document::comparable;
-use crate::index::tantivy::schema::Columns;
-use crate::index::tantivy::{classify, keyword};
-use crate::log_entry::Day;
+use crate::index::tantivy::keyword;
+use crate::index::tantivy::schema::Fields;
 use crate::query::{self, Attribute, AttributeTest, Range};
 
-pub(super) fn query(target: Target<'_>, attribute: &Attribute) -> Result<Clause> {
-    let (path, fields) = (&attribute.path, target.fields);
-    Ok(match &attribute.test {
+pub(super) fn query(fields: &Fields, attribute: &Attribute) -> Clause {
+    let path = &attribute.path;
+    match &attribute.test {
         AttributeTest::AnyOf(values) => {
             let terms = values.iter().map(|value| keyword::attribute(path, value));
             any(terms.map(|bytes| term(fields.attributes, &bytes)).collect())
@@ -28,15 +25,9 @@ pub(super) fn query(target: Target<'_>, attribute: &Attribute) -> Result<Clause>
             Box::new(TermsQuery::prefix(&[fields.attributes], &keyword::attribute(path, stem)))
         }
         AttributeTest::Exists => term(fields.attributes, &keyword::attribute_exists(path)),
-        AttributeTest::Numbers(range) => {
-            check_column(target, path)?;
-            number_range(fields.numbers, path, range)
-        }
-        AttributeTest::Strings(range) => {
-            check_column(target, path)?;
-            string_range(fields.strings, path, range)
-        }
-    })
+        AttributeTest::Numbers(range) => number_range(fields.numbers, path, range),
+        AttributeTest::Strings(range) => string_range(fields.strings, path, range),
+    }
 }
 
 fn number_range(field: Field, path: &str, range: &Range<f64>) -> Clause {
@@ -90,51 +81,4 @@ fn is_empty<T: PartialOrd>(lower: &Bound<T>, upper: &Bound<T>) -> bool {
             Bound::Included(upper) | Bound::Excluded(upper),
         ) => lower >= upper,
     }
-}
-
-/// Checks that every attribute with the path is in a column.
-///
-/// # Errors
-/// [`Error::Rejected`](crate::Error::Rejected) when one is not.
-fn check_column(target: Target<'_>, path: &str) -> Result<()> {
-    let Target { fields, searcher, attributes_max } = target;
-    let days = days_without_column(searcher, fields.column_paths, path).map_err(classify)?;
-    if days.is_empty() {
-        return Ok(());
-    }
-    for segment in searcher.segment_readers() {
-        if exists_on(segment, fields.attributes, path, &days).map_err(classify)? {
-            return Err(rejected(format!(
-                "attribute {path} is not among the INDEX_ATTRIBUTES_MAX={attributes_max} attributes of \
-                 its day that support ranges; compare it for equality instead"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Whether the segment has an entry with the path that arrived on one of the days.
-fn exists_on(
-    segment: &SegmentReader,
-    attributes: Field,
-    path: &str,
-    days: &HashSet<Day>,
-) -> tantivy::Result<bool> {
-    let columns = Columns::open(segment)?;
-    let all = columns.days();
-    if !days.iter().any(|day| all.contains(day)) {
-        return Ok(false);
-    }
-    let term = Term::from_field_bytes(attributes, &keyword::attribute_exists(path));
-    let index = segment.inverted_index(attributes)?;
-    let Some(mut docs) = index.read_postings(&term, IndexRecordOption::Basic)? else {
-        return Ok(false);
-    };
-    while docs.doc() != TERMINATED {
-        if days.contains(&columns.day(docs.doc())) {
-            return Ok(true);
-        }
-        docs.advance();
-    }
-    Ok(false)
 }

@@ -6,6 +6,7 @@ mod attribute;
 mod excluded;
 mod fragment;
 mod id;
+mod ranges;
 mod terms;
 mod words;
 
@@ -21,10 +22,10 @@ use tantivy::{Searcher, TantivyError, Term};
 use self::excluded::ExcludedQuery;
 use self::fragment::Candidates;
 use self::terms::TermsQuery;
+use super::classify;
 use super::keyword;
 use super::schema::{Fields, micros};
-use super::{SERVICE, classify};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::query::{Condition, Keyword, KeywordTest, TimeRange};
 use crate::search::Sort;
 
@@ -48,17 +49,16 @@ pub(super) type Failure = Arc<OnceLock<TantivyError>>;
 pub(super) struct Target<'a> {
     pub(super) fields: &'a Fields,
     pub(super) searcher: &'a Searcher,
-    /// The number of attributes that have columns on each day.
-    pub(super) attributes_max: usize,
 }
 
 /// Plans how to find the hits of a condition.
 ///
 /// # Errors
-/// [`Error::Rejected`] when the condition can never be evaluated.
+/// [`Error::Rejected`](crate::Error::Rejected) when the condition can never be evaluated.
 pub(super) fn plan(target: Target<'_>, sort: Sort, condition: &Condition) -> Result<Plan> {
     let failure = Failure::default();
     let translation = Translation { target, sort, failure: &failure };
+    translation.check_ranges(condition)?;
     let required = match condition {
         Condition::All(conditions) => conditions.as_slice(),
         other => std::slice::from_ref(other),
@@ -105,7 +105,7 @@ impl Translation<'_> {
             Condition::Keyword(field, test) => filter(self.keyword(*field, test)),
             Condition::Id(id) => filter(id::query(fields, *id)),
             Condition::Timestamp(range) => filter(timestamp(fields, *range)),
-            Condition::Attribute(attribute) => filter(attribute::query(self.target, attribute)?),
+            Condition::Attribute(attribute) => filter(attribute::query(fields, attribute)),
         })
     }
 
@@ -193,8 +193,4 @@ fn any(mut clauses: Vec<Clause>) -> Clause {
 /// Finds the clause's entries without contributing to their score.
 fn filter(clause: Clause) -> Clause {
     Box::new(ConstScoreQuery::new(clause, 0.0))
-}
-
-fn rejected(reason: String) -> Error {
-    Error::rejected(SERVICE, reason)
 }

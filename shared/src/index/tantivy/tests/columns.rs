@@ -27,7 +27,10 @@ fn is_rejected(index: &Inner, query: &str) -> bool {
     match total(index, query) {
         Err(error @ Error::Rejected { .. }) => {
             let text = error.to_string();
-            assert!(text.contains("not among the INDEX_ATTRIBUTES_MAX=1 attributes"), "{text}");
+            assert!(
+                text.contains("arrived on 2024-06-1") && text.contains("ranges on b;"),
+                "{text}"
+            );
             true
         }
         _ => false,
@@ -65,6 +68,24 @@ fn each_day_has_its_own_columns() {
     index.writer.add(&[entry(1, "2024-06-10", r#"{"b":1}"#)]).unwrap();
     assert_eq!(total(&index, "@a:>=1").unwrap(), 1);
     assert!(is_rejected(&index, "@b:>=1"));
+}
+
+#[test]
+fn the_error_names_the_days_without_a_column() {
+    let directory = TempDir::new().unwrap();
+    let index = Inner::open(directory.path(), 1).unwrap();
+    let days = ["2024-06-10", "2024-06-11", "2024-06-12", "2024-06-14"];
+    let entries = days.map(|day| entry(0, day, r#"{"a":1,"b":2}"#));
+    index.writer.add(&entries).unwrap();
+    for (query, days) in [
+        ("@b:>1", "2024-06-10, 2024-06-11 and 2 more days"),
+        ("@b:>1 timestamp:>=2024-06-12", "2024-06-12, 2024-06-14"),
+        ("@b:>1 -timestamp:2024-06-11 timestamp:<2024-06-13", "2024-06-10, 2024-06-12"),
+    ] {
+        let error = total(&index, query).unwrap_err().to_string();
+        assert!(error.contains(&format!("arrived on {days} do not")), "{query}: {error}");
+    }
+    assert_eq!(total(&index, "@b:>1 timestamp:2024-06-13").unwrap(), 0);
 }
 
 #[test]

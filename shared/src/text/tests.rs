@@ -58,6 +58,17 @@ proptest! {
     }
 
     #[test]
+    fn a_text_is_normalized_like_its_clusters(texts in prop::collection::vec(any_text(), 1..4), length in 0usize..200) {
+        let text = texts.join(&"aB\t".repeat(length));
+        let by_clusters = |text: &str, map: fn(&str) -> String| -> String {
+            clusters(text).map(|(_, cluster)| map(cluster)).collect()
+        };
+        let normalized = normalize(&text).into_owned();
+        prop_assert_eq!(&normalized, &by_clusters(&text, |cluster| normalize(cluster).into_owned()));
+        prop_assert_eq!(fold(&normalized), by_clusters(&normalized, |cluster| fold(cluster).into_owned()));
+    }
+
+    #[test]
     fn every_fragment_of_whole_characters_is_found(text in any_text(), start in 0usize..20, length in 1usize..20) {
         let plain = strip_ansi(&text).into_owned();
         let pieces: Vec<&str> = clusters(&plain).map(|(_, cluster)| cluster).collect();

@@ -59,6 +59,15 @@ pub trait Index: Ready {
 #[cfg(any(feature = "opensearch", feature = "tantivy"))]
 const SERVICE: &str = "index";
 
+/// The error for a search that takes too long because it has to look for a text in the messages
+/// themselves.
+#[cfg(any(feature = "opensearch", feature = "tantivy"))]
+fn too_costly() -> crate::Error {
+    const REASON: &str = "too costly, because too many or too long messages would have to be read; \
+        limit from, to, service_name or level, add words, or extend the text in quotes";
+    crate::Error::rejected(SERVICE, REASON)
+}
+
 /// The variable that holds the index's URL.
 const VARIABLE: &str = "INDEX_URL";
 

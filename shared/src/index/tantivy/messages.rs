@@ -1,12 +1,15 @@
 //! Reads messages to check whether they contain fragments.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use memchr::memmem;
 use serde::Deserialize;
 use tantivy::schema::{Field, Value};
 use tantivy::store::StoreReader;
 use tantivy::{DocId, SegmentReader, TantivyDocument, TantivyError};
 
+use super::checks::{Checks, Failure};
 use crate::text;
 
 /// Messages are usually read in segment order, so each block of entries is decompressed only once.
@@ -16,6 +19,7 @@ const CACHED_BLOCKS: usize = 1;
 pub(super) struct Messages {
     store: StoreReader,
     entry: Field,
+    checks: Arc<Checks>,
 }
 
 /// The part of an entry's JSON that is read.
@@ -26,17 +30,35 @@ struct Message<'a> {
 }
 
 impl Messages {
-    pub(super) fn open(segment: &SegmentReader, entry: Field) -> tantivy::Result<Self> {
-        Ok(Self { store: segment.get_store_reader(CACHED_BLOCKS)?, entry })
+    pub(super) fn open(
+        segment: &SegmentReader,
+        entry: Field,
+        checks: Arc<Checks>,
+    ) -> tantivy::Result<Self> {
+        Ok(Self { store: segment.get_store_reader(CACHED_BLOCKS)?, entry, checks })
     }
 
-    /// Whether the entry's message contains all of the fragments.
-    pub(super) fn contain(&self, doc: DocId, fragments: &[String]) -> tantivy::Result<bool> {
+    /// Whether the entry's message contains all of the fragments. Once a check has failed, no
+    /// message does.
+    pub(super) fn contain(&self, doc: DocId, fragments: &[String]) -> bool {
+        if self.checks.have_failed() {
+            return false;
+        }
+        self.check(doc, fragments).unwrap_or_else(|failure| {
+            self.checks.fail(failure);
+            false
+        })
+    }
+
+    fn check(&self, doc: DocId, fragments: &[String]) -> Result<bool, Failure> {
         let document: TantivyDocument = self.store.get(doc)?;
         let json = document.get_first(self.entry).and_then(|value| value.as_str());
-        let entry: Message<'_> = serde_json::from_str(json.unwrap_or_default())
+        let json = json.unwrap_or_default();
+        self.checks.permit(json)?;
+        let entry: Message<'_> = serde_json::from_str(json)
             .map_err(|error| TantivyError::InternalError(format!("stored entry: {error}")))?;
         let searchable = text::searchable(&entry.message);
-        Ok(fragments.iter().all(|fragment| searchable.contains(fragment)))
+        let contains = |fragment: &String| memmem::find(searchable.as_bytes(), fragment.as_bytes());
+        Ok(fragments.iter().all(|fragment| contains(fragment).is_some()))
     }
 }

@@ -1,5 +1,6 @@
 //! The index in a local directory, built with tantivy.
 
+mod checks;
 mod column_paths;
 mod document;
 mod format;
@@ -30,8 +31,10 @@ use tantivy::{DocAddress, IndexReader, ReloadPolicy, Searcher, TantivyDocument, 
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use self::checks::Checks;
 pub(super) use self::opening::Opened;
 use self::page::Page;
 use self::query::Target;
@@ -125,11 +128,14 @@ impl Index for TantivyIndex {
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         let (inner, query) = (self.inner.clone(), query.clone());
+        let cancelled = CancellationToken::new();
+        // Ends the checks of messages if the caller stops waiting.
+        let _cancel = cancelled.clone().drop_guard();
         let search = async {
             let permit = self.searches.clone().acquire_owned().await.map_err(unavailable)?;
             let search = spawn_blocking(move || {
                 let _permit = permit;
-                inner.search(&query)
+                inner.search(&query, Checks::new(cancelled))
             });
             search.await.map_err(classify_join)?
         };
@@ -164,11 +170,12 @@ impl Inner {
         Ok(Self { fields, reader, writer })
     }
 
-    fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
+    fn search(&self, query: &SearchQuery, checks: Checks) -> Result<SearchHits> {
         let searcher = self.reader.searcher();
         let target = Target { fields: &self.fields, searcher: &searcher };
-        let plan = query::plan(target, query.sort, &query.condition)?;
+        let plan = query::plan(target, query.sort, &query.condition, Arc::new(checks))?;
         let page = Page::collect(target, &plan, query).map_err(classify)?;
+        plan.checks.result()?;
         let total = page.total;
         let found = page.into_addresses().into_iter().map(|address| {
             let json = self.entry_json(&searcher, address)?;

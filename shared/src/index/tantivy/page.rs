@@ -55,15 +55,13 @@ impl Page {
             if plan.fragments.is_empty() {
                 page.collect_hits(weight.as_ref(), &segment)?;
             } else {
-                let messages = Messages::open(segment.reader, target.fields.entry)?;
+                let checks = plan.checks.clone();
+                let messages = Messages::open(segment.reader, target.fields.entry, checks)?;
                 let is_hit = |doc| messages.contain(doc, &plan.fragments);
                 page.collect_checked(weight.as_ref(), &segment, is_hit)?;
             }
         }
-        match plan.failure.get() {
-            Some(error) => Err(error.clone()),
-            None => Ok(page),
-        }
+        Ok(page)
     }
 
     /// The addresses of the hits, in order.
@@ -139,27 +137,22 @@ impl Page {
         &mut self,
         weight: &dyn Weight,
         segment: &Segment<'_>,
-        is_hit: impl Fn(DocId) -> tantivy::Result<bool>,
+        is_hit: impl Fn(DocId) -> bool,
     ) -> tantivy::Result<()> {
         let mut unchecked = Vec::new();
-        let mut result = Ok(());
         for_each(self.sort, weight, segment.reader, &mut |doc, score| {
-            if result.is_err() {
-                return;
-            }
             if !self.is_counted() {
-                result = self.check(segment, doc, score, &is_hit);
+                self.check(segment, doc, score, &is_hit);
             } else if let Some(rank) = self.rank(segment, doc, score) {
                 unchecked.push((rank[0], rank[1], doc));
             }
         })?;
-        result?;
         unchecked.sort_unstable_by_key(|(score, time, doc)| Reverse((*score, *time, *doc)));
         for (score, time, doc) in unchecked {
             if !self.may_change([score, time, u64::MAX, u64::MAX]) {
                 break;
             }
-            self.check(segment, doc, score, &is_hit)?;
+            self.check(segment, doc, score, &is_hit);
         }
         Ok(())
     }
@@ -170,15 +163,14 @@ impl Page {
         segment: &Segment<'_>,
         doc: DocId,
         score: u64,
-        is_hit: impl Fn(DocId) -> tantivy::Result<bool>,
-    ) -> tantivy::Result<()> {
-        if is_hit(doc)? {
+        is_hit: impl Fn(DocId) -> bool,
+    ) {
+        if is_hit(doc) {
             self.total += 1;
             if let Some(rank) = self.rank(segment, doc, score) {
                 self.top.push(rank, DocAddress::new(segment.ordinal, doc));
             }
         }
-        Ok(())
     }
 
     /// The rank of a hit, if it may be on the page.

@@ -12,7 +12,8 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, SegmentReader, Term};
 
 use super::terms::TermsQuery;
-use super::{Clause, Failure, Target, all, any};
+use super::{Clause, Target, all, any};
+use crate::index::tantivy::checks::Checks;
 use crate::index::tantivy::messages::Messages;
 use crate::index::tantivy::pieces::{Part, Pieces};
 
@@ -85,14 +86,14 @@ pub(super) fn checked(
     target: Target<'_>,
     candidates: Clause,
     fragment: &str,
-    failure: &Failure,
+    checks: &Arc<Checks>,
 ) -> tantivy::Result<Clause> {
     let candidates = candidates.weight(EnableScoring::disabled_from_searcher(target.searcher))?;
     Ok(Box::new(DocPredicateQuery::from(Contains {
         candidates,
         fragment: Arc::from([fragment.to_owned()]),
         entry: target.fields.entry,
-        failure: failure.clone(),
+        checks: checks.clone(),
     })))
 }
 
@@ -101,14 +102,13 @@ struct Contains {
     candidates: Box<dyn Weight>,
     fragment: Arc<[String]>,
     entry: Field,
-    failure: Failure,
+    checks: Arc<Checks>,
 }
 
 /// The predicate for one segment.
 struct SegmentContains {
     messages: Messages,
     fragment: Arc<[String]>,
-    failure: Failure,
 }
 
 impl fmt::Debug for Contains {
@@ -126,9 +126,8 @@ impl DocPredicate for Contains {
     ) -> tantivy::Result<ConstOrVariableSegmentPredicate<SegmentContains>> {
         Ok(ConstOrVariableSegmentPredicate::Variable {
             predicate: SegmentContains {
-                messages: Messages::open(segment, self.entry)?,
+                messages: Messages::open(segment, self.entry, self.checks.clone())?,
                 fragment: self.fragment.clone(),
-                failure: self.failure.clone(),
             },
             necessary_condition: self.candidates.scorer(segment, 1.0)?,
         })
@@ -137,11 +136,7 @@ impl DocPredicate for Contains {
 
 impl SegmentDocPredicate for SegmentContains {
     fn eval(&mut self, doc: DocId) -> bool {
-        self.messages.contain(doc, &self.fragment).unwrap_or_else(|error| {
-            // Only the first error is kept.
-            let _ = self.failure.set(error);
-            false
-        })
+        self.messages.contain(doc, &self.fragment)
     }
 
     fn cost(&self) -> u64 {

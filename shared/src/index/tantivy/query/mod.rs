@@ -11,17 +11,18 @@ mod terms;
 mod words;
 
 use std::ops::Bound;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tantivy::query::{
     AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, Query, RangeQuery, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{Searcher, TantivyError, Term};
+use tantivy::{Searcher, Term};
 
 use self::excluded::ExcludedQuery;
 use self::fragment::Candidates;
 use self::terms::TermsQuery;
+use super::checks::Checks;
 use super::classify;
 use super::keyword;
 use super::schema::{Fields, micros};
@@ -37,12 +38,9 @@ pub(super) struct Plan {
     pub(super) query: Clause,
     /// What the messages of hits must contain. Checking this is expensive.
     pub(super) fragments: Vec<String>,
-    /// Why checking a message failed. If set, the hits are incomplete.
-    pub(super) failure: Failure,
+    /// The checks of messages. If they fail, the hits are incomplete.
+    pub(super) checks: Arc<Checks>,
 }
-
-/// The first error during a query, which has no other way to report it.
-pub(super) type Failure = Arc<OnceLock<TantivyError>>;
 
 /// The index that is searched.
 #[derive(Clone, Copy)]
@@ -55,9 +53,13 @@ pub(super) struct Target<'a> {
 ///
 /// # Errors
 /// [`Error::Rejected`](crate::Error::Rejected) when the condition can never be evaluated.
-pub(super) fn plan(target: Target<'_>, sort: Sort, condition: &Condition) -> Result<Plan> {
-    let failure = Failure::default();
-    let translation = Translation { target, sort, failure: &failure };
+pub(super) fn plan(
+    target: Target<'_>,
+    sort: Sort,
+    condition: &Condition,
+    checks: Arc<Checks>,
+) -> Result<Plan> {
+    let translation = Translation { target, sort, checks: &checks };
     translation.check_ranges(condition)?;
     let required = match condition {
         Condition::All(conditions) => conditions.as_slice(),
@@ -76,14 +78,14 @@ pub(super) fn plan(target: Target<'_>, sort: Sort, condition: &Condition) -> Res
             condition => clauses.push(translation.required(condition)?),
         }
     }
-    Ok(Plan { query: all(clauses), fragments, failure })
+    Ok(Plan { query: all(clauses), fragments, checks })
 }
 
 /// The context for translating a condition and those within it.
 struct Translation<'a> {
     target: Target<'a>,
     sort: Sort,
-    failure: &'a Failure,
+    checks: &'a Arc<Checks>,
 }
 
 impl Translation<'_> {
@@ -124,7 +126,7 @@ impl Translation<'_> {
         if !candidates.need_check {
             return Ok(candidates.query);
         }
-        fragment::checked(self.target, candidates.query, fragment, self.failure).map_err(classify)
+        fragment::checked(self.target, candidates.query, fragment, self.checks).map_err(classify)
     }
 
     fn keyword(&self, field: Keyword, test: &KeywordTest) -> Clause {

@@ -35,9 +35,7 @@ impl Translation<'_> {
                 let on_days = filter(arrived_on(fields.id_high, &days));
                 let undecided = all(vec![self.required(&undecided)?, (Occur::Must, on_days)]);
                 let days = days_of_arrival(searcher, &undecided).map_err(classify)?;
-                if let Some(error) = self.failure.get() {
-                    return Err(classify(error.clone()));
-                }
+                self.checks.result()?;
                 if !days.is_empty() {
                     return Err(missing_columns::error(path, &days));
                 }

@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use super::search;
 use crate::error::Error;
 use crate::index::tantivy::Inner;
 use crate::log_entry::{Arrival, LogEntry, Timestamp};
@@ -20,7 +21,7 @@ fn parse(text: &str) -> Condition {
 }
 
 fn total(index: &Inner, query: &str) -> Result<u64, Error> {
-    index.search(&SearchQuery::new(parse(query), 1)).map(|hits| hits.total)
+    search(index, &SearchQuery::new(parse(query), 1)).map(|hits| hits.total)
 }
 
 fn is_rejected(index: &Inner, query: &str) -> bool {

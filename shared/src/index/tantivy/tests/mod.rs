@@ -1,6 +1,7 @@
 //! The index in a directory: what survives a restart or failure, and which entries are found.
 
 mod columns;
+mod costs;
 mod texts;
 
 use tempfile::TempDir;
@@ -13,6 +14,10 @@ use crate::testing::entries;
 async fn open(directory: &TempDir) -> TantivyIndex {
     let url = format!("tantivy://{}/index", directory.path().display());
     TantivyIndex::open(&url.parse().unwrap()).await.unwrap()
+}
+
+fn search(index: &Inner, query: &SearchQuery) -> Result<SearchHits> {
+    index.search(query, Checks::new(CancellationToken::new()))
 }
 
 async fn all_messages(index: &TantivyIndex) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use super::search;
 use crate::config::DEFAULT_INDEX_ATTRIBUTES_MAX;
 use crate::index::tantivy::Inner;
 use crate::log_entry::{LogEntry, Timestamp};
@@ -23,7 +24,7 @@ fn parse(text: &str) -> Condition {
 /// The positions of the entries that the query finds. They must be those that match it in memory.
 fn found(index: &Inner, entries: &[LogEntry], query: &str) -> Vec<usize> {
     let condition = parse(query);
-    let hits = index.search(&SearchQuery::new(condition.clone(), 100)).unwrap();
+    let hits = search(index, &SearchQuery::new(condition.clone(), 100)).unwrap();
     let is_hit = |entry: &LogEntry| hits.entries.iter().any(|hit| hit.id == entry.id);
     let positions = |test: &dyn Fn(&LogEntry) -> bool| -> Vec<usize> {
         (0..entries.len()).filter(|position| test(&entries[*position])).collect()

@@ -34,7 +34,7 @@ use self::days::DailyIndexes;
 pub use self::rebuild::DayRebuild;
 use self::response::{Failure, successful_body};
 use self::settings::IndexSettings;
-use super::{Index, SERVICE, VARIABLE};
+use super::{Index, SERVICE, VARIABLE, too_costly};
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
@@ -180,8 +180,12 @@ impl Index for OpenSearchIndex {
     }
 }
 
-/// OpenSearch returns 400 for a query that it will never accept.
+/// OpenSearch returns 400 for a query that it will never accept. Only searches for fragments have a
+/// time limit.
 fn classify(failure: Failure) -> Error {
+    if failure.is_timeout() {
+        return too_costly();
+    }
     match failure.status() {
         Some(StatusCode::BAD_REQUEST) => Error::rejected(SERVICE, failure),
         _ => unavailable(failure),

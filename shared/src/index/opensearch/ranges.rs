@@ -32,9 +32,9 @@ impl OpenSearchIndex {
         for (paths, indexes) in missing_columns::by_paths(indexes) {
             for path in &paths {
                 let undecided = missing_columns::undecided(condition, &paths, path);
-                let undecided = query::condition(&undecided)
+                let search = search_for_indexes(&indexes, &undecided)
                     .map_err(|reason| Error::rejected(SERVICE, reason))?;
-                let days = self.days_without_column(path, &indexes, undecided);
+                let days = self.days_without_column(path, search);
                 let days = days.await.map_err(classify)?;
                 if !days.is_empty() {
                     return Err(missing_columns::error(path, &days));
@@ -44,16 +44,14 @@ impl OpenSearchIndex {
         Ok(())
     }
 
-    /// The days whose entries the query finds in one of the indexes, if those indexes cannot have
-    /// columns for the attribute.
+    /// The days of the indexes that the search finds and that cannot have columns for the attribute.
     async fn days_without_column(
         &self,
         path: &str,
-        indexes: &BTreeSet<String>,
-        query: Value,
+        search: Value,
     ) -> std::result::Result<BTreeSet<Day>, Failure> {
         let mut days = BTreeSet::new();
-        for index in self.indexes_with_hits(indexes, query).await? {
+        for index in self.indexes_found(search).await? {
             let columns = Columns::read(&self.client, &index).await?;
             let has_room = can_have_column(path) && columns.has_room();
             if !has_room && !columns.contains(path) {
@@ -97,12 +95,8 @@ impl OpenSearchIndex {
         Ok(unmapped.map_or_else(BTreeSet::new, |field| field.indices.unwrap_or(indices)))
     }
 
-    /// Those of the indexes in which the query finds entries.
-    async fn indexes_with_hits(
-        &self,
-        indexes: &BTreeSet<String>,
-        query: Value,
-    ) -> std::result::Result<BTreeSet<String>, Failure> {
+    /// The indexes in which the search finds entries.
+    async fn indexes_found(&self, search: Value) -> std::result::Result<BTreeSet<String>, Failure> {
         #[derive(Deserialize)]
         struct Response {
             aggregations: Option<Aggregations>,
@@ -119,13 +113,6 @@ impl OpenSearchIndex {
         struct Bucket {
             key: String,
         }
-        let within = json!({"terms": {"_index": indexes}});
-        let body = json!({
-            "size": 0,
-            "track_total_hits": false,
-            "query": {"bool": {"filter": [within, query]}},
-            "aggs": {"indexes": {"terms": {"field": "_index", "size": MAX_INDEXES}}},
-        });
         let pattern = self.indexes.pattern();
         let response = self
             .client
@@ -133,11 +120,27 @@ impl OpenSearchIndex {
             .ignore_unavailable(true)
             .allow_no_indices(true)
             .allow_partial_search_results(false)
-            .body(body)
+            .body(search)
             .send()
             .await;
         let response: Response = serde_json::from_slice(&successful_body(response).await?)?;
         let buckets = response.aggregations.map(|found| found.indexes.buckets).unwrap_or_default();
         Ok(buckets.into_iter().map(|bucket| bucket.key).collect())
     }
+}
+
+/// The body of a search for those of the indexes that contain an entry that meets the condition.
+fn search_for_indexes(
+    indexes: &BTreeSet<String>,
+    condition: &Condition,
+) -> std::result::Result<Value, String> {
+    let within = json!({"terms": {"_index": indexes}});
+    let mut body = json!({
+        "size": 0,
+        "track_total_hits": false,
+        "query": {"bool": {"filter": [within, query::condition(condition)?]}},
+        "aggs": {"indexes": {"terms": {"field": "_index", "size": MAX_INDEXES}}},
+    });
+    query::limit_time(&mut body, condition);
+    Ok(body)
 }

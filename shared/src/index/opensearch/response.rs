@@ -46,6 +46,12 @@ impl Failure {
         }
     }
 
+    /// Whether the search exceeded the time limit that it was sent with.
+    pub(super) fn is_timeout(&self) -> bool {
+        let Self::Status { status, body } = self else { return false };
+        *status == StatusCode::INTERNAL_SERVER_ERROR && body.contains("Time exceeded")
+    }
+
     /// Whether the search is likely to succeed if it is retried within a second.
     pub(super) fn is_short(&self) -> bool {
         matches!(self, Self::MissingShards)

@@ -110,6 +110,11 @@ fn contains(fragment: &str) -> Value {
     json!({"script": {"script": {"source": CONTAINS, "lang": "painless", "params": params}}})
 }
 
+/// Whether a condition contains fragments.
+pub(super) fn has_fragments(condition: &Condition) -> bool {
+    count(condition) > 0
+}
+
 /// The number of fragments in a condition.
 fn count(condition: &Condition) -> usize {
     match condition {

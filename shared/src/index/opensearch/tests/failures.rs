@@ -98,6 +98,17 @@ async fn a_search_is_rejected_on_400_and_otherwise_unavailable() {
 }
 
 #[tokio::test]
+async fn a_search_that_exceeds_its_time_limit_is_too_costly() {
+    let body = r#"{"error":{"root_cause":[{"type":"query_phase_execution_exception",
+        "reason":"Time exceeded"}]},"status":500}"#;
+    let index = responding(&[500], body).await;
+    let query = SearchQuery::new(Condition::Fragment("ab".to_owned()), 1);
+    let error = index.search(&query).await.unwrap_err();
+    assert!(matches!(error, Error::Rejected { .. }), "{error:?}");
+    assert!(error.to_string().contains("too costly"), "{error}");
+}
+
+#[tokio::test]
 async fn a_search_is_retried_while_a_new_index_opens() {
     let body = r#"{"_shards":{"total":1,"successful":1},"hits":{"total":{"value":0},"hits":[]}}"#;
     let index = responding(&[503, 503, 200], body).await;

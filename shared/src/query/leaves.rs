@@ -104,10 +104,14 @@ fn collect(value: Value, path: &mut String, leaves: &mut Vec<Leaf>) {
     leaves.push(Leaf { path: path.clone(), value: scalar });
 }
 
-/// The number as text, without a zero fraction, so that `42.0` equals `42`.
+/// The number as text, without a zero fraction or a signed zero, so that `42.0` equals `42`.
 pub(super) fn canonical_text(number: &Number) -> String {
     let text = number.to_string();
-    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
+    match text.strip_suffix(".0") {
+        Some("-0") => "0".to_owned(),
+        Some(whole) => whole.to_owned(),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -124,6 +128,11 @@ mod tests {
         let json = r#"{"a":{"b":[1,2.0,{"c":"x"}]},"d":null,"e":true,"f":{},"g":[]}"#;
         assert_eq!(texts(json), ["a.b=1", "a.b=2", "a.b.c=x", "d=null", "e=true"]);
         assert!(leaves(None).is_empty());
+    }
+
+    #[test]
+    fn equal_numbers_have_the_same_text() {
+        assert_eq!(texts(r#"{"a":[42,42.0,0,-0.0,-0]}"#), ["a=42", "a=42", "a=0", "a=0", "a=0"]);
     }
 
     #[test]

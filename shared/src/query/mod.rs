@@ -12,7 +12,7 @@ mod time;
 pub use evaluate::{Subject, other_texts};
 pub use highlight::Highlight;
 pub use leaves::{Leaf, Scalar, leaves};
-pub use parse::{MAX_QUERY_CHARS, QueryError, parse};
+pub use parse::{MAX_QUERY_CHARS, QueryError, parse, quoted};
 pub use time::{TIME_PATTERN, TimeExpression};
 
 use crate::log_entry::{EntryId, Timestamp};

@@ -35,7 +35,7 @@ impl TimeExpression {
             return Self::from_micros(time.as_micros(), 1);
         }
         if is_day(text) {
-            let midnight = Timestamp::parse(&format!("{text}T00:00:00Z")).map_err(|_| EXPECTED)?;
+            let midnight = Timestamp::parse(&format!("{text}T00:00:00Z")).map_err(explain)?;
             return Self::from_micros(midnight.as_micros(), Timestamp::MICROS_PER_DAY);
         }
         // An unescaped + in a URL, as in a time zone, arrives as a space.
@@ -43,8 +43,7 @@ impl TimeExpression {
             Some((time, zone)) if time.len() > "2024-06-14".len() => format!("{time}+{zone}"),
             _ => text.to_owned(),
         };
-        let time = Timestamp::parse(&text)
-            .map_err(|error| if error == Timestamp::OUT_OF_RANGE { error } else { EXPECTED })?;
+        let time = Timestamp::parse(&text).map_err(explain)?;
         let truncated = i64::from(has_nanoseconds(&text));
         Ok(Self {
             start: Timestamp::saturating_from_micros(time.as_micros() + truncated),
@@ -56,6 +55,11 @@ impl TimeExpression {
         let start = Timestamp::from_micros(micros).ok_or(Timestamp::OUT_OF_RANGE)?;
         Ok(Self { start, end: Timestamp::saturating_from_micros(micros + duration) })
     }
+}
+
+/// The error for a time that is not a timestamp.
+fn explain(error: &'static str) -> &'static str {
+    if error == Timestamp::OUT_OF_RANGE { error } else { EXPECTED }
 }
 
 /// The offset of `now`, `now-1h` or `-15m` in microseconds; `None` if the text is not a relative
@@ -147,8 +151,9 @@ mod tests {
         {
             assert_eq!(parse(text), Err(EXPECTED), "{text}");
         }
-        assert_eq!(parse("1969-12-31"), Err(EXPECTED));
-        assert_eq!(parse("1969-12-31T00:00:00Z"), Err(Timestamp::OUT_OF_RANGE));
+        for text in ["1969-12-31", "0001-01-01", "1969-12-31T00:00:00Z"] {
+            assert_eq!(parse(text), Err(Timestamp::OUT_OF_RANGE), "{text}");
+        }
         for text in ["-99999999999999999999s", "-9999w"] {
             assert_eq!(parse(text).unwrap().0, "1970-01-01T00:00:00.000000Z", "{text}");
         }

@@ -40,6 +40,11 @@ impl Field {
             },
         }
     }
+
+    /// Whether the name can only be a field. Any other may be text, such as `user` in `user=42`.
+    pub(super) fn is_known(&self) -> bool {
+        !matches!(self, Self::Attribute { is_explicit: false, .. })
+    }
 }
 
 /// The test that a query applies to a field.
@@ -72,9 +77,14 @@ pub(super) struct Value {
 
 impl Value {
     /// The value without its trailing `*`, if it is a prefix.
-    fn stem(&self) -> Option<&str> {
-        let stem = self.text.strip_suffix('*')?;
-        (!self.is_quoted && !stem.is_empty()).then_some(stem)
+    fn prefix(&self) -> Option<&str> {
+        let prefix = self.text.strip_suffix('*')?;
+        (!self.is_quoted && !prefix.is_empty()).then_some(prefix)
+    }
+
+    /// Whether the value is neither the id of an entry nor a prefix.
+    pub(super) fn is_other_id(&self) -> bool {
+        self.prefix().is_none() && self.text.parse::<EntryId>().is_err()
     }
 
     fn number(&self) -> Option<f64> {
@@ -124,8 +134,8 @@ pub(super) fn keyword(name: &str, field: Keyword, test: Test) -> Result<Conditio
     let any_of = |texts| Condition::Keyword(field, KeywordTest::AnyOf(texts));
     Ok(match test {
         Test::Exists => Condition::Keyword(field, KeywordTest::Exists),
-        Test::Equals(value) => match value.stem() {
-            Some(stem) => Condition::Keyword(field, KeywordTest::Prefix(stem.to_owned())),
+        Test::Equals(value) => match value.prefix() {
+            Some(prefix) => Condition::Keyword(field, KeywordTest::Prefix(prefix.to_owned())),
             None => any_of(vec![value.text]),
         },
         Test::AnyOf(values) => any_of(values.into_iter().map(|value| value.text).collect()),
@@ -155,9 +165,9 @@ pub(super) fn level(test: Test) -> Result<Condition, String> {
     let highest = Level::standard().count() - 1;
     Ok(match test {
         Test::Exists => Condition::everything(),
-        Test::Equals(value) => match value.stem() {
-            Some(stem) => {
-                Condition::Keyword(Keyword::Level, KeywordTest::Prefix(stem.to_uppercase()))
+        Test::Equals(value) => match value.prefix() {
+            Some(prefix) => {
+                Condition::Keyword(Keyword::Level, KeywordTest::Prefix(prefix.to_uppercase()))
             }
             None => any_of(vec![level(&value)]),
         },
@@ -223,6 +233,9 @@ pub(super) fn id(test: Test) -> Result<Condition, String> {
     let invalid = |_| "must be an entry id, which is a UUIDv7".to_owned();
     match test {
         Test::Exists => Ok(Condition::everything()),
+        Test::Equals(value) if value.prefix().is_some() => {
+            Err("id does not support prefixes; write the whole id".to_owned())
+        }
         Test::Equals(value) => id(&value).map_err(invalid),
         Test::AnyOf(values) => {
             let ids: Result<Vec<Condition>, _> = values.iter().map(id).collect();
@@ -239,8 +252,8 @@ pub(super) fn id(test: Test) -> Result<Condition, String> {
 /// Tests an attribute. If all bounds are numbers, numbers are compared; otherwise strings are.
 pub(super) fn attribute(path: &str, test: Test) -> Condition {
     let with = |test| Condition::Attribute(Attribute { path: path.to_owned(), test });
-    let equal = |value: &Value| match value.stem() {
-        Some(stem) => with(AttributeTest::Prefix(stem.to_owned())),
+    let equal = |value: &Value| match value.prefix() {
+        Some(prefix) => with(AttributeTest::Prefix(prefix.to_owned())),
         None => with(AttributeTest::AnyOf(value.attribute_texts())),
     };
     match test {

@@ -29,6 +29,10 @@ impl Cursor {
         self.chars.get(self.position + offset).copied()
     }
 
+    pub(super) fn previous(&self) -> Option<char> {
+        self.chars.get(self.position.checked_sub(1)?).copied()
+    }
+
     pub(super) fn is_at_end(&self) -> bool {
         self.peek().is_none()
     }
@@ -96,10 +100,14 @@ impl Cursor {
 
     /// Whether the next character is `-` or `!` and negates what follows.
     pub(super) fn is_at_negation(&self) -> bool {
-        let previous = self.position.checked_sub(1).and_then(|position| self.chars.get(position));
-        previous.is_none_or(|c| c.is_whitespace() || "(-!".contains(*c))
+        let previous = self.previous();
+        // `(-9802)` is a number in parentheses.
+        let is_number =
+            previous == Some('(') && self.peek_at(1).is_some_and(|c| c.is_ascii_digit());
+        previous.is_none_or(|c| c.is_whitespace() || "(-!".contains(c))
             && matches!(self.peek(), Some('-' | '!'))
             && self.peek_at(1).is_some_and(|c| c.is_alphanumeric() || "_@\"(".contains(c))
+            && !is_number
     }
 
     /// Whether the parenthesis that opens here is closed.

@@ -20,90 +20,80 @@ impl Parser {
     }
 
     fn field_test(&mut self, start: usize) -> Result<Option<Condition>, QueryError> {
-        let Some(name) = take_name(&mut self.cursor) else { return Ok(None) };
-        let field = Field::named(&name);
-        let is_known = !matches!(field, Field::Attribute { is_explicit: false, .. });
+        let Some(field) = self.take_field() else { return Ok(None) };
+        let name = self.cursor.text_since(start);
         let has_colon = self.cursor.take(':');
         let comparison = take_comparison(&mut self.cursor);
         if !has_colon && comparison.is_none() {
             return Ok(None);
         }
         let value_position = self.cursor.position();
-        let Some(test) = self.test(comparison)? else {
-            if is_known && has_colon && self.is_at_end_of_query() {
-                let detail = format!("{name} needs a value; to find the word, write it in quotes");
-                return Err(QueryError::new(start, detail));
+        let test = match self.test(comparison) {
+            Ok(Some(test)) => test,
+            Ok(None) if field.is_known() && has_colon && self.is_at_end_of_query() => {
+                return Err(self.mistake(start, format!("{name} needs a value")));
             }
-            return Ok(None);
+            Err(detail) if field.is_known() => return Err(self.mistake(value_position, detail)),
+            Ok(None) | Err(_) => return Ok(None),
         };
-        if !is_known && !has_colon && test.compares_text() {
+        if !field.is_known() && !has_colon && test.compares_text() {
             // `List<String>` is text.
             return Ok(None);
         }
-        let is_equality = matches!(test, Test::Equals(_));
-        let condition = match self.condition(&field, test) {
-            Ok(condition) => condition,
-            // The value is invalid for the field, so this may be pasted text.
-            Err(_) if is_equality && matches!(field, Field::Id | Field::Timestamp) => {
-                let field = Field::Attribute { path: name, is_explicit: false };
-                return self.attribute_or_text(start, &field, value_position);
+        let field = match (field, &test) {
+            // `id=42` is not the id of an entry.
+            (Field::Id, Test::Equals(value)) if value.is_other_id() => {
+                Field::Attribute { path: name, is_explicit: false }
             }
-            Err(detail) => return Err(QueryError::new(value_position, detail)),
+            (field, _) => field,
         };
-        if is_equality && !is_known {
-            return self.or_text(start, condition);
-        }
-        Ok(Some(condition))
-    }
-
-    /// Reparses the value as that of an attribute.
-    fn attribute_or_text(
-        &mut self,
-        start: usize,
-        field: &Field,
-        value_position: usize,
-    ) -> Result<Option<Condition>, QueryError> {
-        self.cursor.return_to(value_position);
-        let value = self.value();
-        let condition = self.condition(field, Test::Equals(value));
+        let alternative = if field.is_known() { None } else { self.verbatim(start, &test)? };
+        let condition = self.condition(&field, test);
         let condition = condition.map_err(|detail| QueryError::new(value_position, detail))?;
-        self.or_text(start, condition)
+        Ok(Some(conditions::any([condition].into_iter().chain(alternative).collect())))
     }
 
-    /// Builds a condition with two alternatives: `condition`, or the text since `start`.
-    fn or_text(
-        &mut self,
-        start: usize,
-        condition: Condition,
-    ) -> Result<Option<Condition>, QueryError> {
-        let text = self.cursor.text_since(start);
-        let text = self.text.word_or_stem(&text, Scope::Entry);
-        let text = text.map_err(|detail| QueryError::new(start, detail))?;
-        Ok(Some(Condition::Any([Some(condition), text].into_iter().flatten().collect())))
+    /// The text since `start`, which a test of an unknown field may be instead. `None` if the text
+    /// is not an alternative to the test.
+    fn verbatim(&mut self, start: usize, test: &Test) -> Result<Option<Condition>, QueryError> {
+        let written = self.cursor.text_since(start);
+        let condition = match test {
+            Test::Exists | Test::Compare(Comparison::NotEqual, _) => return Ok(None),
+            Test::Equals(value) if text::has_words(&value.text) => {
+                self.text.word_or_prefix(&written, Scope::Entry)
+            }
+            _ => text::fragment(&written),
+        };
+        condition.map_err(|detail| QueryError::new(start, detail))
     }
 
-    /// Parses what follows the colon or the comparison; `None` if it is not a test.
-    fn test(&mut self, comparison: Option<Comparison>) -> Result<Option<Test>, QueryError> {
+    /// Consumes a field name or an attribute path, which may be quoted after `@`.
+    fn take_field(&mut self) -> Option<Field> {
+        if self.cursor.peek() != Some('@') || self.cursor.peek_at(1) != Some('"') {
+            return take_name(&mut self.cursor).map(|name| Field::named(&name));
+        }
+        self.cursor.advance();
+        let is_closed = self.cursor.has_closing_quote();
+        is_closed.then(|| Field::Attribute { path: self.cursor.take_quoted(), is_explicit: true })
+    }
+
+    /// Parses what follows the colon or the comparison; `None` if there is no value.
+    fn test(&mut self, comparison: Option<Comparison>) -> Result<Option<Test>, &'static str> {
         let is_group_end = self.depth > 0 && self.cursor.peek() == Some(')');
         if self.cursor.is_at_boundary() || is_group_end {
             return Ok(None);
         }
-        if let Some(comparison) = comparison {
-            let value = self.value();
-            return Ok(Some(match comparison {
-                Comparison::Equal => Test::Equals(value),
-                _ => Test::Compare(comparison, value),
-            }));
-        }
-        match self.cursor.peek() {
-            Some('[' | '{') => Ok(self.range()),
-            Some('(') if self.cursor.has_closing_parenthesis() => self.list(),
-            _ => {
+        Ok(Some(match (comparison, self.cursor.peek()) {
+            (Some(Comparison::Equal), _) => Test::Equals(self.value()),
+            (Some(comparison), _) => Test::Compare(comparison, self.value()),
+            (None, Some('[' | '{')) => self.range()?,
+            (None, Some('(')) => self.list()?,
+            (None, _) => {
                 let value = self.value();
                 let is_star = value.text == "*" && !value.is_quoted;
-                Ok(Some(if is_star { Test::Exists } else { Test::Equals(value) }))
+                if is_star { Test::Exists } else { Test::Equals(value) }
             }
-        }
+        }))
     }
 
     fn value(&mut self) -> Value {
@@ -114,22 +104,25 @@ impl Parser {
     }
 
     /// Parses `[lower TO upper]`, where `{` and `}` exclude the bound, and `*` stands for no bound.
-    fn range(&mut self) -> Option<Test> {
+    fn range(&mut self) -> Result<Test, &'static str> {
         let includes_lower = self.cursor.peek() == Some('[');
         self.cursor.advance();
-        let lower = self.bound()?;
-        self.cursor.take_keyword("TO")?;
-        let upper = self.bound()?;
-        let includes_upper = match self.cursor.peek()? {
-            ']' => true,
-            '}' => false,
-            _ => return None,
+        let lower = self.bound();
+        let to = self.cursor.take_keyword("TO");
+        let upper = self.bound();
+        let (Some(lower), Some(_), Some(upper)) = (lower, to, upper) else {
+            return Err("a range needs the form [lower TO upper]");
+        };
+        let includes_upper = match self.cursor.peek() {
+            Some(']') => true,
+            Some('}') => false,
+            _ => return Err("the range needs a ] or } after its upper bound"),
         };
         self.cursor.advance();
         let bound = |value: Value, is_inclusive| {
             (value.text != "*" || value.is_quoted).then_some((value, is_inclusive))
         };
-        Some(Test::Between(bound(lower, includes_lower), bound(upper, includes_upper)))
+        Ok(Test::Between(bound(lower, includes_lower), bound(upper, includes_upper)))
     }
 
     fn bound(&mut self) -> Option<Value> {
@@ -148,31 +141,39 @@ impl Parser {
     }
 
     /// Parses `(value OR value)`; the `OR` is optional.
-    fn list(&mut self) -> Result<Option<Test>, QueryError> {
-        let start = self.cursor.position();
+    fn list(&mut self) -> Result<Test, &'static str> {
+        if !self.cursor.has_closing_parenthesis() {
+            return Err("the list has no closing )");
+        }
         self.cursor.advance();
-        let mut values = Vec::new();
         self.depth += 1;
+        let values = self.values();
+        self.depth -= 1;
+        values.map(Test::AnyOf).ok_or("a list needs the form (value OR value)")
+    }
+
+    /// Parses the values of a list and the parenthesis after them; `None` if a value is missing.
+    fn values(&mut self) -> Option<Vec<Value>> {
+        let mut values = Vec::new();
         loop {
             self.cursor.skip_spaces();
-            self.cursor.take_keyword("OR");
-            if self.cursor.is_at_end() || self.cursor.peek() == Some(')') {
-                break;
+            let is_value = !["OR", "AND", "NOT"].iter().any(|word| self.cursor.is_at_keyword(word));
+            if !is_value || self.cursor.is_at_end() || self.cursor.peek() == Some(')') {
+                return None;
             }
             values.push(self.value());
+            self.cursor.skip_spaces();
+            if self.cursor.take(')') {
+                return Some(values);
+            }
+            self.cursor.take_keyword("OR");
         }
-        self.depth -= 1;
-        if !self.cursor.take(')') || values.is_empty() {
-            return Ok(None);
-        }
-        if values.len() > MAX_VALUES {
-            let detail = format!("a list must have at most {MAX_VALUES} values");
-            return Err(QueryError::new(start, detail));
-        }
-        Ok(Some(Test::AnyOf(values)))
     }
 
     fn condition(&mut self, field: &Field, test: Test) -> Result<Condition, String> {
+        if matches!(&test, Test::AnyOf(values) if values.len() > MAX_VALUES) {
+            return Err(format!("a list must have at most {MAX_VALUES} values"));
+        }
         match field {
             Field::Message => self.message(test),
             Field::Level => conditions::level(test),
@@ -203,7 +204,7 @@ impl Parser {
             let condition = if value.is_quoted {
                 text::fragment(&value.text)?
             } else {
-                self.text.word_or_stem(&value.text, Scope::Message)?
+                self.text.word_or_prefix(&value.text, Scope::Message)?
             };
             alternatives.extend(condition);
         }

@@ -3,18 +3,21 @@
 //! ```text
 //! query = and, { "OR", and } ;               and  = not, { [ "AND" ], not } ;
 //! not   = { "NOT" | "-" | "!" }, item ;
-//! item  = "(", query, ")" | field, test | '"', fragment, '"' | stem, "*" | word ;
+//! item  = "(", query, ")" | field, test | '"', fragment, '"' | prefix, "*" | word ;
+//! field = name | "@", path | "@", '"', path, '"' ;
 //! ```
 //!
 //! People paste text that was never meant as a query, so whatever cannot be an operator is text: an
 //! unpaired bracket or quote, `-` or `!` inside a word or before a space, and an unknown field
-//! (`user=42` finds the attribute or the text). What can only be an operator, but is incomplete, is
-//! an error.
+//! (`user=42` finds the attribute or the text). What can only be an operator or the test of a known
+//! field, but is incomplete, is an error.
 
 mod conditions;
 mod cursor;
 mod fields;
 mod text;
+
+use std::fmt::Display;
 
 use cursor::Cursor;
 use text::TextConditions;
@@ -67,8 +70,7 @@ pub fn parse(query: &str, fuzzy: bool, now: Timestamp) -> Result<Condition, Quer
     match parser.query()? {
         Some(condition) => Ok(condition),
         None if query.trim().is_empty() => Ok(Condition::everything()),
-        // Normalization left nothing that an entry could contain.
-        None => Ok(Condition::Any(Vec::new())),
+        None => Err(parser.mistake(0, "there is nothing to find")),
     }
 }
 
@@ -88,7 +90,7 @@ impl Parser {
         while let Some(position) = self.cursor.take_keyword("OR") {
             let alternative = self.and()?;
             let (false, Some(alternative)) = (alternatives.is_empty(), alternative) else {
-                return Err(operator_error(position, "OR", "on both sides"));
+                return Err(self.operator_mistake(position, "OR", "on both sides"));
             };
             alternatives.push(alternative);
         }
@@ -110,7 +112,7 @@ impl Parser {
             if let Some(position) = conjunction
                 && (conditions.is_empty() || self.is_at_end_of_query())
             {
-                return Err(operator_error(position, "AND", "on both sides"));
+                return Err(self.operator_mistake(position, "AND", "on both sides"));
             }
             if let Some(condition) = self.not()?
                 && !conditions.contains(&condition)
@@ -136,7 +138,7 @@ impl Parser {
         let position = self.cursor.position();
         if self.cursor.take_keyword("NOT").is_some() {
             if self.is_at_end_of_query() {
-                return Err(operator_error(position, "NOT", "after it"));
+                return Err(self.operator_mistake(position, "NOT", "after it"));
             }
         } else if self.cursor.is_at_negation() {
             return self.excluded();
@@ -150,6 +152,7 @@ impl Parser {
     /// contains the text exactly as written here is not excluded.
     fn excluded(&mut self) -> Result<Option<Condition>, QueryError> {
         let position = self.cursor.position();
+        let before = self.cursor.previous().unwrap_or(' ');
         self.cursor.advance();
         let is_word = !matches!(self.cursor.peek(), Some('(' | '"' | '-' | '!'));
         let Some(condition) = self.not()? else { return Ok(None) };
@@ -157,17 +160,16 @@ impl Parser {
             return Ok(Some(negate(condition)));
         }
         self.count_condition(position)?;
-        let verbatim = text::fragment(&format!(" {}", self.cursor.text_since(position)));
+        let verbatim = text::fragment(&format!("{before}{}", self.cursor.text_since(position)));
         let verbatim = verbatim.map_err(|detail| QueryError::new(position, detail))?;
-        let spared = verbatim.into_iter().chain(self.pasted_line(position)).map(negate);
-        Ok(Some(negate(Condition::All(spared.chain([condition]).collect()))))
+        let exceptions = verbatim.into_iter().chain(self.pasted_line(position)).map(negate);
+        Ok(Some(negate(Condition::All(exceptions.chain([condition]).collect()))))
     }
 
-    /// The whole query as a fragment, if it begins with the sign at `position` and has further
-    /// text. It may be a pasted line that begins with a dash, which no space precedes in the entry.
+    /// The whole query as a fragment, if it begins with the sign at `position`. It may be a pasted
+    /// line that begins with a dash, which no space precedes in the entry.
     fn pasted_line(&self, position: usize) -> Option<Condition> {
-        let is_whole_query = self.cursor.text().trim() == self.cursor.text_since(position);
-        if is_whole_query || !self.cursor.is_first(position) {
+        if !self.cursor.is_first(position) {
             return None;
         }
         text::fragment(self.cursor.text().trim()).ok().flatten()
@@ -215,8 +217,10 @@ impl Parser {
         if word == "*" {
             return Ok(Some(Condition::everything()));
         }
-        text::check_star(position, &word)?;
-        let condition = self.text.word_or_stem(&word, Scope::Entry);
+        if let Some(detail) = text::leading_star(&word) {
+            return Err(self.mistake(position, detail));
+        }
+        let condition = self.text.word_or_prefix(&word, Scope::Entry);
         let condition = condition.map_err(|detail| QueryError::new(position, detail))?;
         Ok(match word.parse() {
             Ok(id) => {
@@ -234,6 +238,23 @@ impl Parser {
         }
         Ok(())
     }
+
+    /// An error in a query that may have been meant as text.
+    fn mistake(&self, position: usize, detail: impl Display) -> QueryError {
+        let quoted = quoted(self.cursor.text().trim());
+        let hint = format!("to find this text, write all of it in quotes: {quoted}");
+        QueryError::new(position, format!("{detail}; {hint}"))
+    }
+
+    fn operator_mistake(&self, position: usize, operator: &str, place: &str) -> QueryError {
+        self.mistake(position, format!("{operator} needs a condition {place}"))
+    }
+}
+
+/// The query that finds a text verbatim.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn negate(condition: Condition) -> Condition {
@@ -250,13 +271,6 @@ fn is_text(condition: &Condition) -> bool {
         Condition::Any(alternatives) => alternatives.iter().any(is_text),
         _ => false,
     }
-}
-
-fn operator_error(position: usize, operator: &str, place: &str) -> QueryError {
-    let detail = format!(
-        "{operator} needs a condition {place}; to find the word, write \"{operator}\" in quotes"
-    );
-    QueryError::new(position, detail)
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
-//! Conditions on text: words, stems and fragments.
+//! Conditions on text: words, prefixes and fragments.
 
 use std::collections::HashSet;
 
-use super::QueryError;
 use crate::query::{Condition, FuzzyRun, Prefix, Scope, Words};
 use crate::text;
 
@@ -33,13 +32,15 @@ impl TextConditions {
     }
 
     /// The condition for a word that may end with `*`; `None` if there is nothing to find.
-    pub(super) fn word_or_stem(
+    pub(super) fn word_or_prefix(
         &mut self,
         word: &str,
         scope: Scope,
     ) -> Result<Option<Condition>, String> {
         match word.strip_suffix('*') {
-            Some(stem) if !stem.is_empty() && !stem.ends_with('*') => stem_condition(stem, scope),
+            Some(prefix) if !prefix.is_empty() && !prefix.ends_with('*') => {
+                prefix_condition(prefix, scope)
+            }
             _ => self.word(word, scope),
         }
     }
@@ -65,16 +66,16 @@ impl TextConditions {
     }
 }
 
-/// The condition for the stem before a `*`. A stem of a single run is a prefix of words; any other
-/// is a fragment of the message.
-fn stem_condition(stem: &str, scope: Scope) -> Result<Option<Condition>, String> {
-    let normalized = text::word_text(stem);
+/// The condition for the text before a `*`. A single run is a prefix of words; any other text is a
+/// fragment of the message.
+fn prefix_condition(prefix: &str, scope: Scope) -> Result<Option<Condition>, String> {
+    let normalized = text::word_text(prefix);
     let mut runs = text::runs(&normalized);
     match (runs.next(), runs.next()) {
         (Some(run), None) if run.text.len() == normalized.len() => {
             Ok(Some(Condition::Prefix(Prefix { scope, stem: run.folded().into_owned() })))
         }
-        _ => fragment(stem),
+        _ => fragment(prefix),
     }
 }
 
@@ -98,14 +99,17 @@ fn max_edits(run: &str) -> u8 {
     }
 }
 
-/// Checks that no `*` precedes the text to find.
-pub(super) fn check_star(position: usize, word: &str) -> Result<(), QueryError> {
-    let is_leading = word.starts_with('*') && word.contains(char::is_alphanumeric);
-    if is_leading {
-        let rest = word.trim_matches('*');
-        let detail =
-            format!("a * cannot precede the text; write \"{rest}\" in quotes to find it anywhere");
-        return Err(QueryError::new(position, detail));
-    }
-    Ok(())
+/// Whether a text contains letters or digits.
+pub(super) fn has_words(text: &str) -> bool {
+    text::runs(&text::word_text(text)).next().is_some()
+}
+
+/// What is wrong if a single `*` precedes the text to find. Several together are punctuation.
+pub(super) fn leading_star(word: &str) -> Option<String> {
+    let rest = word.strip_prefix('*')?;
+    let is_mistake = !rest.starts_with('*') && rest.contains(char::is_alphanumeric);
+    let rest = rest.trim_end_matches('*');
+    is_mistake.then(|| {
+        format!("a leading * is not supported; write \"{rest}\" in quotes to find it anywhere")
+    })
 }

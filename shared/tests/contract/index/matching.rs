@@ -45,7 +45,7 @@ async fn a_pasted_line_that_begins_with_a_dash_is_found(fixture: Fixture) {
     for (query, expected) in [
         (line, &[line, "idle page", "idle -_continuousScroll page"][..]),
         ("-_continuousScroll page", &["idle page", "idle -_continuousScroll page"]),
-        ("-_continuousScroll", &["idle page", "idle -_continuousScroll page"]),
+        ("-_continuousScroll", &[line, "idle page", "idle -_continuousScroll page"]),
         ("page -_continuousScroll", &["idle page", "idle -_continuousScroll page"]),
     ] {
         assert_eq!(messages(index, &text(query)).await, expected, "{query}");

@@ -84,6 +84,17 @@ fn entries() -> Vec<(char, LogEntry)> {
             json!({"message": "user=jane order=4711 level=info -x", "service": "net",
             "timestamp": "2024-06-13T12:00:00Z"}),
         ),
+        (
+            'w',
+            json!({"message": "sync done err:<nil> n=3; mapResourceRequest:<memory:1024, vCores:8>; \
+                               SSLHandshake code (-9802) **bold** ******2341.",
+            "service": "paste", "attributes": {"http:status": 500, "weird key": "yes", "zero": -0.0}}),
+        ),
+        (
+            'x',
+            json!({"message": r#"user.id:"⏰" foo:[a TO b] foo:(a b) version:"" latency>=250 -v"#,
+            "service": "paste"}),
+        ),
     ];
     (0..)
         .zip(entries)
@@ -93,7 +104,7 @@ fn entries() -> Vec<(char, LogEntry)> {
 
 const ARRIVAL: &str = "2024-06-14T12:00:00Z";
 
-const ALL: &str = "abcdefghijklmnopqrstuv";
+const ALL: &str = "abcdefghijklmnopqrstuvwx";
 
 /// Queries, and the letters of the entries that they find.
 const QUERIES: &[(&str, &str)] = &[
@@ -200,9 +211,9 @@ const QUERIES: &[(&str, &str)] = &[
     (r#""payment  timeout""#, ""),
     (r#""declined""#, "a"),
     (r#""declined ""#, ""),
-    (r#"" ""#, "abcdefhiklmnopstuv"),
-    (r#""d""#, "acefnpuv"),
-    (r#""ne""#, "acuv"),
+    (r#"" ""#, "abcdefhiklmnopstuvwx"),
+    (r#""d""#, "acefnpuvwx"),
+    (r#""ne""#, "acuvw"),
     (r#""q=b""#, "e"),
     (r#""one line two   e""#, "u"),
     (r#""say \\\"hi""#, "t"),
@@ -210,6 +221,18 @@ const QUERIES: &[(&str, &str)] = &[
     (r#"{"level":"error"}"#, "t"),
     (r#""\"level\":\"error\"""#, "t"),
     (r#""4711""#, "v"),
+    // Pasted lines.
+    ("sync done err:<nil> n=3", "w"),
+    ("mapResourceRequest:<memory:1024, vCores:8>", "w"),
+    ("SSLHandshake code (-9802)", "w"),
+    ("**bold** ******2341.", "w"),
+    ("foo:[a TO b]", "x"),
+    ("foo:(a b)", "x"),
+    (r#"user.id:"⏰""#, "x"),
+    (r#"version:"""#, "x"),
+    ("latency>=250", "x"),
+    ("-v", "abcdfghijklmnopqrstuvx"),
+    ("-x", "abcdefghijklmopqrtuvwx"),
     // Beginnings of words.
     ("*", ALL),
     ("pay*", "ab"),
@@ -228,7 +251,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("timeout OR declined", "ab"),
     ("(timeout OR declined) level:error", "a"),
     ("payment timeout OR 支付", "bg"),
-    ("-(payment OR service:cjk OR service:ci)", "cdefklmrstuv"),
+    ("-(payment OR service:cjk OR service:ci)", "cdefklmrstuvwx"),
     ("NOT \"e\"", "ghijlqr"),
     ("NOT *", ""),
     ("a != b", "n"),
@@ -246,6 +269,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("level:[debug TO info}", "f"),
     ("level:\"audit trail\"", "r"),
     ("level:aud*", "r"),
+    ("level:(error OR warn)", "ab"),
     ("level!=info -level:>=warn", "fr"),
     ("message:payment", "ab"),
     ("message:error", "mt"),
@@ -256,6 +280,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("span_id:00f067aa0ba902b7", "c"),
     ("-span_id:* -trace_id:* service:(payment OR kubelet)", "b"),
     ("timestamp:<2024-06-14", "v"),
+    ("timestamp:>=1970-01-01", ALL),
     ("timestamp:2024-06-14T11:00:00Z", "u"),
     ("timestamp:[2024-06-13 TO 2024-06-14T11:00:00Z}", "v"),
     ("timestamp:<=2024-06-14T11:00:00Z", "uv"),
@@ -294,6 +319,11 @@ const QUERIES: &[(&str, &str)] = &[
     ("path:/find", "e"),
     ("duration_ms:>1s", ""),
     ("duration_ms>=1250", "d"),
+    (r#"@"http:status":500"#, "w"),
+    (r#"@"http:status":>=500"#, "w"),
+    (r#"@"weird key":* -@"weird key":no"#, "w"),
+    ("zero:0", "w"),
+    ("@zero:-0.0", "w"),
 ];
 
 const FUZZY_QUERIES: &[(&str, &str)] = &[

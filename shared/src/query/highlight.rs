@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::{Condition, Scalar, Scope, Subject, Words};
+use super::{Condition, FuzzyRun, Scalar, Scope, Subject, Words};
 use crate::log_entry::LogEntry;
 use crate::text::{self, Located};
 
 /// The maximum number of ranges that are marked in a message.
 const MAX_RANGES: usize = 100;
+
+/// The maximum number of occurrences of a condition in a message that are examined.
+const MAX_OCCURRENCES: usize = 10_000;
 
 /// The parts of an entry that matched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,13 +86,16 @@ impl Marks {
     }
 }
 
+/// The forms of a run, each with its range.
+type LocatedForms = Vec<(Range<usize>, String)>;
+
 /// A message and its marked ranges, in bytes.
 #[derive(Default)]
 struct Message {
     plain: Located,
     with_escapes: Located,
-    /// The forms of each run, each with its range in `normalized`.
-    runs: Vec<Vec<(Range<usize>, String)>>,
+    /// The forms of each run, with their ranges in `normalized`.
+    runs: Vec<LocatedForms>,
     normalized: Located,
     marked: Vec<Range<usize>>,
 }
@@ -114,39 +120,24 @@ impl Message {
 
     fn mark_fragment(&mut self, fragment: &str) {
         for located in [&self.plain, &self.with_escapes] {
-            let found = located.text.match_indices(fragment).take(MAX_RANGES);
-            let ranges: Vec<Range<usize>> =
-                found.map(|(at, part)| located.origin(at..at + part.len())).collect();
-            if !ranges.is_empty() {
-                self.marked.extend(ranges);
+            let found = occurrences(&located.text, fragment).take(MAX_OCCURRENCES);
+            let marked = self.marked.len();
+            self.marked.extend(found.map(|range| located.origin(range)));
+            if self.marked.len() > marked {
                 return;
             }
         }
     }
 
     fn mark_words(&mut self, words: &Words) {
-        let mut ranges = Vec::new();
-        if words.is_fuzzy() {
+        if words.is_fuzzy() || words.runs.len() == 1 {
             for run in &words.runs {
                 self.mark_forms(|form| run.matches_form(form));
             }
             return;
         }
-        for window in self.runs.windows(words.runs.len()) {
-            let found: Option<Vec<Range<usize>>> = words
-                .runs
-                .iter()
-                .zip(window)
-                .map(|(run, forms)| {
-                    let form = forms.iter().find(|(_, form)| run.matches_form(form));
-                    form.map(|(range, _)| range.clone())
-                })
-                .collect();
-            let found = found.unwrap_or_default();
-            if let (Some(first), Some(last)) = (found.first(), found.last()) {
-                ranges.push(first.start..last.end);
-            }
-        }
+        let windows = self.runs.windows(words.runs.len());
+        let ranges = windows.filter_map(|window| sequence(&words.runs, window)).collect();
         self.mark_normalized(ranges);
     }
 
@@ -158,7 +149,7 @@ impl Message {
     }
 
     fn mark_normalized(&mut self, ranges: Vec<Range<usize>>) {
-        let ranges = ranges.into_iter().take(MAX_RANGES);
+        let ranges = ranges.into_iter().take(MAX_OCCURRENCES);
         self.marked.extend(ranges.map(|range| self.normalized.origin(range)));
     }
 
@@ -181,6 +172,30 @@ impl Message {
         };
         merged.into_iter().map(|range| in_chars(range.start)..in_chars(range.end)).collect()
     }
+}
+
+/// The occurrences of a fragment in a text, including overlapping ones.
+fn occurrences<'t>(text: &'t str, fragment: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+    let first = fragment.chars().next().map_or(0, char::len_utf8);
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + text[from..].find(fragment)?;
+        from = start + first;
+        Some(start..start + fragment.len())
+    })
+}
+
+/// The shortest range of a sequence of words in the forms of as many runs; `None` if a word is not
+/// there.
+fn sequence(words: &[FuzzyRun], runs: &[LocatedForms]) -> Option<Range<usize>> {
+    let matching = |(word, forms): (&FuzzyRun, &LocatedForms)| {
+        let forms = forms.iter().filter(|(_, form)| word.matches_form(form));
+        let start = forms.clone().map(|(range, _)| range.start).max()?;
+        Some(start..forms.map(|(range, _)| range.end).min()?)
+    };
+    let ranges: Option<Vec<Range<usize>>> = words.iter().zip(runs).map(matching).collect();
+    let ranges = ranges?;
+    Some(ranges.first()?.start..ranges.last()?.end)
 }
 
 #[cfg(test)]
@@ -216,6 +231,27 @@ mod tests {
             let (found, _) = highlight(query, fuzzy, &entry(message));
             assert_eq!(found, marked, "{query}");
         }
+    }
+
+    #[test]
+    fn every_occurrence_is_marked_without_what_surrounds_it() {
+        for (message, query, marked) in [
+            ("ababa", r#""aba""#, &["ababa"][..]),
+            ("aaa b aa", r#""aa""#, &["aaa", "aa"]),
+            ("14T14", "14", &["14", "14"]),
+            ("14T14-T14T", "14-t", &["14-T"]),
+            ("\u{1b}[31mERROR\u{1b}[0m failed", "ERROR", &["ERROR"]),
+            ("\u{1b}[31mERROR\u{1b}[0m failed", r#""error failed""#, &["ERROR\u{1b}[0m failed"]),
+            (
+                "ERROR\u{200b} soft\u{ad}hyphen\u{ad}",
+                "error softhyphen",
+                &["ERROR", "soft\u{ad}hyphen"],
+            ),
+        ] {
+            assert_eq!(highlight(query, false, &entry(message)).0, marked, "{message} {query}");
+        }
+        let repetitive = "a".repeat(2 * MAX_RANGES);
+        assert_eq!(highlight(r#""aa""#, false, &entry(repetitive.as_str())).0, [repetitive]);
     }
 
     #[test]

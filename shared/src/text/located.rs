@@ -11,25 +11,23 @@ use super::normalize::{fold_located, normalize_located};
 pub(crate) struct Located {
     /// The derived text.
     pub(crate) text: String,
-    /// For each byte of the derived text, the byte offset in the original of the characters that it
-    /// comes from.
-    pub(super) origins: Vec<usize>,
-    /// The length of the original in bytes.
-    pub(super) end: usize,
+    /// For each byte of the derived text, the byte range in the original of the characters that it
+    /// comes from, without invisible ones after them.
+    pub(super) origins: Vec<Range<usize>>,
 }
 
 impl Located {
     /// The original, unchanged.
     pub(crate) fn original(text: &str) -> Self {
-        Self { text: text.to_owned(), origins: (0..text.len()).collect(), end: text.len() }
+        Self { text: text.to_owned(), origins: bytes(0..text.len()).collect() }
     }
 
     /// The original without terminal escape sequences.
     pub(crate) fn without_ansi(text: &str) -> Self {
-        let mut plain = Self { end: text.len(), ..Self::default() };
+        let mut plain = Self::default();
         for (start, piece) in plain_pieces(text) {
             plain.text.push_str(piece);
-            plain.origins.extend(start..start + piece.len());
+            plain.origins.extend(bytes(start..start + piece.len()));
         }
         plain
     }
@@ -42,16 +40,18 @@ impl Located {
         fold_located(self)
     }
 
-    /// The byte range of the original that a part of the derived text comes from.
+    /// The byte range of the original that a part of the derived text comes from. A character of
+    /// the original can become several; the range covers all of it.
     pub(crate) fn origin(&self, range: Range<usize>) -> Range<usize> {
-        let at = |position: usize| self.origins.get(position).copied().unwrap_or(self.end);
-        // A character of the original can become several; the range covers all of it.
-        let start = at(range.start);
-        let last = at(range.end.saturating_sub(1));
-        let after = self.origins[range.end.min(self.origins.len())..].iter();
-        let end = after.copied().find(|origin| *origin > last).unwrap_or(self.end);
-        start..end.max(start)
+        let covered = &self.origins[range];
+        let (Some(first), Some(last)) = (covered.first(), covered.last()) else { return 0..0 };
+        first.start..last.end
     }
+}
+
+/// The range of each byte.
+fn bytes(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    range.map(|start| start..start + 1)
 }
 
 #[cfg(test)]
@@ -64,7 +64,10 @@ mod tests {
             ("Payment FAILED", "failed", "FAILED"),
             ("Zu\u{308}rich.csv", "zürich", "Zu\u{308}rich"),
             ("in oﬃce", "ff", "ﬃ"),
-            ("a\u{1b}[31mred\u{1b}[0m b", "red", "red\u{1b}[0m"),
+            ("a\u{1b}[31mred\u{1b}[0m b", "red", "red"),
+            ("a\u{1b}[31mr\u{1b}[0med b", "red", "r\u{1b}[0med"),
+            ("red\u{200b} soft\u{ad}hyphen\u{ad}.", "red", "red"),
+            ("red\u{200b} soft\u{ad}hyphen\u{ad}.", "softhyphen", "soft\u{ad}hyphen"),
             ("İx", "x", "x"),
         ] {
             let located = Located::without_ansi(original).normalized().folded();

@@ -91,9 +91,13 @@ impl Located {
         let mut mapped = Self::default();
         for (start, cluster) in clusters(&self.text) {
             push(&mut mapped.text, cluster);
-            mapped.origins.resize(mapped.text.len(), self.origins[start]);
+            let visible = match cluster.trim_end_matches(|c| IGNORABLE.contains(c)) {
+                "" => cluster,
+                visible => visible,
+            };
+            let origin = self.origin(start..start + visible.len());
+            mapped.origins.resize(mapped.text.len(), origin);
         }
-        mapped.end = self.end;
         mapped
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use shared::index::Index;
-use shared::query::TimeRange;
+use shared::query::{TimeRange, quoted};
 use shared::search::SearchHits;
 use tokio::time::timeout;
 
@@ -14,8 +14,8 @@ use crate::parameters::SearchParameters;
 /// The time limit for finding a hint.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The maximum number of words in a query from which a hint leaves one out.
-const MAX_WORDS: usize = 8;
+/// The maximum number of terms in a query from which a hint leaves one out.
+const MAX_TERMS: usize = 8;
 
 /// Finds a similar query with hits. `None` if there is none, or finding it takes too long.
 pub(crate) async fn find(index: &dyn Index, parameters: &SearchParameters) -> Option<Hint> {
@@ -28,13 +28,15 @@ async fn first_with_hits(index: &dyn Index, parameters: &SearchParameters) -> Op
             return Some(hint);
         }
     }
-    without_a_word(index, parameters).await
+    without_a_term(index, parameters).await
 }
 
 /// A changed query, and a text that explains the change.
 struct Alternative {
     parameters: SearchParameters,
     explanation: String,
+    /// What else to know about it.
+    note: &'static str,
     q: Option<String>,
     fuzzy: Option<bool>,
     without: Option<Vec<&'static str>>,
@@ -43,10 +45,14 @@ struct Alternative {
 impl Alternative {
     fn new(explanation: impl Into<String>, parameters: SearchParameters) -> Self {
         let explanation = explanation.into();
-        Self { parameters, explanation, q: None, fuzzy: None, without: None }
+        Self { parameters, explanation, note: "", q: None, fuzzy: None, without: None }
     }
 
-    fn with_text(explanation: String, original: &SearchParameters, text: String) -> Self {
+    fn with_text(
+        explanation: impl Into<String>,
+        original: &SearchParameters,
+        text: String,
+    ) -> Self {
         let parameters = SearchParameters { text: text.clone(), ..original.clone() };
         Self { q: Some(text), ..Self::new(explanation, parameters) }
     }
@@ -56,7 +62,7 @@ impl Alternative {
         let query = self.parameters.to_query().ok()?;
         let hits = index.search(&query.first_page(1)).await.ok()?;
         (hits.total > 0).then(|| Hint {
-            detail: format!("{}, there {}", self.explanation, count(&hits)),
+            detail: format!("{}, there {}{}", self.explanation, count(&hits), self.note),
             total: hits.total,
             q: self.q,
             fuzzy: self.fuzzy,
@@ -78,9 +84,15 @@ fn alternatives(original: &SearchParameters) -> Vec<Alternative> {
     let text = original.text.trim();
     let has_text = !text.is_empty() && text != "*";
     if has_text && !text.starts_with('"') {
-        let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-        let explanation = "in quotes, which also finds parts of words".to_owned();
-        alternatives.push(Alternative::with_text(explanation, original, quoted));
+        let alternative = Alternative::with_text("in quotes", original, quoted(text));
+        alternatives.push(Alternative {
+            note: " (quoted text also matches parts of words)",
+            ..alternative
+        });
+    }
+    if let Some(text) = with_trailing_stars(text) {
+        let explanation = "with * at the end of each word";
+        alternatives.push(Alternative::with_text(explanation, original, text));
     }
     if has_text && !original.fuzzy {
         let parameters = SearchParameters { fuzzy: true, ..original.clone() };
@@ -101,22 +113,62 @@ fn alternatives(original: &SearchParameters) -> Vec<Alternative> {
     alternatives
 }
 
-/// Leaves out each word in turn, and returns the alternative with the most hits: the one without
-/// the rarest word.
-async fn without_a_word(index: &dyn Index, original: &SearchParameters) -> Option<Hint> {
-    let words: Vec<&str> = original.text.split_whitespace().collect();
-    let is_plain = |word: &&str| word.chars().all(|c| c.is_alphanumeric() || "._-*".contains(c));
-    if !(2..=MAX_WORDS).contains(&words.len()) || !words.iter().all(is_plain) {
+/// The text with each word cut off after its first `*`, which is only supported at the end. `None`
+/// if that changes nothing.
+fn with_trailing_stars(text: &str) -> Option<String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let cut: Vec<&str> = words.iter().map(|word| up_to_star(word)).collect();
+    (!text.contains('"') && cut != words).then(|| cut.join(" "))
+}
+
+fn up_to_star(word: &str) -> &str {
+    match word.find('*') {
+        Some(star) if star > 0 => &word[..=star],
+        _ => word,
+    }
+}
+
+/// Leaves out each term in turn, and returns the alternative with the most hits: the one without
+/// the rarest term.
+async fn without_a_term(index: &dyn Index, original: &SearchParameters) -> Option<Hint> {
+    let terms = terms(&original.text);
+    let has_operators = terms.iter().any(|term| matches!(*term, "AND" | "OR" | "NOT"));
+    if terms.len() > MAX_TERMS || has_operators {
         return None;
     }
     let mut best: Option<Hint> = None;
-    for left_out in 0..words.len() {
-        let rest = words.iter().enumerate().filter(|(index, _)| *index != left_out);
-        let rest: Vec<&str> = rest.map(|(_, word)| *word).collect();
-        let explanation = format!("without \"{}\"", words[left_out]);
+    for left_out in 0..terms.len() {
+        let mut rest = terms.clone();
+        let term = rest.remove(left_out);
+        if !rest.iter().any(|term| names_something(term)) {
+            continue;
+        }
+        let term = if term.contains('"') { term.to_owned() } else { quoted(term) };
+        let explanation = format!("without {term}");
         let alternative = Alternative::with_text(explanation, original, rest.join(" "));
         let hint = alternative.with_hits(index).await;
         best = best.into_iter().chain(hint).max_by_key(|hint| hint.total);
     }
     best
+}
+
+/// The parts of a query between spaces, except for spaces within quotes or brackets.
+fn terms(text: &str) -> Vec<&str> {
+    let mut is_quoted = false;
+    let mut depth = 0_usize;
+    let terms = text.split(|c: char| {
+        match c {
+            '"' => is_quoted = !is_quoted,
+            '(' | '[' | '{' if !is_quoted => depth += 1,
+            ')' | ']' | '}' if !is_quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c.is_whitespace() && !is_quoted && depth == 0
+    });
+    terms.filter(|term| !term.is_empty()).collect()
+}
+
+/// Whether a term says what to find, rather than what to exclude.
+fn names_something(term: &str) -> bool {
+    !term.starts_with(['-', '!']) && term.contains(char::is_alphanumeric)
 }

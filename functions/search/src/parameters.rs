@@ -35,7 +35,7 @@ const SERVICE_NAME: Parameter = Parameter {
     name: "service_name",
     description: "The exact service name. Repeat it to search several services.",
     example: "payment-service",
-    synonyms: &["app", "application"],
+    synonyms: &["service", "app", "application"],
 };
 
 const LEVEL: Parameter = Parameter {

@@ -138,7 +138,10 @@ async fn a_search_without_hits_suggests_a_similar_one_that_has_some() {
     for (query, hint) in [
         (
             &[("q", "umber")][..],
-            json!({"detail": "in quotes, which also finds parts of words, there are 3 hits", "q": "\"umber\""}),
+            json!({
+                "detail": "in quotes, there are 3 hits (quoted text also matches parts of words)",
+                "q": "\"umber\"",
+            }),
         ),
         (&[("q", "nunber")], json!({"detail": "with fuzzy=true, there are 3 hits", "fuzzy": true})),
         (
@@ -149,6 +152,18 @@ async fn a_search_without_hits_suggests_a_similar_one_that_has_some() {
             &[("q", "number elephant")],
             json!({"detail": "without \"elephant\", there are 3 hits", "q": "number"}),
         ),
+        (
+            &[("q", "level:error \"ber\"  elephant")],
+            json!({"detail": "without \"elephant\", there are 3 hits", "q": "level:error \"ber\""}),
+        ),
+        (
+            &[("q", "number -level:error")],
+            json!({"detail": "without \"-level:error\", there are 3 hits", "q": "number"}),
+        ),
+        (
+            &[("q", "n*r")],
+            json!({"detail": "with * at the end of each word, there are 3 hits", "q": "n*"}),
+        ),
     ] {
         let page = search(&client, query).await;
         assert_eq!((&page["total"], &page["data"]), (&json!(0), &json!([])), "{query:?}");
@@ -156,7 +171,13 @@ async fn a_search_without_hits_suggests_a_similar_one_that_has_some() {
         expected["total"] = json!(3);
         assert_eq!(page["hint"], expected, "{query:?}");
     }
-    for query in [&[("q", "elephant")][..], &[("q", "number")], &[("service_name", "checkout")]] {
+    for query in [
+        &[("q", "elephant")][..],
+        &[("q", "elephant -key")],
+        &[("q", "elephant -")],
+        &[("q", "number")],
+        &[("service_name", "checkout")],
+    ] {
         assert_eq!(search(&client, query).await.get("hint"), None, "{query:?}");
     }
 }

@@ -190,6 +190,10 @@ mod tests {
             assert_eq!(error.errors[0].field, name);
             assert_eq!(error.errors[0].detail, expected);
         }
+        for name in ["user.id", "pretty", "_", "levitation"] {
+            let error = parse::<Sample>(&format!("{name}=1")).unwrap_err();
+            assert_eq!(error.errors[0].detail, format!("unknown parameter; {known}"), "{name}");
+        }
     }
 
     #[test]

@@ -137,20 +137,25 @@ impl Reader {
     }
 
     fn explain_unknown(&self, name: &str) -> String {
-        let unknown = name.to_lowercase();
-        let closest = self.known.iter().rev().max_by(|one, other| {
-            one.parameter.similarity(&unknown).total_cmp(&other.parameter.similarity(&unknown))
-        });
-        let Some(closest) = closest else {
+        if self.known.is_empty() {
             return "unknown parameter; this operation has none".to_owned();
-        };
+        }
         if name.is_empty() {
             return "the query string has a parameter without a name".to_owned();
         }
         let names: Vec<&str> = self.known.iter().map(|known| known.parameter.name).collect();
-        let closest = closest.parameter.name;
         let names = names.join(", ");
-        format!("unknown parameter; did you mean {closest}? (known: {names})")
+        match self.closest(&name.to_lowercase()) {
+            Some(closest) => format!("unknown parameter; did you mean {closest}? (known: {names})"),
+            None => format!("unknown parameter; known: {names}"),
+        }
+    }
+
+    /// The known parameter whose name is most similar, if it is similar at all.
+    fn closest(&self, unknown: &str) -> Option<&'static str> {
+        let parameters = self.known.iter().map(|known| &known.parameter);
+        let similar = parameters.filter_map(|one| Some((one.distance(unknown)?, one.name)));
+        similar.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
     }
 
     /// The schema of each parameter that was read, by name.
@@ -179,10 +184,15 @@ impl Known {
 }
 
 impl Parameter {
-    /// The similarity of an unknown name to this name or a synonym, from 0 to 1.
-    fn similarity(&self, unknown: &str) -> f64 {
+    /// The number of edits between an unknown name and this name or a synonym; `None` if more than
+    /// a third of the characters differ.
+    fn distance(&self, unknown: &str) -> Option<usize> {
         let names = std::iter::once(&self.name).chain(self.synonyms);
-        names.map(|name| strsim::jaro_winkler(name, unknown)).fold(0.0, f64::max)
+        let distances = names.filter_map(|name| {
+            let distance = strsim::osa_distance(name, unknown);
+            (distance * 3 <= name.len().max(unknown.chars().count())).then_some(distance)
+        });
+        distances.min()
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let local_address = listener.local_addr()?;
-    info!(address = %local_address, connections = connections.limit(), "serving");
+    info!(address = %local_address, max_connections = connections.limit(), "serving");
     let context = Arc::new(Context { endpoint, local_address, shutdown: shutdown.clone() });
     let mut acceptor = Acceptor { context, connections, tasks: JoinSet::new() };
     shutdown.run_until_cancelled_owned(acceptor.accept(&listener)).await;

@@ -39,9 +39,9 @@ pub async fn request_rebuild(
     let message = if !is_running(config)? {
         "the index will be rebuilt when LogPulse starts"
     } else if begins(&url).await? {
-        "the running server is rebuilding the index and searches the current one until it is done"
+        "the running server is rebuilding the index; searches use the current one until it finishes"
     } else {
-        "the running server will rebuild the index after the work that is in progress"
+        "the running server will rebuild the index once the current work has finished"
     };
     writeln!(out, "{message}")?;
     Ok(())

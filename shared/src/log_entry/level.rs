@@ -153,8 +153,8 @@ fn with_digit(text: &str) -> Option<&'static str> {
     if name.len() >= 4 || name.eq_ignore_ascii_case("d") { canonical(name) } else { None }
 }
 
-/// The standard name for a level between two names in Go's slog, such as `INFO+2`. Four steps
-/// lead from one name to the next.
+/// The standard name for a level between two names in Go's slog, such as `INFO+2`. Named
+/// levels are four apart.
 fn with_offset(text: &str) -> Option<&'static str> {
     let sign = text.find(['+', '-'])?;
     let (name, offset) = text.split_at(sign);

@@ -58,7 +58,7 @@ fn with_unknown_fields(json: &str) -> Option<String> {
         }
     }
     for (name, value) in unknown {
-        let name = attributes.free_name(name);
+        let name = attributes.unused_name(name);
         attributes.push(name, value);
     }
     entry.push_str(if entry.is_empty() { "{" } else { "," });
@@ -105,7 +105,7 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 #[derive(Default)]
 struct Attributes<'a> {
     json: String,
-    /// Each name, and the next number that may make another name of it.
+    /// Each name in use, and the next suffix to try.
     names: HashMap<Cow<'a, str>, usize>,
 }
 
@@ -116,17 +116,17 @@ impl<'a> Attributes<'a> {
     }
 
     /// The name, or one that is not in use: `host_2` if there is a `host`.
-    fn free_name(&mut self, name: Cow<'a, str>) -> Cow<'a, str> {
+    fn unused_name(&mut self, name: Cow<'a, str>) -> Cow<'a, str> {
         let Some(mut number) = self.names.get(&name).copied() else {
             return name;
         };
-        let mut free = format!("{name}_{number}");
-        while self.names.contains_key(&*free) {
+        let mut unused = format!("{name}_{number}");
+        while self.names.contains_key(&*unused) {
             number += 1;
-            free = format!("{name}_{number}");
+            unused = format!("{name}_{number}");
         }
         self.names.insert(name, number + 1);
-        free.into()
+        unused.into()
     }
 }
 

@@ -11,7 +11,8 @@ use super::{
 use crate::log_entry::{LogEntry, TraceId};
 use crate::text;
 
-/// An entry on which conditions are evaluated. What several conditions need is computed only once.
+/// An entry on which conditions are evaluated. Values that several conditions
+/// share are computed once.
 pub struct Subject<'e> {
     entry: &'e LogEntry,
     leaves: OnceCell<Vec<Leaf>>,

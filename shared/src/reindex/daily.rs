@@ -7,7 +7,7 @@
 //!
 //! * Consumers write to the name of the day's index. If OpenSearch receives an entry before the
 //!   replacement, the entry was already in the store. After the replacement, the store is read once
-//!   more, and the entries that the new index lacks are added.
+//!   more, and the entries still missing from the new index are added.
 //! * After the replacement, entries go to the new index. If a request fails because the previous
 //!   index is being deleted, the consumer repeats it, so its entries go to the new index, too.
 //!
@@ -123,7 +123,7 @@ impl Rebuilds<'_> {
         Ok(())
     }
 
-    /// Adds all entries of the day that the index lacks. Returns the id of the last one in the
+    /// Adds all entries of the day still missing from the index. Returns the id of the last one in the
     /// store.
     async fn catch_up(&mut self, rebuild: &mut DayRebuild) -> Result<Option<EntryId>> {
         let range = IdRange::of_day(rebuild.day());
@@ -137,7 +137,7 @@ impl Rebuilds<'_> {
         self.add_missing(rebuild, range).await
     }
 
-    /// Adds the entries in the range that the index lacks. Returns the id of the last entry that
+    /// Adds the entries in the range still missing from the index. Returns the id of the last entry that
     /// the store contained in the range at the start.
     async fn add_missing(
         &mut self,

@@ -22,7 +22,7 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    /// Creates a generation that lacks the store's entries up to `until`.
+    /// Creates a generation without the stored entries up to `until`.
     pub(super) async fn create(
         layout: &Layout,
         attributes_max: usize,
@@ -69,7 +69,7 @@ impl Generation {
         })
     }
 
-    /// The entries that it lacks; `None` if it is complete or abandoned.
+    /// The stored entries still missing from it; `None` if it is complete or abandoned.
     pub(super) fn progress(&self) -> Option<Progress> {
         match *self.state() {
             Some(State::Building(progress)) => Some(progress),

@@ -33,8 +33,8 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Opens or creates the directory. Its content is unchanged until [`Layout::adopt`]. Blocks, as
-    /// all other methods do.
+    /// Opens or creates the directory. Its content is unchanged until [`Layout::adopt`]. Like all
+    /// methods here, it blocks.
     ///
     /// # Errors
     /// When a newer version of LogPulse wrote the directory.
@@ -51,7 +51,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Runs a method that blocks on a thread that may block.
+    /// Runs a blocking method on the blocking thread pool.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         method: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
@@ -61,8 +61,8 @@ impl Layout {
     }
 
     /// Whether the directory contains an index of version 1.
-    pub(super) fn has_first_index(&self) -> io::Result<bool> {
-        Ok(!self.first_index()?.is_empty())
+    pub(super) fn has_version_1_index(&self) -> io::Result<bool> {
+        Ok(!self.version_1_files()?.is_empty())
     }
 
     /// Brings the directory to this version of the layout: removes an index of version 1, and the
@@ -72,7 +72,7 @@ impl Layout {
             let version = format!("{VERSION}\n");
             durable::write(&self.root.join(VERSION_FILE), version.as_bytes())?;
         }
-        for file in self.first_index()? {
+        for file in self.version_1_files()? {
             fs::remove_file(file)?;
         }
         for number in self.directories()? {
@@ -130,7 +130,7 @@ impl Layout {
     }
 
     /// The files of an index of version 1.
-    fn first_index(&self) -> io::Result<Vec<PathBuf>> {
+    fn version_1_files(&self) -> io::Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for item in fs::read_dir(&self.root)? {
             let item = item?;
@@ -198,9 +198,9 @@ mod tests {
                 fs::write(directory.path().join(VERSION_FILE), version).unwrap();
             }
             let layout = Layout::open(directory.path().to_owned()).unwrap();
-            assert!(layout.has_first_index().unwrap());
+            assert!(layout.has_version_1_index().unwrap());
             layout.adopt().unwrap();
-            assert!(!layout.has_first_index().unwrap());
+            assert!(!layout.has_version_1_index().unwrap());
             assert_eq!(names(directory.path()), [VERSION_FILE, "notes.txt"]);
             assert_eq!(fs::read_to_string(directory.path().join(VERSION_FILE)).unwrap(), "2\n");
         }

@@ -114,7 +114,7 @@ async fn find(layout: &Layout, attributes_max: usize) -> anyhow::Result<Found> {
     }
     if found.serving.is_none() {
         found.serving = found.next.take();
-        if layout.run(Layout::has_first_index).await? {
+        if layout.run(Layout::has_version_1_index).await? {
             found.unusable.get_or_insert(anyhow!("an older version of LogPulse wrote it"));
         }
     }

@@ -23,7 +23,7 @@ const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
 pub struct Rebuild(pub(super) Arc<Generation>);
 
 impl Rebuild {
-    /// The store's entries that it lacks; `None` once it is complete or abandoned.
+    /// The stored entries still missing from it; `None` once it is complete or abandoned.
     #[must_use]
     pub fn progress(&self) -> Option<Progress> {
         self.0.progress()
@@ -78,7 +78,7 @@ impl EmbeddedIndex {
         self.layout.is_rebuild_requested()
     }
 
-    /// Starts building a generation that lacks the store's entries up to `until`. Entries added
+    /// Starts building a generation without the stored entries up to `until`. Entries added
     /// from now on go to both generations. No batch may be in progress since `until` was read:
     /// its entries may have been stored after that, and be added to the current generation only.
     ///

@@ -31,7 +31,7 @@ pub struct Progress {
 }
 
 impl State {
-    /// The state of a generation that lacks the store's entries up to `until`.
+    /// The state of a generation without the stored entries up to `until`.
     pub(super) fn lacking(until: Option<EntryId>) -> Self {
         until.map_or(Self::Complete, |until| Self::Building(Progress { after: None, until }))
     }

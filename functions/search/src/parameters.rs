@@ -15,9 +15,9 @@ const MAX_LIMIT: u32 = 1000;
 const Q: Parameter = Parameter {
     name: "q",
     description: "What to find. Words must occur in the message, service name, level, trace id, span \
-                  id or an attribute's value, ignoring case: `connection timeout`. Quoted text may \
-                  begin and end anywhere in the message: `\"tion time\"`. Also: `word*`, `AND`, \
-                  `OR`, `NOT` or `-`, parentheses, and fields: `level:>=warn`, \
+                  id or an attribute's string or number, ignoring case: `connection timeout`. Quoted \
+                  text may begin and end anywhere in the message: `\"tion time\"`. Also: `word*`, \
+                  `AND`, `OR`, `NOT` or `-`, parentheses, and fields: `level:>=warn`, \
                   `service_name:payment`, `status:[500 TO 599]`, `user:*`, `timestamp:>=-15m`.",
     example: "connection timeout",
     synonyms: &["query", "search", "text", "message"],

@@ -57,7 +57,7 @@ impl<'e> Subject<'e> {
             || scope == Scope::Entry
                 && test(self.others.get_or_init(|| {
                     let mut forms = RunForms::new();
-                    for text in other_texts(self.entry, self.leaves()) {
+                    for text in texts_besides_message(self.entry, self.leaves()) {
                         push_forms(&mut forms, &text::word_text(text));
                     }
                     forms
@@ -76,7 +76,10 @@ impl<'e> Subject<'e> {
 
 /// The texts, besides the message, whose words find an entry: the service name, level, trace id,
 /// span id, and the strings and numbers in its attributes.
-pub fn other_texts<'e>(entry: &'e LogEntry, leaves: &'e [Leaf]) -> impl Iterator<Item = &'e str> {
+pub fn texts_besides_message<'e>(
+    entry: &'e LogEntry,
+    leaves: &'e [Leaf],
+) -> impl Iterator<Item = &'e str> {
     let ids = [&entry.trace_id, &entry.span_id].into_iter().flatten().map(TraceId::as_str);
     let values = leaves.iter().filter(|leaf| !matches!(leaf.value, Scalar::Constant(_)));
     [entry.service_name.as_str(), entry.level.as_str()]
@@ -126,7 +129,7 @@ impl Condition {
             Self::Words(words) if words.is_fuzzy() => {
                 words.runs.iter().any(|run| forms.iter().any(|forms| run.matches(forms)))
             }
-            Self::Words(words) => words.follow_each_other_in(&forms),
+            Self::Words(words) => words.occur_as_phrase_in(&forms),
             Self::Prefix(prefix) => prefix.is_in(&forms),
             _ => false,
         }
@@ -136,14 +139,14 @@ impl Condition {
 impl Words {
     fn matches(&self, subject: &Subject<'_>) -> bool {
         if !self.is_fuzzy() {
-            return subject.any_text(self.scope, |text| self.follow_each_other_in(text));
+            return subject.any_text(self.scope, |text| self.occur_as_phrase_in(text));
         }
         self.runs.iter().all(|run| {
             subject.any_text(self.scope, |text| text.iter().any(|forms| run.matches(forms)))
         })
     }
 
-    fn follow_each_other_in(&self, text: &RunForms) -> bool {
+    fn occur_as_phrase_in(&self, text: &RunForms) -> bool {
         text.windows(self.runs.len())
             .any(|window| self.runs.iter().zip(window).all(|(run, forms)| run.matches(forms)))
     }
@@ -166,7 +169,7 @@ impl Prefix {
     }
 
     fn is_in(&self, text: &RunForms) -> bool {
-        text.iter().flatten().any(|form| form.starts_with(&self.stem))
+        text.iter().flatten().any(|form| form.starts_with(&self.text))
     }
 }
 
@@ -175,7 +178,7 @@ impl KeywordTest {
         let Some(value) = value else { return false };
         match self {
             Self::AnyOf(values) => values.iter().any(|one| one == value),
-            Self::Prefix(stem) => value.starts_with(stem),
+            Self::Prefix(prefix) => value.starts_with(prefix),
             Self::Exists => true,
         }
     }
@@ -193,9 +196,9 @@ impl Attribute {
                 let value = &text[self.path.len() + 1..];
                 texts.iter().any(|one| one == value)
             }),
-            AttributeTest::Prefix(stem) => at_path
+            AttributeTest::Prefix(prefix) => at_path
                 .map(Leaf::equality_text)
-                .any(|text| text[self.path.len() + 1..].starts_with(stem.as_str())),
+                .any(|text| text[self.path.len() + 1..].starts_with(prefix.as_str())),
             AttributeTest::Numbers(range) => at_path.into_iter().any(|leaf| match &leaf.value {
                 Scalar::Number(value, _) => range.contains(value),
                 _ => false,

@@ -57,7 +57,7 @@ impl Marks {
                 self.mark_attributes_with(words.scope, condition, subject);
             }
             Condition::Prefix(prefix) => {
-                self.message.mark_forms(|form| form.starts_with(&prefix.stem));
+                self.message.mark_forms(|form| form.starts_with(&prefix.text));
                 self.mark_attributes_with(prefix.scope, condition, subject);
             }
             Condition::Attribute(attribute) => {

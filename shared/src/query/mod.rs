@@ -9,7 +9,7 @@ mod leaves;
 mod parse;
 mod time;
 
-pub use evaluate::{Subject, other_texts};
+pub use evaluate::{Subject, texts_besides_message};
 pub use highlight::Highlight;
 pub use leaves::{Leaf, Scalar, leaves};
 pub use parse::{MAX_QUERY_CHARS, QueryError, parse, quoted};
@@ -78,7 +78,7 @@ pub struct Prefix {
     /// Where to look.
     pub scope: Scope,
     /// The folded characters that a form begins with.
-    pub stem: String,
+    pub text: String,
 }
 
 /// A field whose whole value is compared, case-sensitively.

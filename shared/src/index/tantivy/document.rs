@@ -10,7 +10,7 @@ use super::column_paths::{ColumnPaths, Decision, column_name};
 use super::keyword;
 use super::schema::{Fields, id_halves, micros};
 use crate::log_entry::{LogEntry, TraceId};
-use crate::query::{Leaf, Scalar, leaves, other_texts};
+use crate::query::{Leaf, Scalar, leaves, texts_besides_message};
 
 /// Converts an entry. The paths of its day must be loaded.
 pub(super) fn document(
@@ -25,7 +25,7 @@ pub(super) fn document(
     document.add_text(fields.entry, String::from_utf8_lossy(&entry.to_json()));
     document.add_text(message_words, &entry.message);
     document.add_text(fields.pieces, &entry.message);
-    for text in other_texts(entry, &leaves) {
+    for text in texts_besides_message(entry, &leaves) {
         document.add_text(other_words, text);
     }
     document.add_bytes(fields.service_name, entry.service_name.as_str().as_bytes());

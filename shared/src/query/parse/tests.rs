@@ -31,7 +31,7 @@ fn show(condition: &Condition) -> String {
             let runs: Vec<String> = runs.iter().map(text).collect();
             format!("{}{}", show_scope(*scope), runs.join("+"))
         }
-        Condition::Prefix(Prefix { scope, stem }) => format!("{}{stem}*", show_scope(*scope)),
+        Condition::Prefix(Prefix { scope, text }) => format!("{}{text}*", show_scope(*scope)),
         Condition::Fragment(text) => format!("{text:?}"),
         Condition::Keyword(field, test) => {
             let name = match field {
@@ -42,7 +42,7 @@ fn show(condition: &Condition) -> String {
             };
             match test {
                 KeywordTest::AnyOf(values) => format!("{name}={}", values.join(",")),
-                KeywordTest::Prefix(stem) => format!("{name}={stem}*"),
+                KeywordTest::Prefix(prefix) => format!("{name}={prefix}*"),
                 KeywordTest::Exists => format!("{name}=*"),
             }
         }
@@ -54,7 +54,7 @@ fn show(condition: &Condition) -> String {
         }
         Condition::Attribute(Attribute { path, test }) => match test {
             AttributeTest::AnyOf(values) => format!("@{path}={}", values.join(",")),
-            AttributeTest::Prefix(stem) => format!("@{path}={stem}*"),
+            AttributeTest::Prefix(prefix) => format!("@{path}={prefix}*"),
             AttributeTest::Exists => format!("@{path}=*"),
             AttributeTest::Numbers(range) => format!("@{path}:{}", show_range(range)),
             AttributeTest::Strings(range) => format!("@{path}:text{}", show_range(range)),

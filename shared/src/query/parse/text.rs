@@ -73,7 +73,7 @@ fn prefix_condition(prefix: &str, scope: Scope) -> Result<Option<Condition>, Str
     let mut runs = text::runs(&normalized);
     match (runs.next(), runs.next()) {
         (Some(run), None) if run.text.len() == normalized.len() => {
-            Ok(Some(Condition::Prefix(Prefix { scope, stem: run.folded().into_owned() })))
+            Ok(Some(Condition::Prefix(Prefix { scope, text: run.folded().into_owned() })))
         }
         _ => fragment(prefix),
     }

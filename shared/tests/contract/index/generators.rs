@@ -197,8 +197,8 @@ fn words() -> impl Strategy<Value = Condition> {
 
 fn prefix() -> impl Strategy<Value = Condition> {
     (scope(), nonempty(1..2), 1..4usize).prop_map(|(scope, text, length)| {
-        let stem = text::fragment(&text).chars().take(length).collect();
-        Condition::Prefix(Prefix { scope, stem })
+        let text = text::fragment(&text).chars().take(length).collect();
+        Condition::Prefix(Prefix { scope, text })
     })
 }
 

@@ -88,7 +88,7 @@ fn entries() -> Vec<(char, LogEntry)> {
             'w',
             json!({"message": "sync done err:<nil> n=3; mapResourceRequest:<memory:1024, vCores:8>; \
                                SSLHandshake code (-9802) **bold** ******2341.",
-            "service": "paste", "attributes": {"http:status": 500, "weird key": "yes", "zero": -0.0}}),
+            "service": "paste", "attributes": {"http:status": 500, "a=b": "c", "weird key": "yes", "zero": -0.0}}),
         ),
         (
             'x',
@@ -322,6 +322,8 @@ const QUERIES: &[(&str, &str)] = &[
     (r#"@"http:status":500"#, "w"),
     (r#"@"http:status":>=500"#, "w"),
     (r#"@"weird key":* -@"weird key":no"#, "w"),
+    (r#"@"a=b":c"#, "w"),
+    (r#"@a:"b=c""#, ""),
     ("zero:0", "w"),
     ("@zero:-0.0", "w"),
 ];

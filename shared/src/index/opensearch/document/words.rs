@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use super::super::mapping::FORM_MARK;
 use crate::log_entry::LogEntry;
-use crate::query::{Leaf, other_texts};
+use crate::query::{Leaf, texts_besides_message};
 use crate::text::{Run, runs, word_text};
 
 /// The words of the message.
@@ -21,7 +21,7 @@ pub(super) fn message_words(message: &str) -> Vec<String> {
 /// The words of the entry's other texts.
 pub(super) fn other_words(entry: &LogEntry, leaves: &[Leaf]) -> Vec<String> {
     let mut words = Vec::new();
-    for text in other_texts(entry, leaves) {
+    for text in texts_besides_message(entry, leaves) {
         push_words(&mut words, text);
     }
     words

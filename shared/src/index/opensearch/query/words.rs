@@ -19,7 +19,7 @@ pub(super) fn words(words: &Words) -> Value {
 
 /// The query for a prefix of a word.
 pub(super) fn prefix(prefix: &Prefix) -> Value {
-    in_scope(prefix.scope, |field| json!({"prefix": {field: prefix.stem}}))
+    in_scope(prefix.scope, |field| json!({"prefix": {field: prefix.text}}))
 }
 
 fn in_scope(scope: Scope, query: impl Fn(&str) -> Value) -> Value {

@@ -167,7 +167,7 @@ fn fragments_of_all_scripts_are_found() {
         assert_agrees(&filled, &Condition::Not(Box::new(fragment(text))), true);
     }
     let prefix =
-        |stem: &str| Condition::Prefix(Prefix { scope: Scope::Entry, stem: stem.to_owned() });
+        |text: &str| Condition::Prefix(Prefix { scope: Scope::Entry, text: text.to_owned() });
     for (stem, has_hits) in
         [("needl", true), ("ab", true), ("i\u{307}", true), ("", true), ("|", false)]
     {

@@ -31,7 +31,7 @@ pub(super) fn query(fields: &Fields, sort: Sort, words: &Words) -> Clause {
 }
 
 pub(super) fn prefix(fields: &Fields, prefix: &Prefix) -> Clause {
-    Box::new(TermsQuery::prefix(scope(fields, prefix.scope), prefix.stem.as_bytes()))
+    Box::new(TermsQuery::prefix(scope(fields, prefix.scope), prefix.text.as_bytes()))
 }
 
 /// The fields with the words of a scope.

@@ -18,7 +18,7 @@ pub(crate) struct AnyBody;
 impl BodyContent for AnyBody {
     const DESCRIPTION: &str = "The records, in any of the formats above.";
 
-    /// Every client generator supports this type.
+    /// Supported by every client generator.
     const MEDIA_TYPE: &str = "application/octet-stream";
 
     const ANY_MEDIA_TYPE: bool = true;

@@ -13,13 +13,13 @@ use shared::log_entry::{ServiceName, ValidationError};
 
 use crate::msgpack::{self, Malformed};
 
-/// The only field of an object that contains records in an array.
+/// The names of fields that wrap an array of records. The object must have no other field.
 const WRAPPERS: [&str; 5] = ["logs", "records", "events", "Events", "lines"];
 
 /// How the records of a request become entries.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The names of fields with a meaning.
+    /// The field names that have a meaning.
     pub names: Arc<Names>,
     /// The service of records that do not name one.
     pub service: Option<ServiceName>,
@@ -28,9 +28,9 @@ pub struct Context {
 /// The format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A JSON array, or JSON values that follow each other.
+    /// A JSON array, or a sequence of JSON values.
     Json {
-        /// Whether lines between the values that are not JSON are messages.
+        /// Whether lines that are not JSON are messages.
         with_text: bool,
     },
     /// Lines of text, some of which may be JSON objects.
@@ -39,7 +39,7 @@ pub enum Format {
     MessagePack,
 }
 
-/// Why no record of a body can be decoded.
+/// Why a body cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// The JSON array is incomplete.
@@ -60,7 +60,7 @@ pub type Entry = Result<NewLogEntry, ValidationError>;
 pub type Push<'a> = &'a mut dyn FnMut(Entry) -> Result<(), TooManyEntries>;
 
 impl Format {
-    /// The format of a body. The media type decides only where the body is ambiguous.
+    /// Detects the format of a body. The media type matters only if the body is ambiguous.
     #[must_use]
     pub fn of(media_type: &str, body: &[u8]) -> Self {
         if media_type.contains("msgpack") || msgpack::is_likely(body) {
@@ -75,7 +75,7 @@ impl Format {
     }
 }
 
-/// Decodes each record of a body. Half surrogate pairs in the body are replaced.
+/// Decodes each record of a body. Lone surrogates in the body are replaced.
 ///
 /// # Errors
 /// When the body as a whole is malformed, or has too many records.
@@ -111,7 +111,7 @@ impl Context {
         record.into_entry(&self.names, Defaults { service: self.service.clone(), ..defaults })
     }
 
-    /// The entry of a line that may be a JSON object.
+    /// Turns a line, which may be a JSON object, into an entry.
     fn line(&self, line: &[u8]) -> Entry {
         if line.trim_ascii_start().starts_with(b"{")
             && let Ok(entry) = self.json(line.trim_ascii())
@@ -126,7 +126,7 @@ impl Context {
         self.entry(Record::default(), defaults)
     }
 
-    /// The entry of a JSON object, or of a JSON string.
+    /// Turns a JSON object or a JSON string into an entry.
     fn json(&self, json: &[u8]) -> Entry {
         let json = String::from_utf8_lossy(json);
         if json.starts_with('"')
@@ -168,7 +168,7 @@ fn decode_json(
     Ok(())
 }
 
-/// The array of records, if the JSON is an object that contains nothing else.
+/// Returns the array of records, if the JSON is an object that contains nothing else.
 fn wrapped(json: &[u8]) -> Option<&str> {
     let name = json.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
     if !WRAPPERS.iter().any(|wrapper| name.starts_with(wrapper.as_bytes())) {
@@ -178,7 +178,7 @@ fn wrapped(json: &[u8]) -> Option<&str> {
     WRAPPERS.iter().find_map(|name| object.only_array(name))
 }
 
-/// Whether a body is likely to be JSON. A line of text may begin with a bracket, too.
+/// Whether a body is likely to be JSON. A line of text may also begin with a bracket.
 fn is_json_likely(body: &[u8]) -> bool {
     let body = without_byte_order_mark(body).trim_ascii_start();
     let next: &[u8] = match body.first() {
@@ -190,7 +190,7 @@ fn is_json_likely(body: &[u8]) -> bool {
 }
 
 /// Whether the body begins with a JSON array or with an object on several lines. Some clients send
-/// JSON as text.
+/// JSON as `text/plain`.
 fn is_document(body: &[u8]) -> bool {
     let body = without_byte_order_mark(body).trim_ascii_start();
     let mut values = serde_json::Deserializer::from_slice(body).into_iter::<IgnoredAny>();

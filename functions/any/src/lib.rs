@@ -26,7 +26,7 @@ use body::AnyBody;
 use parameters::AnyParameters;
 use responses::{AnyProblems, AnyResponse};
 
-/// The protocol in the metrics.
+/// The protocol label in the metrics.
 const PROTOCOL: Protocol = Protocol::Any;
 
 /// The maximum number of rejected records that a response lists.
@@ -48,8 +48,8 @@ impl From<LimitsConfig> for Limits {
     }
 }
 
-/// The API, with the queue it publishes to, its limits, the names it knows, and the threads that
-/// parse bodies.
+/// The API, with the queue it publishes to, its limits, the field names it recognizes, and the
+/// threads that parse large bodies.
 pub struct Any {
     queue: Arc<dyn Producer>,
     limits: Limits,

@@ -1,4 +1,4 @@
-//! The `MessagePack` of Fluent Bit and Fluentd: events that follow each other, or an array of them.
+//! The `MessagePack` of Fluent Bit and Fluentd: a sequence or an array of events.
 //! An event is a record, `[time, record]` or `[[time, metadata], record]`.
 
 mod json;
@@ -13,10 +13,10 @@ pub(crate) use reader::Malformed;
 use reader::{Reader, Token};
 use time::EventTime;
 
-/// The field to which Fluent Bit assigns the time of an event in its JSON formats.
+/// The field for the time of an event, as in Fluent Bit's JSON formats.
 const TIME: &str = "date";
 
-/// The field for the time of an event whose record has a field [`TIME`].
+/// The field for the time of an event if its record already has a field named [`TIME`].
 const OTHER_TIME: &str = "event_time";
 
 /// The field that contains an event's metadata.
@@ -27,7 +27,7 @@ pub(crate) fn is_likely(body: &[u8]) -> bool {
     matches!(body.first(), Some(0x80..=0x9f | 0xdc..=0xdf)) && str::from_utf8(body).is_err()
 }
 
-/// Decodes each record.
+/// Decodes each event, or why it is invalid, and passes it to `push`.
 pub(crate) fn decode(
     body: &[u8],
     context: &Context,
@@ -45,7 +45,7 @@ pub(crate) fn decode(
     Ok(())
 }
 
-/// The elements of an array of events; `None` if the value is a single event.
+/// Returns the elements of an array of events, or `None` if the value is a single event.
 fn events(value: Reader<'_>) -> Result<Option<Reader<'_>>, Malformed> {
     let mut elements = value;
     match elements.token()? {
@@ -59,7 +59,7 @@ fn events(value: Reader<'_>) -> Result<Option<Reader<'_>>, Malformed> {
     Ok((!is_event).then_some(elements))
 }
 
-/// The entry of an event.
+/// Turns an event into an entry.
 fn entry(event: Reader<'_>, context: &Context, max_entry_bytes: usize) -> Result<Entry, Malformed> {
     let bytes = event.len();
     if bytes > max_entry_bytes {
@@ -95,7 +95,7 @@ fn entry(event: Reader<'_>, context: &Context, max_entry_bytes: usize) -> Result
     Ok(context.entry(record, Defaults::default()))
 }
 
-/// Adds the metadata that follows a time, unless it is empty.
+/// Adds the metadata that follows the time, unless it is empty.
 fn push_metadata(record: &mut Record<'_>, mut time: Reader<'_>) -> Result<(), Malformed> {
     time.value()?;
     if !matches!(time.peek()?, Token::Map(0) | Token::Nil) {
@@ -104,7 +104,7 @@ fn push_metadata(record: &mut Record<'_>, mut time: Reader<'_>) -> Result<(), Ma
     Ok(())
 }
 
-/// Whether one of the fields has this name.
+/// Whether a field has this name.
 fn has_field(mut fields: Reader<'_>, name: &str) -> Result<bool, Malformed> {
     while !fields.is_empty() {
         if fields.value()?.token()? == Token::Text(name.as_bytes()) {

@@ -1,4 +1,4 @@
-//! The query parameters of `POST /logs/any`, and what the request's headers add to them.
+//! The query parameters of `POST /logs/any`, and the default service from the request's headers.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use shared::log_entry::{BoundedString, ServiceName};
 
 use crate::decode::Context;
 
-/// Names of fields, separated by commas.
+/// Field names, separated by commas.
 type FieldNames = BoundedString<1000>;
 
 /// The query parameters.

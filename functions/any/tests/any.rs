@@ -57,7 +57,7 @@ async fn records_are_accepted_with_any_content_type_or_none() {
 }
 
 #[tokio::test]
-async fn the_query_names_fields_and_the_default_service() {
+async fn query_parameters_set_field_names_and_the_default_service() {
     let path = "/logs/any?time_field=meta.at&level_field=grade&message_field=text&service=shop";
     let body = br#"{"meta":{"at":1795626000},"time":1,"grade":"warn","text":"t","msg":"m"}"#;
     let entries = send(path, &[("user-agent", "curl/8")], body).await;
@@ -70,7 +70,7 @@ async fn the_query_names_fields_and_the_default_service() {
 }
 
 #[tokio::test]
-async fn lines_of_text_have_the_product_of_the_client_as_their_service() {
+async fn lines_of_text_get_the_client_product_as_their_service() {
     let headers = [("content-type", "text/plain"), ("user-agent", "syslog-ng 3.38.1/libcurl")];
     let entries = send("/logs/any", &headers, b"one\n\ntwo\n").await;
     let messages: Vec<&str> = entries.iter().map(|entry| entry.message.as_str()).collect();

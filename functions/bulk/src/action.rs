@@ -1,4 +1,4 @@
-//! Action lines: what a client wants done with the document on the next line.
+//! Action lines: what to do with the document on the next line.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -37,8 +37,8 @@ impl Operation {
     }
 }
 
-/// An action, such as `{"create":{"_index":"logs","_id":"1"}}`. Members other than the index and the
-/// id have no meaning for log entries and are ignored.
+/// An action, such as `{"create":{"_index":"logs","_id":"1"}}`. Members other than the index and
+/// the id have no meaning for log entries and are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Action<'a> {
     pub(crate) operation: Operation,
@@ -47,10 +47,10 @@ pub(crate) struct Action<'a> {
 }
 
 impl<'a> Action<'a> {
-    /// Parses the line of an action.
+    /// Parses an action line.
     ///
     /// # Errors
-    /// What is wrong with the line.
+    /// When the line is not an action; the error says what is wrong with it.
     pub(crate) fn parse(line: &'a [u8]) -> Result<Self, String> {
         let line = std::str::from_utf8(line).map_err(|error| error.to_string())?;
         serde_json::from_str(line).map_err(|error| error.to_string())
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_has_an_operation_and_perhaps_an_index_and_an_id() {
+    fn actions_have_an_operation_and_optionally_an_index_and_id() {
         let some = |text: &str| Some(text.to_owned());
         for (line, expected) in [
             (r#"{"create":{}}"#, (Operation::Create, None, None)),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_for_a_malformed_action_names_the_mistake() {
+    fn the_error_for_a_malformed_action_describes_the_mistake() {
         for (line, mistake) in [
             ("{}", "but found nothing"),
             (r#"{"message":"a"}"#, "but found [message]"),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn members_without_a_meaning_may_nest_deeply() {
+    fn ignored_members_may_nest_deeply() {
         let depth = 10_000;
         let routing = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(&format!(r#"{{"index":{{"routing":{routing}}}}}"#)).is_ok());

@@ -6,7 +6,7 @@ use poem::http::StatusCode;
 
 use crate::action::Action;
 
-/// The index in the answer to an action that names none.
+/// The index in the answer to an action that does not name one.
 const NO_INDEX: &str = "logs";
 
 /// The items of an answer as JSON, without the brackets around them.
@@ -16,7 +16,7 @@ pub(crate) struct Answer {
     has_errors: bool,
 }
 
-/// Why an action is refused, as Elasticsearch names it.
+/// Why an action is refused, in Elasticsearch's terms.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refusal<'a> {
     pub(crate) status: StatusCode,
@@ -30,7 +30,7 @@ impl Answer {
         self.items.len()
     }
 
-    /// Adds the item of a document that was saved under this id.
+    /// Adds the item of a document that is saved under this id.
     pub(crate) fn saved(&mut self, action: &Action<'_>, id: &str) {
         self.open(action, Some(id));
         self.items.push_str(r#","_version":1,"result":"created","status":201}}"#);
@@ -62,7 +62,7 @@ impl Answer {
         format!("[{}]", self.items)
     }
 
-    /// Opens an item: its operation, index and id.
+    /// Begins an item with its operation, index and id.
     fn open(&mut self, action: &Action<'_>, id: Option<&str>) {
         if !self.items.is_empty() {
             self.items.push(',');
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn each_action_has_its_item() {
+    fn each_action_has_an_item() {
         let mut answer = Answer::default();
         answer.saved(&action(r#"{"index":{"_index":"\"a"}}"#), "\n");
         answer.refused(&action(r#"{"create":{"_id":"2"}}"#), REFUSAL);

@@ -11,10 +11,11 @@ use crate::items::{Item, Items};
 /// The maximum length of a service name, in characters.
 const MAX_SERVICE_CHARS: usize = 255;
 
-/// Passes the entry of each document, or why it is invalid, to a closure. Fuzz targets use this.
+/// Passes the entry of each document, or why it is invalid, to a closure. The fuzz target uses
+/// this.
 ///
 /// # Errors
-/// When the actions and the documents of the body cannot be told apart.
+/// When actions and documents in the body cannot be told apart.
 pub fn decode(
     body: &[u8],
     names: &Names,
@@ -28,8 +29,7 @@ pub fn decode(
     Ok(())
 }
 
-/// Turns the document of an action into an entry. A byte that is not UTF-8, or half of a surrogate
-/// pair, becomes U+FFFD.
+/// Turns the document of an action into an entry. Invalid UTF-8 and lone surrogates become U+FFFD.
 pub(crate) fn entry(
     action: &Action<'_>,
     document: &[u8],
@@ -56,12 +56,12 @@ pub(crate) fn entry(
     let defaults = Defaults { service: index.and_then(service), ..Defaults::default() };
     let entry = record.into_entry(names, defaults)?;
     let id = id(action, &entry, arrival);
-    // A derived id may have another time than that of the arrival.
+    // A derived id may not contain the time of arrival.
     let timestamp = entry.timestamp.or_else(|| foreign_id.map(|_| arrival.time()));
     Ok(NewLogEntry { id, timestamp, ..entry })
 }
 
-/// The id of an entry whose document the client has identified.
+/// The id of an entry whose document has an `_id`.
 fn id(action: &Action<'_>, entry: &NewLogEntry, arrival: &Arrival) -> Option<EntryId> {
     let id = action.id.as_deref()?;
     let index = action.index.as_deref().unwrap_or_default();
@@ -69,12 +69,12 @@ fn id(action: &Action<'_>, entry: &NewLogEntry, arrival: &Arrival) -> Option<Ent
     Some(own_id(id, arrival).unwrap_or_else(derive))
 }
 
-/// The client's id, if it is one that LogPulse could have assigned.
+/// The client's id, if LogPulse could have assigned it.
 fn own_id(id: &str, arrival: &Arrival) -> Option<EntryId> {
     id.parse().ok().filter(|id| arrival.accepts(*id))
 }
 
-/// The index as the name of a service.
+/// The index as a service name, truncated if necessary.
 fn service(index: &str) -> Option<ServiceName> {
     let name = match index.char_indices().nth(MAX_SERVICE_CHARS) {
         Some((end, _)) => &index[..end],

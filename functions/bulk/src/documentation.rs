@@ -1,4 +1,4 @@
-//! What the OpenAPI document says about the body and the responses of the bulk API.
+//! The body and the responses of the bulk API in the OpenAPI document.
 
 use poem::http::StatusCode;
 use poem::{IntoResponse, Response};
@@ -22,7 +22,7 @@ pub(crate) struct Actions;
 impl BodyContent for Actions {
     const DESCRIPTION: &str = "Lines of JSON: an action, then its document.";
 
-    /// Every client generator supports this type.
+    /// Supported by every client generator.
     const MEDIA_TYPE: &str = "application/octet-stream";
 
     const ANY_MEDIA_TYPE: bool = true;
@@ -87,7 +87,7 @@ impl Problems for SaveProblems {
     ];
 }
 
-/// Adds the schemas, and the form of the errors.
+/// Adds the schemas and the format of the errors.
 pub(crate) fn complete(document: &mut Value) {
     document["components"]["schemas"] = json!({
         "BulkAnswer": answer(),
@@ -107,7 +107,7 @@ pub(crate) fn complete(document: &mut Value) {
             json!({ "application/json": { "schema": schema, "example": example } })
         },
     );
-    // It is a 503: several clients drop the documents on 429.
+    // The rate limit returns 503, because several clients drop documents on 429.
     if let Some(responses) = responses.as_object_mut() {
         responses.remove("429");
     }

@@ -12,9 +12,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The actions of a request, with their documents. Blank lines are ignored.
 pub(crate) struct Items<'a> {
     unread: &'a [u8],
-    /// The number of lines that were read.
+    /// The number of lines read so far.
     line: usize,
-    /// The index of actions that name none.
+    /// The index of actions that do not name one.
     default_index: Option<&'a str>,
     /// The previous action and its line. Most clients repeat the same line.
     previous: Option<(&'a [u8], Action<'a>)>,
@@ -24,11 +24,11 @@ pub(crate) struct Items<'a> {
 #[derive(Debug)]
 pub(crate) struct Item<'a> {
     pub(crate) action: Action<'a>,
-    /// Empty if the action has none.
+    /// Empty if the action has no document.
     pub(crate) document: &'a [u8],
 }
 
-/// Why the whole request is refused: from here on, actions and documents cannot be told apart.
+/// Why the whole request is refused: after this line, actions and documents cannot be told apart.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Malformed {
     #[error("Malformed action/metadata line [{line}], {mistake}")]
@@ -73,7 +73,7 @@ impl<'a> Items<'a> {
     }
 }
 
-/// Elasticsearch's limits on the names in an action.
+/// Checks Elasticsearch's limits on the index and the id, and describes the mistake.
 fn too_long(action: &Action<'_>) -> Option<String> {
     let limits = [("_index", &action.index, 255), ("_id", &action.id, 512)];
     let too_long = |name: &Option<Cow<'_, str>>, max| name.as_ref().is_some_and(|n| n.len() > max);
@@ -103,7 +103,7 @@ impl<'a> Iterator for Items<'a> {
 mod tests {
     use super::*;
 
-    /// The name of each action's index, with its document.
+    /// The index of each action, and its document.
     fn items(body: &str) -> Result<Vec<(String, String)>, Malformed> {
         Items::of(body.as_bytes(), Some("default"))
             .map(|item| {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_line() {
+    fn errors_include_the_line_number() {
         let no_document = |line| Malformed::NoDocument { line };
         for (body, error) in [
             ("{\"index\":{}}", no_document(1)),

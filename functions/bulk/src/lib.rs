@@ -1,5 +1,6 @@
 //! Bulk: accepts log entries from clients of Elasticsearch and OpenSearch, and puts them on the
-//! queue. `document -- shape --> NewLogEntry -- arrive --> LogEntry -- queue.publish --> 200 {items}`
+//! queue. `document -- shape --> NewLogEntry -- arrive --> LogEntry -- queue.publish --> 200
+//! {items}`
 
 mod action;
 mod answer;
@@ -27,10 +28,10 @@ use shared::{Arrival, Timestamp, TraceParent};
 pub use document::decode;
 use documentation::{Actions, Answered, SaveProblems};
 
-/// The path below which clients find the whole of Elasticsearch's API that LogPulse has.
+/// The path below which LogPulse serves everything it supports of Elasticsearch's API.
 const PREFIX: &str = "/elastic";
 
-/// The protocol in metrics.
+/// The protocol label in the metrics.
 const PROTOCOL: Protocol = Protocol::Elasticsearch;
 
 /// How much larger the entries and the answer may be than the largest decompressed body, because
@@ -58,8 +59,8 @@ impl From<LimitsConfig> for Limits {
     }
 }
 
-/// The queue that entries are published to, the limits, the threads that parse large bodies, and
-/// the names of the fields that have a meaning.
+/// The queue that entries are published to, the limits, the threads that parse bodies, and the
+/// field names that have a meaning.
 struct Bulk {
     queue: Arc<dyn Producer>,
     limits: Limits,
@@ -103,7 +104,7 @@ pub fn document() -> Value {
     document
 }
 
-/// The operation that the OpenAPI document describes. The other paths are routes.
+/// The operation in the OpenAPI document. The other paths are plain routes.
 struct Api(Arc<Bulk>);
 
 #[OpenApi]
@@ -111,9 +112,9 @@ impl Api {
     /// Save documents sent by clients of Elasticsearch
     ///
     /// The bulk API of Elasticsearch and OpenSearch, for shippers and loggers that support it. Each
-    /// document follows a line with its action, `create` or `index`. A document may have any fields:
-    /// those with the usual names become the entry's time, level, service and message, and the
-    /// others become attributes. The index becomes the attribute `index`, and the service of
+    /// document follows a line with its action, `create` or `index`. A document may have any
+    /// fields: those with the usual names become the entry's time, level, service and message, and
+    /// the others become attributes. The index becomes the attribute `index`, and the service of
     /// documents that name none. The answer has an item for each action; an item with a status of
     /// 400 or 413 was not saved and never will be. A document with an `_id` is saved once, however
     /// often it is sent. The same operation also has the paths `/{index}/_bulk`, `/elastic/_bulk`
@@ -128,7 +129,7 @@ impl Api {
     }
 }
 
-/// An operation on another path.
+/// The same operation on another path.
 struct SaveDocuments {
     bulk: Arc<Bulk>,
     /// The index in the path, if it is not a parameter.
@@ -145,7 +146,7 @@ impl Endpoint for SaveDocuments {
     }
 }
 
-/// Separates the body of a request, as the operation in the document does.
+/// Separates the body from a request, as the extractor of the documented operation does.
 async fn upload(request: Request) -> poem::Result<(Request, Upload<Actions>)> {
     let (request, mut body) = request.split();
     let upload = Upload::from_request(&request, &mut body, ExtractParamOptions::default()).await?;
@@ -153,8 +154,8 @@ async fn upload(request: Request) -> poem::Result<(Request, Upload<Actions>)> {
 }
 
 impl Bulk {
-    /// Saves the documents, and answers once they are durable. Actions that name no index are for
-    /// `index`.
+    /// Saves the documents, and responds once they are durable. Actions that do not name an index
+    /// use `index`.
     async fn save(
         &self,
         request: &Request,

@@ -16,19 +16,20 @@ use crate::document;
 use crate::items::{Item, Items, Malformed};
 use crate::protocol::Overload;
 
-/// Log entries are never changed. Elasticsearch refuses these actions for data streams likewise.
+/// The refusal of updates and deletions, because log entries never change. Elasticsearch refuses
+/// these actions for data streams too.
 const NOT_APPENDED: Refusal<'static> = Refusal {
     status: StatusCode::BAD_REQUEST,
     kind: "illegal_argument_exception",
     reason: "log entries cannot be updated or deleted; use create or index",
 };
 
-/// The largest answer with items to a request that is refused as a whole.
+/// The maximum size of the items in the answer to a request that is refused as a whole, in bytes.
 const MAX_REFUSAL_BYTES: usize = 4 * 1024 * 1024;
 
-/// A request whose actions are to be packed.
+/// What packing needs to know about a request besides its body.
 pub(crate) struct Request<'a> {
-    /// The index of actions that name none.
+    /// The index of actions that do not name one.
     pub(crate) index: Option<&'a str>,
     pub(crate) arrival: Arrival,
     pub(crate) names: &'a Names,
@@ -40,8 +41,8 @@ pub(crate) struct Request<'a> {
 /// entries are on the queue.
 ///
 /// # Errors
-/// When the body cannot be decoded, its lines cannot be told apart, or the entries and the answer
-/// are too large. No document is saved then.
+/// When the body cannot be decoded, actions and documents cannot be told apart, or the entries and
+/// the answer are too large. No document is saved in these cases.
 pub(crate) fn pack(
     body: EncodedBody,
     request: &Request<'_>,
@@ -108,11 +109,11 @@ fn too_large(max_bytes: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
-/// Adds an item for each action to a problem because of which none of the documents is saved. An
-/// answer to very many actions has no items.
+/// Adds an item for each action to a problem that prevents all documents from being saved. If there
+/// are too many actions, the answer has no items.
 pub(crate) fn refuse_all(problem: Problem, body: &DecodedBody, index: Option<&str>) -> Problem {
     let refusal = Refusal {
-        // rsyslog sends the document of an item with this status again.
+        // rsyslog resends documents whose items have this status.
         status: StatusCode::TOO_MANY_REQUESTS,
         kind: "es_rejected_execution_exception",
         reason: &problem.detail,

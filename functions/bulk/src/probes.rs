@@ -1,8 +1,8 @@
 //! The requests that clients make before they send documents: about the product, its health, and
-//! the templates, policies and aliases that they would like to have.
+//! the templates, policies and aliases that they need.
 //!
-//! LogPulse has none of the latter: it answers that there is no such template, and when a client
-//! then creates it, LogPulse acknowledges and ignores it.
+//! LogPulse stores none of the latter. It responds that a template does not exist, and if the
+//! client then creates it, LogPulse acknowledges the request but ignores it.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use shared::queue::Producer;
 use crate::protocol::respond;
 use crate::{PREFIX, upload};
 
-/// The version of Elasticsearch whose clients are served. Some clients refuse to work with one that
-/// is older than they are.
+/// The version of Elasticsearch that LogPulse reports. Some clients refuse to work with a version
+/// older than their own.
 const VERSION: &str = "8.19.0";
 
-/// What clients look up by name, and create if it does not exist.
+/// The resources that clients look up by name, and create if they do not exist.
 const KEPT_NOWHERE: [&str; 7] = [
     "_alias",
     "_component_template",
@@ -32,7 +32,7 @@ const KEPT_NOWHERE: [&str; 7] = [
     "_template",
 ];
 
-/// Adds the probes to the function: at the top level, and below the prefix.
+/// Adds the probes to the function, both at the top level and below the prefix.
 pub(crate) fn add(
     mut function: Function,
     queue: &Arc<dyn Producer>,
@@ -76,7 +76,7 @@ pub(crate) fn add(
         .home_for_programs(constant(product))
 }
 
-/// Always answers the same.
+/// Always returns the same answer.
 fn constant(answer: fn() -> Value) -> impl Endpoint<Output = Response> {
     make_sync(move |request: Request| ok(request.headers(), &answer()))
 }
@@ -105,14 +105,14 @@ fn product() -> Value {
     })
 }
 
-/// Filebeat sends nothing without an active license.
+/// Filebeat does not send documents without an active license.
 fn license() -> Value {
     json!({ "license": { "status": "active", "uid": UID, "type": "basic", "mode": "basic" } })
 }
 
 const UID: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Filebeat with `setup.ilm.enabled: true` sends nothing without lifecycle management.
+/// With `setup.ilm.enabled: true`, Filebeat does not send documents without lifecycle management.
 fn features() -> Value {
     let license = license()["license"].take();
     let features = json!({
@@ -128,19 +128,20 @@ fn not_found() -> poem::Result<Response> {
     Err(Problem::new(StatusCode::NOT_FOUND, detail).into())
 }
 
-/// The product at the prefix with a slash, which poem's router does not tell from longer paths.
+/// The product at the prefix with a trailing slash, which poem's router does not distinguish from
+/// longer paths.
 fn product_or_unknown(request: Request) -> poem::Result<Response> {
     let is_product = request.uri().path().ends_with("elastic/");
     if is_product { Ok(ok(request.headers(), &product())) } else { unknown() }
 }
 
-/// The answer to what LogPulse does not have of Elasticsearch's API.
+/// The answer to a request for an operation of Elasticsearch that LogPulse does not support.
 fn unknown() -> poem::Result<Response> {
     let detail = "LogPulse has no such operation: it has those with which clients write documents";
     Err(Problem::new(StatusCode::NOT_FOUND, detail).into())
 }
 
-/// Acknowledges the creation of something, which has no effect.
+/// Acknowledges a request to create a resource, which has no effect.
 struct Acknowledge {
     limits: BodyLimits,
     answer: fn(&Request) -> Option<Value>,
@@ -159,17 +160,17 @@ impl Endpoint for Acknowledge {
     }
 }
 
-/// The answer if the name can be that of an index. Entries can be sent to any.
+/// The answer, if the name can be that of an index. Clients can send documents to any index.
 fn index_created(request: &Request) -> Option<Value> {
     let index = request.raw_path_param("index").filter(|index| !index.starts_with('_'))?;
     Some(json!({ "acknowledged": true, "shards_acknowledged": true, "index": index }))
 }
 
-/// Writes the answer to a question about the health of the cluster, while the queue is ready.
+/// Writes the response to a health request, while the queue is ready.
 type Render = fn(&HeaderMap) -> Response;
 
-/// Answers while the queue is ready, so that a client which asks for the health before it sends
-/// documents waits until they can be saved.
+/// Reports the cluster as healthy while the queue is ready, so that a client that checks the health
+/// before it sends documents waits until they can be saved.
 struct Health {
     queue: Arc<dyn Producer>,
     render: Render,

@@ -1,5 +1,5 @@
-//! Responses as Elasticsearch sends them: JSON in the version that the client speaks, also for
-//! errors. Clients refuse to work with a server that does not send `X-Elastic-Product`.
+//! Responses and errors in Elasticsearch's format: JSON, with the API version that the client uses.
+//! Clients refuse to work with a server that does not send `X-Elastic-Product`.
 
 use std::error::Error;
 use std::fmt;
@@ -20,7 +20,7 @@ pub(crate) fn respond(status: StatusCode, request: &HeaderMap, json: impl Into<B
         .body(json)
 }
 
-/// The JSON type for the client: with the version that it asks for, if it asks for one.
+/// The media type of the response, with the version that the client asks for, if any.
 fn media_type(request: &HeaderMap) -> String {
     let sent = [header::ACCEPT, header::CONTENT_TYPE];
     let mut values = sent.iter().filter_map(|name| request.get(name)?.to_str().ok());
@@ -40,8 +40,8 @@ fn compatible_version(media_type: &str) -> Option<&str> {
 
 /// Formats a problem as Elasticsearch does.
 ///
-/// The rate limit's 429 becomes 503, because several clients drop the documents on 429 that they
-/// send again on 503. It is also the status of any other overload.
+/// The rate limit's 429 becomes 503, because several clients drop documents on 429 but resend them
+/// on 503, which is also the status of any other overload.
 pub(crate) fn format(problem: &Problem, request: &HeaderMap) -> Response {
     let status = match StatusCode::from_u16(problem.status) {
         Ok(StatusCode::TOO_MANY_REQUESTS) => StatusCode::SERVICE_UNAVAILABLE,
@@ -75,8 +75,8 @@ fn error_type(status: StatusCode) -> &'static str {
     }
 }
 
-/// The cause of a problem that concerns all documents of a request, which can be sent again. The
-/// answer has an item for each action, because rsyslog looks only at these.
+/// The cause of a problem that affects all documents of a request, which can be resent later. The
+/// answer has an item for each action, because rsyslog only checks the items.
 #[derive(Debug)]
 pub(crate) struct Overload {
     items: String,
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_rate_limit_is_an_overload_for_clients_that_drop_documents_on_429() {
+    async fn a_rate_limited_request_gets_503_instead_of_429() {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too \"many\"");
         let response = format(&problem, &HeaderMap::new());
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -1,4 +1,4 @@
-//! The body of a push request: JSON, or protobuf in a snappy block.
+//! The body of a push request: JSON or snappy-compressed protobuf.
 
 use poem::http::StatusCode;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
@@ -17,15 +17,15 @@ const EXAMPLE: &str = concat!(
     r#""values":[["1718366400123456789","card accepted"]]}]}"#
 );
 
-/// A push request in either form. Every content type is accepted, because clients send several for
-/// the same form.
+/// A push request in either form. Any content type is accepted, because clients use several for the
+/// same form.
 pub(crate) struct PushBody;
 
 impl BodyContent for PushBody {
     const DESCRIPTION: &str = "The streams, as JSON (`application/json`) or as snappy-compressed \
                                protobuf (`application/x-protobuf`).";
 
-    /// Every client generator supports this type.
+    /// Supported by every client generator.
     const MEDIA_TYPE: &str = "application/octet-stream";
 
     const ANY_MEDIA_TYPE: bool = true;
@@ -50,7 +50,7 @@ impl BodyContent for PushBody {
 pub enum Form {
     /// JSON text.
     Json,
-    /// The message `logproto.PushRequest`.
+    /// The protobuf message `logproto.PushRequest`.
     Protobuf,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn pack(
     Ok((entries, body))
 }
 
-/// Passes each entry of an uncompressed push request to `add`, or the reason for its rejection.
+/// Passes each entry of an uncompressed push request, or why it is rejected, to `add`.
 ///
 /// # Errors
 /// When the request is malformed (400), or exceeds a bound (413).
@@ -102,22 +102,22 @@ pub fn decode<'a>(
     read.map_err(|detail| Problem::new(StatusCode::BAD_REQUEST, detail))
 }
 
-/// The form of a body. Loki reads all bodies that are not labelled as JSON as protobuf.
+/// Detects the form of a body. Loki reads every body that is not labelled as JSON as protobuf.
 fn form(media_type: &str, body: &[u8]) -> Form {
     let is_labelled = media_type == "application/json" || media_type.ends_with("+json");
     let is_protobuf = media_type.contains("protobuf");
     if is_labelled || (!is_protobuf && looks_like_json(body)) { Form::Json } else { Form::Protobuf }
 }
 
-/// Whether the body begins as a JSON object. A snappy block of 123 bytes begins with the same
-/// bracket, but then not with a quote.
+/// Whether the body begins like a JSON object. A snappy block of 123 bytes also begins with `{`,
+/// but no quote follows.
 fn looks_like_json(body: &[u8]) -> bool {
     let body = without_byte_order_mark(body).trim_ascii_start();
     body.strip_prefix(b"{").is_some_and(|rest| rest.trim_ascii_start().starts_with(b"\""))
 }
 
-/// Reads a request in JSON. Bytes that are not UTF-8 and halves of surrogate pairs are replaced,
-/// because clients do not send a request again after it has been refused.
+/// Reads a request in JSON. Invalid UTF-8 and lone surrogates are replaced, because clients do not
+/// resend a request that has been refused.
 fn read_json(body: &mut [u8], sink: &mut Sink<'_>) -> Result<(), String> {
     replace_lone_surrogates(body);
     let text = String::from_utf8_lossy(without_byte_order_mark(body));
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_follows_the_media_type_or_else_the_first_bytes() {
+    fn the_form_follows_the_media_type_or_the_first_bytes() {
         for (media_type, body, expected) in [
             ("application/json", &b"\x7b\x20"[..], Form::Json),
             ("application/vnd.loki+json", b"", Form::Json),

@@ -1,4 +1,4 @@
-//! An entry of a stream, and what it means: `Stream, Entry -- in_stream --> NewLogEntry`.
+//! Turns an entry of a stream into a log entry: `Stream, Entry -- in_stream --> NewLogEntry`.
 
 use std::borrow::Cow;
 
@@ -10,11 +10,11 @@ use shared::{Level, NewLogEntry, Timestamp};
 use crate::field::{Field, Value};
 use crate::line;
 
-/// The label of the scrape job names the shipper rather than the service (`fluent-bit`), so the
-/// line may know better.
+/// The label of the scrape job, which often names the shipper (`fluent-bit`) instead of the
+/// service, so a service in the line takes precedence.
 const WEAK_SERVICE_LABEL: &str = "job";
 
-/// Appended to the name of a field of the line if a label has the same name, as Loki does.
+/// The suffix for a field of the line that has the same name as a label, as in Loki.
 const EXTRACTED: &str = "_extracted";
 
 /// Labels and metadata beyond this number are not compared with the fields of the line.
@@ -24,11 +24,11 @@ const MAX_COMPARED: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Stream<'a> {
     labels: Vec<Field<'a>>,
-    /// The service that a label names. That label is not in `labels`.
+    /// The service that a label names. This label is not in `labels`.
     service: Option<ServiceName>,
 }
 
-/// An entry as it is sent.
+/// An entry as sent by the client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Entry<'a> {
     pub(crate) time: Time<'a>,
@@ -41,7 +41,7 @@ pub(crate) struct Entry<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Time<'a> {
     At(Timestamp),
-    /// A text that is not in nanoseconds.
+    /// A string that is not a number of nanoseconds.
     Text(Cow<'a, str>),
     /// Absent or 0.
     Unknown,
@@ -70,7 +70,7 @@ fn take_service(labels: &mut Vec<Field<'_>>, names: &Names) -> Option<ServiceNam
 }
 
 impl Time<'_> {
-    /// The time in nanoseconds since 1970.
+    /// The time for a number of nanoseconds since 1970.
     pub(crate) fn from_nanos(nanos: u128) -> Self {
         let micros = i64::try_from(nanos / 1000).ok();
         match micros.and_then(Timestamp::from_micros) {
@@ -82,7 +82,7 @@ impl Time<'_> {
 }
 
 impl<'a> Time<'a> {
-    /// The time in a text, which should be in nanoseconds since 1970.
+    /// Parses a time, which should be a number of nanoseconds since 1970.
     pub(crate) fn parse(text: Cow<'a, str>) -> Self {
         match text.parse() {
             Ok(nanos) => Self::from_nanos(nanos),
@@ -93,8 +93,8 @@ impl<'a> Time<'a> {
 }
 
 impl Entry<'_> {
-    /// The log entry that this entry of the stream means. A structured line is parsed if it has at
-    /// most `max_parsed_bytes`.
+    /// Turns this entry of a stream into a log entry. A structured line is parsed if it has at most
+    /// `max_parsed_bytes`.
     pub(crate) fn in_stream(
         self,
         stream: &Stream<'_>,
@@ -117,7 +117,7 @@ impl Entry<'_> {
         };
         let fields_of_line = || fields.iter().flatten().take(MAX_COMPARED);
         for field in stream.labels.iter().chain(&self.metadata) {
-            // Labels are always texts, so a number is better taken from the line.
+            // Labels are always strings, so the number in the line is kept instead.
             if fields_of_line().any(|number| is_number_of(number, field)) {
                 continue;
             }
@@ -145,7 +145,7 @@ impl Entry<'_> {
 }
 
 /// Adds a field to the record, unless it repeats an earlier one. If an earlier field has the same
-/// name but another value, the name is changed.
+/// name but a different value, the field is renamed.
 fn add<'a>(field: &'a Field<'_>, record: &mut Record<'a>, earlier: &[&Field<'_>]) {
     let same_name = earlier.iter().find(|earlier| earlier.name == field.name);
     let name = match same_name {
@@ -159,7 +159,8 @@ fn add<'a>(field: &'a Field<'_>, record: &mut Record<'a>, earlier: &[&Field<'_>]
     }
 }
 
-/// Whether a field of the line is a number, and the label has the same name and value.
+/// Whether a field of the line is JSON other than a string, and the label has the same name and
+/// value.
 fn is_number_of(field: &Field<'_>, label: &Field<'_>) -> bool {
     let Value::Json(json) = field.value else { return false };
     field.name == label.name && !json.starts_with('"') && label.value.as_text() == json
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_names_the_service_and_only_the_job_yields_to_the_line() {
+    fn service_labels_except_job_take_precedence_over_the_line() {
         let line = r#"{"service":"line","msg":"m"}"#;
         for (labels, expected) in [
             (&[("app", "shop"), ("service_name", "cart")][..], "cart"),
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_line_is_the_message_whatever_the_labels_are() {
+    fn a_plain_line_is_always_the_message() {
         let entry = entry(&[("event", "login"), ("message", "label")], " two\nlines\r\n");
         assert_eq!(entry.message, " two\nlines");
         assert_eq!(attributes(&entry), r#"{"event":"login","message":"label"}"#);
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_surrogate_pair_in_the_line_is_replaced() {
+    fn a_lone_surrogate_in_the_line_is_replaced() {
         let entry = entry(&[], r#"{"msg":"cut \ud83d","a":1}"#);
         assert_eq!(entry.message, "cut \u{fffd}");
     }

@@ -14,7 +14,7 @@ pub(crate) struct Field<'a> {
     pub(crate) value: Value<'a>,
 }
 
-/// A value: a text, or any JSON.
+/// A string, or any JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
@@ -43,7 +43,7 @@ impl Field<'_> {
 }
 
 impl Value<'_> {
-    /// The text, or the JSON of a value that is not a text.
+    /// The text of a string, or the JSON of any other value.
     pub(crate) fn as_text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),

@@ -1,6 +1,6 @@
 //! The JSON form of a push request, read one entry at a time:
 //! `{"streams": [{"stream": {label: value, …}, "values": [[time, line, {name: value, …}], …]}, …]}`
-//! The form before Loki 0.4, which python-logging-loki sends by default, is also read:
+//! The format of Loki before 0.4, which python-logging-loki sends by default, is also read:
 //! `{"streams": [{"labels": "{label=\"value\"}", "entries": [{"ts": time, "line": line}, …]}, …]}`
 
 use std::borrow::Cow;

@@ -1,9 +1,10 @@
-//! The labels of a stream as a text, as protobuf contains them: `{job="nginx", level="info"}`.
+//! The labels of a stream as a string, which is their form in protobuf: `{job="nginx",
+//! level="info"}`.
 
 use crate::field::Field;
 use crate::quoted;
 
-/// Parses the labels. `None` if the text has another form.
+/// Parses the labels. Returns `None` if the text has another form.
 pub(crate) fn parse(text: &str) -> Option<Vec<Field<'_>>> {
     let mut rest = text.trim().strip_prefix('{')?.trim_start();
     let mut labels = Vec::new();
@@ -20,12 +21,12 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Field<'_>>> {
     }
 }
 
-/// Parses the labels. A text of another form becomes the label `labels`.
+/// Parses the labels. Text of another form becomes the value of a label named `labels`.
 pub(crate) fn parse_or_keep(text: &str) -> Vec<Field<'_>> {
     parse(text).unwrap_or_else(|| vec![Field::text("labels", text)])
 }
 
-/// Reads a label. Returns it, and what follows.
+/// Reads a label. Returns it and the rest.
 fn label(text: &str) -> Option<(Field<'_>, &str)> {
     let (name, rest) = if text.starts_with('"') {
         quoted::read(text)?
@@ -65,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_not_labels() {
+    fn other_text_is_not_parsed_as_labels() {
         for text in [
             "",
             "{",

@@ -35,7 +35,7 @@ pub use sink::Bounds;
 /// The maximum number of rejected entries that a response lists.
 const MAX_REJECTIONS: usize = 10;
 
-/// The fraction of the maximum size of an entry up to which lines are parsed. An entry contains a
+/// The divisor of the maximum entry size that limits the size of parsed lines. An entry contains a
 /// parsed line twice, with additional escapes.
 const PARSED_FRACTION: usize = 4;
 
@@ -47,7 +47,7 @@ pub struct Limits {
     /// The maximum size of an entry as stored, in bytes of JSON.
     pub max_entry_bytes: usize,
     /// The maximum size of the labels in all entries of a request, in bytes. A stream contains its
-    /// labels once, and each of its entries has them.
+    /// labels once, but each of its entries contains them again.
     pub max_label_bytes: usize,
 }
 
@@ -61,8 +61,8 @@ impl From<LimitsConfig> for Limits {
     }
 }
 
-/// The API, with the queue it publishes to, its limits, the names that fields have, and the threads
-/// that parse large bodies.
+/// The API, with the queue it publishes to, its limits, the field names it recognizes, and the
+/// threads that parse large bodies.
 pub struct Loki {
     queue: Arc<dyn Producer>,
     limits: Limits,

@@ -1,14 +1,14 @@
-//! Lines that are structured: a JSON object, or logfmt.
+//! Structured lines: JSON objects and logfmt.
 
 use shared::intake::shape::{Meaning, Names};
 
 use crate::field::{Field, Members};
 use crate::logfmt;
 
-/// A line of logfmt has at least one field with one of these meanings.
+/// A line is logfmt only if one of its fields has one of these meanings.
 const OF_LOGFMT: [Meaning; 3] = [Meaning::Message, Meaning::Level, Meaning::Time];
 
-/// The fields of a structured line.
+/// The fields of a line, if it is structured.
 pub(crate) fn fields<'a>(line: &'a str, names: &Names) -> Option<Vec<Field<'a>>> {
     let line = line.trim_ascii();
     if line.starts_with('{') {
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn json_objects_and_logfmt_with_a_usual_key_are_structured() {
+    fn json_objects_and_logfmt_with_a_known_key_are_structured() {
         for (line, expected) in [
             (" {\"a\":[1],\"b\":{\"c\":\"\\u0041\"}}\r\n", Some("a b")),
             ("{}", Some("")),

@@ -1,17 +1,19 @@
 //! Logfmt: `level=info msg="card accepted" order=4711`.
-//! There is no specification, so only a line that can hardly be anything else is read as logfmt.
+//! There is no specification, so only lines that are unlikely to be anything else are read as
+//! logfmt.
 
 use std::borrow::Cow;
 
 use crate::field::Field;
 use crate::quoted;
 
-/// The longest number that is kept as a number. JavaScript represents longer ones inexactly.
+/// The maximum length of a value that is kept as a number. JavaScript represents longer numbers
+/// inexactly.
 const MAX_NUMBER_CHARS: usize = 15;
 
-/// The fields of a line that consists of nothing but `key=value`.
+/// The fields of a line that consists only of `key=value` pairs.
 ///
-/// Fluent Bit does not escape quotes in a value, so the closing quote is the first one that is
+/// Fluent Bit does not escape quotes in a value, so the closing quote is the first quote that is
 /// followed by the next key or by the end of the line.
 pub(crate) fn fields(line: &str) -> Option<Vec<Field<'_>>> {
     let mut rest = line.trim_ascii();
@@ -42,7 +44,7 @@ fn key_length(text: &str) -> Option<usize> {
     (is_valid && text.as_bytes().get(length) == Some(&b'=')).then_some(length)
 }
 
-/// Reads a value after its opening quote. Returns it, and what follows the closing quote.
+/// Reads a value after its opening quote. Returns it and the text after the closing quote.
 fn quoted_value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let mut end = 0;
     loop {
@@ -57,7 +59,7 @@ fn quoted_value(text: &str) -> Option<(Cow<'_, str>, &str)> {
     }
 }
 
-/// Reads a value without quotes. Returns its field, and what follows.
+/// Reads a value without quotes. Returns its field and the rest.
 fn bare_value<'a>(key: &'a str, text: &'a str) -> Option<(Field<'a>, &'a str)> {
     let end = text.find(|c: char| c.is_ascii_whitespace()).unwrap_or(text.len());
     let (value, rest) = text.split_at(end);
@@ -69,7 +71,7 @@ fn bare_value<'a>(key: &'a str, text: &'a str) -> Option<(Field<'a>, &'a str)> {
     Some((field, rest))
 }
 
-/// Whether the text is a number in JSON, without an exponent.
+/// Whether the text is a JSON number without an exponent.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn only_values_that_are_json_numbers_or_booleans_are_not_texts() {
+    fn only_json_numbers_and_booleans_are_kept_as_json() {
         let line =
             "a=0 b=01 c=1. d=.5 e=1e5 f=true g=null h=12345678901234567890 i=- j=10.0.0.1 k=0.5";
         let fields = fields(line).unwrap();
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_escape_leaves_the_value_as_it_is() {
+    fn a_value_with_an_invalid_escape_is_left_unchanged() {
         assert_eq!(fields(r#"path="C:\queue""#).unwrap(), [text("path", r"C:\queue")]);
     }
 

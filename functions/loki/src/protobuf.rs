@@ -9,7 +9,7 @@ use crate::field::Field;
 use crate::labels;
 use crate::sink::{Sink, Stopped};
 
-/// Why a request cannot be read to its end.
+/// Why reading a request stopped.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -74,7 +74,7 @@ fn read_timestamp(timestamp: &[u8]) -> Result<Time<'_>, Malformed> {
             _ => {}
         }
     }
-    // A negative number is a very large one here.
+    // A negative number is a very large one when read as unsigned.
     Ok(Time::from_nanos(u128::from(seconds) * 1_000_000_000 + u128::from(nanos)))
 }
 

@@ -1,8 +1,8 @@
-//! Texts in quotes, as Go quotes them: in label texts, and in logfmt.
+//! Strings quoted as in Go, as in labels and logfmt.
 
 use std::borrow::Cow;
 
-/// Reads the quoted text that `text` begins with. Returns it, and what follows.
+/// Reads the quoted string at the beginning of `text`. Returns it and the rest.
 pub(crate) fn read(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let quote = text.chars().next()?;
     let inner = text.get(1..)?;
@@ -31,7 +31,7 @@ pub(crate) fn closing(text: &str, quote: char) -> Option<usize> {
     })
 }
 
-/// The text without Go's escape sequences. `None` if one of them is invalid.
+/// Decodes Go's escape sequences. Returns `None` if one of them is invalid.
 pub(crate) fn unescape(text: &str) -> Option<Cow<'_, str>> {
     let Some((mut plain, mut rest)) = text.split_once('\\') else {
         return Some(Cow::Borrowed(text));
@@ -49,7 +49,7 @@ pub(crate) fn unescape(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// Decodes an escape sequence after its backslash. Returns what follows it.
+/// Decodes the escape sequence after a backslash. Returns the rest.
 fn escape<'a>(text: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
     let kind = text.chars().next()?;
     let rest = text.get(kind.len_utf8()..)?;
@@ -82,7 +82,7 @@ fn escape<'a>(text: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
     Some(rest)
 }
 
-/// The number in exactly this many digits.
+/// Parses a number with exactly `digits` digits.
 fn number(text: &str, digits: usize, radix: u32) -> Option<u32> {
     let digits = text.get(..digits)?;
     let are_digits = digits.chars().all(|digit| digit.is_digit(radix));
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quoted_text_ends_at_its_closing_quote() {
+    fn a_quoted_string_ends_at_its_closing_quote() {
         for (text, expected) in [
             (r#""a b",c"#, Some(("a b", ",c"))),
             (r#""","#, Some(("", ","))),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_escapes_of_go_are_decoded() {
+    fn go_escape_sequences_are_decoded() {
         for (text, expected) in [
             (r"\a\b\f\n\r\t\v", Some("\u{7}\u{8}\u{c}\n\r\t\u{b}")),
             (r"\u00fc\U0001f680\x41\101é", Some("ü🚀AAé")),

@@ -8,7 +8,7 @@ use shared::queue::Producer;
 
 use crate::response::PLAIN_TEXT;
 
-/// Answers while the queue is ready.
+/// Returns `ready` while the queue is ready.
 pub(crate) struct Readiness {
     pub(crate) queue: Arc<dyn Producer>,
 }

@@ -1,4 +1,4 @@
-//! Where the decoders put the entries of a request, one at a time.
+//! Receives the entries of a request from the decoders, one at a time.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ use shared::log_entry::ValidationError;
 
 use crate::entry::{Entry, Stream};
 
-/// What is done with each entry, or with the reason for its rejection.
+/// Receives each entry, or why it is rejected.
 pub(crate) type Add<'a> =
     dyn FnMut(Result<NewLogEntry, ValidationError>) -> Result<(), TooManyEntries> + 'a;
 
-/// Takes the entries of a request.
+/// Receives the entries of a request.
 pub(crate) struct Sink<'a> {
     names: &'a Names,
     bounds: Bounds,
@@ -24,17 +24,17 @@ pub(crate) struct Sink<'a> {
     problem: Option<Problem>,
 }
 
-/// The bounds on what a request expands to.
+/// The bounds on how much larger the entries may be than their request.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// The size of a line that is parsed. The entry contains a parsed line twice.
+    /// The maximum size of a line that is parsed. An entry contains a parsed line twice.
     pub parsed_line_bytes: usize,
-    /// The size of the labels in all entries. A stream contains its labels once.
+    /// The maximum size of the labels in all entries. A stream contains its labels once.
     pub label_bytes: usize,
 }
 
-/// The request exceeds a bound, so decoding it further is useless. [`Sink::finish`] returns the
-/// problem.
+/// The request exceeds a bound, so there is no point in decoding the rest. [`Sink::finish`] returns
+/// the problem.
 #[derive(Debug, thiserror::Error)]
 #[error("the request exceeds a limit")]
 pub(crate) struct Stopped;
@@ -64,7 +64,7 @@ impl<'a> Sink<'a> {
         self.add(Err(ValidationError::whole(&reason.to_string())))
     }
 
-    /// The problem, if the request exceeds a bound.
+    /// Returns the problem if the request exceeds a bound.
     pub(crate) fn finish(self) -> Result<(), Problem> {
         self.problem.map_or(Ok(()), Err)
     }

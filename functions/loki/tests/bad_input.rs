@@ -1,4 +1,4 @@
-//! Requests that are malformed or too large get a clean refusal, and nothing of them is saved.
+//! Requests that are malformed or too large are refused as a whole, with the reason.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod support;
@@ -13,7 +13,7 @@ use support::{Fixture, MAX_BYTES, PATH, PROTOBUF, client, entry, field, request,
 
 const JSON: &str = "application/json";
 
-/// Asserts that the body is refused with this status and a text, and that nothing was saved.
+/// Asserts that the body is refused with this status and a reason, and that nothing was saved.
 async fn assert_refused(media_type: &str, encoding: &str, body: Vec<u8>, status: StatusCode) {
     let fixture = Fixture::open().await;
     let name = format!("{media_type} {encoding} {:?}", &body[..body.len().min(40)]);
@@ -29,7 +29,7 @@ async fn assert_refused(media_type: &str, encoding: &str, body: Vec<u8>, status:
     assert_nothing_saved(&fixture).await;
 }
 
-/// A marker that is sent afterwards must be the first entry on the queue.
+/// Asserts that a marker sent afterwards is the first entry on the queue.
 async fn assert_nothing_saved(fixture: &Fixture) {
     let marker = json!({"streams": [{"stream": {}, "values": [["1", "marker"]]}]});
     let entries = fixture.push(JSON, marker.to_string()).await;
@@ -55,7 +55,7 @@ async fn truncated_protobuf_and_snappy_are_refused() {
 }
 
 #[tokio::test]
-async fn lengths_that_lie_are_refused() {
+async fn wrong_lengths_are_refused() {
     for body in [
         b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01".to_vec(),
         b"\x0a\xff\xff\xff\xff\x0f".to_vec(),
@@ -74,7 +74,7 @@ async fn lengths_that_lie_are_refused() {
 }
 
 #[tokio::test]
-async fn an_entry_that_lies_about_a_length_costs_only_itself() {
+async fn an_entry_with_a_wrong_length_does_not_affect_the_others() {
     let fixture = Fixture::open().await;
     let bad = b"\x12\x7fx".to_vec();
     let body = request(r#"{app="shop"}"#, &[entry(1, 0, "one", &[]), bad, entry(2, 0, "two", &[])]);
@@ -84,7 +84,7 @@ async fn an_entry_that_lies_about_a_length_costs_only_itself() {
 }
 
 #[tokio::test]
-async fn bombs_are_refused() {
+async fn decompression_bombs_are_refused() {
     let zeros = vec![0; 20 * MAX_BYTES];
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(&zeros).unwrap();
@@ -100,7 +100,7 @@ async fn bombs_are_refused() {
 }
 
 #[tokio::test]
-async fn labels_that_many_entries_would_repeat_are_refused() {
+async fn large_labels_of_many_entries_are_refused() {
     let labels = format!(r#"{{app="shop",a="{}"}}"#, "x".repeat(MAX_BYTES / 100));
     let body = request(&labels, &vec![entry(1, 0, "m", &[]); 101]);
     assert_refused(PROTOBUF, "identity", snappy(&body), StatusCode::PAYLOAD_TOO_LARGE).await;
@@ -129,7 +129,7 @@ async fn malformed_json_is_refused() {
 }
 
 #[tokio::test]
-async fn deeply_nested_values_are_accepted_as_texts() {
+async fn deeply_nested_values_are_kept_as_strings() {
     let fixture = Fixture::open().await;
     let nested = format!("{}1{}", "[".repeat(500), "]".repeat(500));
     let line = format!(r#"{{"msg":"deep","a":{nested}}}"#);

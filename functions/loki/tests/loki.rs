@@ -1,4 +1,4 @@
-//! The `loki` function with a real queue: from the HTTP request to the entries on the queue.
+//! Calls the function without a network, with a real queue.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod support;
@@ -94,7 +94,7 @@ async fn protobuf_is_accepted_with_and_without_a_content_encoding() {
 }
 
 #[tokio::test]
-async fn json_is_recognized_without_its_content_type_and_compressed() {
+async fn json_is_recognized_by_content_type_or_first_bytes() {
     let body =
         json!({"streams": [{"stream": {"app": "shop"}, "values": [["1", "m"]]}]}).to_string();
     let fixture = Fixture::open().await;
@@ -121,7 +121,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_protobuf_stream_may_have_its_labels_last_and_unknown_fields() {
+async fn a_protobuf_stream_may_have_late_labels_and_unknown_fields() {
     let fixture = Fixture::open().await;
     let line = entry(1, 0, b"caf\xc3\xa9 \xff", &[]);
     let unknown = support::number(3, 17);
@@ -193,7 +193,7 @@ async fn a_request_without_entries_is_accepted() {
 }
 
 #[tokio::test]
-async fn errors_of_the_runtime_are_plain_text_too() {
+async fn runtime_errors_are_plain_text_too() {
     let body = json!({"streams": [{"stream": {"app": "shop"}, "values": [["1", "m"]]}]});
     let response = send(Arc::new(Broken), JSON, body.to_string()).await;
     response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
@@ -215,7 +215,7 @@ async fn query_parameters_are_ignored() {
 }
 
 #[tokio::test]
-async fn the_readiness_probe_answers_while_the_queue_is_ready() {
+async fn the_readiness_probe_succeeds_while_the_queue_is_ready() {
     let fixture = Fixture::open().await;
     let response = client(fixture.queue.producer.clone()).get("/ready").send().await;
     response.assert_status_is_ok();
@@ -226,7 +226,7 @@ async fn the_readiness_probe_answers_while_the_queue_is_ready() {
 }
 
 #[tokio::test]
-async fn the_form_of_early_versions_is_accepted() {
+async fn the_format_of_early_versions_is_accepted() {
     let fixture = Fixture::open().await;
     let body = json!({"streams": [{
         "labels": r#"{app="shop",path="C:\\logs"}"#,
@@ -241,7 +241,7 @@ async fn the_form_of_early_versions_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_number_of_the_line_is_kept_although_a_label_repeats_it_as_a_text() {
+async fn a_number_in_the_line_is_kept_if_a_label_repeats_it() {
     let fixture = Fixture::open().await;
     let line = r#"{"msg":"paid","order":4711,"id":"7"}"#;
     let values = json!([["1", line, {"order": "4711", "id": "7"}]]);

@@ -1,6 +1,6 @@
 use super::*;
 
-/// The message of each entry, `!` if it is invalid, or the error for the body.
+/// The message of each entry, or `!` if it is invalid; the error if the body is invalid.
 fn messages_as(media_type: &str, body: &[u8]) -> Vec<String> {
     let context = Context { names: Arc::new(Names::standard()), service: None };
     let mut body = body.to_vec();
@@ -21,7 +21,7 @@ fn messages(body: &str) -> Vec<String> {
 }
 
 #[test]
-fn json_records_may_be_arranged_in_any_way() {
+fn json_records_are_accepted_in_any_arrangement() {
     for body in [
         r#"[{"msg":"a"},{"msg":"b"}]"#,
         r#"["a","b"]"#,
@@ -61,7 +61,7 @@ fn json_documents_sent_as_text_are_records() {
 }
 
 #[test]
-fn values_that_json_lacks_are_kept_as_texts() {
+fn values_that_json_lacks_are_kept_as_strings() {
     for body in ["{\"msg\":\"a\",\"v\":NaN}", "[{\"msg\":\"a\",\"v\":-Infinity}]"] {
         assert_eq!(messages_as("application/json", body.as_bytes()), ["a"], "{body}");
     }
@@ -84,7 +84,7 @@ fn an_object_with_other_fields_beside_its_logs_is_a_record() {
 }
 
 #[test]
-fn an_invalid_element_costs_only_itself() {
+fn an_invalid_element_does_not_affect_the_others() {
     for bad in [r#"{"msg":nan}"#, "17", "null", "{}", r#"{"msg":"\x"}"#] {
         let body = format!(r#"[{{"msg":"a"}},{bad},{{"msg":"b"}}]"#);
         assert_eq!(messages(&body), ["a", "!", "b"], "{bad}");
@@ -99,7 +99,7 @@ fn an_incomplete_array_is_rejected_as_a_whole() {
 }
 
 #[test]
-fn damaged_characters_are_replaced() {
+fn invalid_characters_are_replaced() {
     assert_eq!(messages(r#"{"msg":"cut \ud83d"}"#), ["cut \u{fffd}"]);
     assert_eq!(messages_as("", b"{\"msg\":\"caf\xe9\"}"), ["caf\u{fffd}"]);
 }

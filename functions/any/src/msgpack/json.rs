@@ -8,14 +8,15 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use super::reader::{Malformed, Reader, Token};
 use super::time::EventTime;
 
-/// The JSON of a value. Bytes that are not UTF-8, and extensions, become base64.
+/// Converts a value to JSON. Times become numbers; other extensions, and bytes that are not UTF-8,
+/// become base64.
 pub(super) fn to_json(mut value: Reader<'_>) -> Result<String, Malformed> {
     let mut json = String::new();
     write(&mut value, &mut json)?;
     Ok(json)
 }
 
-/// The text of a string, or the JSON of another value.
+/// The text of a string, or the JSON of any other value.
 pub(super) fn to_text(value: Reader<'_>) -> Result<Cow<'_, str>, Malformed> {
     match value.peek()? {
         Token::Text(text) => Ok(String::from_utf8_lossy(text)),
@@ -30,7 +31,7 @@ fn write(reader: &mut Reader<'_>, json: &mut String) -> Result<(), Malformed> {
         Token::Unsigned(number) => push(json, number),
         Token::Signed(number) => push(json, number),
         Token::Float(number) if number.is_finite() => push_number(json, number.into()),
-        // JSON has no such numbers.
+        // JSON has no infinities and no NaN.
         Token::Float(number) => push_string(json, &number.to_string()),
         Token::SmallFloat(number) if number.is_finite() => push_number(json, number.into()),
         Token::SmallFloat(number) => push_string(json, &number.to_string()),

@@ -1,5 +1,5 @@
-//! Reads `MessagePack` from memory. No length is trusted: nothing is allocated for it, and reading
-//! beyond the end fails.
+//! Reads `MessagePack` from memory. Lengths are not trusted: nothing is allocated for them, and
+//! reading beyond the end fails.
 
 /// The maximum number of open arrays and maps.
 const MAX_DEPTH: usize = 64;
@@ -13,7 +13,7 @@ pub enum Malformed {
     /// A value nests too deeply.
     #[error("a value must nest at most {MAX_DEPTH} levels deep")]
     TooDeep,
-    /// The byte does not begin a value.
+    /// No value begins with this byte.
     #[error("no value begins with the byte {0:#x}")]
     Marker(u8),
 }
@@ -54,14 +54,14 @@ impl<'a> Reader<'a> {
         self.0.len()
     }
 
-    /// Reads a whole value, and returns a reader for it.
+    /// Consumes a whole value and returns a reader for it.
     pub(super) fn value(&mut self) -> Result<Reader<'a>, Malformed> {
         let start = self.0;
         self.skip()?;
         Ok(Reader(&start[..start.len() - self.len()]))
     }
 
-    /// The next token, which is not read.
+    /// Returns the next token without consuming it.
     pub(super) fn peek(mut self) -> Result<Token<'a>, Malformed> {
         self.token()
     }
@@ -94,9 +94,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads a whole value without recursion.
+    /// Skips a whole value without recursion.
     fn skip(&mut self) -> Result<(), Malformed> {
-        // The number of values that are missing in each open array and map.
+        // The number of values still to be read in each open array and map.
         let mut open: Vec<u64> = Vec::new();
         loop {
             let values = match self.token()? {
@@ -138,17 +138,17 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// Reads an unsigned number of this many bytes.
+    /// Reads an unsigned number of `bytes` bytes.
     fn number(&mut self, bytes: usize) -> Result<u64, Malformed> {
         Ok(self.take(bytes)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// Reads a length of at most four bytes.
+    /// Reads a length of `bytes` bytes, at most four.
     fn length(&mut self, bytes: usize) -> Result<u32, Malformed> {
         u32::try_from(self.number(bytes)?).map_err(|_| Malformed::Truncated)
     }
 
-    /// Reads bytes whose length precedes them.
+    /// Reads bytes that are preceded by their length.
     fn sized(&mut self, length_bytes: usize) -> Result<&'a [u8], Malformed> {
         let length = self.length(length_bytes)?;
         self.take(usize::try_from(length).map_err(|_| Malformed::Truncated)?)

@@ -6,7 +6,7 @@ use super::*;
 
 const RECORD: &[u8] = b"\x82\xa3msg\xa1m\xa1n\x01";
 
-/// The time of a record of Fluent Bit: 1795634183.59733511.
+/// The time of a Fluent Bit record: 1795634183.59733511.
 const TIME_EXTENSION: &[u8] = b"\xd7\x00\x6b\x07\x34\x07\x23\x9a\x9c\x46";
 
 fn decode_all(body: &[u8]) -> Result<Vec<Entry>, DecodeError> {
@@ -68,7 +68,7 @@ fn the_time_of_an_event_is_its_date() {
 }
 
 #[test]
-fn the_time_of_the_record_has_precedence_and_both_are_kept() {
+fn the_time_of_the_record_takes_precedence_and_both_are_kept() {
     let body =
         [&b"\x92\xce\x6b\x07\x34\x07\x82\xa3msg\xa1m\xa2ts\xce\x6b\x07\x34\x08"[..]].concat();
     let expected = ("2026-11-25T19:16:24.000000Z", r#"{"date":1795634183}"#);
@@ -102,7 +102,7 @@ fn metadata_becomes_an_attribute() {
 }
 
 #[test]
-fn an_event_that_is_not_a_record_costs_only_itself() {
+fn an_invalid_event_does_not_affect_the_others() {
     let body = [b"\x94\xa1x\x92\x01\x02\x80", RECORD].concat();
     let entries = decode_all(&body).unwrap();
     assert_eq!(entries.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, false, false, true]);

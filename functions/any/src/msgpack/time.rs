@@ -1,20 +1,20 @@
-//! The time of an event: a number of seconds, the extension of Fluent Bit, or the standard
-//! timestamp extension.
+//! The time of an event: a number of seconds, Fluent Bit's extension, or the standard timestamp
+//! extension.
 
 use std::fmt;
 
 use super::reader::{Malformed, Reader, Token};
 
-/// The extension of Fluentd and Fluent Bit.
+/// The extension type of Fluentd and Fluent Bit.
 const EVENT_TIME: i8 = 0;
 
-/// The timestamp extension of the specification.
+/// The type of the timestamp extension in the specification.
 const TIMESTAMP: i8 = -1;
 
-/// The number of bits of the nanoseconds in the 64-bit timestamp extension.
+/// The number of bits for the seconds in the 64-bit timestamp extension.
 const SECONDS_BITS: u32 = 34;
 
-/// A time in nanoseconds. It is displayed as a decimal number of seconds.
+/// The time of an event, displayed as a decimal number of seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum EventTime {
     Exact { seconds: u64, nanos: u32 },
@@ -22,7 +22,7 @@ pub(super) enum EventTime {
 }
 
 impl EventTime {
-    /// The time at the beginning of an event.
+    /// Reads the time at the beginning of an event.
     pub(super) fn read(mut time: Reader<'_>) -> Result<Option<Self>, Malformed> {
         Ok(match time.token()? {
             Token::Unsigned(seconds) => Some(Self::Exact { seconds, nanos: 0 }),
@@ -32,7 +32,7 @@ impl EventTime {
         })
     }
 
-    /// The time in an extension.
+    /// Reads the time in an extension.
     pub(super) fn of_extension(kind: i8, bytes: &[u8]) -> Option<Self> {
         let (seconds, nanos) = match (kind, bytes.len()) {
             (EVENT_TIME, 8) => (number(&bytes[..4]), number(&bytes[4..])),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_extensions_for_times_are_read() {
+    fn time_extensions_are_read() {
         let seconds = [0x6b, 0x07, 0x34, 0x07];
         let nanos = [0x23, 0x9a, 0x9c, 0x46];
         let expected = Some("1795634183.597335110".trim_end_matches('0').to_owned());

@@ -10,7 +10,7 @@ use crate::support::{Bulk, MAX_BODY_BYTES, MAX_ENTRY_BYTES, call, client_without
 const SAVED: &str = "{\"create\":{}}\n{\"message\":\"m\"}\n";
 
 #[tokio::test]
-async fn a_request_whose_lines_cannot_be_told_apart_is_refused_as_a_whole() {
+async fn a_request_with_a_malformed_action_is_refused_as_a_whole() {
     let bulk = Bulk::open().await;
     for (lines, reason) in [
         (String::new(), "request body is required"),
@@ -39,7 +39,7 @@ async fn a_request_whose_lines_cannot_be_told_apart_is_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_document_that_can_never_be_saved_costs_only_itself() {
+async fn an_invalid_document_does_not_affect_the_others() {
     let bulk = Bulk::open().await;
     let large = format!(r#"{{"message":"{}"}}"#, "m".repeat(MAX_ENTRY_BYTES));
     let lines: String = ["[1]", "not json", "17", "{}", &large, r#"{"message":"good"}"#]
@@ -113,7 +113,7 @@ async fn deeply_nested_values_are_kept_as_text() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_gets_an_error_of_elasticsearch() {
+async fn a_body_that_cannot_be_read_gets_an_elasticsearch_error() {
     let bulk = Bulk::open().await;
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     bomb.write_all(&vec![b' '; 50 * MAX_BODY_BYTES]).unwrap();
@@ -136,7 +136,7 @@ async fn a_body_that_cannot_be_read_gets_an_error_of_elasticsearch() {
 }
 
 #[tokio::test]
-async fn while_the_queue_is_down_every_action_is_to_be_repeated() {
+async fn every_action_can_be_retried_after_a_queue_outage() {
     let lines = concat!(
         "{\"create\":{\"_index\":\"a\"}}\n{\"message\":\"m\"}\n",
         "{\"index\":{\"_index\":\"a\",\"_id\":\"1\"}}\nnot json\n",
@@ -180,7 +180,7 @@ async fn names_that_are_too_long_are_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_too_large_is_refused_with_the_request() {
+async fn a_request_whose_answer_is_too_large_is_refused() {
     let bulk = Bulk::open().await;
     let (status, answer) = bulk.post(&"{\"delete\":{}}\n".repeat(5_000)).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{answer}");
@@ -191,7 +191,7 @@ async fn an_answer_that_is_too_large_is_refused_with_the_request() {
 }
 
 #[tokio::test]
-async fn numbers_that_json_lacks_are_kept_as_texts() {
+async fn numbers_that_json_lacks_are_kept_as_strings() {
     let bulk = Bulk::open().await;
     let entries = bulk.save("{\"create\":{}}\n{\"message\":\"a\tb\",\"v\":NaN}\n").await;
     assert_eq!(entries[0].message, "a\tb");

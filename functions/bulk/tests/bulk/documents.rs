@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{Bulk, call, send};
 
 #[tokio::test]
-async fn documents_become_entries_with_the_fields_of_ecs() {
+async fn documents_with_ecs_fields_become_entries() {
     let bulk = Bulk::open().await;
     let lines = concat!(
         r#"{"create":{"_index":"logs-app","_type":"_doc","pipeline":null}}"#,
@@ -91,7 +91,7 @@ async fn documents_are_accepted_on_every_path_with_either_method() {
 }
 
 #[tokio::test]
-async fn every_content_type_is_accepted_and_answered_in_its_version() {
+async fn every_content_type_is_accepted_and_its_version_is_used() {
     let bulk = Bulk::open().await;
     let lines = "{\"create\":{}}\n{\"message\":\"m\"}\n";
     let versioned = "application/vnd.elasticsearch+x-ndjson; compatible-with=9";

@@ -31,7 +31,7 @@ async fn a_document_with_an_id_that_is_sent_again_is_the_same_entry() {
 }
 
 #[tokio::test]
-async fn the_time_of_a_document_without_one_is_that_of_its_arrival() {
+async fn a_document_without_a_time_gets_the_time_of_its_arrival() {
     let started = Timestamp::now().as_micros() / 1000 * 1000;
     let [first, _] = save_twice(r#"{"create":{"_id":"17"}}"#, r#"{"message":"m"}"#).await;
     assert!((started..=Timestamp::now().as_micros()).contains(&first.timestamp.as_micros()));
@@ -44,7 +44,7 @@ async fn a_document_without_an_id_that_is_sent_again_is_another_entry() {
 }
 
 #[tokio::test]
-async fn the_same_id_in_another_index_or_of_another_time_is_another_entry() {
+async fn the_same_id_with_another_index_or_time_is_another_entry() {
     let bulk = Bulk::open().await;
     let mut ids = Vec::new();
     for (index, time) in [("a", 1), ("b", 1), ("a", 2)] {

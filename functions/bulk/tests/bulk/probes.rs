@@ -14,7 +14,7 @@ fn at<'v>(value: &'v Value, path: &str) -> &'v Value {
 }
 
 #[tokio::test]
-async fn what_logpulse_does_not_have_is_refused_in_the_form_of_elasticsearch() {
+async fn unsupported_operations_get_an_elasticsearch_error() {
     let bulk = Bulk::open().await;
     for (method, path) in
         [(Method::POST, "/elastic/logs/_refresh"), (Method::GET, "/elastic/_nodes/http")]
@@ -52,7 +52,7 @@ async fn clients_find_a_product_with_a_license() {
 }
 
 #[tokio::test]
-async fn only_pages_are_left_at_the_root_for_browsers() {
+async fn the_root_path_is_the_product_except_for_browsers() {
     let bulk = Bulk::open().await;
     let client = bulk.client();
     for (accept, expected) in [
@@ -66,7 +66,7 @@ async fn only_pages_are_left_at_the_root_for_browsers() {
 }
 
 #[tokio::test]
-async fn what_a_client_would_like_to_have_does_not_exist_and_is_acknowledged() {
+async fn templates_and_indexes_do_not_exist_but_can_be_created() {
     let bulk = Bulk::open().await;
     let client = bulk.client();
     for prefix in ["", "/elastic"] {
@@ -98,7 +98,7 @@ async fn what_a_client_would_like_to_have_does_not_exist_and_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn an_index_hides_none_of_logpulses_errors() {
+async fn index_paths_do_not_hide_logpulse_errors() {
     let bulk = Bulk::open().await;
     let client = bulk.client();
     for (method, path) in [
@@ -119,7 +119,7 @@ async fn an_index_hides_none_of_logpulses_errors() {
 }
 
 #[tokio::test]
-async fn the_health_is_that_of_the_queue() {
+async fn the_cluster_health_is_that_of_the_queue() {
     let response = send(&Bulk::open().await.client(), request(Method::GET, "/_cat/health")).await;
     assert_eq!(response.status(), StatusCode::OK);
     let line = response.into_body().into_string().await.unwrap();

@@ -13,16 +13,16 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-/// The limits on bodies, as sent and as decompressed.
+/// The limit on bodies, both as sent and as decompressed.
 pub(crate) const MAX_BODY_BYTES: usize = 100_000;
 
 /// The limit on entries as stored.
 pub(crate) const MAX_ENTRY_BYTES: usize = 20_000;
 
-/// The limit on all entries of a request and the answer.
+/// The limit on the size of the answer and all entries of a request.
 pub(crate) const MAX_REQUEST_BYTES: usize = 2 * MAX_BODY_BYTES;
 
-/// The function with a queue of its own.
+/// A queue, and clients of the function that publishes to it.
 pub(crate) struct Bulk {
     queue: Queue,
     _folder: TempDir,
@@ -46,7 +46,7 @@ impl Bulk {
         call(&self.client(), request.body(lines.to_owned())).await
     }
 
-    /// Posts lines of which each document is to be saved, and returns the entries.
+    /// Posts lines whose documents must all be saved, and returns the entries.
     pub(crate) async fn save(&self, lines: &str) -> Vec<LogEntry> {
         let (status, answer) = self.post(lines).await;
         assert_eq!((status, &answer["errors"]), (StatusCode::OK, &Value::Bool(false)), "{answer}");
@@ -61,7 +61,7 @@ impl Bulk {
         entries
     }
 
-    /// Checks that nothing reached the queue, by saving another entry.
+    /// Checks that nothing has reached the queue, by saving another entry.
     pub(crate) async fn assert_nothing_was_saved(&self) {
         let entries = self.save("{\"index\":{}}\n{\"message\":\"the only one\"}\n").await;
         assert_eq!(entries.len(), 1, "{entries:?}");
@@ -95,7 +95,7 @@ pub(crate) async fn call(
     (response.status(), response.into_body().into_json().await.unwrap())
 }
 
-/// Sends a request, and checks what all responses have in common.
+/// Sends a request, and checks the header that all responses have in common.
 pub(crate) async fn send(client: &impl Endpoint<Output = Response>, request: Request) -> Response {
     let response = client.get_response(request).await;
     assert_eq!(response.header("x-elastic-product"), Some("Elasticsearch"));

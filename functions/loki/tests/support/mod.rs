@@ -1,4 +1,4 @@
-//! A client of the function whose entries can be read from the queue, and requests in protobuf.
+//! A client of the function, the queue that it publishes to, and requests in protobuf.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) const MAX_BYTES: usize = 100_000;
 /// The maximum size of an entry.
 pub(crate) const MAX_ENTRY_BYTES: usize = 10_000;
 
-/// A queue in a folder that is deleted with it.
+/// A queue in a temporary folder, which is deleted when the fixture is dropped.
 pub(crate) struct Fixture {
     pub(crate) queue: Queue,
     _folder: TempDir,
@@ -36,7 +36,7 @@ impl Fixture {
         Self { queue, _folder: folder }
     }
 
-    /// Sends a request that must be accepted. Returns its entries as they are on the queue.
+    /// Sends a request that must be accepted. Returns the entries on the queue.
     pub(crate) async fn push(&self, media_type: &str, body: impl Into<Vec<u8>>) -> Vec<LogEntry> {
         let response = send(self.queue.producer.clone(), media_type, body).await;
         response.assert_status(poem::http::StatusCode::NO_CONTENT);
@@ -64,14 +64,14 @@ pub(crate) async fn send(
     client(queue).post(PATH).content_type(media_type).body(body.into()).send().await
 }
 
-/// A message field in the protobuf wire format: a text, bytes or a message.
+/// A length-delimited protobuf field: a string, bytes or a message.
 pub(crate) fn field(number: u64, content: impl AsRef<[u8]>) -> Vec<u8> {
     let mut field = Vec::new();
     push_bytes(&mut field, number, content.as_ref());
     field
 }
 
-/// A number field.
+/// An integer field in the protobuf wire format.
 pub(crate) fn number(number: u64, value: u64) -> Vec<u8> {
     let mut field = Vec::new();
     push_varint(&mut field, number, value);

@@ -1,5 +1,4 @@
-//! The labels of a stream as a string, which is their form in protobuf: `{job="nginx",
-//! level="info"}`.
+//! Parses stream labels in their text form, as in protobuf: `{job="nginx", level="info"}`.
 
 use crate::field::Field;
 use crate::quoted;

@@ -1,4 +1,4 @@
-//! Decodes an `ExportLogsServiceRequest` in protobuf or JSON, a record at a time.
+//! Decodes an `ExportLogsServiceRequest` in protobuf or JSON, one record at a time.
 
 use shared::NewLogEntry;
 use shared::log_entry::ValidationError;
@@ -11,7 +11,7 @@ use crate::{json, protobuf};
 /// The media type of protobuf in OTLP.
 pub(crate) const PROTOBUF: &str = "application/x-protobuf";
 
-/// The media type of protobuf that some clients use.
+/// The media type that some clients use for protobuf.
 pub(crate) const OTHER_PROTOBUF: &str = "application/protobuf";
 
 /// The media type of JSON in OTLP.
@@ -22,7 +22,7 @@ pub(crate) const JSON: &str = "application/json";
 pub enum Format {
     /// Protobuf.
     Protobuf,
-    /// JSON as OTLP specifies it.
+    /// JSON as specified by OTLP.
     Json,
 }
 

@@ -1,7 +1,7 @@
-//! The entry of a log record. `LogRecord -- EntryBuilder --> NewLogEntry`
+//! Builds the entry of a log record: `LogRecord -- EntryBuilder --> NewLogEntry`.
 //!
-//! The attributes of the entry are those of the record, under their own names. What else the record
-//! contains and the entry has no field for is added to them: the other fields of a map body,
+//! The entry keeps the record's attributes under their own names. Whatever else the record contains
+//! that has no field in the entry is added to them: the other fields of a map body,
 //! `event_name`, `severity_text`, `severity_number`, `observed_timestamp`, `flags`,
 //! `dropped_attributes_count`, `resource` (its attributes) and `scope` (its name, version and
 //! attributes). If an attribute of the record already has that name, an underscore is added.
@@ -30,11 +30,11 @@ const SERVICE_NAME: &str = "service.name";
 /// The maximum length of a service name in characters.
 const MAX_SERVICE_CHARS: usize = 255;
 
-/// The levels of arrays and objects within an attribute of the entry.
+/// The maximum number of nested levels within an attribute of the entry.
 const LEVELS: usize = Attributes::MAX_DEPTH - 1;
 
-/// A smaller difference between the time of an event and its observation only shows how long the
-/// client took.
+/// A smaller difference between the time of an event and that of its observation only reflects the
+/// client's processing time.
 const MIN_OBSERVATION_DELAY_MICROS: i64 = 1000;
 
 /// Builds the entries of records that share a resource and a scope.
@@ -46,7 +46,7 @@ pub(crate) struct EntryBuilder {
     resource: Vec<u8>,
     /// The scope as a JSON object; empty if nothing is known about it.
     scope: Vec<u8>,
-    /// Memory for the attributes of the next entry.
+    /// A reusable buffer for the attributes of the next entry.
     buffer: Vec<u8>,
 }
 
@@ -148,7 +148,7 @@ fn plain_entry(message: String, known: Known) -> Result<NewLogEntry, ValidationE
     })
 }
 
-/// The message of a body that is not a map. Without a body, an event is named.
+/// The message of a body that is not a map. Without a body, the message is the name of the event.
 fn message(body: &Any<'_>, record: &LogRecord<'_>) -> Result<String, Invalid> {
     Ok(match body {
         Any::Empty | Any::Map(_) => record.event_name.clone().into_owned(),
@@ -161,12 +161,12 @@ fn message(body: &Any<'_>, record: &LogRecord<'_>) -> Result<String, Invalid> {
     })
 }
 
-/// The text without the line break at the end of a line that a shipper read.
+/// The text without its trailing line break, which shippers leave on the lines that they read.
 fn without_line_break(text: &str) -> &str {
     text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 
-/// A time in nanoseconds, of which an entry keeps the microseconds; `None` if it is unknown.
+/// Converts nanoseconds to an entry's microseconds; `None` if the time is unknown or too large.
 fn timestamp(unix_nano: u64) -> Option<Timestamp> {
     let micros = i64::try_from(unix_nano / 1000).ok()?;
     Timestamp::from_micros(micros).filter(|_| unix_nano != 0)

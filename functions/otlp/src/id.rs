@@ -1,4 +1,4 @@
-//! The ids of traces and spans.
+//! Trace and span ids.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -17,9 +17,9 @@ const SPAN_ID_BYTES: usize = 8;
 pub(crate) struct Ids {
     pub(crate) trace: Option<TraceId>,
     pub(crate) span: Option<TraceId>,
-    /// What was sent as the trace id, if it is not one.
+    /// The value that was sent as the trace id, if it is not valid; otherwise empty.
     pub(crate) other_trace: String,
-    /// What was sent as the span id, if it is not one.
+    /// The value that was sent as the span id, if it is not valid; otherwise empty.
     pub(crate) other_span: String,
 }
 
@@ -31,7 +31,8 @@ impl Ids {
     }
 }
 
-/// The id, or the text of anything else. An id of zeros is absent.
+/// Returns the id if it is valid, and otherwise the value that was sent. An id of zeros counts as
+/// absent.
 fn parse(id: &Id<'_>, length: usize) -> (Option<TraceId>, String) {
     let hex = match id {
         Id::Bytes(bytes) => hex(bytes),
@@ -54,7 +55,7 @@ fn parse(id: &Id<'_>, length: usize) -> (Option<TraceId>, String) {
     (TraceId::try_from(hex).ok(), String::new())
 }
 
-/// The bytes of an id in base64, as protobuf's general JSON mapping writes them.
+/// Decodes an id in base64, its encoding in protobuf's general JSON mapping.
 fn from_base64(text: &str, length: usize) -> Option<Vec<u8>> {
     let is_shorter_than_hex = text.len() < 2 * length;
     let bytes = is_shorter_than_hex.then(|| BASE64_STANDARD.decode(text).ok()).flatten();
@@ -78,7 +79,7 @@ mod tests {
     const SPAN: [u8; 8] = [0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7];
 
     #[test]
-    fn ids_become_hexadecimal_digits_and_others_are_kept_as_sent() {
+    fn ids_become_hexadecimal_and_invalid_ids_are_kept_as_sent() {
         for (id, expected, other) in [
             (Id::Bytes(&SPAN), Some("00f067aa0ba902b7"), ""),
             (Id::Bytes(&[]), None, ""),

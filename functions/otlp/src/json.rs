@@ -1,4 +1,4 @@
-//! Reads an `ExportLogsServiceRequest` in JSON, a record at a time. As protobuf's JSON mapping
+//! Reads an `ExportLogsServiceRequest` in JSON, one record at a time. As protobuf's JSON mapping
 //! requires, numbers may be strings, names may be in snake case, and null means absent.
 
 use std::borrow::Cow;
@@ -40,8 +40,8 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Invalid> {
     Ok(serde_json::from_str(json)?)
 }
 
-/// Visits the JSON of each element of the array that a field of an object contains. The field may
-/// have one of two names.
+/// Visits the JSON of each element of an array in a field of an object. The field may have either
+/// of two names.
 fn for_each<'a, E: From<Invalid>>(
     object: &'a str,
     names: [&'static str; 2],
@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for Integer {
     }
 }
 
-/// The whole part of a number that JavaScript has written with an exponent.
+/// The integer part of a number that JavaScript has written with an exponent.
 #[expect(clippy::cast_possible_truncation, reason = "the fraction is dropped on purpose")]
 fn whole(number: f64) -> i128 {
     number as i128

@@ -14,7 +14,7 @@ use crate::invalid::Invalid;
 use crate::members::Members;
 use crate::value::Any;
 
-/// What a record states outside its body.
+/// The values that a record contains outside its body.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) timestamp: Option<Timestamp>,
@@ -25,9 +25,8 @@ pub(crate) struct Known {
     pub(crate) span_id: Option<TraceId>,
 }
 
-/// The entry of a record with this map as its body. The map provides the message, and those of the
-/// known values that are absent, by the names that loggers use. Its other fields are the entry's
-/// attributes.
+/// Builds the entry of a record with this map as its body. The message, and values that the record
+/// lacks, are found in the map by the names that loggers use. Its other fields become attributes.
 pub(crate) fn entry(body: &Any<'_>, known: Known) -> Result<NewLogEntry, Invalid> {
     let json = body.to_json()?;
     let names = names(&known);
@@ -52,7 +51,7 @@ pub(crate) fn add_fields<'a>(
     Ok(json.deserialize_map(FieldsVisitor(members))?)
 }
 
-/// The names of what the body may provide, because it is not known otherwise.
+/// The field names to recognize in the body: those of values that the record lacks.
 fn names(known: &Known) -> &'static Names {
     static NAMES: [OnceLock<Names>; 32] = [const { OnceLock::new() }; 32];
     let known = [

@@ -13,7 +13,7 @@ pub(crate) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// An empty object, written to this buffer.
+    /// Creates an empty object that is written to this buffer.
     pub(crate) fn new(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         buffer.push(b'{');
@@ -32,8 +32,8 @@ impl<'a> Members<'a> {
         value.write(levels, &mut self.json)
     }
 
-    /// Adds a member that is already JSON. If another member has this name, underscores are added to
-    /// it.
+    /// Adds a member that is already JSON. If another member has the same name, underscores are
+    /// appended to the new name.
     pub(crate) fn add_json(&mut self, name: impl Into<Cow<'a, str>>, json: &[u8]) {
         let mut name = name.into();
         while self.names.contains(&name) {
@@ -44,7 +44,7 @@ impl<'a> Members<'a> {
         self.json.extend_from_slice(json);
     }
 
-    /// Adds a text, unless it is empty.
+    /// Adds a string, unless it is empty.
     pub(crate) fn add_text(&mut self, name: &'static str, text: &str) {
         if !text.is_empty() {
             let mut json = Vec::with_capacity(text.len() + 2);
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_taken_gets_underscores() {
+    fn underscores_are_appended_to_a_name_that_is_taken() {
         let mut members = Members::new(b"old".to_vec());
         members.add("a".into(), &Any::Int(1), 1).unwrap();
         members.add("a_".into(), &Any::Empty, 1).unwrap();

@@ -1,5 +1,5 @@
-//! Reads an `ExportLogsServiceRequest` in protobuf, a record at a time. The field numbers are those
-//! of opentelemetry-proto, `logs.proto` and `common.proto`.
+//! Reads an `ExportLogsServiceRequest` in protobuf, one record at a time. The field numbers are
+//! those in opentelemetry-proto's `logs.proto` and `common.proto`.
 
 use std::borrow::Cow;
 
@@ -144,7 +144,7 @@ fn number(message: &[u8], number: u64) -> Result<u64, Malformed> {
     Ok(last)
 }
 
-/// A string. Some clients, such as Fluent Bit, do not check that a string is UTF-8.
+/// Reads a string. Some clients, such as Fluent Bit, do not check that strings are valid UTF-8.
 fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }

@@ -1,5 +1,4 @@
-//! A log record, and what it shares with others: the resource that wrote it and the
-//! instrumentation scope.
+//! A log record, and the resource and instrumentation scope that it shares with others.
 
 use std::borrow::Cow;
 
@@ -25,7 +24,7 @@ pub(crate) struct LogRecord<'a> {
 #[derive(Debug, Clone)]
 pub(crate) enum Id<'a> {
     Bytes(&'a [u8]),
-    /// In JSON: hexadecimal digits.
+    /// Hexadecimal digits, as in JSON.
     Text(Cow<'a, str>),
 }
 

@@ -22,7 +22,7 @@ impl BodyContent for ExportRequest {
                                protobuf, with the content type `application/x-protobuf`; the \
                                response is then in protobuf, too.";
 
-    /// The document has only this type, because client generators support it.
+    /// The only type in the document, because client generators support it.
     const MEDIA_TYPE: &str = JSON;
 
     const ALSO_ACCEPTED: &[&str] = &[PROTOBUF, OTHER_PROTOBUF];
@@ -91,7 +91,7 @@ impl Entries<'_> {
         Ok(packed)
     }
 
-    /// Reserves memory for the entries so far. Each contains its resource, so that they may be much
+    /// Reserves memory for the entries so far. Each contains its resource, so they may be much
     /// larger than the body.
     fn reserve(&mut self) -> Result<(), Problem> {
         let bytes = self.packer.bytes();

@@ -1,5 +1,5 @@
-//! The responses to export requests: an `ExportLogsServiceResponse` or a `google.rpc.Status`, in the
-//! format of the request.
+//! The responses to export requests: an `ExportLogsServiceResponse` or a `google.rpc.Status`, in
+//! the format of the request.
 
 use poem::http::{HeaderMap, StatusCode, header};
 use poem::{IntoResponse, Response};
@@ -107,7 +107,7 @@ impl IntoResponse for ExportResponse {
     }
 }
 
-/// Only the response in JSON is in the document, because client generators support it.
+/// The document only describes the response in JSON, because client generators support it.
 impl ApiResponse for ExportResponse {
     fn meta() -> MetaResponses {
         let schema = ExportLogsServiceResponse::schema_ref();
@@ -126,7 +126,7 @@ impl ApiResponse for ExportResponse {
     }
 }
 
-/// A problem as `google.rpc.Status`, in the format of the request.
+/// Formats a problem as a `google.rpc.Status`, in the format of the request.
 pub(crate) fn status(problem: &Problem, headers: &HeaderMap) -> Response {
     let format = format_of(headers);
     let code = code(problem.status);

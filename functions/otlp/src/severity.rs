@@ -1,15 +1,15 @@
-//! The severity of a record: a number from 1 to 24, a text, or both.
+//! The severity of a record: a number from 1 to 24, a string, or both.
 
 use shared::log_entry::Level;
 
 use crate::members::Members;
 use crate::record::LogRecord;
 
-/// Each level has four numbers, in order of severity.
+/// The levels in order of severity. Each has four numbers.
 const NUMBERS_PER_LEVEL: i64 = 4;
 
-/// The level of a record. The number takes precedence, because the text may be any name that the
-/// client's logger uses.
+/// The level of a record. The number takes precedence, because the text may be any level name of
+/// the client's logger.
 pub(crate) fn level(record: &LogRecord<'_>) -> Option<Level> {
     let index =
         usize::try_from(record.severity_number.saturating_sub(1).div_euclid(NUMBERS_PER_LEVEL))
@@ -38,7 +38,7 @@ pub(crate) fn add_details(
     }
 }
 
-/// The name of the level in a text. Go's `slog` adds a number to it, as in `ERROR+4`.
+/// The level name in a severity text. Go's `slog` appends an offset to it, as in `ERROR+4`.
 fn name(text: &str) -> &str {
     let text = text.trim();
     let base = text.trim_end_matches(|c: char| c.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! A value of any type (`AnyValue`), which is read from protobuf or JSON step by step, and its JSON.
+//! A value of any type (`AnyValue`), read lazily from protobuf or JSON, and its conversion to JSON.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::{json, protobuf};
 /// The maximum nesting depth of a value. Protobuf's own readers have the same limit.
 pub(crate) const MAX_NESTING: usize = 100;
 
-/// A value of any type. The elements of an array or a map are read when they are needed.
+/// A value of any type. The elements of an array or a map are read only when they are needed.
 #[derive(Debug, Clone)]
 pub(crate) enum Any<'a> {
     Empty,
@@ -20,7 +20,7 @@ pub(crate) enum Any<'a> {
     Bool(bool),
     Int(i64),
     Double(f64),
-    /// A number in JSON, as it was sent.
+    /// A JSON number, as it was sent.
     Number(&'a str),
     Bytes(Cow<'a, [u8]>),
     Array(Elements<'a>),
@@ -38,7 +38,7 @@ pub(crate) enum Elements<'a> {
 /// Keys and values: a map, or attributes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pairs<'a> {
-    /// The field with this number of a message.
+    /// The field with this number in a message.
     Protobuf(&'a [u8], u64),
     Json(&'a [json::KeyValue<'a>]),
 }
@@ -84,13 +84,13 @@ impl<'a> Pairs<'a> {
 }
 
 impl Any<'_> {
-    /// Appends the value as JSON. An array or a map below `levels` further levels becomes a string of
-    /// its JSON.
+    /// Appends the value as JSON. An array or a map nested deeper than `levels` becomes a string
+    /// that contains its JSON.
     pub(crate) fn write(&self, levels: usize, json: &mut Vec<u8>) -> Result<(), Invalid> {
         self.write_nested(levels, 0, json)
     }
 
-    /// The value as JSON, however deep it is.
+    /// The value as JSON, no matter how deeply it nests.
     pub(crate) fn to_json(&self) -> Result<String, Invalid> {
         let mut json = Vec::new();
         self.write(MAX_NESTING, &mut json)?;
@@ -108,7 +108,7 @@ impl Any<'_> {
             Self::Text(text) => push_text(text, json),
             Self::Bool(value) => push(value, json),
             Self::Int(value) => push(value, json),
-            // As in OTLP's JSON, because JSON has no such numbers.
+            // A string, as in OTLP's JSON, because JSON has no such numbers.
             Self::Double(value) if !value.is_finite() => push_text(not_finite(*value), json),
             Self::Double(value) => push(value, json),
             Self::Number(number) => json.extend_from_slice(number.as_bytes()),
@@ -157,7 +157,7 @@ pub(crate) fn push_text(text: &str, json: &mut Vec<u8>) {
     push(text, json);
 }
 
-/// Appends a scalar, which writing to memory cannot fail.
+/// Appends a scalar. Writing to memory cannot fail.
 fn push(value: &(impl serde::Serialize + ?Sized), json: &mut Vec<u8>) {
     let written = serde_json::to_writer(json.by_ref(), value);
     debug_assert!(written.is_ok(), "failed to serialize a scalar");
@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    /// An array that contains an array, and so on.
+    /// Nested arrays, `depth` levels deep.
     fn nested(depth: usize) -> Vec<u8> {
         let mut value = Vec::new();
         for _ in 0..depth {

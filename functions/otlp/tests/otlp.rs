@@ -1,4 +1,4 @@
-//! Calls the function without a network: what it responds, and what reaches the queue.
+//! Calls the function without a network, and checks the responses and the entries on the queue.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 use std::io::Write;
@@ -44,7 +44,7 @@ async fn export(
     request.header("content-encoding", encoding).body(body).send().await
 }
 
-/// A request with these messages, in protobuf.
+/// A request in protobuf whose records have these messages.
 fn protobuf(messages: &[&str]) -> Vec<u8> {
     let mut scope_logs = Vec::new();
     for message in messages {
@@ -239,7 +239,7 @@ fn expanding() -> Vec<u8> {
 
 #[tokio::test]
 async fn bad_input_is_rejected_with_the_reason_in_the_format_of_the_request() {
-    // The queue would fail, so these requests do not reach it.
+    // The queue is broken, which shows that these requests do not reach it.
     let client = client(Arc::new(Broken));
     let mut truncated = protobuf(&["message"]);
     truncated.truncate(truncated.len() - 3);
@@ -289,12 +289,12 @@ async fn bad_input_is_rejected_with_the_reason_in_the_format_of_the_request() {
 }
 
 #[tokio::test]
-async fn a_malformed_record_costs_only_itself() {
+async fn a_malformed_record_does_not_affect_the_others() {
     let folder = tempfile::tempdir().unwrap();
     let queue = open_queue(&folder).await;
     let client = client(queue.producer);
     let mut scope_logs = Vec::new();
-    // A record whose severity number ends early, and one with a severity.
+    // A record whose severity number is truncated, and one with a valid severity.
     push_bytes(&mut scope_logs, 2, b"\x10\xff");
     let mut record = Vec::new();
     push_varint(&mut record, 2, 17);
@@ -309,7 +309,7 @@ async fn a_malformed_record_costs_only_itself() {
 }
 
 #[tokio::test]
-async fn the_errors_of_the_runtime_have_the_same_form() {
+async fn runtime_errors_have_the_same_format() {
     let client = client(Arc::new(Broken));
     let response = client.get("/v1/logs").content_type(PROTOBUF).send().await;
     response.assert_status(StatusCode::METHOD_NOT_ALLOWED);

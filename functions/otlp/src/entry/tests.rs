@@ -175,7 +175,7 @@ fn map_body() -> Value {
 }
 
 #[test]
-fn a_map_body_provides_what_is_not_known_otherwise() {
+fn a_map_body_provides_values_that_the_record_lacks() {
     let entry = entry(json!({"body": map_body(), "observedTimeUnixNano": NOW}));
     assert_eq!(entry.message, "cart opened");
     assert_eq!(entry.level.as_ref().unwrap().as_str(), "WARN");
@@ -257,7 +257,7 @@ fn deep_values_are_kept_as_a_string() {
 }
 
 #[test]
-fn text_that_is_not_utf8_is_kept_as_far_as_possible() {
+fn invalid_utf8_is_replaced() {
     let mut body = Vec::new();
     push_bytes(&mut body, 1, b"a\xffb");
     let mut record = Vec::new();

@@ -14,7 +14,7 @@ pub enum Wire<'a> {
     Fixed32(u32),
 }
 
-/// The bytes are not a message.
+/// The bytes are not a valid message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the protobuf message is malformed or incomplete")]
 pub struct Malformed;
@@ -41,7 +41,7 @@ impl<'a> Fields<'a> {
                 Wire::Bytes(self.bytes(usize::try_from(length).map_err(|_| Malformed)?)?)
             }
             5 => Wire::Fixed32(u32::from_le_bytes(*self.array()?)),
-            // Groups, which no current message has.
+            // Groups, which current messages do not use.
             _ => return Err(Malformed),
         };
         if number == 0 { Err(Malformed) } else { Ok((number, wire)) }

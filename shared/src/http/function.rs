@@ -19,7 +19,7 @@ pub struct Function {
     pub(super) operations: Vec<Operation>,
     pub(super) requirements: Vec<Requirement>,
     pub(super) problem_format: Option<ProblemFormat>,
-    /// Serves `GET /` to programs.
+    /// Serves `GET /` to clients other than browsers.
     pub(super) home: Option<BoxEndpoint<'static>>,
 }
 
@@ -97,8 +97,8 @@ impl Function {
         self
     }
 
-    /// Sends every problem on the function's paths in this format, also those of the runtime, such as
-    /// 429 and 405.
+    /// Sends every problem on the function's paths in this format, including those of the runtime,
+    /// such as 429 and 405.
     #[must_use]
     pub fn problems_as(mut self, format: ProblemFormat) -> Self {
         self.problem_format = Some(format);
@@ -111,7 +111,7 @@ impl Function {
         self.route_for(Method::GET, path, endpoint)
     }
 
-    /// Serves requests for `path` with this method, which are not in the OpenAPI document.
+    /// Serves requests for `path` with this method. The route is not in the OpenAPI document.
     #[must_use]
     pub fn route_for(
         mut self,

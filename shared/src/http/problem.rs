@@ -170,7 +170,7 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // For the log, and for functions with another format for errors.
+        // For the log, and for functions with their own error format.
         response.set_data(self);
         response
     }

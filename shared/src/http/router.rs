@@ -90,14 +90,14 @@ impl Endpoint for Router {
     }
 }
 
-/// Whether the client is a browser.
+/// Whether the client accepts HTML, as browsers do.
 fn asks_for_html(headers: &HeaderMap) -> bool {
     let mut accepted = headers.get_all(header::ACCEPT).iter();
     accepted.any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
 }
 
-/// A path that begins with a parameter, which would otherwise hide that most names are unknown: only
-/// the methods of its operations find it.
+/// A path that begins with a parameter, and so matches any name. Only the methods of its operations
+/// find it; other methods get 404, because most names are unknown paths.
 struct AnyName {
     methods: Vec<Method>,
     endpoint: BoxEndpoint<'static, Response>,
@@ -161,7 +161,7 @@ mod tests {
     use crate::config::AllowedOrigins;
     use crate::http::client::TrustedProxies;
 
-    /// A function whose operations answer with their path.
+    /// A function whose operations return their path.
     fn function(name: &'static str, operations: &[(Method, &'static str)]) -> Function {
         let mut function = Function::without_api(name);
         for (method, path) in operations {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_at_the_root_is_known_only_to_the_methods_of_its_operations() {
+    async fn a_top_level_parameter_matches_only_documented_methods() {
         let put = function("test", &[(Method::PUT, "/:name"), (Method::POST, "/:name/lines")]);
         let get = function("other", &[(Method::GET, "/logs/:id")]);
         let router = router(vec![put, get]).unwrap();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_browsers_get_the_page_at_the_root_if_there_is_a_home_for_programs() {
+    async fn only_browsers_get_the_root_page_if_programs_have_a_home() {
         let page = || function("page", &[(Method::GET, "/")]);
         let programs = Function::without_api("programs").home_for_programs(make_sync(|_| "home"));
         let with_home = router(vec![page(), programs]).unwrap();

@@ -23,10 +23,10 @@ pub use record::Record;
 /// The service of a record that does not name one, as in OpenTelemetry.
 const UNKNOWN_SERVICE: &str = "unknown_service";
 
-/// The attribute for the text that a record was parsed from, as in OpenTelemetry.
+/// The attribute that keeps the text that a record was parsed from, as in OpenTelemetry.
 const ORIGINAL: &str = "log.record.original";
 
-/// What the protocol knows about a record, for the fields that the record does not have.
+/// Values that the protocol provides for fields that the record lacks.
 #[derive(Debug, Default)]
 pub struct Defaults {
     /// The id. Records cannot set it.
@@ -37,7 +37,7 @@ pub struct Defaults {
     pub level: Option<Level>,
     /// The service.
     pub service: Option<ServiceName>,
-    /// The message. Without it, the message of a record without one is the record's JSON.
+    /// The message. If it is absent too, the record's JSON becomes the message.
     pub message: Option<String>,
 }
 
@@ -54,8 +54,8 @@ impl Record<'_> {
         self.into_entry_with(names, Defaults::default(), defaults)
     }
 
-    /// Turns the record into an entry. What is `known` takes precedence over the fields with that
-    /// meaning, which become attributes.
+    /// Turns the record into an entry. Values that are `known` take precedence over fields with the
+    /// same meaning, which become attributes.
     ///
     /// # Errors
     /// When the record is empty and no message is known.

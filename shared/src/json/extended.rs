@@ -1,8 +1,8 @@
-//! JSON as some loggers write it although JSON does not allow it: Python writes NaN and infinities as
-//! such, and formatters that insert texts leave control characters in strings.
+//! Repairs invalid JSON that some loggers write: Python writes NaN and infinities as literals, and
+//! formatters based on templates leave control characters in strings.
 
-/// The JSON with NaN and infinities as strings, and with control characters in strings escaped.
-/// `None` if it has none of these.
+/// Returns the JSON with NaN and infinities as strings, and with control characters in strings
+/// escaped, or `None` if it contains none of these.
 #[must_use]
 pub fn without_extensions(json: &str) -> Option<String> {
     let mut repaired = String::with_capacity(json.len() + 16);
@@ -40,7 +40,7 @@ pub fn without_extensions(json: &str) -> Option<String> {
     has_changed.then_some(repaired)
 }
 
-/// The number at the beginning of a text that JSON does not have.
+/// The literal for NaN or an infinity at the beginning of a text.
 fn literal(text: &str) -> Option<&'static str> {
     ["NaN", "Infinity", "-Infinity"].into_iter().find(|literal| text.starts_with(literal))
 }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_characters_that_json_lacks_are_repaired() {
+    fn numbers_and_characters_that_json_forbids_are_repaired() {
         for (json, expected) in [
             (
                 r#"{"v":NaN,"w":[-Infinity,Infinity]}"#,
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_kept() {
+    fn json_without_extensions_is_not_repaired() {
         for json in [r#"{"v":"NaN","w":-1}"#, "{\n\t\"a\": 1\r\n}", "", "\\", "\"\\"] {
             assert_eq!(without_extensions(json), None, "{json}");
         }

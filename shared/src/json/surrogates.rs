@@ -1,11 +1,11 @@
-//! Half a surrogate pair, which JavaScript writes after it has cut a string within a character.
+//! Replaces lone surrogates, which JavaScript writes if a string was cut within a character.
 
 use std::borrow::Cow;
 
 /// The escape of U+FFFD after its backslash, as long as that of a surrogate.
 const REPLACEMENT: &[u8] = b"ufffd";
 
-/// The JSON with each escape of half a surrogate pair replaced by `\ufffd`.
+/// Returns the JSON with each escape of a lone surrogate replaced by `\ufffd`.
 #[must_use]
 pub fn without_lone_surrogates(json: &str) -> Cow<'_, str> {
     if !json.contains("\\ud") && !json.contains("\\uD") {

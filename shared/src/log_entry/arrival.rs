@@ -143,13 +143,13 @@ impl Arrival {
         EntryId(Uuid::from_u64_pair(high, low))
     }
 
-    /// Derives an id from the name that a client has given to an entry, so that the entry is stored
-    /// once although it is sent again. The name has several parts, and the time of the event is
-    /// another one.
+    /// Derives an id from the name that a client has given to an entry, so that an entry that is
+    /// resent is stored only once. The id depends on all parts of the name and on the time of the
+    /// event.
     ///
-    /// The id has the time of the event, if a client's id may have that time. Otherwise, its time is
-    /// the last of the moments at which the name gets another id: one every seven days, and not the
-    /// same for all names.
+    /// The id contains the time of the event, if a client's id may contain that time. Otherwise,
+    /// the name gets a new id every seven days, at moments that differ between names, and the id
+    /// contains the most recent of these moments.
     #[must_use]
     pub fn derive_id(&self, name: &[&str], event: Option<Timestamp>) -> EntryId {
         let mut hash = Sha256::new();
@@ -175,7 +175,7 @@ impl Arrival {
         EntryId(Uuid::from_u64_pair(high, RFC_VARIANT | (part(1) >> 2)))
     }
 
-    /// When the request arrived, in whole milliseconds.
+    /// The time when the request arrived, in whole milliseconds.
     #[must_use]
     pub fn time(&self) -> Timestamp {
         self.id(0).time()
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_name_has_the_time_of_the_event_and_is_the_same_for_a_week() {
+    fn a_derived_id_has_the_time_of_the_event_and_is_stable_for_a_week() {
         let event = at("2024-06-14T12:00:00.123Z");
         let id =
             |arrival: &str, name: &[&str]| Arrival::new(at(arrival)).derive_id(name, Some(event));
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_name_without_a_recent_event_changes_once_in_seven_days() {
+    fn a_derived_id_without_a_recent_event_changes_every_seven_days() {
         let start = at("2024-06-14T12:00:00Z");
         let arrivals = (0..7 * 24).map(|hour| {
             let micros = start.as_micros() + hour * 60 * 60 * 1_000_000;

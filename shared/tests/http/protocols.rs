@@ -1,4 +1,5 @@
-//! Functions for other protocols: errors in the protocol's own format, and queries that are ignored.
+//! Functions for other protocols: errors in the protocol's own format, and ignored query
+//! parameters.
 
 use poem::http::{HeaderMap, StatusCode, header};
 use poem::test::TestClient;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::support::{Things, rate_limit};
 
-/// The problem as text, with the request's `Accept`.
+/// Formats the problem as text, followed by the request's `Accept`.
 fn as_text(problem: &Problem, request: &HeaderMap) -> Response {
     let accept = request.get(header::ACCEPT).map_or("", |value| value.to_str().unwrap());
     Response::builder()
@@ -30,7 +31,7 @@ fn client(
 }
 
 #[tokio::test]
-async fn every_problem_on_a_functions_paths_has_its_format() {
+async fn every_problem_on_a_functions_paths_has_the_functions_format() {
     let client = client(Function::new("things", Things), None);
     for (path, status, body) in [
         ("/things/x", 400, "failed to parse"),
@@ -56,7 +57,7 @@ async fn every_problem_on_a_functions_paths_has_its_format() {
 }
 
 #[tokio::test]
-async fn a_refusal_by_the_rate_limit_has_the_functions_format() {
+async fn a_rate_limited_response_has_the_functions_format() {
     let client = client(Function::new("things", Things), Some(rate_limit(Some(0))));
     let response = client.get("/things/1").send().await;
     response.assert_status(StatusCode::TOO_MANY_REQUESTS);

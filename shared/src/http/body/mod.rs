@@ -67,7 +67,7 @@ pub struct DecodedBody {
     pub bytes: Vec<u8>,
     limits: BodyLimits,
     reservation: Reservation,
-    /// How many bytes of data parsed from the body the reservation has room for.
+    /// The number of bytes of parsed data that the reservation has room for.
     reserved: usize,
 }
 
@@ -115,14 +115,14 @@ impl DecodedBody {
     /// Decompresses a body that is a snappy block although its `Content-Encoding` does not say so.
     ///
     /// # Errors
-    /// As [`EncodedBody::decode`].
+    /// When [`EncodedBody::decode`] would fail for a body with `Content-Encoding: snappy`.
     pub fn decode_snappy(mut self) -> Result<Self, Problem> {
         let bytes = Encoding::Snappy.decode(self.bytes, &self.limits, &mut self.reservation)?;
         Ok(Self { reserved: bytes.len(), bytes, ..self })
     }
 
-    /// Reserves memory for `bytes` bytes of data parsed from the body in all. The bytes of the body
-    /// count, because they are released before the data is published.
+    /// Reserves memory for a total of `bytes` bytes of data parsed from the body. The body's own
+    /// reservation counts towards it, because the body is released before the data is published.
     ///
     /// # Errors
     /// When not enough memory is free (503).
@@ -134,7 +134,7 @@ impl DecodedBody {
         Ok(())
     }
 
-    /// Reserves memory for data that grows, with room for a quarter more.
+    /// Reserves memory for data that is still growing, with a quarter to spare.
     ///
     /// # Errors
     /// When not enough memory is free (503).

@@ -1,6 +1,6 @@
-//! Sends problems in another format: in that of the function's protocol if it has one, and
-//! otherwise as `application/json` to clients that accept only that. Some generated clients do, and
-//! they can parse errors only in the media type that they accept.
+//! Sends problems in another format: that of the function's protocol if it has one, and otherwise
+//! `application/json` if the client accepts nothing else. Some generated clients do so, and they
+//! can only parse errors in the media type that they accept.
 
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result};
@@ -51,7 +51,7 @@ fn replace(mut formatted: Response, mut original: Response) -> Response {
     original
 }
 
-/// Whether the client accepts JSON, but neither problems nor wildcards.
+/// Whether the client accepts JSON, but neither problem documents nor wildcards.
 fn accepts_only_json(headers: &HeaderMap) -> bool {
     let mut accepts_json = false;
     for value in headers.get_all(header::ACCEPT) {

@@ -37,8 +37,8 @@ fn is_disjoint(object: &Record<'_>, kept: &[&Field<'_>]) -> bool {
     !kept.iter().any(|field| field.name != ATTRIBUTES && object.has(&field.name))
 }
 
-/// The JSON of attributes in which each value that attributes cannot contain (because it nests too
-/// deeply, for example) is a string of its JSON.
+/// The attributes as JSON. A value that attributes cannot contain, for example because it nests too
+/// deeply, becomes a string that contains its JSON.
 fn as_strings(fields: &[&Field<'_>]) -> String {
     let mut json = String::from("{");
     for field in fields {

@@ -25,7 +25,7 @@ impl<'r> Guesses<'r> {
         let is_gelf = record.has("short_message");
         for (index, field) in record.fields().iter().enumerate() {
             let name = field.name.as_ref();
-            // GELF marks the names that are not part of its specification with an underscore.
+            // GELF prefixes names that are not part of its specification with an underscore.
             let name = name.strip_prefix('_').filter(|_| is_gelf).unwrap_or(name);
             find(&mut candidates, names, name, field.value(), Some(index));
         }
@@ -84,8 +84,8 @@ fn find<'r>(
     }
 }
 
-/// Adds the `name` of Bunyan and pino, which is the application's. Other loggers use the same name
-/// for other things; Bunyan and pino also write `pid` and `hostname`.
+/// Adds the field `name` of Bunyan and pino, which contains the application's name. Other loggers
+/// use `name` for other things, but only Bunyan and pino also write `pid` and `hostname`.
 fn find_logger_name<'r>(candidates: &mut Vec<Candidate<'r>>, record: &'r Record<'_>) {
     let name = record.fields().iter().position(|field| field.name == "name");
     let Some(index) = name.filter(|_| record.has("pid") && record.has("hostname")) else { return };

@@ -1,4 +1,4 @@
-//! The names that loggers and shippers give to time, level, service, message, trace and span.
+//! The names that loggers and shippers use for the time, level, service, message, trace and span.
 
 /// What a field of a record means for the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -7,11 +7,11 @@ pub enum Meaning {
     Time,
     /// The severity.
     Level,
-    /// The severity if the value names one, and otherwise something else.
+    /// The severity, but only if the value is the name of a level.
     PossibleLevel,
     /// The service that wrote the entry.
     Service,
-    /// The text.
+    /// The message.
     Message,
     /// The trace that the event belongs to.
     TraceId,
@@ -196,19 +196,19 @@ const STANDARD: [(Meaning, &[&str]); 7] = [
     ),
 ];
 
-/// The names of fields with a meaning.
+/// The field names that have a meaning.
 #[derive(Debug, Clone)]
 pub struct Names {
-    /// The names of each length.
+    /// The names, grouped by length.
     by_length: Vec<Vec<Name>>,
-    /// The rank of the next name that a client sets. Lower ranks take precedence.
+    /// The rank of the next name that a client adds. Lower ranks take precedence.
     next_rank: u16,
 }
 
 #[derive(Debug, Clone)]
 struct Name {
     path: String,
-    /// The meaning and the rank; `None` if only a longer path has a meaning.
+    /// The meaning and the rank; `None` if the name is only the beginning of a path with a meaning.
     meaning: Option<(Meaning, u16)>,
 }
 
@@ -256,8 +256,8 @@ impl Names {
         self
     }
 
-    /// The rank of a name with this meaning, or `None` if it has another one. Lower ranks take
-    /// precedence.
+    /// The rank of a name with this meaning, or `None` if the name does not have it. Lower ranks
+    /// take precedence.
     #[must_use]
     pub fn rank(&self, meaning: Meaning, name: &str) -> Option<u16> {
         let ranks = self.matches(name).filter_map(|found| match found {

@@ -10,14 +10,14 @@ use serde_json::value::RawValue;
 use super::value::{Value, push_string};
 use crate::log_entry::ValidationError;
 
-/// The number of fields that are read without growing the list.
+/// The initial capacity of the list of fields.
 const INITIAL_FIELDS: usize = 16;
 
 /// The fields of one event, in order.
 #[derive(Debug, Default)]
 pub struct Record<'a> {
     fields: Vec<Field<'a>>,
-    /// What the protocol says about the event.
+    /// Attributes that the protocol adds to the event.
     extra: Vec<Field<'a>>,
     /// The text that the fields were parsed from.
     pub(super) original: Option<&'a str>,
@@ -50,12 +50,12 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Adds a field whose value is a text.
+    /// Adds a field with a string value.
     pub fn push_text(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
         self.fields.push(Field { name: name.into(), content: Content::Text(text.into()) });
     }
 
-    /// Adds a field whose value is this JSON, which must be valid.
+    /// Adds a field whose value is the given JSON, which must be valid.
     pub fn push_json(&mut self, name: impl Into<Cow<'a, str>>, json: impl Into<Cow<'a, str>>) {
         self.fields.push(Field { name: name.into(), content: Content::Json(json.into()) });
     }
@@ -70,8 +70,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// Adds an attribute that is not part of the record: it has no meaning for the entry. If the
-    /// record has a field with this name, the record's field is kept.
+    /// Adds an attribute that is not part of the record and has no meaning for the entry. If the
+    /// record has a field with this name, the record's field is kept instead.
     pub fn push_attribute(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
         let name = name.into();
         if !self.has(&name) {
@@ -122,7 +122,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The value, if it is part of the JSON that the record was read from.
+    /// The value, if it borrows from the JSON that the record was read from.
     pub(super) fn borrowed(&self) -> Option<Value<'a>> {
         match self.content {
             Content::Json(Cow::Borrowed(json)) => Some(Value::Json(json)),

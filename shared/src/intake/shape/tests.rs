@@ -1,7 +1,7 @@
 use super::*;
 use crate::log_entry::Attributes;
 
-/// An entry in short: time, level, service, message and attributes.
+/// A summary of an entry: time, level, service, message and attributes.
 #[derive(Debug, PartialEq)]
 struct Short {
     time: String,
@@ -213,7 +213,7 @@ fn numbers_and_booleans_can_be_messages() {
 }
 
 #[test]
-fn the_attributes_of_our_own_format_are_not_nested() {
+fn attributes_in_logpulse_format_are_not_nested() {
     let expected = r#"{"a":1,"b":{"c":2},"d":3}"#;
     assert_eq!(attributes(r#"{"message":"m","a":1,"attributes":{"b":{"c":2},"d":3}}"#), expected);
     for json in [r#"{"a":1,"attributes":{"a":2}}"#, r#"{"attributes":[1]}"#] {
@@ -274,7 +274,7 @@ fn only_objects_with_fields_are_records() {
 }
 
 #[test]
-fn what_the_protocol_knows_takes_precedence_and_the_fields_are_kept() {
+fn known_values_take_precedence_and_the_fields_are_kept() {
     let time = Timestamp::parse("2026-11-25T17:00:00Z").unwrap();
     let known =
         Defaults { timestamp: Some(time), message: Some("line".to_owned()), ..Defaults::default() };
@@ -302,7 +302,7 @@ fn the_text_that_a_record_was_parsed_from_is_kept_unless_it_is_the_message() {
 }
 
 #[test]
-fn the_rank_of_a_name_orders_the_names_with_a_meaning() {
+fn names_with_the_same_meaning_are_ranked() {
     let names = Names::standard();
     let rank = |name| names.rank(Meaning::Service, name);
     assert!(rank("service") < rank("app") && rank("app") < rank("job"));
@@ -310,7 +310,7 @@ fn the_rank_of_a_name_orders_the_names_with_a_meaning() {
 }
 
 #[test]
-fn the_name_of_a_level_is_preferred_to_a_number_beside_it() {
+fn a_level_name_is_preferred_to_a_level_number() {
     for (json, expected) in [
         (r#"{"level":40,"levelname":"ERROR"}"#, "ERROR"),
         (r#"{"level":30.0,"status":"error"}"#, "INFO"),

@@ -1,4 +1,5 @@
-//! Times in the notations of loggers: RFC 3339, ISO 8601, and numbers since 1970 in any unit.
+//! Parses times in the notations that loggers use: RFC 3339, ISO 8601, numbers since 1970 in any
+//! unit, and some others.
 
 use chrono::DateTime;
 use serde::Deserialize;
@@ -15,10 +16,10 @@ const UNITS: [(std::ops::RangeInclusive<usize>, u32); 3] =
 /// The number of digits of a time in nanoseconds.
 const NANOSECOND_DIGITS: std::ops::RangeInclusive<usize> = 18..=19;
 
-/// The notations of web servers, e-mail and `date`, as chrono describes them. The zone is required.
+/// The notations of web servers and Ruby in chrono's syntax. The zone is required.
 const OTHER_NOTATIONS: [&str; 2] = ["%d/%b/%Y:%H:%M:%S %z", "%a %b %e %H:%M:%S %z %Y"];
 
-/// The `instant` of Log4j, and the timestamp of Google Cloud.
+/// The `instant` of Log4j, or the timestamp of Google Cloud.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Instant {
@@ -76,7 +77,7 @@ fn parse_number(text: &str) -> Option<Found<Timestamp>> {
     found(number * 10_i64.pow(*scale) + micros, is_zero(finer))
 }
 
-/// Whether a timestamp has digits beyond the microseconds that are not zero.
+/// Whether a timestamp has non-zero digits beyond the microseconds.
 fn has_nanoseconds(text: &str) -> bool {
     let fraction = text.split_once(['.', ',']).map_or("", |(_, fraction)| fraction);
     let digits = fraction.bytes().take_while(u8::is_ascii_digit);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn notations_of_web_servers_and_e_mail_are_recognized() {
+    fn web_server_and_email_notations_are_recognized() {
         for json in [
             "\"26/Nov/2026:11:00:00 +0100\"",
             "\"Thu, 26 Nov 2026 10:00:00 GMT\"",
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_instant_of_log4j_is_a_time() {
+    fn a_log4j_instant_is_a_time() {
         let json = r#"{"epochSecond":1795624800,"nanoOfSecond":123456000}"#;
         assert_eq!(time(json), Some(("2026-11-25T16:40:00.123456Z".to_owned(), true)));
     }

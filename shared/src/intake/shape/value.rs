@@ -10,10 +10,10 @@ use crate::log_entry::{Level, ServiceName, TraceId};
 /// The maximum length of a service name in characters.
 const MAX_SERVICE_CHARS: usize = 255;
 
-/// Names of levels that several levels of LogPulse's could mean, so that the original is kept.
+/// Level names that do not correspond to exactly one of LogPulse's levels, so the original is kept.
 const AMBIGUOUS_LEVELS: [&str; 4] = ["notice", "alert", "emerg", "emergency"];
 
-/// The numbers that stand for nothing but one level: some of syslog's, and those of pino.
+/// The numbers that stand for exactly one level: some of syslog's, and those of pino.
 const EXACT_NUMBERS: [i64; 11] = [2, 3, 4, 6, 7, 10, 20, 30, 40, 50, 60];
 
 /// The value of a field.
@@ -21,7 +21,7 @@ const EXACT_NUMBERS: [i64; 11] = [2, 3, 4, 6, 7, 10, 20, 30, 40, 50, 60];
 pub(super) enum Value<'a> {
     /// Any JSON value.
     Json(&'a str),
-    /// A text that is not in JSON.
+    /// A string that is not encoded as JSON.
     Text(&'a str),
 }
 
@@ -84,7 +84,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A name or a number of a level.
+/// Converts the name or the number of a level.
 pub(super) fn level(value: Value<'_>) -> Option<Found<Level>> {
     let text = value.scalar()?;
     let text = text.trim();
@@ -101,15 +101,15 @@ pub(super) fn level(value: Value<'_>) -> Option<Found<Level>> {
     Some(Found { value: Level::parse(text), is_exact: !is_ambiguous && !is_truncated })
 }
 
-/// The name of a standard level. Loggers differ in what the numbers mean, so a name beside a number
-/// is preferred.
+/// Converts the name of a standard level. Loggers disagree about the meaning of numbers, so a name
+/// is preferred to a number.
 pub(super) fn named_level(value: Value<'_>) -> Option<Found<Level>> {
     value.text().filter(|text| !text.trim_start().starts_with(|c: char| c.is_ascii_digit()))?;
     level(value).filter(|found| found.value.severity().is_some())
 }
 
-/// The name of a service. Docker puts a slash before the name of a container, and syslog adds the
-/// process: `cron[7]:`.
+/// Converts the name of a service. Docker puts a slash before the name of a container, and syslog
+/// appends the process id: `cron[7]:`.
 pub(super) fn service(value: Value<'_>) -> Option<Found<ServiceName>> {
     let text = value.text()?;
     let name = without_process(text.trim().trim_start_matches('/'));
@@ -119,7 +119,7 @@ pub(super) fn service(value: Value<'_>) -> Option<Found<ServiceName>> {
     Some(Found { value, is_exact })
 }
 
-/// The program in a tag of syslog.
+/// The program in a syslog tag.
 fn without_process(tag: &str) -> &str {
     let Some(tagged) = tag.strip_suffix(':') else { return tag };
     let process = tagged.strip_suffix(']').and_then(|tagged| tagged.rsplit_once('['));
@@ -129,7 +129,8 @@ fn without_process(tag: &str) -> &str {
     }
 }
 
-/// The text of a message, without the line break at the end of a line that a shipper read.
+/// The text of a message without its trailing line break, which shippers leave on the lines that
+/// they read.
 pub(super) fn message(value: Value<'_>) -> Option<Found<String>> {
     let mut text = value.scalar()?.into_owned();
     if text.ends_with('\n') {
@@ -139,8 +140,8 @@ pub(super) fn message(value: Value<'_>) -> Option<Found<String>> {
     (!text.trim().is_empty()).then(|| Found::exact(text))
 }
 
-/// The bytes of a journal message that is not printable text, or the JSON of any other object or
-/// array.
+/// The text of a journal message that is sent as an array of bytes, or the JSON of any other object
+/// or array.
 pub(super) fn structured_message(value: Value<'_>) -> Option<Found<String>> {
     let json = value.structure()?;
     if let Ok(bytes) = serde_json::from_str::<Vec<u8>>(json)
@@ -152,8 +153,8 @@ pub(super) fn structured_message(value: Value<'_>) -> Option<Found<String>> {
     Some(Found::inexact(json.to_owned()))
 }
 
-/// The id of a trace or a span. Some loggers write zeros if there is none. Google Cloud writes the
-/// path of the trace.
+/// Converts the id of a trace or a span. Some loggers write zeros if there is none. Google Cloud
+/// writes the path of the trace.
 pub(super) fn trace_id(value: Value<'_>) -> Option<Found<TraceId>> {
     let text = value.scalar()?;
     let is_id = text.chars().any(|char| char != '0') && !text.contains(char::is_whitespace);

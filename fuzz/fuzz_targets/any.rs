@@ -1,4 +1,4 @@
-//! Any body is decoded or rejected without a panic, in any format, and its entries are valid.
+//! A body in any format is decoded or rejected without a panic, and its entries are valid.
 #![no_main]
 
 use std::sync::Arc;

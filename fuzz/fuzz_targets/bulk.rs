@@ -1,5 +1,5 @@
-//! Any body is decoded or rejected without a panic. Each entry has attributes that LogPulse can store,
-//! and an id, if it has one, that a client may send.
+//! Any body is decoded or rejected without a panic. Each entry has attributes that LogPulse can
+//! store, and its id, if it has one, is one that a client may send.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! Any body is decoded or rejected without a panic, in protobuf and in JSON. Each entry has attributes
-//! of the depth that LogPulse stores.
+//! Any body is decoded or rejected without a panic, in protobuf and in JSON. Each entry has
+//! attributes that LogPulse can store.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -18,7 +18,7 @@ use crate::protocol::Overload;
 
 /// The refusal of updates and deletions, because log entries never change. Elasticsearch refuses
 /// these actions for data streams too.
-const NOT_APPENDED: Refusal<'static> = Refusal {
+const NOT_MODIFIABLE: Refusal<'static> = Refusal {
     status: StatusCode::BAD_REQUEST,
     kind: "illegal_argument_exception",
     reason: "log entries cannot be updated or deleted; use create or index",
@@ -75,7 +75,7 @@ fn pack_items(
         let entry = if is_appended {
             document::entry(&action, document, request.names, &request.arrival)
         } else {
-            Err(ValidationError::whole(NOT_APPENDED.reason))
+            Err(ValidationError::whole(NOT_MODIFIABLE.reason))
         };
         let pushed = packer.push_one(count, entry);
         match pushed.map_err(|error| bad_request(&error.to_string()))? {
@@ -83,7 +83,7 @@ fn pack_items(
                 Some(id) => answer.saved(&action, id),
                 None => answer.saved(&action, &id.to_string()),
             },
-            Err(_) if !is_appended => answer.refused(&action, NOT_APPENDED),
+            Err(_) if !is_appended => answer.refused(&action, NOT_MODIFIABLE),
             Err(rejection) => answer.refused(&action, refusal(&rejection)),
         }
         count += 1;

@@ -22,7 +22,7 @@ use crate::{PREFIX, upload};
 const VERSION: &str = "8.19.0";
 
 /// The resources that clients look up by name, and create if they do not exist.
-const KEPT_NOWHERE: [&str; 7] = [
+const IGNORED_RESOURCES: [&str; 7] = [
     "_alias",
     "_component_template",
     "_data_stream",
@@ -44,7 +44,7 @@ pub(crate) fn add(
         {
             function = function.route(&format!("{prefix}/{path}"), constant(answer));
         }
-        for kind in KEPT_NOWHERE {
+        for kind in IGNORED_RESOURCES {
             let path = format!("{prefix}/{kind}/:name");
             let create = Acknowledge {
                 limits: limits.clone(),

@@ -6,7 +6,7 @@ use crate::field::{Field, Members};
 use crate::logfmt;
 
 /// A line is logfmt only if one of its fields has one of these meanings.
-const OF_LOGFMT: [Meaning; 3] = [Meaning::Message, Meaning::Level, Meaning::Time];
+const LOGFMT_MEANINGS: [Meaning; 3] = [Meaning::Message, Meaning::Level, Meaning::Time];
 
 /// The fields of a line, if it is structured.
 pub(crate) fn fields<'a>(line: &'a str, names: &Names) -> Option<Vec<Field<'a>>> {
@@ -16,7 +16,7 @@ pub(crate) fn fields<'a>(line: &'a str, names: &Names) -> Option<Vec<Field<'a>>>
     }
     let fields = logfmt::fields(line)?;
     let has_meaning = |field: &Field<'_>| {
-        OF_LOGFMT.iter().any(|meaning| names.rank(*meaning, &field.name).is_some())
+        LOGFMT_MEANINGS.iter().any(|meaning| names.rank(*meaning, &field.name).is_some())
     };
     fields.iter().any(has_meaning).then_some(fields)
 }

@@ -105,7 +105,7 @@ impl EntryBuilder {
             span_id: ids.span,
         };
         severity::add_details(record, known.level.as_ref(), &mut members);
-        let delay = observation_delay(&known);
+        let observed = delayed_observation(&known);
         let mut entry = match &record.body {
             Any::Map(fields) if !fields.is_empty() => map_body::entry(&record.body, known)?,
             body => plain_entry(message(body, record)?, known)?,
@@ -172,8 +172,8 @@ fn timestamp(unix_nano: u64) -> Option<Timestamp> {
     Timestamp::from_micros(micros).filter(|_| unix_nano != 0)
 }
 
-/// The time of the observation, if it is worth keeping.
-fn observation_delay(known: &Known) -> Option<Timestamp> {
+/// The time of the observation, if it differs enough from the time of the event to be kept.
+fn delayed_observation(known: &Known) -> Option<Timestamp> {
     let (time, observed) = (known.timestamp?, known.observed?);
     let micros = (observed.as_micros() - time.as_micros()).abs();
     (micros >= MIN_OBSERVATION_DELAY_MICROS).then_some(observed)

@@ -153,14 +153,14 @@ impl<'de> Deserialize<'de> for Integer {
             "" | "null" => Ok(0),
             _ => text.parse::<i128>(),
         };
-        let number = number.ok().or_else(|| text.parse().ok().map(whole));
+        let number = number.ok().or_else(|| text.parse().ok().map(integer_part));
         number.map(Self).ok_or_else(|| de::Error::custom(format_args!("{json} is not an integer")))
     }
 }
 
 /// The integer part of a number that JavaScript has written with an exponent.
 #[expect(clippy::cast_possible_truncation, reason = "the fraction is dropped on purpose")]
-fn whole(number: f64) -> i128 {
+fn integer_part(number: f64) -> i128 {
     number as i128
 }
 

@@ -220,7 +220,7 @@ fn nested_json(depth: usize) -> Vec<u8> {
 }
 
 /// A request with a resource of 1,000 bytes for 10,000 records.
-fn expanding() -> Vec<u8> {
+fn request_with_a_large_resource() -> Vec<u8> {
     let (mut value, mut attribute) = (Vec::new(), Vec::new());
     push_bytes(&mut value, 1, &[b'a'; 600]);
     push_bytes(&mut attribute, 1, b"host");
@@ -262,7 +262,7 @@ async fn bad_input_is_rejected_with_the_reason_in_the_format_of_the_request() {
         (PROTOBUF, "snappy", snappy_truncated, 400, "snappy"),
         (PROTOBUF, "gzip", truncated, 400, "gzip"),
         (PROTOBUF, "br", Vec::new(), 415, "gzip"),
-        (PROTOBUF, "gzip", gzip(&expanding()), 413, "2000000 bytes"),
+        (PROTOBUF, "gzip", gzip(&request_with_a_large_resource()), 413, "2000000 bytes"),
         (JSON, "identity", b"{\"resourceLogs\":[{\"scopeLogs\":[".to_vec(), 400, "JSON"),
         (JSON, "identity", b"[]".to_vec(), 400, "object"),
         (JSON, "identity", br#"{"resourceLogs":7}"#.to_vec(), 400, "array"),

@@ -1,4 +1,4 @@
-"""The loggers, and the attributes with which each of them sends a record.
+"""The loggers, and the attributes that each of them sends with a record.
 
 A value may be a type or a regular expression. A name that ends in `?` may be absent.
 """
@@ -12,7 +12,7 @@ Attributes = dict[str, object]
 
 @dataclass
 class Logger:
-    """A program, which runs in the folder of its language. `{url}` in its command is the address of LogPulse."""
+    """A program that runs in the folder of its language. `{url}` in its command is the address of LogPulse."""
 
     name: str
     language: str
@@ -100,7 +100,7 @@ LOGGERS = [
 ]
 
 SDK = {"telemetry.sdk.language": str, "telemetry.sdk.name": "opentelemetry", "telemetry.sdk.version": str}
-# LogPulse keeps the line of a Loki entry that it parses.
+# LogPulse keeps the original of a Loki line that it parses.
 LINE = {"log.record.original": re.compile(r"\{.*\}")}
 
 

@@ -1,9 +1,9 @@
-//! Replays the requests of real clients, and checks the responses and that every record is found.
+//! Replays requests of real clients, and checks the responses and that every record is found.
 //!
 //! A folder in `deployments/acceptance/captures` contains the first requests of one client:
-//! `NNN.head` is the request line and the headers as sent, `NNN.body` the body without its chunking.
-//! `entries.ndjson` lists the entries that the requests save, one per line, without their ids and in
-//! any order; in it, `…` matches what varies (see [`crate::examples`]).
+//! `NNN.head` is the request line and the headers as sent, and `NNN.body` is the unchunked body.
+//! `entries.ndjson` lists the entries that the requests save, one per line, without their ids and
+//! in any order; `…` in it matches the parts that vary (see [`crate::examples`]).
 //!
 //! A deployment may contain the entries of earlier replays. An entry belongs to this replay if its
 //! id is later than that of an entry saved just before.
@@ -30,13 +30,13 @@ pub use loki::*;
 pub use otlp::*;
 pub use reply::Reply;
 
-/// How long the entries may take to become searchable.
+/// The maximum time until the entries are searchable.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A search counts no more hits than this.
+/// The maximum number of hits that a search counts exactly.
 const MAX_EXACT_TOTAL: usize = 10_000;
 
-/// Captures contain entries of the same services, so only one is replayed at a time.
+/// Several captures contain entries of the same services, so only one is replayed at a time.
 static REPLAYING: Mutex<()> = Mutex::const_new(());
 
 /// The requests of one client, and the services that log in them.
@@ -68,19 +68,19 @@ impl Capture {
         Self { folder, services, path: None, has_ids: false }
     }
 
-    /// Sends the requests to another path than the client did.
+    /// Sends the requests to a different path than the client did.
     #[must_use]
     pub const fn sent_to(self, path: &'static str) -> Self {
         Self { path: Some(path), ..self }
     }
 
-    /// The client sent ids, so that an entry of an earlier replay is the same entry.
+    /// The client sent ids, so an entry of an earlier replay is the same entry.
     #[must_use]
     pub const fn with_ids(self) -> Self {
         Self { has_ids: true, ..self }
     }
 
-    /// Sends the requests, one after the other, and expects the status in each response.
+    /// Sends the requests one after the other, and expects this status in each response.
     pub async fn replay(&self, api: &Api, status: u16) -> Replay {
         let replay = self.replay_any(api).await;
         for (n, reply) in replay.replies.iter().enumerate() {
@@ -89,7 +89,7 @@ impl Capture {
         replay
     }
 
-    /// Sends the requests, one after the other.
+    /// Sends the requests one after the other.
     pub async fn replay_any(&self, api: &Api) -> Replay {
         let replaying = REPLAYING.lock().await;
         let total_before = self.total(api).await;
@@ -107,7 +107,7 @@ impl Capture {
 
     /// The address of the function that serves a path.
     fn address(&self, path: &str, api: &Api) -> String {
-        // Elasticsearch's clients use many paths, also those of other functions.
+        // Elasticsearch's clients use many paths, including those of other functions.
         let function = self.folder.starts_with("es-").then_some("bulk");
         let url = function.map_or_else(|| api.url(path), |name| api.url_of(name, path));
         let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
@@ -141,8 +141,8 @@ impl Replay {
         assert!(matches, "{}: {}", self.capture.folder, differences(&expected, &found));
     }
 
-    /// Checks entries of which there are many of each kind: each matches one of the expected entries,
-    /// and the number of those that match each is as given.
+    /// Checks captures with many similar entries: every entry matches one of the expected ones, and
+    /// `counts` is the number of matches of each.
     pub async fn check_kinds(&self, counts: &[usize]) {
         let kinds = self.expected();
         let mut found = vec![0; kinds.len()];
@@ -163,7 +163,7 @@ impl Replay {
         lines.lines().map(parse).collect()
     }
 
-    /// The saved entries, oldest first. Waits until there are `count`.
+    /// The saved entries, oldest first. Waits until there are `count` of them.
     pub async fn entries(&self, count: usize) -> Vec<Value> {
         let started = Instant::now();
         loop {
@@ -177,7 +177,7 @@ impl Replay {
         }
     }
 
-    /// The entries that can be found already; none if a search says that there are too few.
+    /// The entries that can be found so far; none if there are too few.
     async fn entries_so_far(&self, count: usize) -> Vec<Value> {
         let total = if self.capture.has_ids { count } else { count + self.total_before };
         if self.capture.total(&self.api).await < total.min(MAX_EXACT_TOTAL) {
@@ -191,11 +191,11 @@ impl Replay {
     }
 }
 
-/// Saves an entry and returns its id, which the ids of later requests follow.
+/// Saves an entry and returns its id. The ids of later requests are greater.
 async fn save_marker(api: &Api) -> String {
     let marker = json!({"service": "before-replay", "message": "a replay begins"}).to_string();
     let saved: Value = api.post("/logs", "application/json", marker).await.json().await.unwrap();
-    // Ids of the same millisecond are not in order of arrival.
+    // Ids of the same millisecond do not sort by arrival.
     tokio::time::sleep(Duration::from_millis(2)).await;
     saved["id"].as_str().unwrap().to_owned()
 }

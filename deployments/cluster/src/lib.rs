@@ -101,8 +101,8 @@ impl Cluster {
         self.logs.join(format!("{function}-{}.log", Uuid::now_v7().simple()))
     }
 
-    /// Starts one process of each function: first ingest, get, search, docs and the consumer, then the
-    /// others. Dropping the servers stops them.
+    /// Starts one process for each function: first ingest, get, search, docs and the consumer, then
+    /// the others. Dropping the servers stops them.
     #[must_use]
     pub fn start_all(&self) -> (Api, Vec<Server>) {
         let first = ["ingest", "get", "search", "docs", "consumer"];

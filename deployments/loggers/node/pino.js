@@ -1,4 +1,4 @@
-// Logs with pino to its standard output, or with the transport that the argument names.
+// Logs with pino, either to standard output or with the transport that the argument names.
 import { pino } from "pino";
 import { fields, records, service, url } from "./records.js";
 

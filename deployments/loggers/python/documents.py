@@ -1,4 +1,4 @@
-"""The records as documents of the Elastic Common Schema."""
+"""Converts the records to documents in the Elastic Common Schema."""
 
 import traceback
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Sends documents with the bulk helper of elasticsearch-py, and again, as after a lost response: they have ids."""
+"""Sends documents with ids twice with the bulk helper of elasticsearch-py, as after a lost response."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""Logs with `logging` and loki-logger-handler, which sends lines of JSON with gzip."""
+"""Logs with `logging` and loki-logger-handler, which sends gzipped lines of JSON."""
 
 from loki_logger_handler.loki_logger_handler import LokiLoggerHandler
 

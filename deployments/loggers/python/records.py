@@ -1,4 +1,4 @@
-"""What the programs share: the records to log, where to send them, and an error with a stack trace."""
+"""Shared by the programs: the records to log, where to send them, and errors with a stack trace."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ RECORDS = json.loads(Path(os.environ["RECORDS"]).read_text())
 
 
 def log_records(handler: logging.Handler) -> None:
-    """Logs the records with `logging`. It has no notion of traces, so that their ids are fields."""
+    """Logs the records with `logging`, which does not support traces, so their ids are extra fields."""
     logger = logging.getLogger("shop")
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
@@ -25,7 +25,7 @@ def level(record: dict) -> int:
 
 
 def raised(record: dict) -> Exception | None:
-    """Returns the error of a record. It has been raised, so that it has a stack trace."""
+    """Returns the error of a record after raising it, so that it has a stack trace."""
     if "error" not in record:
         return None
     try:

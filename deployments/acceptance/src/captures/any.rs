@@ -47,7 +47,7 @@ pub async fn any_rsyslog_omhttp_gzip(api: &Api) {
     check("any-rsyslog-omhttp-gzip", &["shopapp", "nginx", "mysqld"], api).await;
 }
 
-/// The records name no service, so that it is the product in the `User-Agent` header.
+/// The records do not name a service, so it is the product in the `User-Agent` header.
 async fn check_fluentbit(folder: &'static str, api: &Api) {
     check(folder, &["Fluent-Bit"], api).await;
 }

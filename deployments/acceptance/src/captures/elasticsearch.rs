@@ -3,14 +3,14 @@
 use super::{Capture, Replay};
 use crate::Api;
 
-/// Replays requests of which each saves documents, and checks what the client needs in the answer.
+/// Replays requests that all save documents, and checks what the client needs in the answers.
 async fn replay_bulk(capture: Capture, api: &Api, media_type: &str) {
     let replay = capture.replay(api, 200).await;
     check_answers(&replay, 0, media_type);
     replay.check_entries().await;
 }
 
-/// Checks the answers from the request at `first` on.
+/// Checks the answers, starting with that to the request at `first`.
 fn check_answers(replay: &Replay, first: usize, media_type: &str) {
     for reply in &replay.replies[first..] {
         assert_eq!(reply.header("x-elastic-product"), "Elasticsearch", "{reply:?}");

@@ -11,7 +11,7 @@ const PROTOBUF: &str = "application/x-protobuf";
 /// The service of records whose resource does not name one.
 const UNKNOWN: &[&str] = &["unknown_service"];
 
-/// How often each kind of record occurs in what OpenTelemetry's SDK for Node sent in batches.
+/// The number of records of each kind in the batches that OpenTelemetry's SDK for Node sent.
 const NODE_BATCHES: [usize; 8] = [300, 300, 300, 300, 300, 300, 1, 1];
 
 /// Replays a capture and checks that each response means success in the format of the request.
@@ -80,7 +80,7 @@ pub async fn otlp_otelcol_big(api: &Api) {
     assert!(numbers.into_iter().eq(0..20_000));
 }
 
-/// The number in the message of an entry, whose other values are checked.
+/// Returns the number in the message of an entry, and checks the other values.
 fn big_number(entry: &Value) -> u64 {
     let message = entry["message"].as_str().unwrap();
     let words: Vec<&str> = message.split(' ').collect();

@@ -1,12 +1,12 @@
-//! The recorded requests.
+//! Reads the recorded requests.
 
 use std::fs;
 use std::path::PathBuf;
 
-/// One request of a client, as it was sent, except that the body has no chunking.
+/// A request as the client sent it, except that the body is not chunked.
 #[derive(Debug)]
 pub(super) struct Recording {
-    /// The request line and the headers, with their blank line.
+    /// The request line and the headers, including the blank line after them.
     head: String,
     body: Vec<u8>,
 }
@@ -21,7 +21,7 @@ impl Recording {
         heads.sort();
         assert!(!heads.is_empty(), "{folder} has no requests");
         let read = |head: PathBuf| Self {
-            // A request without a body has no such file.
+            // A request without a body has no `.body` file.
             body: fs::read(head.with_extension("body")).unwrap_or_default(),
             head: fs::read_to_string(head).unwrap(),
         };
@@ -38,7 +38,7 @@ impl Recording {
         self.request_line().1
     }
 
-    /// The bytes of the request, with another path and query than the client's.
+    /// The bytes of the request, with its path and query replaced by `target`.
     pub(super) fn to_bytes(&self, target: &str) -> Vec<u8> {
         let (method, recorded) = self.request_line();
         let rest = &self.head[method.len() + 1 + recorded.len()..];

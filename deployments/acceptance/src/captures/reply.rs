@@ -22,7 +22,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The value of a header, or "".
+    /// The value of a header, or "" if it is absent.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", String::as_str)
@@ -35,11 +35,11 @@ impl Reply {
     }
 }
 
-/// Returns the response to a request, which is repeated while it is rate-limited.
+/// Returns the response to a request, which is retried while it is rate-limited.
 pub(super) async fn to(address: &str, request: &[u8], method: &str) -> Reply {
     loop {
         let reply = timeout(TIMEOUT, send(address, request, method)).await.unwrap();
-        // Functions whose clients do not repeat requests on 429 use 503 instead.
+        // Functions whose clients do not retry after 429 use 503 instead.
         let is_limited = reply.status == 503 && reply.header("ratelimit").contains("r=0");
         if reply.status != 429 && !is_limited {
             return reply;

@@ -1,6 +1,6 @@
 //! `make bench-drain` measures how fast one consumer drains a backlog into both sinks, compared
 //! with a bare loader that writes the same rows and documents in the same run. Only the ratios are
-//! comparable between machines. `CONSUMER` is the path of another consumer to measure.
+//! comparable between machines. `CONSUMER` is the path of another consumer binary to measure.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -126,8 +126,8 @@ impl Loader {
     }
 }
 
-/// Warms up OpenSearch's JVM with a drain. Returns the documents that the consumer has written, for
-/// the loader.
+/// Warms up OpenSearch's JVM with a drain. Returns the documents that the consumer wrote, which the
+/// loader writes again.
 async fn warm_up(entries: &[LogEntry]) -> HashMap<String, Box<RawValue>> {
     let cluster = Cluster::fresh().await;
     println!("warming up:");

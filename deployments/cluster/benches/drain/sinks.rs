@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::EntryId;
 use sqlx::{Connection, MySqlConnection};
 
-/// Documents that are read at a time.
+/// The number of documents in a page.
 const PAGE_SIZE: usize = 10_000;
 
 /// A cluster's database, and its index for the day on which the backlog arrived.
@@ -28,7 +28,7 @@ impl Sinks {
         }
     }
 
-    /// All documents by id, as the consumer has written them.
+    /// All documents by id, as written by the consumer.
     pub(crate) async fn documents(&self) -> HashMap<String, Box<RawValue>> {
         let search = json!({"size": PAGE_SIZE, "sort": ["_doc"]});
         let mut page = page(format!("{}/_search?scroll=1m", self.index_url), &search).await;

@@ -22,7 +22,7 @@ test-crash: ## kill LogPulse twenty times under load (release build)
 test-full-disk: ## fill a small disk, free space, and check the recovery (Linux; needs user namespaces or root)
 	FULL_DISK=required $(CARGO) test --workspace --test full_disk -- --nocapture
 
-# The targets share the time.
+# The time is divided among the targets.
 FUZZ_SECONDS := 60
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 

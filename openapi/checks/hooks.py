@@ -67,7 +67,7 @@ def write_ndjson(context, case, kwargs):
 
 
 def write_record(case, write):
-    """Replaces a generated body by what `write` makes of its text. The document's example is left unchanged."""
+    """Replaces a generated body with the result of `write` for its text. The document's example is left unchanged."""
     text = case.body.decode(errors="replace") if isinstance(case.body, bytes) else case.body
     if isinstance(text, str) and not text.startswith('{"'):
         case.body = write(f"generated: {text}")

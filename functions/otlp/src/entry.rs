@@ -105,7 +105,7 @@ impl EntryBuilder {
             span_id: ids.span,
         };
         severity::add_details(record, known.level.as_ref(), &mut members);
-        let observed = delayed_observation(&known);
+        let delayed = delayed_observation(&known);
         let mut entry = match &record.body {
             Any::Map(fields) if !fields.is_empty() => map_body::entry(&record.body, known)?,
             body => plain_entry(message(body, record)?, known)?,
@@ -115,7 +115,7 @@ impl EntryBuilder {
             map_body::add_fields(fields, &mut members)?;
         }
         members.add_text("event_name", &record.event_name);
-        members.add_text("observed_timestamp", &delay.map(|t| t.to_string()).unwrap_or_default());
+        members.add_text("observed_timestamp", &delayed.map(|t| t.to_string()).unwrap_or_default());
         members.add_text("trace_id", &ids.other_trace);
         members.add_text("span_id", &ids.other_span);
         members.add_number("flags", record.flags.into());

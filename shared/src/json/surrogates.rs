@@ -17,7 +17,7 @@ pub fn without_lone_surrogates(json: &str) -> Cow<'_, str> {
     replaced.and_then(Result::ok).map_or(Cow::Borrowed(json), Cow::Owned)
 }
 
-/// Replaces each escape of half a surrogate pair (`\ud83d` without its other half) by `\ufffd`.
+/// Replaces each escape of a lone surrogate (`\ud83d` without its other half) with `\ufffd`.
 /// Returns whether there was one.
 pub fn replace_lone_surrogates(json: &mut [u8]) -> bool {
     let mut has_replaced = false;
@@ -41,7 +41,7 @@ pub fn replace_lone_surrogates(json: &mut [u8]) -> bool {
     has_replaced
 }
 
-/// The half of a surrogate pair.
+/// Which half of a surrogate pair a surrogate is.
 #[derive(Debug, Clone, Copy)]
 enum Half {
     High,

@@ -44,7 +44,7 @@ pub(crate) struct EntryBuilder {
     /// The attributes of the resource as a JSON object, except for the service; empty if there are
     /// none.
     resource: Vec<u8>,
-    /// The scope as a JSON object; empty if nothing is known about it.
+    /// The scope as a JSON object; empty if it has no content.
     scope: Vec<u8>,
     /// A reusable buffer for the attributes of the next entry.
     buffer: Vec<u8>,

@@ -122,7 +122,7 @@ impl DecodedBody {
     }
 
     /// Reserves memory for a total of `bytes` bytes of data parsed from the body. The body's own
-    /// reservation counts towards it, because the body is released before the data is published.
+    /// reservation counts towards the total.
     ///
     /// # Errors
     /// When not enough memory is free (503).

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use consumer::Consumer;
 use shared::cache::{self, Cache};
 use shared::config::{LimitsConfig, RateLimitConfig, StandaloneConfig, load};
-use shared::http::{Function, RateLimit};
+use shared::http::{BodyLimits, Function, RateLimit};
 use shared::index::{self, Index, embedded};
 use shared::queue::{self, Queue};
 use shared::reindex::DerivedIndex;
@@ -67,13 +67,15 @@ impl Parts {
     /// When a setting is invalid.
     pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
         let limits: LimitsConfig = load()?;
+        // All functions reserve memory for bodies from the same budget.
+        let body = BodyLimits::new(limits.max_body_bytes, limits.max_decompressed_bytes);
         let queue = || self.queue.producer.clone();
         Ok(vec![
-            ingest::function(queue(), limits.into()),
-            any::function(queue(), limits.into()),
-            otlp::function(queue(), limits.into()),
-            bulk::function(queue(), limits.into()),
-            loki::function(queue(), limits.into()),
+            ingest::function(queue(), ingest::Limits { body: body.clone(), ..limits.into() }),
+            any::function(queue(), any::Limits { body: body.clone(), ..limits.into() }),
+            otlp::function(queue(), otlp::Limits { body: body.clone(), ..limits.into() }),
+            bulk::function(queue(), bulk::Limits { body: body.clone(), ..limits.into() }),
+            loki::function(queue(), loki::Limits { body: body.clone(), ..limits.into() }),
             get::function(self.cache.clone(), self.store.clone()),
             search::function(self.index.clone()),
             docs::function(),

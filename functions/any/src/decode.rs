@@ -156,7 +156,7 @@ fn decode_json(
         if is_array {
             push(context.json(json))?;
         } else if let Some(records) = wrapped(json) {
-            for record in values(records.as_bytes()) {
+            for record in values(records) {
                 push(context.json(record?))?;
             }
         } else if with_text && !json.starts_with(b"{") {
@@ -168,14 +168,18 @@ fn decode_json(
     Ok(())
 }
 
-/// Returns the array of records, if the JSON is an object that contains nothing else.
-fn wrapped(json: &[u8]) -> Option<&str> {
+/// The array of records, if the JSON is an object that contains nothing else. Its records may be
+/// invalid.
+fn wrapped(json: &[u8]) -> Option<&[u8]> {
     let name = json.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
-    if !WRAPPERS.iter().any(|wrapper| name.starts_with(wrapper.as_bytes())) {
-        return None;
+    let mut rests = WRAPPERS.iter().filter_map(|wrapper| name.strip_prefix(wrapper.as_bytes()));
+    let value = rests.find_map(|rest| rest.strip_prefix(b"\""))?.trim_ascii_start();
+    if let Some(object) = str::from_utf8(json).ok().and_then(|text| Record::from_json(text).ok()) {
+        let array = WRAPPERS.iter().find_map(|name| object.only_array(name));
+        return array.map(str::as_bytes);
     }
-    let object = Record::from_json(str::from_utf8(json).ok()?).ok()?;
-    WRAPPERS.iter().find_map(|name| object.only_array(name))
+    let array = value.strip_prefix(b":")?.trim_ascii().strip_suffix(b"}")?.trim_ascii();
+    (array.starts_with(b"[") && array.ends_with(b"]")).then_some(array)
 }
 
 /// Whether a body is likely to be JSON. A line of text may also begin with a bracket.

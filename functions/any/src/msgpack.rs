@@ -85,7 +85,7 @@ fn entry(event: Reader<'_>, context: &Context, max_entry_bytes: usize) -> Result
         return Ok(Err(ValidationError::whole("the record must be a map")));
     }
     while !fields.is_empty() {
-        let name = json::to_text(fields.value()?)?;
+        let name = json::to_name(fields.value()?)?;
         let value = fields.value()?;
         match value.peek()? {
             Token::Text(text) => record.push_text(name, String::from_utf8_lossy(text)),

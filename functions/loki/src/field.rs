@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// A named value.
@@ -55,6 +55,9 @@ impl Value<'_> {
     }
 }
 
+/// The maximum number of members. A list of many more would take far more memory than their JSON.
+const MAX_MEMBERS: usize = 100_000;
+
 /// The members of a JSON object, in order; none for `null`.
 #[derive(Debug, Default)]
 pub(crate) struct Members<'a>(pub(crate) Vec<Field<'a>>);
@@ -77,6 +80,9 @@ impl<'de> Visitor<'de> for MembersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
         let mut fields = Vec::with_capacity(map.size_hint().unwrap_or(8));
         while let Some((Text(name), json)) = map.next_entry::<Text<'_>, &RawValue>()? {
+            if fields.len() == MAX_MEMBERS {
+                return Err(A::Error::custom(format_args!("more than {MAX_MEMBERS} members")));
+            }
             fields.push(Field::json(name, json.get()));
         }
         Ok(Members(fields))

@@ -27,8 +27,8 @@ pub(crate) fn read<S: Sink>(request: &mut [u8], sink: &mut S) -> Result<(), S::E
             let parsed: ScopeLogs<'_> = parse(scope_logs)?;
             sink.scope(&parsed.scope())?;
             for_each(scope_logs, ["logRecords", "log_records"], |record| {
-                match parse::<JsonRecord<'_>>(record) {
-                    Ok(record) => sink.record(Ok(record.log_record())),
+                match parse::<Bounded<JsonRecord<'_>>>(record) {
+                    Ok(Bounded(record)) => sink.record(Ok(record.log_record())),
                     Err(invalid) => sink.record(Err(invalid)),
                 }
             })
@@ -122,6 +122,26 @@ impl<'de, F: FnMut(&'de RawValue) -> Result<(), ()>> Visitor<'de> for ElementsOf
             (self.visit)(element).map_err(|()| de::Error::custom("invalid element"))?;
         }
         Ok(())
+    }
+}
+
+/// The maximum size of the JSON of a record, a resource or a scope. In memory, arrays of empty values
+/// take dozens of times as much.
+const MAX_PART_BYTES: usize = 4 * 1024 * 1024;
+
+/// A value whose JSON is not too large to be parsed.
+#[derive(Debug)]
+struct Bounded<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Bounded<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = <&RawValue>::deserialize(deserializer)?.get();
+        if json.len() > MAX_PART_BYTES {
+            return Err(de::Error::custom(format_args!(
+                "a record, a resource or a scope exceeds {MAX_PART_BYTES} bytes"
+            )));
+        }
+        serde_json::from_str(json).map(Self).map_err(de::Error::custom)
     }
 }
 
@@ -239,7 +259,7 @@ pub(crate) struct KeyValue<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct ResourceLogs<'a> {
     #[serde(borrow)]
-    resource: Option<JsonResource<'a>>,
+    resource: Option<Bounded<JsonResource<'a>>>,
     #[serde(borrow, alias = "schema_url")]
     schema_url: Option<Text<'a>>,
 }
@@ -257,7 +277,7 @@ struct JsonResource<'a> {
 #[serde(rename_all = "camelCase", default)]
 struct ScopeLogs<'a> {
     #[serde(borrow)]
-    scope: Option<JsonScope<'a>>,
+    scope: Option<Bounded<JsonScope<'a>>>,
     #[serde(borrow, alias = "schema_url")]
     schema_url: Option<Text<'a>>,
 }
@@ -334,7 +354,7 @@ impl<'a> KeyValue<'a> {
 
 impl<'a> ResourceLogs<'a> {
     fn resource(&'a self) -> Resource<'a> {
-        let resource = self.resource.as_ref();
+        let resource = self.resource.as_ref().map(|Bounded(resource)| resource);
         Resource {
             attributes: pairs_of(resource.and_then(|resource| resource.attributes.as_ref())),
             dropped_attributes_count: count_of(resource.and_then(|r| r.dropped_attributes_count)),
@@ -345,7 +365,7 @@ impl<'a> ResourceLogs<'a> {
 
 impl<'a> ScopeLogs<'a> {
     fn scope(&'a self) -> Scope<'a> {
-        let scope = self.scope.as_ref();
+        let scope = self.scope.as_ref().map(|Bounded(scope)| scope);
         Scope {
             name: Text::cow(scope.and_then(|scope| scope.name.as_ref())),
             version: Text::cow(scope.and_then(|scope| scope.version.as_ref())),

@@ -1,6 +1,7 @@
 //! The members of a JSON object, such as the attributes of an entry.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::invalid::Invalid;
 use crate::value::{Any, push_text};
@@ -9,7 +10,7 @@ use crate::value::{Any, push_text};
 #[derive(Debug)]
 pub(crate) struct Members<'a> {
     json: Vec<u8>,
-    names: Vec<Cow<'a, str>>,
+    names: HashSet<Cow<'a, str>>,
 }
 
 impl<'a> Members<'a> {
@@ -17,7 +18,7 @@ impl<'a> Members<'a> {
     pub(crate) fn new(mut buffer: Vec<u8>) -> Self {
         buffer.clear();
         buffer.push(b'{');
-        Self { json: buffer, names: Vec::new() }
+        Self { json: buffer, names: HashSet::new() }
     }
 
     /// Adds a member under its own name.
@@ -28,7 +29,7 @@ impl<'a> Members<'a> {
         levels: usize,
     ) -> Result<(), Invalid> {
         self.begin(&name);
-        self.names.push(name);
+        self.names.insert(name);
         value.write(levels, &mut self.json)
     }
 
@@ -40,7 +41,7 @@ impl<'a> Members<'a> {
             name.to_mut().push('_');
         }
         self.begin(&name);
-        self.names.push(name);
+        self.names.insert(name);
         self.json.extend_from_slice(json);
     }
 

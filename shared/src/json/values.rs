@@ -90,7 +90,7 @@ impl<'a> Values<'a> {
             Length::Valid(length) => match self.rest[length..].trim_ascii_start().first()? {
                 // A comma is missing before a brace.
                 b',' | b']' | b'{' => return Some(length),
-                _ => {}
+                _ => self.budget = self.budget.saturating_sub(length),
             },
             Length::Incomplete => return None,
             Length::Invalid => {}
@@ -121,6 +121,7 @@ impl<'a> Values<'a> {
             if matches!(after, None | Some(b'\n' | b'{' | b'[')) {
                 return length;
             }
+            self.budget = self.budget.saturating_sub(length);
         }
         let end = self.damaged_length(b'\n');
         end.or_else(|| memchr::memchr(b'\n', self.rest)).unwrap_or(self.rest.len())

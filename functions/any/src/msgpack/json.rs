@@ -24,6 +24,15 @@ pub(super) fn to_text(value: Reader<'_>) -> Result<Cow<'_, str>, Malformed> {
     }
 }
 
+/// The name of a field. An array or a map cannot be one: its text would double in length with each
+/// level, because its quotes would be escaped again.
+pub(super) fn to_name(value: Reader<'_>) -> Result<Cow<'_, str>, Malformed> {
+    match value.peek()? {
+        Token::Array(_) | Token::Map(_) => Err(Malformed::Name),
+        _ => to_text(value),
+    }
+}
+
 fn write(reader: &mut Reader<'_>, json: &mut String) -> Result<(), Malformed> {
     match reader.token()? {
         Token::Nil => json.push_str("null"),
@@ -56,7 +65,7 @@ fn write(reader: &mut Reader<'_>, json: &mut String) -> Result<(), Malformed> {
             json.push('{');
             for index in 0..length {
                 separate(json, index);
-                push_string(json, &to_text(reader.value()?)?);
+                push_string(json, &to_name(reader.value()?)?);
                 json.push(':');
                 write(reader, json)?;
             }

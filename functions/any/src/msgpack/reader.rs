@@ -13,6 +13,9 @@ pub enum Malformed {
     /// A value nests too deeply.
     #[error("a value must nest at most {MAX_DEPTH} levels deep")]
     TooDeep,
+    /// The name of a field is an array or a map.
+    #[error("the name of a field must not be an array or a map")]
+    Name,
     /// No value begins with this byte.
     #[error("no value begins with the byte {0:#x}")]
     Marker(u8),

@@ -1,5 +1,7 @@
 //! The attributes of an entry: the fields of its record that the entry does not represent.
 
+use std::collections::HashSet;
+
 use super::Record;
 use super::record::Field;
 use super::value::push_string;
@@ -16,10 +18,12 @@ pub(super) fn build(
     let is_kept = |(field, is_represented): (_, &bool)| (!is_represented).then_some(field);
     let kept: Vec<&Field<'_>> =
         record.fields().iter().zip(represented).filter_map(is_kept).chain(record.extra()).collect();
+    let others = kept.iter().map(|field| field.name.as_ref()).filter(|name| *name != ATTRIBUTES);
+    let others: HashSet<&str> = others.collect();
     let mut json = String::from("{");
     for field in &kept {
         let members = (field.name == ATTRIBUTES).then(|| field.value().object()).flatten();
-        match members.filter(|members| is_disjoint(members, &kept)) {
+        match members.filter(|members| is_disjoint(members, &others)) {
             Some(members) => members.fields().iter().for_each(|member| member.write(&mut json)),
             None => field.write(&mut json),
         }
@@ -32,9 +36,9 @@ pub(super) fn build(
     attributes.map(Some).map_err(|detail| ValidationError::field(ATTRIBUTES, detail))
 }
 
-/// Whether an object has no field in common with the record.
-fn is_disjoint(object: &Record<'_>, kept: &[&Field<'_>]) -> bool {
-    !kept.iter().any(|field| field.name != ATTRIBUTES && object.has(&field.name))
+/// Whether an object has none of these fields.
+fn is_disjoint(object: &Record<'_>, others: &HashSet<&str>) -> bool {
+    !object.fields().iter().any(|field| others.contains(field.name.as_ref()))
 }
 
 /// The attributes as JSON. A value that attributes cannot contain, for example because it nests too

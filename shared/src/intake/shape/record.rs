@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::value::{Value, push_string};
@@ -12,6 +12,9 @@ use crate::log_entry::ValidationError;
 
 /// The initial capacity of the list of fields.
 const INITIAL_FIELDS: usize = 16;
+
+/// The maximum number of fields. A list of many more would take far more memory than their JSON.
+const MAX_FIELDS: usize = 100_000;
 
 /// The fields of one event, in order.
 #[derive(Debug, Default)]
@@ -161,6 +164,9 @@ impl<'de> Visitor<'de> for RecordVisitor {
         let fields = Vec::with_capacity(INITIAL_FIELDS);
         let mut record = Record { fields, extra: Vec::new(), original: None };
         while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            if record.fields.len() == MAX_FIELDS {
+                return Err(A::Error::custom(format_args!("more than {MAX_FIELDS} fields")));
+            }
             record.push_json(name, value.get());
         }
         Ok(record)

@@ -1,5 +1,7 @@
 //! The body of `POST /logs/any`.
 
+use std::mem;
+
 use poem::http::StatusCode;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
@@ -46,19 +48,24 @@ pub(crate) fn pack(
     let media_type = body.media_type.clone();
     let mut body = body.decode()?;
     let format = Format::of(&media_type, &body.bytes);
+    let mut bytes = mem::take(&mut body.bytes);
     let mut position = 0;
     let mut push = |entry| {
-        packer.push(position, entry)?;
+        let pushed = packer.push(position, entry);
         position += 1;
-        Ok(())
+        pushed.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+        body.reserve_entries(packer.bytes())
     };
-    let decoded = decode(&mut body.bytes, format, context, max_entry_bytes, &mut push);
-    decoded.map_err(bad_request)?;
+    let decoded = decode(&mut bytes, format, context, max_entry_bytes, &mut push);
+    decoded.map_err(problem)?;
     let entries = packer.finish();
     body.reserve(entries.bytes())?;
     Ok((entries, body))
 }
 
-fn bad_request(error: DecodeError) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, error.to_string())
+fn problem(error: DecodeError) -> Problem {
+    match error {
+        DecodeError::Refused(problem) => problem,
+        error => Problem::new(StatusCode::BAD_REQUEST, error.to_string()),
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 use shared::NewLogEntry;
-use shared::intake::TooManyEntries;
+use shared::http::Problem;
 use shared::intake::shape::{Defaults, Names, Record};
 use shared::json::{
     IncompleteArray, replace_lone_surrogates, values, without_byte_order_mark, without_extensions,
@@ -48,16 +48,22 @@ pub enum DecodeError {
     /// The `MessagePack` is malformed.
     #[error("the body is not valid MessagePack: {0}")]
     Malformed(#[from] Malformed),
-    /// The body has too many records.
-    #[error(transparent)]
-    TooMany(#[from] TooManyEntries),
+    /// The entries are not accepted, for example because there are too many.
+    #[error("{}", .0.detail)]
+    Refused(Problem),
+}
+
+impl From<Problem> for DecodeError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
 }
 
 /// An entry, or why it is invalid.
 pub type Entry = Result<NewLogEntry, ValidationError>;
 
 /// Receives each entry.
-pub type Push<'a> = &'a mut dyn FnMut(Entry) -> Result<(), TooManyEntries>;
+pub type Push<'a> = &'a mut dyn FnMut(Entry) -> Result<(), Problem>;
 
 impl Format {
     /// Detects the format of a body. The media type matters only if the body is ambiguous.

@@ -34,10 +34,6 @@ const PREFIX: &str = "/elastic";
 /// The protocol label in the metrics.
 const PROTOCOL: Protocol = Protocol::Elasticsearch;
 
-/// How much larger the entries and the answer may be than the largest decompressed body, because
-/// each contains its index.
-const MAX_EXPANSION: usize = 2;
-
 /// The limits on the size of requests and entries.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -45,8 +41,6 @@ pub struct Limits {
     pub body: BodyLimits,
     /// The maximum size of an entry as stored, in bytes of JSON.
     pub max_entry_bytes: usize,
-    /// The maximum size of all entries of a request as stored, and of the answer, in bytes of JSON.
-    pub max_request_bytes: usize,
 }
 
 impl From<LimitsConfig> for Limits {
@@ -54,7 +48,6 @@ impl From<LimitsConfig> for Limits {
         Self {
             body: BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes),
             max_entry_bytes: config.max_entry_bytes,
-            max_request_bytes: config.max_decompressed_bytes.saturating_mul(MAX_EXPANSION),
         }
     }
 }
@@ -168,10 +161,9 @@ impl Bulk {
         let report = Report { ids: false, max_rejections: 0 };
         let packer = Packer::new(PROTOCOL, arrival, self.limits.max_entry_bytes, report);
         let (names, index_of_actions) = (self.names.clone(), index.clone());
-        let max_bytes = self.limits.max_request_bytes;
         let pack = move || {
             let index = index_of_actions.as_deref();
-            let request = pack::Request { index, arrival, names: &names, max_bytes };
+            let request = pack::Request { index, arrival, names: &names };
             pack::pack(body, &request, packer)
         };
         let result = self.workers.run(pack).await?;

@@ -33,8 +33,6 @@ pub(crate) struct Request<'a> {
     pub(crate) index: Option<&'a str>,
     pub(crate) arrival: Arrival,
     pub(crate) names: &'a Names,
-    /// The maximum size of the entries and the answer, in bytes.
-    pub(crate) max_bytes: usize,
 }
 
 /// Packs the documents. Also returns the decoded body, which keeps its memory reserved until the
@@ -88,10 +86,7 @@ fn pack_items(
         }
         count += 1;
         let size = packer.bytes() + answer.bytes();
-        if size > request.max_bytes {
-            return Err(too_large(request.max_bytes));
-        }
-        body.reserve_growing(size)?;
+        body.reserve_entries(size)?;
     }
     if count == 0 {
         return Err(bad_request("request body is required"));
@@ -99,14 +94,6 @@ fn pack_items(
     let entries = packer.finish().map(|_| answer);
     body.reserve(entries.bytes() + entries.result().bytes())?;
     Ok(entries)
-}
-
-fn too_large(max_bytes: usize) -> Problem {
-    let detail = format!(
-        "the entries and the items of the answer exceed {max_bytes} bytes; send fewer documents \
-         in a request"
-    );
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
 }
 
 /// Adds an item for each action to a problem that prevents all documents from being saved. If there

@@ -1,5 +1,7 @@
 //! The body of a push request: JSON or snappy-compressed protobuf.
 
+use std::mem;
+
 use poem::http::StatusCode;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use shared::NewLogEntry;
@@ -70,13 +72,15 @@ pub(crate) fn pack(
         // Clients compress protobuf even if they send no `Content-Encoding`.
         body = body.decode_snappy()?;
     }
+    let mut bytes = mem::take(&mut body.bytes);
     let mut position = 0;
     let mut add = |entry: Result<NewLogEntry, ValidationError>| {
         let pushed = packer.push(position, entry);
         position += 1;
-        pushed
+        pushed.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+        body.reserve_entries(packer.bytes())
     };
-    decode(form, &mut body.bytes, names, bounds, &mut add)?;
+    decode(form, &mut bytes, names, bounds, &mut add)?;
     let entries = packer.finish();
     body.reserve(entries.bytes())?;
     Ok((entries, body))

@@ -5,7 +5,6 @@ use std::fmt;
 use poem::http::StatusCode;
 use shared::NewLogEntry;
 use shared::http::Problem;
-use shared::intake::TooManyEntries;
 use shared::intake::shape::Names;
 use shared::log_entry::ValidationError;
 
@@ -13,7 +12,7 @@ use crate::entry::{Entry, Stream};
 
 /// Receives each entry, or why it is rejected.
 pub(crate) type Add<'a> =
-    dyn FnMut(Result<NewLogEntry, ValidationError>) -> Result<(), TooManyEntries> + 'a;
+    dyn FnMut(Result<NewLogEntry, ValidationError>) -> Result<(), Problem> + 'a;
 
 /// Receives the entries of a request.
 pub(crate) struct Sink<'a> {
@@ -72,7 +71,7 @@ impl<'a> Sink<'a> {
     fn add(&mut self, entry: Result<NewLogEntry, ValidationError>) -> Result<(), Stopped> {
         match (self.add)(entry) {
             Ok(()) => Ok(()),
-            Err(error) => self.stop(Problem::new(StatusCode::BAD_REQUEST, error.to_string())),
+            Err(problem) => self.stop(problem),
         }
     }
 

@@ -32,10 +32,6 @@ use response::{ExportProblems, ExportResponse};
 /// The maximum number of rejected records whose reasons are in a response.
 const MAX_REJECTIONS: usize = 10;
 
-/// How much larger the entries of a request may be than the largest decompressed body, because each
-/// contains its resource.
-const MAX_EXPANSION: usize = 2;
-
 /// The limits on the size of requests and entries.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -43,8 +39,6 @@ pub struct Limits {
     pub body: BodyLimits,
     /// The maximum size of an entry as stored, in bytes of JSON.
     pub max_entry_bytes: usize,
-    /// The maximum size of all entries of a request as stored, in bytes of JSON.
-    pub max_request_bytes: usize,
 }
 
 impl From<LimitsConfig> for Limits {
@@ -52,7 +46,6 @@ impl From<LimitsConfig> for Limits {
         Self {
             body: BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes),
             max_entry_bytes: config.max_entry_bytes,
-            max_request_bytes: config.max_decompressed_bytes.saturating_mul(MAX_EXPANSION),
         }
     }
 }
@@ -102,10 +95,10 @@ impl Otlp {
         let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
         let format = Format::of(&body.media_type);
         let is_small = body.is_small();
-        let Limits { max_entry_bytes, max_request_bytes, .. } = self.limits;
+        let max_entry_bytes = self.limits.max_entry_bytes;
         let report = Report { ids: false, max_rejections: MAX_REJECTIONS };
         let packer = Packer::new(Protocol::Otlp, **arrival, max_entry_bytes, report);
-        let pack = move || request::pack(body, format, packer, max_request_bytes);
+        let pack = move || request::pack(body, format, packer);
         let result = if is_small { pack() } else { self.workers.run(pack).await? };
         let (entries, _body) = result.inspect_err(count_rejected_body)?;
         let outcome = entries.publish(&*self.queue, **trace).await?;

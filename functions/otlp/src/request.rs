@@ -59,17 +59,11 @@ pub(crate) fn pack(
     body: EncodedBody,
     format: Format,
     packer: Packer,
-    max_bytes: usize,
 ) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
     let mut body = body.decode()?;
     let mut bytes = mem::take(&mut body.bytes);
-    let mut entries = Entries {
-        builder: EntryBuilder::default(),
-        packer,
-        position: 0,
-        body: &mut body,
-        max_bytes,
-    };
+    let mut entries =
+        Entries { builder: EntryBuilder::default(), packer, position: 0, body: &mut body };
     read(format, &mut bytes, &mut entries)?;
     Ok((entries.finish()?, body))
 }
@@ -80,7 +74,6 @@ struct Entries<'a> {
     packer: Packer,
     position: usize,
     body: &'a mut DecodedBody,
-    max_bytes: usize,
 }
 
 impl Entries<'_> {
@@ -89,21 +82,6 @@ impl Entries<'_> {
         let packed = packer.finish();
         body.reserve(packed.bytes())?;
         Ok(packed)
-    }
-
-    /// Reserves memory for the entries so far. Each contains its resource, so they may be much
-    /// larger than the body.
-    fn reserve(&mut self) -> Result<(), Problem> {
-        let bytes = self.packer.bytes();
-        if bytes > self.max_bytes {
-            let detail = format!(
-                "the entries exceed {} bytes, because each contains the attributes of its \
-                 resource and its scope; send fewer records in a request",
-                self.max_bytes
-            );
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-        }
-        self.body.reserve_growing(bytes)
     }
 }
 
@@ -122,7 +100,7 @@ impl Sink for Entries<'_> {
         let entry = record.and_then(|record| self.builder.build(&record));
         self.packer.push(self.position, entry).map_err(too_many)?;
         self.position += 1;
-        self.reserve()
+        self.body.reserve_entries(self.packer.bytes())
     }
 }
 

@@ -28,7 +28,7 @@ async fn open_queue(folder: &TempDir) -> Queue {
 
 fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
     let body = BodyLimits::new(100_000, 1_000_000);
-    let limits = otlp::Limits { body, max_entry_bytes: 1_000, max_request_bytes: 2_000_000 };
+    let limits = otlp::Limits { body, max_entry_bytes: 1_000 };
     let functions = vec![otlp::function(queue, limits)];
     let config = HttpConfig::default();
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())

@@ -19,9 +19,6 @@ pub(crate) const MAX_BODY_BYTES: usize = 100_000;
 /// The limit on entries as stored.
 pub(crate) const MAX_ENTRY_BYTES: usize = 20_000;
 
-/// The limit on the size of the answer and all entries of a request.
-pub(crate) const MAX_REQUEST_BYTES: usize = 2 * MAX_BODY_BYTES;
-
 /// A queue, and clients of the function that publishes to it.
 pub(crate) struct Bulk {
     queue: Queue,
@@ -71,11 +68,7 @@ impl Bulk {
 
 pub(crate) fn client(queue: Arc<dyn Producer>) -> impl Endpoint<Output = Response> {
     let body = BodyLimits::new(MAX_BODY_BYTES, MAX_BODY_BYTES);
-    let limits = bulk::Limits {
-        body,
-        max_entry_bytes: MAX_ENTRY_BYTES,
-        max_request_bytes: MAX_REQUEST_BYTES,
-    };
+    let limits = bulk::Limits { body, max_entry_bytes: MAX_ENTRY_BYTES };
     let functions = vec![bulk::function(queue, limits)];
     let config = HttpConfig::default();
     endpoint(functions, &config, None, &CancellationToken::new()).unwrap()

@@ -13,6 +13,9 @@ const MAX_BODIES_IN_MEMORY: usize = 16;
 /// The number of decompressed bodies of the maximum size that fit into the shared memory.
 const MAX_DECOMPRESSED_IN_MEMORY: usize = 3;
 
+/// How much larger the entries in a body may be than the largest decompressed body.
+const MAX_EXPANSION: usize = 2;
+
 /// The maximum size of a body, and the memory that all bodies share.
 #[derive(Debug, Clone)]
 pub struct BodyLimits {
@@ -52,6 +55,19 @@ impl BodyLimits {
             None => reservation.0 = Some(added),
         }
         Ok(())
+    }
+
+    /// Checks the size of the entries in a body.
+    ///
+    /// # Errors
+    /// When they exceed twice the maximum size of a decompressed body (413).
+    pub(super) fn check_entries(&self, bytes: usize) -> Result<(), Problem> {
+        let max = self.max_decompressed_bytes.saturating_mul(MAX_EXPANSION);
+        if bytes <= max {
+            return Ok(());
+        }
+        let detail = format!("the entries of the request exceed {max} bytes; send fewer at once");
+        Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
     }
 
     /// 413: the body as sent is too large.

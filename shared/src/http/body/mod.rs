@@ -134,12 +134,17 @@ impl DecodedBody {
         Ok(())
     }
 
-    /// Reserves memory for data that is still growing, with a quarter to spare.
+    /// Reserves memory for entries of which there are `bytes` bytes so far, with room for a quarter
+    /// more. Entries may be larger than the body, because each contains what the body says once.
     ///
     /// # Errors
-    /// When not enough memory is free (503).
-    pub fn reserve_growing(&mut self, bytes: usize) -> Result<(), Problem> {
-        if bytes <= self.reserved { Ok(()) } else { self.reserve(bytes + bytes / 4) }
+    /// When the entries are too large (413), or not enough memory is free (503).
+    pub fn reserve_entries(&mut self, bytes: usize) -> Result<(), Problem> {
+        if bytes <= self.reserved {
+            return Ok(());
+        }
+        self.limits.check_entries(bytes)?;
+        self.reserve(bytes + bytes / 4)
     }
 }
 

@@ -100,7 +100,7 @@ def send_a_valid_search(context, case, kwargs):
         case.query.pop("sort")
     text = case.query.get("q")
     if isinstance(text, str) and len(text) <= 100:
-        case.query["q"] = '"' + text.replace("\\", "").replace('"', "") + '"'
+        case.query["q"] = '"' + (text.replace("\\", "").replace('"', "") or "text") + '"'
     for name in ("from", "to"):
         time = case.query.get(name)
         if isinstance(time, str):

@@ -61,6 +61,14 @@ test('the page, its files and the document are compressed', async () => {
   assert.deepEqual(uncompressed, [])
 })
 
+// Executes an operation with its example, chosen as a file.
+async function executeWithFile(operationId) {
+  const input = (await open(operationId)).locator('input[type=file]')
+  const buffer = Buffer.from(bodyExample(operationId))
+  await input.setInputFiles({ name: 'example', mimeType: 'application/octet-stream', buffer })
+  return execute(operationId)
+}
+
 let savedId
 
 test('saveLog saves its example', async () => {
@@ -78,21 +86,30 @@ test('saveLogs saves its example', async () => {
 })
 
 test('saveLogsNdjson saves its example, chosen as a file', async () => {
-  const lines = bodyExample('saveLogsNdjson')
-  const input = (await open('saveLogsNdjson')).locator('input[type=file]')
-  await input.setInputFiles({ name: 'entries.ndjson', mimeType: 'application/x-ndjson', buffer: Buffer.from(lines) })
-  const { status, body } = await execute('saveLogsNdjson')
+  const { status, body } = await executeWithFile('saveLogsNdjson')
   assert.equal(status, 201)
-  assert.equal(body.accepted, lines.trim().split('\n').length)
+  assert.equal(body.accepted, bodyExample('saveLogsNdjson').trim().split('\n').length)
   assert.deepEqual([body.rejected, body.errors], [0, []])
 })
 
+test('saveAnyLogs saves its example, chosen as a file', async () => {
+  const { status, body } = await executeWithFile('saveAnyLogs')
+  assert.deepEqual([status, body], [200, { accepted: 1, rejected: 0, errors: [] }])
+})
+
+test('saveDocuments saves its example, chosen as a file', async () => {
+  const { status, body } = await executeWithFile('saveDocuments')
+  assert.deepEqual([status, body.errors, body.items.length], [200, false, 1])
+})
+
 test('pushLokiLogs saves its example, chosen as a file', async () => {
-  const example = bodyExample('pushLokiLogs')
-  const input = (await open('pushLokiLogs')).locator('input[type=file]')
-  await input.setInputFiles({ name: 'push.json', mimeType: 'application/json', buffer: Buffer.from(example) })
-  const { status, text } = await execute('pushLokiLogs')
+  const { status, text } = await executeWithFile('pushLokiLogs')
   assert.deepEqual([status, text], [204, ''])
+})
+
+test('exportLogs saves its example', async () => {
+  const { status, body } = await execute('exportLogs')
+  assert.deepEqual([status, body], [200, {}])
 })
 
 test('searchLogs finds the saved entry', async () => {

@@ -52,10 +52,16 @@ impl Failure {
         *status == StatusCode::INTERNAL_SERVER_ERROR && body.contains("Time exceeded")
     }
 
-    /// Whether the search is likely to succeed if it is retried within a second.
+    /// Whether the search is likely to succeed if it is retried within a second. OpenSearch refuses
+    /// requests while its heap is full, until the next garbage collection.
     pub(super) fn is_short(&self) -> bool {
-        matches!(self, Self::MissingShards)
-            || self.status() == Some(StatusCode::SERVICE_UNAVAILABLE)
+        match self {
+            Self::MissingShards => true,
+            Self::Status { status: StatusCode::TOO_MANY_REQUESTS, body } => {
+                body.contains("circuit_breaking_exception")
+            }
+            _ => self.status() == Some(StatusCode::SERVICE_UNAVAILABLE),
+        }
     }
 }
 

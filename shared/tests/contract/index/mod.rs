@@ -12,6 +12,7 @@ mod queries;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use shared::error::{Error, Refused};
 use shared::index::{self, Index};
 use shared::query::{self, Condition};
 use shared::search::{SearchHits, SearchQuery, Sort};
@@ -55,9 +56,21 @@ impl Fixture {
 /// Adds entries, all of them new, and waits until they are visible.
 async fn add(index: &dyn Index, entries: &[LogEntry]) {
     let before = total(index).await;
-    assert_eq!(index.add(entries).await.unwrap(), []);
+    assert_eq!(add_with_retries(index, entries).await, []);
     // `total` returns one more than the maximum for every total above it.
     wait_for_total(index, (before + entries.len() as u64).min(SearchHits::MAX_TOTAL + 1)).await;
+}
+
+/// Adds entries as a consumer does: again while the index is unavailable, as OpenSearch is for a
+/// moment when its heap is full.
+async fn add_with_retries(index: &dyn Index, entries: &[LogEntry]) -> Vec<Refused> {
+    for _ in 0..10 {
+        match index.add(entries).await {
+            Err(Error::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(200)).await,
+            added => return added.unwrap(),
+        }
+    }
+    index.add(entries).await.unwrap()
 }
 
 /// Waits until at least `count` entries are visible.

@@ -117,6 +117,14 @@ async fn a_search_is_retried_while_a_new_index_opens() {
 }
 
 #[tokio::test]
+async fn a_search_is_retried_while_the_heap_is_full() {
+    let body = r#"{"_shards":{"total":1,"successful":1},"hits":{"total":{"value":0},"hits":[]},
+        "error":{"type":"circuit_breaking_exception"}}"#;
+    let index = responding(&[429, 429, 200], body).await;
+    assert_eq!(index.search(&everything()).await.unwrap().total, 0);
+}
+
+#[tokio::test]
 async fn a_search_without_some_shards_is_unavailable() {
     let body = r#"{"_shards":{"total":2,"successful":1},"hits":{"total":{"value":0},"hits":[]}}"#;
     let index = responding(&[200], body).await;

@@ -35,7 +35,8 @@ pub async fn loki_rsyslog_omhttp(api: &Api) {
     check("loki-rsyslog-omhttp", &["shopapp", "nginx", "mysqld"], api).await;
 }
 
-/// Each request gets a response that every client accepts: exactly 204, and no body.
+/// Replays a capture, and checks that each response is one that every client accepts: 204 without a
+/// body.
 async fn check(folder: &'static str, services: &'static [&'static str], api: &Api) {
     let replay = Capture::new(folder, services).replay(api, 204).await;
     for reply in &replay.replies {

@@ -1,4 +1,5 @@
-//! Sends a recorded request and reads the response, without an HTTP library that would alter it.
+//! Sends a recorded request and reads the response, without an HTTP library, which would alter the
+//! request.
 
 use std::collections::HashMap;
 use std::time::Duration;

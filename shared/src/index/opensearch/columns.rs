@@ -1,4 +1,4 @@
-//! The columns for a day's attributes: fields that support ranges. Each process adds those that it
+//! The columns for a day's attributes: fields that support range queries. Each process adds those that it
 //! needs while there is room, and OpenSearch enforces the limit.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -17,7 +17,8 @@ use super::mapping::column_mappings;
 use super::response::{Failure, successful_body};
 
 /// The pauses before columns are reread after OpenSearch has rejected some. While other processes
-/// are adding columns, OpenSearch counts these towards the limit before it returns them.
+/// are adding columns, OpenSearch counts new columns
+/// towards the limit before the mapping shows them.
 const RETRY_PAUSES_MILLIS: [u64; 5] = [0, 50, 100, 200, 400];
 
 /// The generation of an index that has not been rebuilt.
@@ -55,7 +56,7 @@ impl Columns {
         self.paths.contains(path)
     }
 
-    /// The generation of the index, which documents with columns contain.
+    /// The generation of the index. Documents with columns contain it.
     pub(super) fn generation(&self) -> &str {
         &self.generation
     }

@@ -1,5 +1,5 @@
 //! Decides which attributes have columns: those with the first paths of each day of arrival, up to
-//! a maximum. All others are only compared for equality, so that the number of columns is limited.
+//! a maximum. All others support only equality. This bounds the number of columns.
 //!
 //! The decisions are stored in the index itself. The entry that introduces a path on a day has a
 //! term for that day and path. The first entry with a path beyond the maximum has a term that marks

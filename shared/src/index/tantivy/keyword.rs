@@ -6,7 +6,7 @@
 
 use crate::query::Leaf;
 
-/// A term of every entry that has a value in the field.
+/// The term that every entry with a value in the field has.
 pub(super) const EXISTS: &[u8] = &[0xff];
 
 const VALUE_FOLLOWS: u8 = 0xff;

@@ -116,7 +116,7 @@ impl GroupPoller {
         for _ in 0..BATCH_RECORDS {
             match self.client.poll(poll_timeout) {
                 Some(Ok(record)) => self.push(&record, polled, now),
-                // librdkafka resumes when a broker recovers.
+                // librdkafka reconnects when a broker recovers.
                 Some(Err(error)) => tracing::warn!(%error, "polling Kafka failed"),
                 None => return,
             }

@@ -127,7 +127,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("green", "s"),
     ("true", ""),
     ("null", "c"),
-    // Words with punctuation: their parts must follow each other in one text.
+    // Words with punctuation: their parts must be consecutive in one text.
     ("10.0.0.1", "s"),
     ("10.0.0.15", "d"),
     ("10.0.0", "ds"),
@@ -233,7 +233,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("latency>=250", "x"),
     ("-v", "abcdfghijklmnopqrstuvx"),
     ("-x", "abcdefghijklmopqrtuvwx"),
-    // Beginnings of words.
+    // Prefixes.
     ("*", ALL),
     ("pay*", "ab"),
     ("643B*", "c"),

@@ -18,8 +18,11 @@ pub(super) fn build(
     let is_kept = |(field, is_represented): (_, &bool)| (!is_represented).then_some(field);
     let kept: Vec<&Field<'_>> =
         record.fields().iter().zip(represented).filter_map(is_kept).chain(record.extra()).collect();
-    let others = kept.iter().map(|field| field.name.as_ref()).filter(|name| *name != ATTRIBUTES);
-    let others: HashSet<&str> = others.collect();
+    let mut others = HashSet::new();
+    if kept.iter().any(|field| field.name == ATTRIBUTES) {
+        let names = kept.iter().map(|field| field.name.as_ref());
+        others.extend(names.filter(|name| *name != ATTRIBUTES));
+    }
     let mut json = String::from("{");
     for field in &kept {
         let members = (field.name == ATTRIBUTES).then(|| field.value().object()).flatten();

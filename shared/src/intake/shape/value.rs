@@ -168,7 +168,12 @@ pub(super) fn trace_id(value: Value<'_>) -> Option<Found<TraceId>> {
 
 /// Appends a JSON string.
 pub(super) fn push_string(text: &str, json: &mut String) {
-    json.push_str(&serde_json::Value::from(text).to_string());
+    let has_escapes = text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
+    if has_escapes {
+        json.push_str(&serde_json::Value::from(text).to_string());
+    } else {
+        json.extend(["\"", text, "\""]);
+    }
 }
 
 fn decode(json: &str) -> Option<Cow<'_, str>> {

@@ -3,23 +3,29 @@
 //!
 //! An ingest function decodes its protocol and packs the entries: [`pack_one`] for a request with
 //! one entry, a [`Packer`] for many. A result is available only from [`Packed::publish`], so no
-//! client learns the id of an entry that is not yet durable. The functions handle the wire formats.
+//! client learns the id of an entry that is not yet durable. An [`Intake`] does this within the limits
+//! of a function, which handles the wire format.
 
+mod body_packer;
 mod metrics;
 mod packer;
 mod rejection;
+mod service;
 pub mod shape;
 mod workers;
 
-pub use metrics::{Protocol, count_rejected, start_counters};
+pub use body_packer::BodyPacker;
+pub use metrics::{Protocol, count_rejected};
 pub use packer::{Outcome, Packer, Report, TooManyEntries};
 pub use rejection::{Reason, Rejection};
-pub use workers::Workers;
+pub use service::{Intake, Limits, program, serve};
 
 use crate::TraceParent;
 use crate::error::Error;
 use crate::log_entry::{Arrival, EntryId, NewLogEntry, ValidationError};
 use crate::queue::{Producer, Record, RecordPacker};
+use metrics::start_counters;
+use workers::Workers;
 
 /// The accepted entries of a request as records, and the result to report once they are durable.
 #[derive(Debug)]

@@ -11,8 +11,9 @@ use anyhow::{Context, bail};
 use consumer::Consumer;
 use shared::cache::{self, Cache};
 use shared::config::{LimitsConfig, RateLimitConfig, StandaloneConfig, load};
-use shared::http::{BodyLimits, Function, RateLimit};
+use shared::http::{Function, RateLimit};
 use shared::index::{self, Index, embedded};
+use shared::intake::Limits;
 use shared::queue::{self, Queue};
 use shared::reindex::DerivedIndex;
 use shared::store::{self, Store};
@@ -66,16 +67,15 @@ impl Parts {
     /// # Errors
     /// When a setting is invalid.
     pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
-        let limits: LimitsConfig = load()?;
         // All functions reserve memory for bodies from the same budget.
-        let body = BodyLimits::new(limits.max_body_bytes, limits.max_decompressed_bytes);
+        let limits = Limits::from(load::<LimitsConfig>()?);
         let queue = || self.queue.producer.clone();
         Ok(vec![
-            ingest::function(queue(), ingest::Limits { body: body.clone(), ..limits.into() }),
-            any::function(queue(), any::Limits { body: body.clone(), ..limits.into() }),
-            otlp::function(queue(), otlp::Limits { body: body.clone(), ..limits.into() }),
-            bulk::function(queue(), bulk::Limits { body: body.clone(), ..limits.into() }),
-            loki::function(queue(), loki::Limits { body: body.clone(), ..limits.into() }),
+            ingest::function(queue(), limits.clone()),
+            any::function(queue(), limits.clone()),
+            otlp::function(queue(), limits.clone()),
+            bulk::function(queue(), limits.clone()),
+            loki::function(queue(), limits.clone()),
             get::function(self.cache.clone(), self.store.clone()),
             search::function(self.index.clone()),
             docs::function(),

@@ -1,11 +1,9 @@
 //! The body of `POST /logs/any`.
 
-use std::mem;
-
 use poem::http::StatusCode;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
-use shared::intake::{Outcome, Packed, Packer};
+use shared::intake::{BodyPacker, Outcome, Packed, Packer};
 
 use crate::decode::{Context, DecodeError, Format, decode};
 
@@ -42,25 +40,17 @@ impl BodyContent for AnyBody {
 pub(crate) fn pack(
     body: EncodedBody,
     context: &Context,
-    mut packer: Packer,
+    packer: Packer,
     max_entry_bytes: usize,
 ) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
     let media_type = body.media_type.clone();
-    let mut body = body.decode()?;
+    let body = body.decode()?;
     let format = Format::of(&media_type, &body.bytes);
-    let mut bytes = mem::take(&mut body.bytes);
-    let mut position = 0;
-    let mut push = |entry| {
-        let pushed = packer.push(position, entry);
-        position += 1;
-        pushed.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-        body.reserve_entries(packer.bytes())
-    };
+    let (mut bytes, mut packer) = BodyPacker::new(body, packer);
+    let mut push = |entry| packer.push(entry);
     let decoded = decode(&mut bytes, format, context, max_entry_bytes, &mut push);
     decoded.map_err(problem)?;
-    let entries = packer.finish();
-    body.reserve(entries.bytes())?;
-    Ok((entries, body))
+    packer.finish()
 }
 
 fn problem(error: DecodeError) -> Problem {

@@ -13,12 +13,9 @@ use poem::http::HeaderMap;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use serde_json::json;
-use shared::config::LimitsConfig;
-use shared::http::{
-    BodyLimits, Function, Problem, ProblemResponse, Query, Tag, Upload, document_of,
-};
+use shared::http::{Function, ProblemResponse, Query, Tag, Upload, document_of};
 use shared::intake::shape::Names;
-use shared::intake::{Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use shared::intake::{Intake, Limits, Protocol, Report};
 use shared::queue::Producer;
 use shared::{Arrival, TraceParent};
 
@@ -26,43 +23,21 @@ use body::AnyBody;
 use parameters::AnyParameters;
 use responses::{AnyProblems, AnyResponse};
 
-/// The protocol label in the metrics.
-const PROTOCOL: Protocol = Protocol::Any;
-
 /// The maximum number of rejected records that a response lists.
 const MAX_ERRORS: usize = 100;
-
-/// The limits on the size of requests and entries.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The limits on request bodies.
-    pub body: BodyLimits,
-    /// The maximum size of an entry as stored, in bytes of JSON.
-    pub max_entry_bytes: usize,
-}
-
-impl From<LimitsConfig> for Limits {
-    fn from(config: LimitsConfig) -> Self {
-        let body = BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes);
-        Self { body, max_entry_bytes: config.max_entry_bytes }
-    }
-}
 
 /// The API, with the queue it publishes to, its limits, the field names it recognizes, and the
 /// threads that parse large bodies.
 pub struct Any {
-    queue: Arc<dyn Producer>,
-    limits: Limits,
+    intake: Intake,
     names: Arc<Names>,
-    workers: Workers,
 }
 
 /// The `any` function, ready to serve.
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
     let names = Arc::new(Names::standard());
-    let any = Any { queue: queue.clone(), limits, names, workers: Workers::default() };
-    start_counters(PROTOCOL);
+    let any = Any { intake: Intake::new(Protocol::Any, queue.clone(), limits), names };
     Function::new("any", any).requires("queue", queue)
 }
 
@@ -85,8 +60,8 @@ impl Any {
     /// Save records of any shape
     ///
     /// For loggers and shippers whose format cannot be changed. The body may be a JSON object, an
-    /// array, NDJSON, concatenated JSON, an object with only the field `logs` or `records` (an
-    /// array), the `MessagePack` of Fluent Bit, or plain text with one entry per line. The content
+    /// array, NDJSON, concatenated JSON, an object with only the field `logs`, `records`, `events`
+    /// or `lines` (an array), the `MessagePack` of Fluent Bit, or plain text with one entry per line. The content
     /// type may be anything or absent.
     ///
     /// The time, level, service, message, trace id and span id are found by the names that common
@@ -107,21 +82,13 @@ impl Any {
         body: Upload<AnyBody>,
     ) -> Result<AnyResponse, ProblemResponse<AnyProblems>> {
         let context = parameters.context(&self.names, headers);
-        let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
-        let report = Report { ids: false, max_rejections: MAX_ERRORS };
-        let max_entry_bytes = self.limits.max_entry_bytes;
-        let packer = Packer::new(PROTOCOL, **arrival, max_entry_bytes, report);
-        let is_small = body.is_small();
-        let pack = move || body::pack(body, &context, packer, max_entry_bytes);
-        let result = if is_small { pack() } else { self.workers.run(pack).await? };
-        let (entries, _body) = result.inspect_err(count_rejected_body)?;
-        let outcome = entries.publish(&*self.queue, **trace).await?;
+        let body = self.intake.read(body).await?;
+        let packer =
+            self.intake.packer(**arrival, Report { ids: false, max_rejections: MAX_ERRORS });
+        let max_entry_bytes = self.intake.limits().max_entry_bytes;
+        let pack = move |body| body::pack(body, &context, packer, max_entry_bytes);
+        let (entries, _body) = self.intake.pack(body, pack).await?;
+        let outcome = self.intake.publish(entries, **trace).await?;
         Ok(AnyResponse::try_from(outcome)?)
     }
-}
-
-/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
-/// number of entries in it is unknown.
-fn count_rejected_body(problem: &Problem) {
-    count_rejected(PROTOCOL, problem.into(), 1);
 }

@@ -9,6 +9,7 @@ use poem::test::TestClient;
 use shared::LogEntry;
 use shared::config::HttpConfig;
 use shared::http::{BodyLimits, endpoint};
+use shared::intake::Limits;
 use shared::queue::{self, Producer, Queue};
 use shared::testing::Broken;
 use tempfile::TempDir;
@@ -21,7 +22,7 @@ async fn open_queue(folder: &TempDir) -> Queue {
 }
 
 fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
-    let limits = any::Limits { body: BodyLimits::new(10_000, 10_000), max_entry_bytes: 1_000 };
+    let limits = Limits { body: BodyLimits::new(10_000, 10_000), max_entry_bytes: 1_000 };
     let functions = vec![any::function(queue, limits)];
     let config = HttpConfig::default();
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())

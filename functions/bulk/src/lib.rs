@@ -18,10 +18,9 @@ use poem::http::{Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 use poem_openapi::{ApiExtractor, ExtractParamOptions, OpenApi};
 use serde_json::Value;
-use shared::config::LimitsConfig;
-use shared::http::{BodyLimits, Function, Problem, ProblemResponse, Tag, Upload, document_of};
+use shared::http::{Function, Problem, ProblemResponse, Tag, Upload, document_of};
 use shared::intake::shape::Names;
-use shared::intake::{Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use shared::intake::{Intake, Limits, Protocol, Report};
 use shared::queue::Producer;
 use shared::{Arrival, Timestamp, TraceParent};
 
@@ -31,33 +30,10 @@ use documentation::{Actions, Answered, SaveProblems};
 /// The path below which LogPulse serves everything it supports of Elasticsearch's API.
 const PREFIX: &str = "/elastic";
 
-/// The protocol label in the metrics.
-const PROTOCOL: Protocol = Protocol::Elasticsearch;
-
-/// The limits on the size of requests and entries.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The limits on request bodies.
-    pub body: BodyLimits,
-    /// The maximum size of an entry as stored, in bytes of JSON.
-    pub max_entry_bytes: usize,
-}
-
-impl From<LimitsConfig> for Limits {
-    fn from(config: LimitsConfig) -> Self {
-        Self {
-            body: BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes),
-            max_entry_bytes: config.max_entry_bytes,
-        }
-    }
-}
-
 /// The queue that entries are published to, the limits, the threads that parse bodies, and the
 /// field names that have a meaning.
 struct Bulk {
-    queue: Arc<dyn Producer>,
-    limits: Limits,
-    workers: Workers,
+    intake: Intake,
     names: Arc<Names>,
 }
 
@@ -65,9 +41,8 @@ struct Bulk {
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
     let names = Arc::new(Names::standard());
-    let workers = Workers::default();
-    let bulk = Arc::new(Bulk { queue: queue.clone(), limits: limits.clone(), workers, names });
-    start_counters(PROTOCOL);
+    let intake = Intake::new(Protocol::Elasticsearch, queue.clone(), limits.clone());
+    let bulk = Arc::new(Bulk { intake, names });
     let mut function = Function::ignoring_queries("bulk", Api(bulk.clone())).route_for(
         Method::PUT,
         "/_bulk",
@@ -157,22 +132,20 @@ impl Bulk {
     ) -> Result<Response, Problem> {
         let started = Instant::now();
         let (arrival, trace) = origin(request);
-        let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
-        let report = Report { ids: false, max_rejections: 0 };
-        let packer = Packer::new(PROTOCOL, arrival, self.limits.max_entry_bytes, report);
+        let body = self.intake.read(body).await?;
+        let packer = self.intake.packer(arrival, Report { ids: false, max_rejections: 0 });
         let (names, index_of_actions) = (self.names.clone(), index.clone());
-        let pack = move || {
+        let pack = move |body| {
             let index = index_of_actions.as_deref();
             let request = pack::Request { index, arrival, names: &names };
             pack::pack(body, &request, packer)
         };
-        let result = self.workers.run(pack).await?;
-        let (entries, body) = result.inspect_err(count_rejected_body)?;
-        let answer = match entries.publish(&*self.queue, trace).await {
+        let (entries, body) = self.intake.pack(body, pack).await?;
+        let answer = match self.intake.publish(entries, trace).await {
             Ok(answer) => answer,
             Err(error) => {
                 let refuse = move || pack::refuse_all(error.into(), &body, index.as_deref());
-                return Err(self.workers.run(refuse).await?);
+                return Err(self.intake.run(refuse).await?);
             }
         };
         let json = answer.into_json(started.elapsed().as_millis());
@@ -184,10 +157,4 @@ impl Bulk {
 fn origin(request: &Request) -> (Arrival, TraceParent) {
     let arrival = request.data().copied().unwrap_or_else(|| Arrival::new(Timestamp::now()));
     (arrival, request.data().copied().unwrap_or_else(TraceParent::start))
-}
-
-/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
-/// number of entries in it is unknown.
-fn count_rejected_body(problem: &Problem) {
-    count_rejected(PROTOCOL, problem.into(), 1);
 }

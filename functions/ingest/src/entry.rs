@@ -3,11 +3,11 @@
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
-use shared::intake::{Packed, pack_one};
+use shared::intake::{Packed, Rejection, pack_one};
 use shared::log_entry::UnknownFields;
 use shared::{Arrival, EntryId, NewLogEntry};
 
-use crate::{PROTOCOL, count_rejected_body};
+use crate::PROTOCOL;
 
 /// One entry as JSON.
 pub(crate) struct EntryBody;
@@ -28,16 +28,22 @@ impl BodyContent for EntryBody {
     }
 }
 
-/// Parses and packs the entry. Also returns the decoded body, which keeps its memory reserved until
-/// the entry is on the queue.
+/// The packed entry, and the decoded body, which keeps its memory reserved until the entry is on the
+/// queue; or why the entry is rejected.
+type Entry = Result<(Packed<EntryId>, DecodedBody), Rejection>;
+
+/// Parses and packs the entry, whose rejection is counted here.
+///
+/// # Errors
+/// When the body cannot be decoded.
 pub(crate) fn pack(
     body: EncodedBody,
     arrival: &Arrival,
     unknown: UnknownFields,
     max_entry_bytes: usize,
-) -> Result<(Packed<EntryId>, DecodedBody), Problem> {
-    let body = body.decode().inspect_err(count_rejected_body)?;
+) -> Result<Entry, Problem> {
+    let body = body.decode()?;
     let entry = NewLogEntry::parse(&body.bytes, unknown);
-    let packed = pack_one(PROTOCOL, entry, arrival, max_entry_bytes)?;
-    Ok((packed, body))
+    let packed = pack_one(PROTOCOL, entry, arrival, max_entry_bytes);
+    Ok(packed.map(|packed| (packed, body)))
 }

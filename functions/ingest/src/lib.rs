@@ -10,12 +10,11 @@ use std::sync::Arc;
 use poem::web::Data;
 use poem_openapi::OpenApi;
 use serde_json::json;
-use shared::config::LimitsConfig;
 use shared::http::{
-    BodyContent, BodyLimits, Function, Parameter, Parameters, Problem, ProblemResponse, Query,
-    Reader, Tag, Upload, document_of,
+    BodyContent, Function, Parameter, Parameters, Problem, ProblemResponse, Query, Reader, Tag,
+    Upload, document_of,
 };
-use shared::intake::{Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use shared::intake::{Intake, Limits, Protocol, Report};
 use shared::log_entry::UnknownFields;
 use shared::queue::Producer;
 use shared::{Arrival, TraceParent};
@@ -30,34 +29,15 @@ const PROTOCOL: Protocol = Protocol::Logs;
 /// The maximum number of rejected lines that the response to a batch lists.
 const MAX_LINE_ERRORS: usize = 100;
 
-/// The limits on the size of requests and entries.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The limits on request bodies.
-    pub body: BodyLimits,
-    /// The maximum size of an entry as stored, in bytes of JSON.
-    pub max_entry_bytes: usize,
-}
-
-impl From<LimitsConfig> for Limits {
-    fn from(config: LimitsConfig) -> Self {
-        let body = BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes);
-        Self { body, max_entry_bytes: config.max_entry_bytes }
-    }
-}
-
 /// The API, with the queue it publishes to, its limits, and the threads that parse large bodies.
 pub struct Ingest {
-    queue: Arc<dyn Producer>,
-    limits: Limits,
-    workers: Workers,
+    intake: Intake,
 }
 
 /// The `ingest` function, ready to serve.
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
-    let ingest = Ingest { queue: queue.clone(), limits, workers: Workers::default() };
-    start_counters(PROTOCOL);
+    let ingest = Ingest { intake: Intake::new(PROTOCOL, queue.clone(), limits) };
     Function::new("ingest", ingest).requires("queue", queue)
 }
 
@@ -107,13 +87,12 @@ impl Ingest {
         Query(parameters): Query<EntryParameters>,
         body: Upload<EntryBody>,
     ) -> Result<SaveResponse, ProblemResponse<SaveProblems>> {
-        let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
-        let is_small = body.is_small();
-        let (arrival, max_entry_bytes) = (**arrival, self.limits.max_entry_bytes);
-        let pack = move || entry::pack(body, &arrival, parameters.unknown, max_entry_bytes);
-        let packed = if is_small { pack() } else { self.workers.run(pack).await? };
+        let body = self.intake.read(body).await?;
+        let (arrival, max_entry_bytes) = (**arrival, self.intake.limits().max_entry_bytes);
+        let pack = move |body| entry::pack(body, &arrival, parameters.unknown, max_entry_bytes);
+        let packed = self.intake.pack(body, pack).await?;
         let (entry, _body) = packed?;
-        let id = entry.publish(&*self.queue, **trace).await?;
+        let id = self.intake.publish(entry, **trace).await?;
         Ok(SaveResponse::saved(id))
     }
 
@@ -166,13 +145,12 @@ impl Ingest {
         parameters: BatchParameters,
         body: Upload<C>,
     ) -> Result<BatchResponse, Problem> {
-        let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
+        let body = self.intake.read(body).await?;
         let report = Report { ids: parameters.ids, max_rejections: MAX_LINE_ERRORS };
-        let packer = Packer::new(PROTOCOL, *arrival, self.limits.max_entry_bytes, report);
-        let pack = move || batch::pack(body, parameters.unknown, packer);
-        let batch = self.workers.run(pack).await?;
-        let (entries, _body) = batch.inspect_err(count_rejected_body)?;
-        let outcome = entries.publish(&*self.queue, *trace).await?;
+        let packer = self.intake.packer(*arrival, report);
+        let pack = move |body| batch::pack(body, parameters.unknown, packer);
+        let (entries, _body) = self.intake.pack(body, pack).await?;
+        let outcome = self.intake.publish(entries, *trace).await?;
         BatchResponse::try_from(outcome)
     }
 }
@@ -216,10 +194,4 @@ fn read_unknown(query: &mut Reader) -> UnknownFields {
         synonyms: &["unknown_fields", "additional"],
     };
     query.with_default(unknown, UnknownFields::Reject)
-}
-
-/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
-/// number of entries in it is unknown.
-fn count_rejected_body(problem: &Problem) {
-    count_rejected(PROTOCOL, problem.into(), 1);
 }

@@ -8,6 +8,7 @@ use poem::http::StatusCode;
 use poem::test::{TestClient, TestResponse};
 use shared::config::HttpConfig;
 use shared::http::{BodyLimits, endpoint};
+use shared::intake::Limits;
 use shared::queue::{self, Producer, Queue};
 use shared::testing::Broken;
 use tempfile::TempDir;
@@ -20,7 +21,7 @@ async fn open_queue(folder: &TempDir) -> Queue {
 }
 
 fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
-    let limits = ingest::Limits { body: BodyLimits::new(10_000, 10_000), max_entry_bytes: 1_000 };
+    let limits = Limits { body: BodyLimits::new(10_000, 10_000), max_entry_bytes: 1_000 };
     let functions = vec![ingest::function(queue, limits)];
     let config = HttpConfig::default();
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())

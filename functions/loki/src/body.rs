@@ -1,13 +1,11 @@
 //! The body of a push request: JSON or snappy-compressed protobuf.
 
-use std::mem;
-
 use poem::http::StatusCode;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use shared::NewLogEntry;
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
 use shared::intake::shape::Names;
-use shared::intake::{Outcome, Packed, Packer};
+use shared::intake::{BodyPacker, Outcome, Packed, Packer};
 use shared::json::{replace_lone_surrogates, without_byte_order_mark};
 use shared::log_entry::ValidationError;
 
@@ -62,7 +60,7 @@ pub(crate) fn pack(
     body: EncodedBody,
     names: &Names,
     bounds: Bounds,
-    mut packer: Packer,
+    packer: Packer,
 ) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
     let media_type = body.media_type.clone();
     let is_snappy = body.is_snappy();
@@ -72,18 +70,10 @@ pub(crate) fn pack(
         // Clients compress protobuf even if they send no `Content-Encoding`.
         body = body.decode_snappy()?;
     }
-    let mut bytes = mem::take(&mut body.bytes);
-    let mut position = 0;
-    let mut add = |entry: Result<NewLogEntry, ValidationError>| {
-        let pushed = packer.push(position, entry);
-        position += 1;
-        pushed.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-        body.reserve_entries(packer.bytes())
-    };
+    let (mut bytes, mut packer) = BodyPacker::new(body, packer);
+    let mut add = |entry: Result<NewLogEntry, ValidationError>| packer.push(entry);
     decode(form, &mut bytes, names, bounds, &mut add)?;
-    let entries = packer.finish();
-    body.reserve(entries.bytes())?;
-    Ok((entries, body))
+    packer.finish()
 }
 
 /// Passes each entry of an uncompressed push request, or why it is rejected, to `add`.

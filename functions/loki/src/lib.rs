@@ -18,10 +18,9 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use shared::config::LimitsConfig;
-use shared::http::{BodyLimits, Function, Problem, ProblemResponse, Tag, Upload, document_of};
+use shared::http::{Function, ProblemResponse, Tag, Upload, document_of};
 use shared::intake::shape::Names;
-use shared::intake::{Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use shared::intake::{Intake, Limits, Protocol, Report};
 use shared::queue::Producer;
 use shared::{Arrival, TraceParent};
 
@@ -39,43 +38,18 @@ const MAX_REJECTIONS: usize = 10;
 /// parsed line twice, with additional escapes.
 const PARSED_FRACTION: usize = 4;
 
-/// The limits on the size of requests and entries.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The limits on request bodies.
-    pub body: BodyLimits,
-    /// The maximum size of an entry as stored, in bytes of JSON.
-    pub max_entry_bytes: usize,
-    /// The maximum size of the labels in all entries of a request, in bytes. A stream contains its
-    /// labels once, but each of its entries contains them again.
-    pub max_label_bytes: usize,
-}
-
-impl From<LimitsConfig> for Limits {
-    fn from(config: LimitsConfig) -> Self {
-        Self {
-            body: BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes),
-            max_entry_bytes: config.max_entry_bytes,
-            max_label_bytes: config.max_decompressed_bytes,
-        }
-    }
-}
-
 /// The API, with the queue it publishes to, its limits, the field names it recognizes, and the
 /// threads that parse large bodies.
 pub struct Loki {
-    queue: Arc<dyn Producer>,
-    limits: Limits,
+    intake: Intake,
     names: Arc<Names>,
-    workers: Workers,
 }
 
 /// The `loki` function, ready to serve.
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
     let names = Arc::new(Names::standard());
-    let loki = Loki { queue: queue.clone(), limits, names, workers: Workers::default() };
-    start_counters(Protocol::Loki);
+    let loki = Loki { intake: Intake::new(Protocol::Loki, queue.clone(), limits), names };
     Function::ignoring_queries("loki", loki)
         .route("/ready", Readiness { queue: queue.clone() })
         .problems_as(text_of)
@@ -112,29 +86,23 @@ impl Loki {
         trace: Data<&TraceParent>,
         body: Upload<PushBody>,
     ) -> Result<PushResponse, ProblemResponse<PushProblems>> {
-        let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
-        let is_small = body.is_small();
+        let body = self.intake.read(body).await?;
         let (names, bounds) = (self.names.clone(), self.bounds());
         let report = Report { ids: false, max_rejections: MAX_REJECTIONS };
-        let packer = Packer::new(Protocol::Loki, **arrival, self.limits.max_entry_bytes, report);
-        let pack = move || body::pack(body, &names, bounds, packer);
-        let result = if is_small { pack() } else { self.workers.run(pack).await? };
-        let (entries, _body) = result.inspect_err(count_rejected_body)?;
-        let outcome = entries.publish(&*self.queue, **trace).await?;
+        let packer = self.intake.packer(**arrival, report);
+        let pack = move |body| body::pack(body, &names, bounds, packer);
+        let (entries, _body) = self.intake.pack(body, pack).await?;
+        let outcome = self.intake.publish(entries, **trace).await?;
         Ok(PushResponse::try_from(outcome)?)
     }
 }
 
 impl Loki {
     fn bounds(&self) -> Bounds {
-        let Limits { max_entry_bytes, max_label_bytes, .. } = self.limits;
-        let parsed_line_bytes = max_entry_bytes / PARSED_FRACTION;
-        Bounds { parsed_line_bytes, label_bytes: max_label_bytes }
+        let Limits { body, max_entry_bytes } = self.intake.limits();
+        Bounds {
+            parsed_line_bytes: max_entry_bytes / PARSED_FRACTION,
+            label_bytes: body.max_decompressed_bytes(),
+        }
     }
-}
-
-/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
-/// number of entries in it is unknown.
-fn count_rejected_body(problem: &Problem) {
-    count_rejected(Protocol::Loki, problem.into(), 1);
 }

@@ -72,7 +72,8 @@ impl Problems for PushProblems {
         (StatusCode::REQUEST_TIMEOUT, "The body took longer than 30 s, or stalled for 5 s."),
         (
             StatusCode::PAYLOAD_TOO_LARGE,
-            "The body exceeds 10 MiB, or 64 MiB decompressed (default limits).",
+            "The body exceeds 10 MiB, or 64 MiB decompressed, or its entries exceed 128 MiB (default \
+             limits).",
         ),
         (StatusCode::SERVICE_UNAVAILABLE, "The queue is full or unavailable; retry later."),
     ];

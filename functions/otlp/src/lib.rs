@@ -19,9 +19,8 @@ use std::sync::Arc;
 
 use poem::web::Data;
 use poem_openapi::OpenApi;
-use shared::config::LimitsConfig;
-use shared::http::{BodyLimits, Function, Problem, ProblemResponse, Tag, Upload, document_of};
-use shared::intake::{Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use shared::http::{Function, ProblemResponse, Tag, Upload, document_of};
+use shared::intake::{Intake, Limits, Protocol, Report};
 use shared::queue::Producer;
 use shared::{Arrival, TraceParent};
 
@@ -32,36 +31,15 @@ use response::{ExportProblems, ExportResponse};
 /// The maximum number of rejected records whose reasons are in a response.
 const MAX_REJECTIONS: usize = 10;
 
-/// The limits on the size of requests and entries.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The limits on request bodies.
-    pub body: BodyLimits,
-    /// The maximum size of an entry as stored, in bytes of JSON.
-    pub max_entry_bytes: usize,
-}
-
-impl From<LimitsConfig> for Limits {
-    fn from(config: LimitsConfig) -> Self {
-        Self {
-            body: BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes),
-            max_entry_bytes: config.max_entry_bytes,
-        }
-    }
-}
-
 /// The API, with the queue it publishes to, its limits, and the threads that parse large bodies.
 pub struct Otlp {
-    queue: Arc<dyn Producer>,
-    limits: Limits,
-    workers: Workers,
+    intake: Intake,
 }
 
 /// The `otlp` function, ready to serve.
 #[must_use]
 pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
-    let otlp = Otlp { queue: queue.clone(), limits, workers: Workers::default() };
-    start_counters(Protocol::Otlp);
+    let otlp = Otlp { intake: Intake::new(Protocol::Otlp, queue.clone(), limits) };
     Function::ignoring_queries("otlp", otlp).problems_as(response::status).requires("queue", queue)
 }
 
@@ -92,22 +70,13 @@ impl Otlp {
         trace: Data<&TraceParent>,
         body: Upload<ExportRequest>,
     ) -> Result<ExportResponse, ProblemResponse<ExportProblems>> {
-        let body = body.read(&self.limits.body).await.inspect_err(count_rejected_body)?;
+        let body = self.intake.read(body).await?;
         let format = Format::of(&body.media_type);
-        let is_small = body.is_small();
-        let max_entry_bytes = self.limits.max_entry_bytes;
         let report = Report { ids: false, max_rejections: MAX_REJECTIONS };
-        let packer = Packer::new(Protocol::Otlp, **arrival, max_entry_bytes, report);
-        let pack = move || request::pack(body, format, packer);
-        let result = if is_small { pack() } else { self.workers.run(pack).await? };
-        let (entries, _body) = result.inspect_err(count_rejected_body)?;
-        let outcome = entries.publish(&*self.queue, **trace).await?;
+        let packer = self.intake.packer(**arrival, report);
+        let pack = move |body| request::pack(body, format, packer);
+        let (entries, _body) = self.intake.pack(body, pack).await?;
+        let outcome = self.intake.publish(entries, **trace).await?;
         Ok(ExportResponse::new(format, outcome)?)
     }
-}
-
-/// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
-/// number of records in it is unknown.
-fn count_rejected_body(problem: &Problem) {
-    count_rejected(Protocol::Otlp, problem.into(), 1);
 }

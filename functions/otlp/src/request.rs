@@ -1,13 +1,11 @@
 //! The body of `POST /v1/logs`: an `ExportLogsServiceRequest` in protobuf or JSON. Records are read
 //! and packed one at a time, because a list of all of them could be large.
 
-use std::mem;
-
 use poem::http::StatusCode;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use serde_json::json;
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
-use shared::intake::{Outcome, Packed, Packer, TooManyEntries};
+use shared::intake::{BodyPacker, Outcome, Packed, Packer};
 
 use crate::decode::{Format, JSON, OTHER_PROTOBUF, PROTOBUF, Sink, read};
 use crate::entry::EntryBuilder;
@@ -60,32 +58,19 @@ pub(crate) fn pack(
     format: Format,
     packer: Packer,
 ) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
-    let mut body = body.decode()?;
-    let mut bytes = mem::take(&mut body.bytes);
-    let mut entries =
-        Entries { builder: EntryBuilder::default(), packer, position: 0, body: &mut body };
+    let (mut bytes, packer) = BodyPacker::new(body.decode()?, packer);
+    let mut entries = Entries { builder: EntryBuilder::default(), packer };
     read(format, &mut bytes, &mut entries)?;
-    Ok((entries.finish()?, body))
+    entries.packer.finish()
 }
 
 /// Builds and packs an entry for each record.
-struct Entries<'a> {
+struct Entries {
     builder: EntryBuilder,
-    packer: Packer,
-    position: usize,
-    body: &'a mut DecodedBody,
+    packer: BodyPacker,
 }
 
-impl Entries<'_> {
-    fn finish(self) -> Result<Packed<Outcome>, Problem> {
-        let Self { packer, body, .. } = self;
-        let packed = packer.finish();
-        body.reserve(packed.bytes())?;
-        Ok(packed)
-    }
-}
-
-impl Sink for Entries<'_> {
+impl Sink for Entries {
     type Error = Problem;
 
     fn resource(&mut self, resource: &Resource<'_>) -> Result<(), Problem> {
@@ -97,15 +82,8 @@ impl Sink for Entries<'_> {
     }
 
     fn record(&mut self, record: Result<LogRecord<'_>, Invalid>) -> Result<(), Problem> {
-        let entry = record.and_then(|record| self.builder.build(&record));
-        self.packer.push(self.position, entry).map_err(too_many)?;
-        self.position += 1;
-        self.body.reserve_entries(self.packer.bytes())
+        self.packer.push(record.and_then(|record| self.builder.build(&record)))
     }
-}
-
-fn too_many(error: TooManyEntries) -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
 }
 
 impl From<Invalid> for Problem {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use shared::LogEntry;
 use shared::config::HttpConfig;
 use shared::http::{BodyLimits, endpoint};
+use shared::intake::Limits;
 use shared::protobuf::{Fields, Wire, push_bytes, push_varint};
 use shared::queue::{self, Producer, Queue};
 use shared::testing::Broken;
@@ -28,7 +29,7 @@ async fn open_queue(folder: &TempDir) -> Queue {
 
 fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
     let body = BodyLimits::new(100_000, 1_000_000);
-    let limits = otlp::Limits { body, max_entry_bytes: 1_000 };
+    let limits = Limits { body, max_entry_bytes: 1_000 };
     let functions = vec![otlp::function(queue, limits)];
     let config = HttpConfig::default();
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())

@@ -34,7 +34,7 @@ impl Protocol {
 }
 
 /// Starts a protocol's counters at zero, so that Prometheus sees their first increase.
-pub fn start_counters(protocol: Protocol) {
+pub(super) fn start_counters(protocol: Protocol) {
     count_accepted(protocol, 0);
     for reason in Reason::ALL {
         count_rejected(protocol, reason, 0);

@@ -11,7 +11,7 @@ use crate::error::{Error, Source};
 
 /// Runs CPU-bound work on at most as many blocking threads as there are processors.
 #[derive(Debug, Clone)]
-pub struct Workers(Arc<Semaphore>);
+pub(super) struct Workers(Arc<Semaphore>);
 
 impl Default for Workers {
     fn default() -> Self {
@@ -28,7 +28,7 @@ impl Workers {
     ///
     /// # Panics
     /// If the work panics.
-    pub async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {

@@ -7,6 +7,7 @@ use poem::{Endpoint, Request, Response};
 use serde_json::Value;
 use shared::config::HttpConfig;
 use shared::http::{BodyLimits, endpoint};
+use shared::intake::Limits;
 use shared::queue::{self, Producer, Queue};
 use shared::{LogEntry, testing::Broken};
 use tempfile::TempDir;
@@ -68,7 +69,7 @@ impl Bulk {
 
 pub(crate) fn client(queue: Arc<dyn Producer>) -> impl Endpoint<Output = Response> {
     let body = BodyLimits::new(MAX_BODY_BYTES, MAX_BODY_BYTES);
-    let limits = bulk::Limits { body, max_entry_bytes: MAX_ENTRY_BYTES };
+    let limits = Limits { body, max_entry_bytes: MAX_ENTRY_BYTES };
     let functions = vec![bulk::function(queue, limits)];
     let config = HttpConfig::default();
     endpoint(functions, &config, None, &CancellationToken::new()).unwrap()

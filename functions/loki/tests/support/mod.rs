@@ -7,6 +7,7 @@ use poem::test::{TestClient, TestResponse};
 use shared::LogEntry;
 use shared::config::HttpConfig;
 use shared::http::{BodyLimits, endpoint};
+use shared::intake::Limits;
 use shared::protobuf::{push_bytes, push_varint};
 use shared::queue::{self, Producer, Queue};
 use tempfile::TempDir;
@@ -46,11 +47,8 @@ impl Fixture {
 }
 
 pub(crate) fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
-    let limits = loki::Limits {
-        body: BodyLimits::new(MAX_BYTES, MAX_BYTES),
-        max_entry_bytes: MAX_ENTRY_BYTES,
-        max_label_bytes: MAX_BYTES,
-    };
+    let limits =
+        Limits { body: BodyLimits::new(MAX_BYTES, MAX_BYTES), max_entry_bytes: MAX_ENTRY_BYTES };
     let functions = vec![loki::function(queue, limits)];
     let config = HttpConfig::default();
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())

@@ -36,6 +36,12 @@ impl BodyLimits {
         Self { max_bytes, max_decompressed_bytes, memory: Arc::new(Semaphore::new(memory)) }
     }
 
+    /// The maximum size of a decompressed body.
+    #[must_use]
+    pub fn max_decompressed_bytes(&self) -> usize {
+        self.max_decompressed_bytes
+    }
+
     /// Adds `bytes` of the shared memory to a reservation.
     ///
     /// # Errors

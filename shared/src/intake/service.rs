@@ -1,0 +1,140 @@
+//! What the functions that accept entries have in common.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Packed, Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use crate::TraceParent;
+use crate::config::{LimitsConfig, QueueConfig, RateLimitConfig, check, help, load};
+use crate::error::Error;
+use crate::http::{
+    self, BodyContent, BodyLimits, EncodedBody, Function, Problem, RateLimit, Upload,
+};
+use crate::log_entry::Arrival;
+use crate::process::Program;
+use crate::queue::{self, Producer};
+
+/// The limits on the size of requests and entries.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The limits on request bodies. Clones share their memory.
+    pub body: BodyLimits,
+    /// The maximum size of an entry as stored, in bytes of JSON.
+    pub max_entry_bytes: usize,
+}
+
+impl From<LimitsConfig> for Limits {
+    fn from(config: LimitsConfig) -> Self {
+        let body = BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes);
+        Self { body, max_entry_bytes: config.max_entry_bytes }
+    }
+}
+
+/// Accepts the entries of one protocol: reads bodies within the limits, packs large ones on separate
+/// threads, publishes the entries, and counts the rejected ones.
+pub struct Intake {
+    protocol: Protocol,
+    queue: Arc<dyn Producer>,
+    limits: Limits,
+    workers: Workers,
+}
+
+impl Intake {
+    /// An intake that publishes to this queue.
+    #[must_use]
+    pub fn new(protocol: Protocol, queue: Arc<dyn Producer>, limits: Limits) -> Self {
+        start_counters(protocol);
+        Self { protocol, queue, limits, workers: Workers::default() }
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A packer for the entries of a request.
+    #[must_use]
+    pub fn packer(&self, arrival: Arrival, report: Report) -> Packer {
+        Packer::new(self.protocol, arrival, self.limits.max_entry_bytes, report)
+    }
+
+    /// Reads the body of a request.
+    ///
+    /// # Errors
+    /// As [`Upload::read`].
+    pub async fn read<C: BodyContent>(&self, body: Upload<C>) -> Result<EncodedBody, Problem> {
+        let body = body.read(&self.limits.body).await;
+        body.inspect_err(|problem| self.count_rejected_body(problem))
+    }
+
+    /// Decodes, parses and packs a body.
+    ///
+    /// # Errors
+    /// When packing fails, or the process is shutting down (503).
+    pub async fn pack<T: Send + 'static>(
+        &self,
+        body: EncodedBody,
+        pack: impl FnOnce(EncodedBody) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let packed =
+            if body.is_small() { pack(body) } else { self.run(move || pack(body)).await? };
+        packed.inspect_err(|problem| self.count_rejected_body(problem))
+    }
+
+    /// Runs other work that takes as long as packing.
+    ///
+    /// # Errors
+    /// When the process is shutting down.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.workers.run(work).await
+    }
+
+    /// Publishes the entries of a request, and returns the result.
+    ///
+    /// # Errors
+    /// As [`Packed::publish`].
+    pub async fn publish<T>(&self, packed: Packed<T>, trace: TraceParent) -> Result<T, Error> {
+        packed.publish(&*self.queue, trace).await
+    }
+
+    /// Counts a body that could not be read, decoded or parsed as one rejected entry, because the
+    /// number of entries in it is unknown.
+    fn count_rejected_body(&self, problem: &Problem) {
+        count_rejected(self.protocol, problem.into(), 1);
+    }
+}
+
+/// The program of a function that accepts entries.
+#[must_use]
+pub const fn program(name: &'static str, about: &'static str) -> Program {
+    Program {
+        name,
+        about,
+        settings: &[
+            help::QUEUE_URL,
+            help::CORS_ALLOWED_ORIGINS,
+            help::RATE_LIMIT_ENABLED,
+            help::LIMITER_URL,
+        ],
+        config: &[check::<QueueConfig>, check::<LimitsConfig>, check::<RateLimitConfig>],
+    }
+}
+
+/// Serves a function that accepts entries, with the settings from the environment.
+///
+/// # Errors
+/// When a setting is invalid, the queue cannot be opened, or the address is not available.
+pub async fn serve(
+    function: fn(Arc<dyn Producer>, Limits) -> Function,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
+    let function = function(queue.producer, load::<LimitsConfig>()?.into());
+    let rate_limit = RateLimit::open(&load()?).await?;
+    http::serve(vec![function], &load()?, rate_limit, shutdown).await
+}

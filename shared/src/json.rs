@@ -4,10 +4,12 @@
 mod damaged;
 mod extended;
 mod surrogates;
+mod text;
 mod values;
 
 pub use extended::without_extensions;
 pub use surrogates::{replace_lone_surrogates, without_lone_surrogates};
+pub use text::{Text, push_string};
 pub use values::{IncompleteArray, Values, values};
 
 use serde::de::IgnoredAny;

@@ -25,6 +25,14 @@ pub use validation::{FieldError, ParseError, ValidationError};
 /// The name of the service that wrote an entry: 1 to 255 characters.
 pub type ServiceName = BoundedString<255>;
 
+impl ServiceName {
+    /// The service of an entry that does not name one, as OpenTelemetry specifies.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self("unknown_service".to_owned())
+    }
+}
+
 /// A trace or span id in any notation: 1 to 128 characters.
 pub type TraceId = BoundedString<128>;
 

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use shared::json::Text;
 
 /// What to do with a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl<'de> Visitor<'de> for ActionVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let expected = "expected one of [create, delete, index, update]";
-        let Some(Name(name)) = map.next_key()? else {
+        let Some(Text(name)) = map.next_key()? else {
             return Err(A::Error::custom(format_args!("{expected} but found nothing")));
         };
         let Some(operation) = Operation::parse(&name) else {
@@ -113,7 +114,7 @@ impl<'de> Visitor<'de> for MetadataVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut metadata = Metadata::default();
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(Text(name)) = map.next_key()? {
             match name.as_ref() {
                 "_index" => metadata.index = simple_value::<A::Error>("_index", map.next_value()?)?,
                 "_id" => metadata.id = simple_value::<A::Error>("_id", map.next_value()?)?,
@@ -132,15 +133,11 @@ fn simple_value<'a, E: Error>(name: &str, json: &'a RawValue) -> Result<Option<C
         Some(b'{' | b'[') => {
             return Err(E::custom(format_args!("expected a simple value for [{name}]")));
         }
-        Some(b'"') => serde_json::from_str::<Name<'a>>(json).map_err(E::custom)?.0,
+        Some(b'"') => serde_json::from_str::<Text<'a>>(json).map_err(E::custom)?.0,
         _ => Cow::Borrowed(json),
     };
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
-
-/// A string, borrowed unless it contains escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

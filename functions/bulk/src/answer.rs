@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use poem::http::StatusCode;
+use shared::json::push_string;
 
 use crate::action::Action;
 
@@ -44,7 +45,7 @@ impl Answer {
         // Writing to a string cannot fail.
         _ = write!(self.items, r#","status":{},"error":{{"type":"{kind}","#, status.as_u16());
         self.items.push_str(r#""reason":"#);
-        self.push_string(reason);
+        push_string(reason, &mut self.items);
         self.items.push_str("}}}");
     }
 
@@ -68,22 +69,11 @@ impl Answer {
             self.items.push(',');
         }
         _ = write!(self.items, r#"{{"{}":{{"_index":"#, action.operation.name());
-        self.push_string(action.index.as_deref().unwrap_or(NO_INDEX));
+        push_string(action.index.as_deref().unwrap_or(NO_INDEX), &mut self.items);
         self.items.push_str(r#","_id":"#);
         match id {
-            Some(id) => self.push_string(id),
+            Some(id) => push_string(id, &mut self.items),
             None => self.items.push_str("null"),
-        }
-    }
-
-    fn push_string(&mut self, text: &str) {
-        let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-        if is_plain {
-            self.items.push('"');
-            self.items.push_str(text);
-            self.items.push('"');
-        } else {
-            self.items.push_str(&serde_json::Value::from(text).to_string());
         }
     }
 }

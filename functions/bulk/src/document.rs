@@ -8,9 +8,6 @@ use shared::{Arrival, EntryId, NewLogEntry};
 use crate::action::Action;
 use crate::items::{Item, Items};
 
-/// The maximum length of a service name, in characters.
-const MAX_SERVICE_CHARS: usize = 255;
-
 /// Passes the entry of each document, or why it is invalid, to a closure. The fuzz target uses
 /// this.
 ///
@@ -53,7 +50,8 @@ pub(crate) fn entry(
             record.push_attribute(name, value);
         }
     }
-    let defaults = Defaults { service: index.and_then(service), ..Defaults::default() };
+    let defaults =
+        Defaults { service: index.and_then(ServiceName::truncated), ..Defaults::default() };
     let entry = record.into_entry(names, defaults)?;
     let id = id(action, &entry, arrival);
     // A derived id may not contain the time of arrival.
@@ -72,13 +70,4 @@ fn id(action: &Action<'_>, entry: &NewLogEntry, arrival: &Arrival) -> Option<Ent
 /// The client's id, if LogPulse could have assigned it.
 fn own_id(id: &str, arrival: &Arrival) -> Option<EntryId> {
     id.parse().ok().filter(|id| arrival.accepts(*id))
-}
-
-/// The index as a service name, truncated if necessary.
-fn service(index: &str) -> Option<ServiceName> {
-    let name = match index.char_indices().nth(MAX_SERVICE_CHARS) {
-        Some((end, _)) => &index[..end],
-        None => index,
-    };
-    ServiceName::try_from(name.to_owned()).ok()
 }

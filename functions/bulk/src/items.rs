@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 
 use memchr::memchr;
+use shared::json::without_byte_order_mark;
 
 use crate::action::Action;
-
-/// The UTF-8 byte order mark.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The actions of a request, with their documents. Blank lines are ignored.
 pub(crate) struct Items<'a> {
@@ -39,7 +37,7 @@ pub(crate) enum Malformed {
 
 impl<'a> Items<'a> {
     pub(crate) fn of(body: &'a [u8], default_index: Option<&'a str>) -> Self {
-        let unread = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        let unread = without_byte_order_mark(body);
         Self { unread, line: 0, default_index, previous: None }
     }
 

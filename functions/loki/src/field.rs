@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use shared::json::Text;
 
 /// A named value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +93,3 @@ impl<'de> Visitor<'de> for MembersVisitor {
         Ok(Members::default())
     }
 }
-
-/// A JSON string, borrowed from the body if it has no escapes.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);

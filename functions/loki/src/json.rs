@@ -12,9 +12,10 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::value::RawValue;
+use shared::json::Text;
 
 use crate::entry::{Entry, Stream, Time};
-use crate::field::{Members, Text};
+use crate::field::Members;
 use crate::labels;
 use crate::sink::Sink;
 

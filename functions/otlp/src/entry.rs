@@ -11,7 +11,8 @@ use std::mem;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use shared::NewLogEntry;
-use shared::log_entry::{Attributes, ServiceName, Timestamp, ValidationError};
+use shared::intake::shape::without_line_break;
+use shared::log_entry::{Attributes, ServiceName, Timestamp};
 
 use crate::id::Ids;
 use crate::invalid::Invalid;
@@ -21,14 +22,8 @@ use crate::record::{LogRecord, Resource, Scope};
 use crate::severity;
 use crate::value::Any;
 
-/// The service of records that do not name one, as OpenTelemetry specifies.
-const UNKNOWN_SERVICE: &str = "unknown_service";
-
 /// The attribute that names the service.
 const SERVICE_NAME: &str = "service.name";
-
-/// The maximum length of a service name in characters.
-const MAX_SERVICE_CHARS: usize = 255;
 
 /// The maximum number of nested levels within an attribute of the entry.
 const LEVELS: usize = Attributes::MAX_DEPTH - 1;
@@ -108,7 +103,7 @@ impl EntryBuilder {
         let delayed = delayed_observation(&known);
         let mut entry = match &record.body {
             Any::Map(fields) if !fields.is_empty() => map_body::entry(&record.body, known)?,
-            body => plain_entry(message(body, record)?, known)?,
+            body => plain_entry(message(body, record)?, known),
         };
         let fields = entry.attributes.take();
         if let Some(fields) = &fields {
@@ -134,18 +129,18 @@ impl EntryBuilder {
 }
 
 /// The entry of a record whose body is not a map.
-fn plain_entry(message: String, known: Known) -> Result<NewLogEntry, ValidationError> {
+fn plain_entry(message: String, known: Known) -> NewLogEntry {
     let Known { timestamp, observed, level, service, trace_id, span_id } = known;
-    Ok(NewLogEntry {
+    NewLogEntry {
         id: None,
         timestamp: timestamp.or(observed),
         level,
-        service_name: service.map_or_else(unknown_service, Ok)?,
+        service_name: service.unwrap_or_else(ServiceName::unknown),
         message,
         attributes: None,
         trace_id,
         span_id,
-    })
+    }
 }
 
 /// The message of a body that is not a map. Without a body, the message is the name of the event.
@@ -159,11 +154,6 @@ fn message(body: &Any<'_>, record: &LogRecord<'_>) -> Result<String, Invalid> {
         },
         body => body.to_json()?,
     })
-}
-
-/// The text without its trailing line break, which shippers leave on the lines that they read.
-fn without_line_break(text: &str) -> &str {
-    text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 
 /// Converts nanoseconds to an entry's microseconds; `None` if the time is unknown or too large.
@@ -185,17 +175,12 @@ fn service_name(value: &Any<'_>) -> Option<ServiceName> {
         Any::Int(number) => &number.to_string(),
         _ => return None,
     };
-    ServiceName::try_from(text.chars().take(MAX_SERVICE_CHARS).collect::<String>()).ok()
+    ServiceName::truncated(text)
 }
 
 /// Whether the service name represents the value exactly.
 fn is_exact(service: Option<&ServiceName>, value: &Any<'_>) -> bool {
     matches!(value, Any::Text(text) if service.is_some_and(|name| name.as_str() == text))
-}
-
-fn unknown_service() -> Result<ServiceName, ValidationError> {
-    let name = ServiceName::try_from(UNKNOWN_SERVICE.to_owned());
-    name.map_err(|detail| ValidationError::field("service_name", detail))
 }
 
 fn unless_empty(members: Members<'_>) -> Vec<u8> {

@@ -1,13 +1,12 @@
 //! A body that is a map. Shippers such as Fluent Bit send all fields of a record in it.
 
-use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::NewLogEntry;
 use shared::intake::shape::{Defaults, Meaning, Names, Record};
+use shared::json::Text;
 use shared::log_entry::{Attributes, Level, ServiceName, Timestamp, TraceId};
 
 use crate::invalid::Invalid;
@@ -80,13 +79,9 @@ impl<'a> Visitor<'a> for FieldsVisitor<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some((Name(name), value)) = map.next_entry::<Name<'a>, &'a RawValue>()? {
+        while let Some((Text(name), value)) = map.next_entry::<Text<'a>, &'a RawValue>()? {
             self.0.add_json(name, value.get().as_bytes());
         }
         Ok(())
     }
 }
-
-/// The name of a field, borrowed unless it contains escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

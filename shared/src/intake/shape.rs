@@ -14,14 +14,12 @@ mod record;
 mod time;
 mod value;
 
-use crate::log_entry::{EntryId, Level, NewLogEntry, ServiceName, Timestamp, ValidationError};
+use crate::log_entry::{Level, NewLogEntry, ServiceName, Timestamp, ValidationError};
 
 use guesses::Guesses;
 pub use names::{Meaning, Names};
 pub use record::Record;
-
-/// The service of a record that does not name one, as in OpenTelemetry.
-const UNKNOWN_SERVICE: &str = "unknown_service";
+pub use value::without_line_break;
 
 /// The attribute that keeps the text that a record was parsed from, as in OpenTelemetry.
 const ORIGINAL: &str = "log.record.original";
@@ -29,8 +27,6 @@ const ORIGINAL: &str = "log.record.original";
 /// Values that the protocol provides for fields that the record lacks.
 #[derive(Debug, Default)]
 pub struct Defaults {
-    /// The id. Records cannot set it.
-    pub id: Option<EntryId>,
     /// When the event happened.
     pub timestamp: Option<Timestamp>,
     /// The severity.
@@ -90,21 +86,16 @@ impl Record<'_> {
             represented.push(false);
         }
         Ok(NewLogEntry {
-            id: known.id.or(defaults.id),
+            id: None,
             timestamp: timestamp.or(defaults.timestamp),
             level: level.or(defaults.level),
-            service_name: service.or(defaults.service).map_or_else(unknown_service, Ok)?,
+            service_name: service.or(defaults.service).unwrap_or_else(ServiceName::unknown),
             message,
             attributes: attributes::build(&self, &represented)?,
             trace_id,
             span_id,
         })
     }
-}
-
-fn unknown_service() -> Result<ServiceName, ValidationError> {
-    let name = ServiceName::try_from(UNKNOWN_SERVICE.to_owned());
-    name.map_err(|detail| ValidationError::field("service_name", detail))
 }
 
 #[cfg(test)]

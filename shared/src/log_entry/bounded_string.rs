@@ -6,9 +6,16 @@ use serde::{Deserialize, Serialize};
 /// A string of 1 to `MAX` characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
-pub struct BoundedString<const MAX: usize>(String);
+pub struct BoundedString<const MAX: usize>(pub(super) String);
 
 impl<const MAX: usize> BoundedString<MAX> {
+    /// The first `MAX` characters of a text; `None` if it is empty.
+    #[must_use]
+    pub fn truncated(text: &str) -> Option<Self> {
+        let end = text.char_indices().nth(MAX).map_or(text.len(), |(end, _)| end);
+        Self::try_from(text[..end].to_owned()).ok()
+    }
+
     /// The string.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -39,6 +46,14 @@ mod tests {
     #[test]
     fn an_empty_string_is_rejected() {
         assert_eq!(parse("").unwrap_err(), "must have 1 to 3 characters");
+    }
+
+    #[test]
+    fn a_long_text_is_truncated_to_the_bound() {
+        let truncated = |text| BoundedString::<3>::truncated(text).map(|text| text.0);
+        assert_eq!(truncated("äöüx").as_deref(), Some("äöü"));
+        assert_eq!(truncated("äöü").as_deref(), Some("äöü"));
+        assert_eq!(truncated(""), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{UnknownFields, optional};
-use crate::json::without_lone_surrogates;
+use crate::json::{Text, without_lone_surrogates};
 
 /// The names of an entry's fields.
 const FIELDS: [&str; 9] = [
@@ -90,16 +90,12 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Vec::new();
-        while let Some((Name(name), value)) = map.next_entry()? {
+        while let Some((Text(name), value)) = map.next_entry()? {
             fields.push((name, value));
         }
         Ok(fields)
     }
 }
-
-/// A name that is borrowed from the JSON if it has no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Attributes that are being written, without the closing brace.
 #[derive(Default)]

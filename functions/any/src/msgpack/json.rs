@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use shared::json::push_string;
 
 use super::reader::{Malformed, Reader, Token};
 use super::time::EventTime;
@@ -41,17 +42,17 @@ fn write(reader: &mut Reader<'_>, json: &mut String) -> Result<(), Malformed> {
         Token::Signed(number) => push(json, number),
         Token::Float(number) if number.is_finite() => push_number(json, number.into()),
         // JSON has no infinities and no NaN.
-        Token::Float(number) => push_string(json, &number.to_string()),
+        Token::Float(number) => push_string(&number.to_string(), json),
         Token::SmallFloat(number) if number.is_finite() => push_number(json, number.into()),
-        Token::SmallFloat(number) => push_string(json, &number.to_string()),
-        Token::Text(text) => push_string(json, &String::from_utf8_lossy(text)),
+        Token::SmallFloat(number) => push_string(&number.to_string(), json),
+        Token::Text(text) => push_string(&String::from_utf8_lossy(text), json),
         Token::Bytes(bytes) => match str::from_utf8(bytes) {
-            Ok(text) => push_string(json, text),
-            Err(_) => push_string(json, &BASE64_STANDARD.encode(bytes)),
+            Ok(text) => push_string(text, json),
+            Err(_) => push_string(&BASE64_STANDARD.encode(bytes), json),
         },
         Token::Extension(kind, bytes) => match EventTime::of_extension(kind, bytes) {
             Some(time) => push(json, time),
-            None => push_string(json, &BASE64_STANDARD.encode(bytes)),
+            None => push_string(&BASE64_STANDARD.encode(bytes), json),
         },
         Token::Array(length) => {
             json.push('[');
@@ -65,7 +66,7 @@ fn write(reader: &mut Reader<'_>, json: &mut String) -> Result<(), Malformed> {
             json.push('{');
             for index in 0..length {
                 separate(json, index);
-                push_string(json, &to_name(reader.value()?)?);
+                push_string(&to_name(reader.value()?)?, json);
                 json.push(':');
                 write(reader, json)?;
             }
@@ -88,8 +89,4 @@ fn push(json: &mut String, value: impl std::fmt::Display) {
 
 fn push_number(json: &mut String, number: serde_json::Value) {
     push(json, number);
-}
-
-fn push_string(json: &mut String, text: &str) {
-    push(json, serde_json::Value::from(text));
 }

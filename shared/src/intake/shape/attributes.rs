@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Record;
 use super::record::Field;
-use super::value::push_string;
+use crate::json::push_string;
 use crate::log_entry::{Attributes, ValidationError};
 
 /// The field that holds attributes in LogPulse's own format. Its fields become attributes.

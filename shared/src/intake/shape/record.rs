@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::value::{Value, push_string};
+use super::value::Value;
+use crate::json::{Text, push_string};
 use crate::log_entry::ValidationError;
 
 /// The initial capacity of the list of fields.
@@ -163,7 +164,7 @@ impl<'de> Visitor<'de> for RecordVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record<'de>, A::Error> {
         let fields = Vec::with_capacity(INITIAL_FIELDS);
         let mut record = Record { fields, extra: Vec::new(), original: None };
-        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+        while let Some((Text(name), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
             if record.fields.len() == MAX_FIELDS {
                 return Err(A::Error::custom(format_args!("more than {MAX_FIELDS} fields")));
             }
@@ -172,7 +173,3 @@ impl<'de> Visitor<'de> for RecordVisitor {
         Ok(record)
     }
 }
-
-/// The name of a field, borrowed unless it contains escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -240,7 +240,6 @@ fn a_value_that_nests_too_deeply_is_kept_as_a_string() {
 #[test]
 fn the_defaults_fill_in_what_the_record_does_not_have() {
     let defaults = || Defaults {
-        id: None,
         timestamp: Timestamp::from_micros(0),
         level: Some(Level::parse("warn")),
         service: Some("default".to_owned().try_into().unwrap()),

@@ -2,13 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-
 use super::Record;
+use crate::json::{Text, push_string};
 use crate::log_entry::{Level, ServiceName, TraceId};
-
-/// The maximum length of a service name in characters.
-const MAX_SERVICE_CHARS: usize = 255;
 
 /// Level names that do not correspond to exactly one of LogPulse's levels, so the original is kept.
 const AMBIGUOUS_LEVELS: [&str; 4] = ["notice", "alert", "emerg", "emergency"];
@@ -113,10 +109,8 @@ pub(super) fn named_level(value: Value<'_>) -> Option<Found<Level>> {
 pub(super) fn service(value: Value<'_>) -> Option<Found<ServiceName>> {
     let text = value.text()?;
     let name = without_process(text.trim().trim_start_matches('/'));
-    let name: String = name.chars().take(MAX_SERVICE_CHARS).collect();
-    let is_exact = name == text;
-    let value = ServiceName::try_from(name).ok()?;
-    Some(Found { value, is_exact })
+    let value = ServiceName::truncated(name)?;
+    Some(Found { is_exact: value.as_str() == text, value })
 }
 
 /// The program in a syslog tag.
@@ -132,12 +126,15 @@ fn without_process(tag: &str) -> &str {
 /// The text of a message without its trailing line break, which shippers leave on the lines that
 /// they read.
 pub(super) fn message(value: Value<'_>) -> Option<Found<String>> {
-    let mut text = value.scalar()?.into_owned();
-    if text.ends_with('\n') {
-        text.pop();
-        text.truncate(text.strip_suffix('\r').map_or(text.len(), str::len));
-    }
-    (!text.trim().is_empty()).then(|| Found::exact(text))
+    let text = value.scalar()?;
+    let text = without_line_break(&text);
+    (!text.trim().is_empty()).then(|| Found::exact(text.to_owned()))
+}
+
+/// The text without the line break at the end of a line that a shipper read.
+#[must_use]
+pub fn without_line_break(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 
 /// The text of a journal message that is sent as an array of bytes, or the JSON of any other object
@@ -166,18 +163,6 @@ pub(super) fn trace_id(value: Value<'_>) -> Option<Found<TraceId>> {
     TraceId::try_from(id.to_owned()).ok().map(|value| Found { value, is_exact })
 }
 
-/// Appends a JSON string.
-pub(super) fn push_string(text: &str, json: &mut String) {
-    let has_escapes = text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\');
-    if has_escapes {
-        json.push_str(&serde_json::Value::from(text).to_string());
-    } else {
-        json.extend(["\"", text, "\""]);
-    }
-}
-
 fn decode(json: &str) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<Text<'_>>(json).ok().map(|Text(text)| text)
+    serde_json::from_str(json).ok().map(|Text(text)| text)
 }

@@ -3,8 +3,8 @@
 //!
 //! An ingest function decodes its protocol and packs the entries: [`pack_one`] for a request with
 //! one entry, a [`Packer`] for many. A result is available only from [`Packed::publish`], so no
-//! client learns the id of an entry that is not yet durable. An [`Intake`] does this within the limits
-//! of a function, which handles the wire format.
+//! client learns the id of an entry that is not yet durable. An [`Intake`] does this within the
+//! limits of a function, which handles the wire format.
 
 mod body_packer;
 mod metrics;

@@ -61,8 +61,8 @@ impl Any {
     ///
     /// For loggers and shippers whose format cannot be changed. The body may be a JSON object, an
     /// array, NDJSON, concatenated JSON, an object with only the field `logs`, `records`, `events`
-    /// or `lines` (an array), the `MessagePack` of Fluent Bit, or plain text with one entry per line. The content
-    /// type may be anything or absent.
+    /// or `lines` (an array), the `MessagePack` of Fluent Bit, or plain text with one entry per
+    /// line. The content type may be anything or absent.
     ///
     /// The time, level, service, message, trace id and span id are found by the names that common
     /// loggers use, also in nested objects; the query parameters add names that take precedence.

@@ -80,13 +80,14 @@ impl Api {
     /// Save documents sent by clients of Elasticsearch
     ///
     /// The bulk API of Elasticsearch and OpenSearch, for shippers and loggers that support it. Each
-    /// document follows a line with its action, `create` or `index`. A document may have any fields:
-    /// those with the usual names become the entry's time, level, service and message, and the
-    /// others become attributes. The index becomes the attribute `index`, and the service of
+    /// document follows a line with its action, `create` or `index`. A document may have any
+    /// fields: those with the usual names become the entry's time, level, service and message, and
+    /// the others become attributes. The index becomes the attribute `index`, and the service of
     /// documents that name none. The answer has an item for each action; an item with a status of
-    /// 400 or 413 was not saved and never will be. A document with an `_id` is saved once, however
-    /// often it is sent. The same operation also has the paths `/{index}/_bulk`, `/elastic/_bulk`
-    /// and `/elastic/{index}/_bulk`, and accepts `PUT`; query parameters are ignored.
+    /// 400 or 413 was not saved and never will be. A document with an `_id` and a time in the last
+    /// seven days is saved once, however often it is sent in that week. The same operation also has
+    /// the paths `/{index}/_bulk`, `/elastic/_bulk` and `/elastic/{index}/_bulk`, and accepts
+    /// `PUT`; query parameters are ignored.
     #[oai(path = "/_bulk", method = "post", operation_id = "saveDocuments", tag = "Tag::Logs")]
     async fn save(
         &self,

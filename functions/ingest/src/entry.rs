@@ -28,8 +28,8 @@ impl BodyContent for EntryBody {
     }
 }
 
-/// The packed entry, and the decoded body, which keeps its memory reserved until the entry is on the
-/// queue; or why the entry is rejected.
+/// The packed entry, and the decoded body, which keeps its memory reserved until the entry is on
+/// the queue; or why the entry is rejected.
 type Entry = Result<(Packed<EntryId>, DecodedBody), Rejection>;
 
 /// Parses and packs the entry, whose rejection is counted here.

@@ -116,9 +116,9 @@ impl Ingest {
     /// Save log entries as NDJSON
     ///
     /// Like `POST /logs/batch`, with one JSON entry per line. Blank lines are ignored. The content
-    /// type may be `application/octet-stream`, `application/json`, `text/plain`, any name for NDJSON
-    /// (`application/x-ndjson`, `ndjson`, `x-jsonl`, `jsonl`, `x-jsonlines` or `jsonlines`), or
-    /// absent.
+    /// type may be `application/octet-stream`, `application/json`, `text/plain`, any name for
+    /// NDJSON (`application/x-ndjson`, `ndjson`, `x-jsonl`, `jsonl`, `x-jsonlines` or `jsonlines`),
+    /// or absent.
     #[oai(
         path = "/logs/ndjson",
         method = "post",

@@ -125,8 +125,8 @@ impl<'de, F: FnMut(&'de RawValue) -> Result<(), ()>> Visitor<'de> for ElementsOf
     }
 }
 
-/// The maximum size of the JSON of a record, a resource or a scope. In memory, arrays of empty values
-/// take dozens of times as much.
+/// The maximum size of the JSON of a record, a resource or a scope. In memory, arrays of empty
+/// values take dozens of times as much.
 const MAX_PART_BYTES: usize = 4 * 1024 * 1024;
 
 /// A value whose JSON is not too large to be parsed.

@@ -31,8 +31,8 @@ impl From<LimitsConfig> for Limits {
     }
 }
 
-/// Accepts the entries of one protocol: reads bodies within the limits, packs large ones on separate
-/// threads, publishes the entries, and counts the rejected ones.
+/// Accepts the entries of one protocol: reads bodies within the limits, packs large ones on
+/// separate threads, publishes the entries, and counts the rejected ones.
 pub struct Intake {
     protocol: Protocol,
     queue: Arc<dyn Producer>,

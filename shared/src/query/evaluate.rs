@@ -11,8 +11,8 @@ use super::{
 use crate::log_entry::{LogEntry, TraceId};
 use crate::text;
 
-/// An entry on which conditions are evaluated. Values that several conditions
-/// share are computed once.
+/// An entry on which conditions are evaluated. Values that several conditions share are computed
+/// once.
 pub struct Subject<'e> {
     entry: &'e LogEntry,
     leaves: OnceCell<Vec<Leaf>>,

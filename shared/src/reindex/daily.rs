@@ -123,8 +123,8 @@ impl Rebuilds<'_> {
         Ok(())
     }
 
-    /// Adds all entries of the day still missing from the index. Returns the id of the last one in the
-    /// store.
+    /// Adds all entries of the day still missing from the index. Returns the id of the last one in
+    /// the store.
     async fn catch_up(&mut self, rebuild: &mut DayRebuild) -> Result<Option<EntryId>> {
         let range = IdRange::of_day(rebuild.day());
         // Every entry in the index is in the store, and the store is counted later. If both counts
@@ -137,8 +137,8 @@ impl Rebuilds<'_> {
         self.add_missing(rebuild, range).await
     }
 
-    /// Adds the entries in the range still missing from the index. Returns the id of the last entry that
-    /// the store contained in the range at the start.
+    /// Adds the entries in the range still missing from the index. Returns the id of the last entry
+    /// that the store contained in the range at the start.
     async fn add_missing(
         &mut self,
         rebuild: &mut DayRebuild,

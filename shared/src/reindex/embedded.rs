@@ -1,11 +1,11 @@
 //! Builds the embedded index from the store: at startup if the index is missing, damaged or in an
 //! older format, and on request while the current index keeps serving searches.
 //!
-//! A rebuild starts without the entries up to `until`, the last id in the store when it began. They are
-//! added in id order, and the position is durable, so that a restart resumes there. Entries that
-//! arrive in the meantime are added as usual. If such an entry has an id up to `until`, the store
-//! may already contain that id with different content. The first write wins, so the stored entry is
-//! indexed.
+//! A rebuild starts without the entries up to `until`, the last id in the store when it began. They
+//! are added in id order, and the position is durable, so that a restart resumes there. Entries
+//! that arrive in the meantime are added as usual. If such an entry has an id up to `until`, the
+//! store may already contain that id with different content. The first write wins, so the stored
+//! entry is indexed.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,7 +3,8 @@
 use super::{Capture, Replay};
 use crate::Api;
 
-/// Replays requests that all save documents, and checks the parts of the responses that the client needs.
+/// Replays requests that all save documents, and checks the parts of the responses that the client
+/// needs.
 async fn replay_bulk(capture: Capture, api: &Api, media_type: &str) {
     let replay = capture.replay(api, 200).await;
     check_answers(&replay, 0, media_type);

@@ -29,7 +29,8 @@ pub struct BodyLimits {
 pub(super) struct Reservation(Option<OwnedSemaphorePermit>);
 
 impl BodyLimits {
-    /// Limits bodies to `max_bytes` as sent, and to `max_decompressed_bytes` if they are compressed.
+    /// Limits bodies to `max_bytes` as sent, and to `max_decompressed_bytes` if they are
+    /// compressed.
     #[must_use]
     pub fn new(max_bytes: usize, max_decompressed_bytes: usize) -> Self {
         let memory = shared_bytes(max_bytes, max_decompressed_bytes);

@@ -1,5 +1,5 @@
-//! The columns for a day's attributes: fields that support range queries. Each process adds those that it
-//! needs while there is room, and OpenSearch enforces the limit.
+//! The columns for a day's attributes: fields that support range queries. Each process adds those
+//! that it needs while there is room, and OpenSearch enforces the limit.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -17,8 +17,8 @@ use super::mapping::column_mappings;
 use super::response::{Failure, successful_body};
 
 /// The pauses before columns are reread after OpenSearch has rejected some. While other processes
-/// are adding columns, OpenSearch counts new columns
-/// towards the limit before the mapping shows them.
+/// are adding columns, OpenSearch counts new columns towards the limit before the mapping shows
+/// them.
 const RETRY_PAUSES_MILLIS: [u64; 5] = [0, 50, 100, 200, 400];
 
 /// The generation of an index that has not been rebuilt.

@@ -44,7 +44,8 @@ impl OpenSearchIndex {
         Ok(())
     }
 
-    /// The days of the indexes that the search finds and that cannot have columns for the attribute.
+    /// The days of the indexes that the search finds and that cannot have columns for the
+    /// attribute.
     async fn days_without_column(
         &self,
         path: &str,

@@ -39,7 +39,8 @@ pub(super) struct Fields {
     pub(super) numbers: Field,
     /// The attributes' short strings, with a column for each path.
     pub(super) strings: Field,
-    /// Which paths have columns: the [`column_paths`](super::column_paths) module defines the terms.
+    /// Which paths have columns: the [`column_paths`](super::column_paths) module defines the
+    /// terms.
     pub(super) column_paths: Field,
     /// Microseconds since 1970, a column.
     pub(super) timestamp: Field,

@@ -208,6 +208,8 @@ pub struct Names {
 #[derive(Debug, Clone)]
 struct Name {
     path: String,
+    /// Whether the path has lower-case letters.
+    ignores_case: bool,
     /// The meaning and the rank; `None` if the name is only the beginning of a path with a meaning.
     meaning: Option<(Meaning, u16)>,
 }
@@ -277,9 +279,9 @@ impl Names {
     }
 
     fn add(&mut self, path: &str, meaning: Meaning, rank: u16) {
-        self.insert(Name { path: path.to_owned(), meaning: Some((meaning, rank)) });
+        self.insert(Name::new(path, Some((meaning, rank))));
         for (dot, _) in path.match_indices('.') {
-            let parent = Name { path: path[..dot].to_owned(), meaning: None };
+            let parent = Name::new(&path[..dot], None);
             if !self.bucket(dot).iter().any(|name| name.meaning.is_none() && name.is(&parent.path))
             {
                 self.insert(parent);
@@ -300,12 +302,13 @@ impl Names {
 }
 
 impl Name {
+    fn new(path: &str, meaning: Option<(Meaning, u16)>) -> Self {
+        let ignores_case = path.bytes().any(|byte| byte.is_ascii_lowercase());
+        Self { path: path.to_owned(), ignores_case, meaning }
+    }
+
     fn is(&self, path: &str) -> bool {
-        if self.path.bytes().any(|byte| byte.is_ascii_lowercase()) {
-            self.path.eq_ignore_ascii_case(path)
-        } else {
-            self.path == path
-        }
+        if self.ignores_case { self.path.eq_ignore_ascii_case(path) } else { self.path == path }
     }
 }
 

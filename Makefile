@@ -28,11 +28,11 @@ FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
 .PHONY: fuzz
 # RUSTC_BOOTSTRAP lets the stable compiler measure coverage. The code has no `unsafe` for a sanitizer to check.
+fuzz: export RUSTC_BOOTSTRAP := 1
 fuzz: ## fuzz the query language, the text rules and the decoders of protocols, a minute each (cargo-fuzz)
-	@for target in $(FUZZ_TARGETS); do \
-	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --dev --sanitizer none $$target -- \
-	    -max_total_time=$(FUZZ_SECONDS) -timeout=2 -max_len=4096 || exit 1; \
-	done
+	$(CARGO) fuzz build --dev --sanitizer none
+	@printf '%s\n' $(FUZZ_TARGETS) | xargs -P 2 -I {} $(CARGO) fuzz run --dev --sanitizer none {} -- \
+	  -max_total_time=$(FUZZ_SECONDS) -timeout=2 -max_len=4096
 
 .PHONY: lint
 lint: ## check formatting, clippy, rustdoc and the dependency rules

@@ -74,7 +74,7 @@ impl Capture {
         Self { path: Some(path), ..self }
     }
 
-    /// The client sent ids, so an entry of an earlier replay is the same entry.
+    /// The client sends ids, so each replay saves the same entries.
     #[must_use]
     pub const fn with_ids(self) -> Self {
         Self { has_ids: true, ..self }
@@ -99,7 +99,7 @@ impl Capture {
             let path = self.path.unwrap_or(recording.target());
             let address = self.address(path, api);
             let request = recording.to_bytes(path);
-            replies.push(reply::to(&address, &request, recording.method()).await);
+            replies.push(reply::send_with_retries(&address, &request, recording.method()).await);
         }
         let (capture, api) = (*self, api.clone());
         Replay { replies, capture, api, total_before, id_before, _replaying: replaying }
@@ -150,7 +150,7 @@ impl Replay {
         }
     }
 
-    /// Checks captures with many similar entries: every entry matches one of the expected ones, and
+    /// Checks a capture with many similar entries: each entry matches one of the expected ones, and
     /// `counts` is the number of matches of each.
     pub async fn check_kinds(&self, counts: &[usize]) {
         let kinds = self.expected();

@@ -7,21 +7,21 @@ use crate::Api;
 /// needs.
 async fn replay_bulk(capture: Capture, api: &Api, media_type: &str) {
     let replay = capture.replay(api, 200).await;
-    check_answers(&replay, 0, media_type);
+    check_bulk_responses(&replay, 0, media_type);
     replay.check_entries().await;
 }
 
-/// Checks the answers, starting with that to the request at `first`.
-fn check_answers(replay: &Replay, first: usize, media_type: &str) {
+/// Checks the responses to bulk requests, starting with the request at `first`.
+fn check_bulk_responses(replay: &Replay, first: usize, media_type: &str) {
     for reply in &replay.replies[first..] {
         assert_eq!(reply.header("x-elastic-product"), "Elasticsearch", "{reply:?}");
         assert_eq!(reply.header("content-type"), media_type, "{reply:?}");
         // Fluent Bit looks for this text.
         let text = String::from_utf8(reply.body.clone()).unwrap();
         assert!(text.contains(r#""errors":false,"items":["#), "{text}");
-        let answer = reply.json();
-        let items = answer["items"].as_array().unwrap();
-        assert!(!items.is_empty(), "{answer}");
+        let response = reply.json();
+        let items = response["items"].as_array().unwrap();
+        assert!(!items.is_empty(), "{response}");
         for item in items.iter().flat_map(|item| item.as_object().unwrap().values()) {
             assert_eq!((&item["status"], &item["result"]), (&201.into(), &"created".into()));
             assert!(item["_id"].is_string() && item["_index"].is_string(), "{item}");
@@ -31,9 +31,9 @@ fn check_answers(replay: &Replay, first: usize, media_type: &str) {
 
 /// Checks that a reply describes a product that clients accept.
 fn check_product(replay: &Replay, position: usize) {
-    let answer = &replay.replies[position];
-    assert_eq!((answer.status, answer.header("x-elastic-product")), (200, "Elasticsearch"));
-    let product = answer.json();
+    let response = &replay.replies[position];
+    assert_eq!((response.status, response.header("x-elastic-product")), (200, "Elasticsearch"));
+    let product = response.json();
     assert_eq!(product["tagline"], "You Know, for Search");
     assert!(product["version"]["number"].as_str().unwrap().starts_with("8."), "{product}");
 }
@@ -51,7 +51,7 @@ pub async fn es_filebeat(api: &Api) {
     for position in [5, 7, 10] {
         assert_eq!(replay.replies[position].json()["acknowledged"], true, "{position}");
     }
-    check_answers(&replay, 12, "application/json");
+    check_bulk_responses(&replay, 12, "application/json");
     replay.check_entries().await;
 }
 
@@ -90,29 +90,32 @@ pub async fn es_node_pino_elasticsearch_ecs(api: &Api) {
     replay_bulk(capture, api, "application/vnd.elasticsearch+json;compatible-with=8").await;
 }
 
-pub async fn es_py_es7(api: &Api) {
-    let capture = Capture::new("es-py-es7", &["checkout", "logs-app-default"]).with_ids();
+pub async fn es_python_elasticsearch7(api: &Api) {
+    let capture =
+        Capture::new("es-python-elasticsearch7", &["checkout", "logs-app-default"]).with_ids();
     let replay = capture.replay(api, 200).await;
     check_product(&replay, 0);
-    check_answers(&replay, 1, "application/json");
+    check_bulk_responses(&replay, 1, "application/json");
     replay.check_entries().await;
 }
 
-pub async fn es_py_es9(api: &Api) {
-    let capture = Capture::new("es-py-es9", &["checkout", "logs-app-default"]);
+pub async fn es_python_elasticsearch9(api: &Api) {
+    let capture = Capture::new("es-python-elasticsearch9", &["checkout", "logs-app-default"]);
     replay_bulk(capture, api, "application/vnd.elasticsearch+json;compatible-with=9").await;
 }
 
-pub async fn es_py_handler(api: &Api) {
-    let replay = Capture::new("es-py-handler", &["logs-2026.11.25"]).replay(api, 200).await;
+pub async fn es_python_logging_handler(api: &Api) {
+    let replay =
+        Capture::new("es-python-logging-handler", &["logs-2026.11.25"]).replay(api, 200).await;
     check_product(&replay, 0);
     check_product(&replay, 1);
-    check_answers(&replay, 2, "application/json");
+    check_bulk_responses(&replay, 2, "application/json");
     replay.check_entries().await;
 }
 
-pub async fn es_py_os(api: &Api) {
-    let capture = Capture::new("es-py-os", &["checkout", "logs-app-default"]).with_ids();
+pub async fn es_python_opensearch(api: &Api) {
+    let capture =
+        Capture::new("es-python-opensearch", &["checkout", "logs-app-default"]).with_ids();
     replay_bulk(capture, api, "application/json").await;
 }
 

@@ -23,12 +23,12 @@ pub async fn loki_node_winston_loki_json(api: &Api) {
     check("loki-node-winston-loki-json", &["storefront"], api).await;
 }
 
-pub async fn loki_py_llh(api: &Api) {
-    check("loki-py-llh", &["checkout"], api).await;
+pub async fn loki_python_logger_handler(api: &Api) {
+    check("loki-python-logger-handler", &["checkout"], api).await;
 }
 
-pub async fn loki_py_llh_gzip(api: &Api) {
-    check("loki-py-llh_gzip", &["checkout"], api).await;
+pub async fn loki_python_logger_handler_gzip(api: &Api) {
+    check("loki-python-logger-handler-gzip", &["checkout"], api).await;
 }
 
 pub async fn loki_rsyslog_omhttp(api: &Api) {

@@ -36,8 +36,8 @@ impl Reply {
     }
 }
 
-/// Returns the response to a request, which is retried while it is rate-limited.
-pub(super) async fn to(address: &str, request: &[u8], method: &str) -> Reply {
+/// Sends a request and returns the response. Retries while the request is rate-limited.
+pub(super) async fn send_with_retries(address: &str, request: &[u8], method: &str) -> Reply {
     loop {
         let reply = timeout(TIMEOUT, send(address, request, method)).await.unwrap();
         // Functions whose clients do not retry after 429 use 503 instead.

@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 use shared::queue::{self, Record, RecordPacker};
 use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
 
-use crate::entries::{Numbers, entry};
+use crate::entries::{Rng, entry};
 
 /// Entries that arrive in one request.
 const REQUEST_ENTRIES: usize = 1000;
 
 /// Entries per batch: the default of `BATCH_MAX_ENTRIES`.
-pub(crate) const BATCH: usize = 5000;
+pub(crate) const BATCH_ENTRIES: usize = 5000;
 
 /// The maximum size of an entry as JSON.
 const MAX_ENTRY_BYTES: usize = 1024 * 1024;
@@ -33,12 +33,12 @@ pub(crate) struct Batch {
 
 /// Creates entries that have just arrived. Only their timestamps and ids differ between runs.
 pub(crate) fn entries(count: usize) -> Vec<LogEntry> {
-    let mut numbers = Numbers::new(1);
+    let mut rng = Rng::new(1);
     let mut entries = Vec::with_capacity(count);
     while entries.len() < count {
         let arrival = Arrival::new(Timestamp::now());
         for position in (0..).take(REQUEST_ENTRIES.min(count - entries.len())) {
-            let new = NewLogEntry::from_json(entry(&mut numbers).as_bytes()).unwrap();
+            let new = NewLogEntry::from_json(entry(&mut rng).as_bytes()).unwrap();
             entries.push(new.arrive(&arrival, position).unwrap());
         }
     }
@@ -50,7 +50,7 @@ pub(crate) fn batches(
     entries: &[LogEntry],
     documents: &HashMap<String, Box<RawValue>>,
 ) -> Vec<Batch> {
-    let batches = entries.chunks(BATCH);
+    let batches = entries.chunks(BATCH_ENTRIES);
     let batch =
         |entries: &[LogEntry]| Batch { entries: entries.to_vec(), bulk: bulk(entries, documents) };
     batches.map(batch).collect()

@@ -10,7 +10,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, MySql, MySqlConnection, QueryBuilder};
 use tokio::task::JoinSet;
 
-use crate::backlog::{BATCH, Batch};
+use crate::backlog::{BATCH_ENTRIES, Batch};
 use crate::sinks::Sinks;
 
 /// Rows per `INSERT`.
@@ -29,7 +29,7 @@ struct Work {
 impl Work {
     /// The first batches, which contain this many entries in total.
     fn new(batches: &Arc<Vec<Batch>>, entries: usize) -> Arc<Self> {
-        let (batches, count) = (Arc::clone(batches), entries / BATCH);
+        let (batches, count) = (Arc::clone(batches), entries / BATCH_ENTRIES);
         Arc::new(Self { batches, count, next: AtomicUsize::new(0) })
     }
 

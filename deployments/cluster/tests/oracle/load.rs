@@ -17,7 +17,7 @@ const WRITERS: u64 = 8;
 /// How often a writer sends a request. Every third request is a batch: about 1,200 entries/s in
 /// total.
 const SEND_INTERVAL: Duration = Duration::from_millis(120);
-const BATCH: u64 = 50;
+const BATCH_ENTRIES: u64 = 50;
 
 /// One in this many entries is invalid.
 const INVALID_EVERY: u64 = 37;
@@ -184,7 +184,7 @@ async fn write(ingests: Vec<Api>, ledger: Arc<Ledger>, first_turn: u64) {
             return;
         }
         let api = &ingests[usize::try_from(turn).unwrap() % ingests.len()];
-        let numbers = ledger.reserve(if turn.is_multiple_of(3) { BATCH } else { 1 });
+        let numbers = ledger.reserve(if turn.is_multiple_of(3) { BATCH_ENTRIES } else { 1 });
         let outcomes = post(api, &ledger, numbers.clone()).await;
         ledger.record(numbers, outcomes);
     }

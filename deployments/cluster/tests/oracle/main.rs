@@ -28,8 +28,18 @@ use run::Run;
 use violations::{Violations, compare_sinks, compare_with_sink};
 
 const COLUMNS: [&str; 12] = [
-    "run", "s", "posted", "acked", "4xx", "unknown", "stored", "indexed", "double", "dead",
-    "peak MiB", "effects",
+    "run",
+    "seconds",
+    "posted",
+    "accepted",
+    "rejected",
+    "unknown",
+    "stored",
+    "indexed",
+    "duplicates",
+    "dead",
+    "peak MiB",
+    "effects",
 ];
 
 /// The minimum average load, outages included. A run with a lower load is invalid.
@@ -70,15 +80,15 @@ async fn run_with(fault: Fault, length: Duration) -> (Row, String) {
     let seconds = run.end_load().await;
     let tally = run.ledger.tally();
     if tally.acknowledged < MIN_ACKNOWLEDGED_PER_SECOND * seconds || tally.rejected == 0 {
-        violations.add("runs without load", format!("{tally:?}"));
+        violations.add("runs with too little load", format!("{tally:?}"));
     }
     let [stored, indexed, duplicates] = check_sinks(&run, &mut violations).await;
     let dead_letters = run.cluster.dead_letters("list");
     for dead_letter in dead_letters.lines() {
         violations.add("dead letters", dead_letter);
     }
-    for process in run.memory.outgrown() {
-        violations.add("processes that outgrew their memory bound", process);
+    for process in run.memory.excessive_growth() {
+        violations.add("processes whose memory grew too much", process);
     }
 
     let Tally { acknowledged, rejected, unknown } = tally;
@@ -110,7 +120,7 @@ async fn check_sinks(run: &Run, violations: &mut Violations) -> [u64; 3] {
     compare_sinks(&stored, &indexed, violations);
     if documents != indexed.len() as u64 {
         let example = format!("{documents}, but search finds {}", indexed.len());
-        violations.add("wrong numbers of documents", example);
+        violations.add("wrong document counts", example);
     }
     [stored.len() as u64, indexed.len() as u64, duplicates as u64]
 }

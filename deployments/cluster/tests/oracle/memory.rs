@@ -55,14 +55,14 @@ impl MemoryMonitor {
     }
 
     /// Describes the processes that grew by more than [`MAX_GROWTH_MIB`].
-    pub(crate) fn outgrown(&self) -> Vec<String> {
+    pub(crate) fn excessive_growth(&self) -> Vec<String> {
         let processes = self.processes.lock().unwrap();
-        let outgrown = processes.values().filter_map(|Process { name, first_mib, peak_mib }| {
+        let growth = processes.values().filter_map(|Process { name, first_mib, peak_mib }| {
             let first_mib = (*first_mib)?;
-            let is_outgrown = *peak_mib > first_mib + MAX_GROWTH_MIB;
-            is_outgrown.then(|| format!("{name} grew from {first_mib} to {peak_mib} MiB"))
+            let is_excessive = *peak_mib > first_mib + MAX_GROWTH_MIB;
+            is_excessive.then(|| format!("{name} grew from {first_mib} to {peak_mib} MiB"))
         });
-        outgrown.collect()
+        growth.collect()
     }
 }
 

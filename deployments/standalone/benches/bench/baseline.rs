@@ -7,7 +7,7 @@ use poem::{Route, Server, handler, http::StatusCode, post};
 use tantivy::schema::{FAST, INDEXED, STORED, STRING, Schema, TEXT};
 use tantivy::{Index, IndexWriter, TantivyDocument};
 
-use crate::entries::{Numbers, entry};
+use crate::entries::{Rng, entry};
 
 /// Reads the body and responds immediately.
 #[handler]
@@ -40,8 +40,8 @@ pub(crate) fn tantivy_per_second(entries: usize) -> f64 {
         Index::create_in_dir(folder.path(), schema.build()).expect("failed to create the index");
     let mut writer: IndexWriter =
         index.writer_with_num_threads(1, 50_000_000).expect("failed to create the index writer");
-    let mut numbers = Numbers::new(7);
-    let lines: Vec<String> = (0..entries).map(|_| entry(&mut numbers)).collect();
+    let mut rng = Rng::new(7);
+    let lines: Vec<String> = (0..entries).map(|_| entry(&mut rng)).collect();
 
     let started = Instant::now();
     for (n, line) in lines.iter().enumerate() {

@@ -4,17 +4,17 @@
 use std::fmt::Write;
 
 /// The number of entries in a batch.
-pub(crate) const BATCH: usize = 1000;
+pub(crate) const BATCH_ENTRIES: usize = 1000;
 
 const SERVICES: [&str; 8] =
     ["payment", "gateway", "auth-service", "hdfs", "scheduler", "mailer", "search-api", "billing"];
 
 const LEVELS: [&str; 8] = ["INFO", "INFO", "INFO", "INFO", "DEBUG", "WARN", "notice", "ERROR"];
 
-/// A small pseudo-random number generator with the same sequence in every run.
-pub(crate) struct Numbers(u64);
+/// A small pseudo-random number generator that yields the same sequence in every run.
+pub(crate) struct Rng(u64);
 
-impl Numbers {
+impl Rng {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
@@ -28,12 +28,12 @@ impl Numbers {
 }
 
 /// Returns one entry as JSON, about 230 bytes.
-pub(crate) fn entry(numbers: &mut Numbers) -> String {
-    let service = SERVICES[numbers.below(8) as usize];
-    let level = LEVELS[numbers.below(8) as usize];
+pub(crate) fn entry(rng: &mut Rng) -> String {
+    let service = SERVICES[rng.below(8) as usize];
+    let level = LEVELS[rng.below(8) as usize];
     let mut message = String::new();
-    let (a, b, c) = (numbers.below(1 << 40), numbers.below(250), numbers.below(60_000));
-    let _ = match numbers.below(5) {
+    let (a, b, c) = (rng.below(1 << 40), rng.below(250), rng.below(60_000));
+    let _ = match rng.below(5) {
         0 => write!(message, "PacketResponder {b} for block blk_{a} terminating after {c} ms"),
         1 => write!(
             message,
@@ -47,7 +47,7 @@ pub(crate) fn entry(numbers: &mut Numbers) -> String {
             write!(message, "session {a:x} of user {c} opened by (uid={b}) on node-{b}, cache miss")
         }
     };
-    let (day, second) = (1 + numbers.below(28), numbers.below(60));
+    let (day, second) = (1 + rng.below(28), rng.below(60));
     format!(
         r#"{{"service_name":"{service}","level":"{level}","message":"{message}","timestamp":"2024-06-{day:02}T12:{b:02}:{second:02}.{c:06}Z","attributes":{{"pid":"{c}","component":"worker.{b}"}}}}"#,
         b = b % 60,
@@ -56,7 +56,7 @@ pub(crate) fn entry(numbers: &mut Numbers) -> String {
 
 /// Returns a batch of entries as NDJSON.
 pub(crate) fn batch(seed: u64, entries: usize) -> Vec<u8> {
-    let mut numbers = Numbers::new(seed + 1);
-    let lines: Vec<String> = (0..entries).map(|_| entry(&mut numbers)).collect();
+    let mut rng = Rng::new(seed + 1);
+    let lines: Vec<String> = (0..entries).map(|_| entry(&mut rng)).collect();
     lines.join("\n").into_bytes()
 }

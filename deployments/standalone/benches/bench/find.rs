@@ -10,14 +10,14 @@ use shared::query::{Subject, parse};
 use shared::search::SearchHits;
 use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
 
-use crate::entries::{BATCH, Numbers};
+use crate::entries::{BATCH_ENTRIES, Rng};
 use crate::folder;
 use crate::samples::{Kind, index};
 
 const SAMPLES: usize = 1000;
 
-/// The number of generated entries in Chinese characters.
-const IDEOGRAPHIC: usize = 2000;
+/// The number of generated entries whose messages are in Chinese characters.
+const CHINESE_ENTRIES: usize = 2000;
 
 /// The maximum number of wrong results that are printed for each kind of sample.
 const MAX_SHOWN: usize = 5;
@@ -26,8 +26,8 @@ const MAX_SHOWN: usize = 5;
 /// Chinese characters.
 pub(crate) async fn find(url: &str, folder: &Path) {
     let arrival = Arrival::new(Timestamp::now());
-    let mut numbers = Numbers::new(7);
-    let ideographs: Vec<String> = (0..IDEOGRAPHIC).map(|_| ideographs(&mut numbers)).collect();
+    let mut rng = Rng::new(7);
+    let ideographs: Vec<String> = (0..CHINESE_ENTRIES).map(|_| ideographs(&mut rng)).collect();
     let lines = folder::read(folder).into_iter().flatten().chain(ideographs);
     let entries: Vec<LogEntry> = (0..)
         .zip(lines)
@@ -41,20 +41,20 @@ pub(crate) async fn find(url: &str, folder: &Path) {
 
     let subjects: Vec<Subject<'_>> = entries.iter().map(Subject::new).collect();
     for kind in Kind::ALL {
-        measure(&api, &entries, &subjects, kind, &mut numbers).await;
+        measure(&api, &entries, &subjects, kind, &mut rng).await;
     }
 }
 
 /// An entry whose message consists of 8 to 30 of the first 2,000 Chinese characters in Unicode.
-fn ideographs(numbers: &mut Numbers) -> String {
-    let length = 8 + index(numbers, 23);
-    let character = |_| char::from_u32(0x4e00 + index(numbers, 2000) as u32);
+fn ideographs(rng: &mut Rng) -> String {
+    let length = 8 + index(rng, 23);
+    let character = |_| char::from_u32(0x4e00 + index(rng, 2000) as u32);
     let message: String = (0..length).filter_map(character).collect();
     format!(r#"{{"service_name":"ideographs","message":"{message}"}}"#)
 }
 
 async fn send(api: &Api, entries: &[LogEntry]) {
-    for batch in entries.chunks(BATCH) {
+    for batch in entries.chunks(BATCH_ENTRIES) {
         let lines: Vec<Vec<u8>> = batch.iter().map(LogEntry::to_json).collect();
         let response = api.post("/logs/batch", "application/x-ndjson", lines.join(&b'\n')).await;
         assert_eq!(response.status(), 201, "a batch was not accepted");
@@ -74,13 +74,13 @@ async fn measure(
     entries: &[LogEntry],
     subjects: &[Subject<'_>],
     kind: Kind,
-    numbers: &mut Numbers,
+    rng: &mut Rng,
 ) {
     let (mut samples, mut found, mut exact, mut shown) = (0, 0, 0, 0);
     let mut times = Vec::new();
     for _ in 0..SAMPLES * 20 {
-        let position = index(numbers, entries.len());
-        let Some(query) = kind.sample(&entries[position].message, numbers) else { continue };
+        let position = index(rng, entries.len());
+        let Some(query) = kind.sample(&entries[position].message, rng) else { continue };
         samples += 1;
         let started = Instant::now();
         let hits = search(api, &query).await;
@@ -99,7 +99,7 @@ async fn measure(
         found += usize::from(is_found);
         if (!is_found || hits != total) && shown < MAX_SHOWN {
             shown += 1;
-            println!("  {query:?}: {hits} hits, {total} by a scan, {:?}", condition.err());
+            println!("  {query:?}: {hits} hits, {total} expected, {:?}", condition.err());
         }
         if samples == SAMPLES {
             break;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::entries::BATCH;
+use crate::entries::BATCH_ENTRIES;
 
 /// Reads the lines of the `.ndjson` files in a folder, ordered by file name, and divides them into
 /// batches.
@@ -16,5 +16,5 @@ pub(crate) fn read(folder: &Path) -> Vec<Vec<String>> {
         paths.iter().map(|path| fs::read_to_string(path).expect("failed to read a file")).collect();
     let lines: Vec<String> =
         texts.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
-    lines.chunks(BATCH).map(<[String]>::to_vec).collect()
+    lines.chunks(BATCH_ENTRIES).map(<[String]>::to_vec).collect()
 }

@@ -30,7 +30,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use acceptance::Server;
-use entries::{BATCH, Numbers, batch, entry};
+use entries::{BATCH_ENTRIES, Rng, batch, entry};
 use load::{Connection, Request, drive, get, post_batch, post_entry};
 
 const CONNECTIONS: usize = 8;
@@ -82,8 +82,9 @@ fn start(data_dir: &Path) -> (Server, String) {
 }
 
 fn requests(entries: usize) -> Vec<Request> {
-    let bodies: Vec<Request> = (0..50).map(|seed| post_batch(&batch(seed, BATCH))).collect();
-    bodies.into_iter().cycle().take(entries / BATCH).collect()
+    let bodies: Vec<Request> =
+        (0..50).map(|seed| post_batch(&batch(seed, BATCH_ENTRIES))).collect();
+    bodies.into_iter().cycle().take(entries / BATCH_ENTRIES).collect()
 }
 
 /// Measures the time from exec to the first response, starting with an empty data directory, and
@@ -100,10 +101,10 @@ async fn fresh_start(data_dir: &Path) {
 /// Posts one entry per request. With many connections, the rate shows how well requests share a
 /// sync.
 async fn single_entries(data_dir: &Path) {
-    let mut numbers = Numbers::new(3);
+    let mut rng = Rng::new(3);
     for connections in [1, 64] {
         let (_server, address) = start(&data_dir.join(format!("single-{connections}")));
-        let requests = (0..200 * connections).map(|_| post_entry(&entry(&mut numbers))).collect();
+        let requests = (0..200 * connections).map(|_| post_entry(&entry(&mut rng))).collect();
         let run = drive(&address, connections, requests).await;
         println!(
             "single entries, {connections} connections: {:.0}/s, p50 {:.1} ms, p99 {:.1} ms",
@@ -145,7 +146,7 @@ async fn burst(data_dir: &Path) -> usize {
     let run = drive(&address, CONNECTIONS, requests).await;
     let rate = run.per_second(count);
     println!(
-        "batches of {BATCH}: {rate:.0} entries/s acknowledged, p50 {:.0} ms, p99 {:.0} ms, peak {} MiB; \
+        "batches of {BATCH_ENTRIES}: {rate:.0} entries/s acknowledged, p50 {:.0} ms, p99 {:.0} ms, peak {} MiB; \
          bare poem handler {baseline:.0}/s, ratio {:.2}",
         run.quantile(0.5),
         run.quantile(0.99),

@@ -2,9 +2,9 @@
 
 use shared::query::MAX_QUERY_CHARS;
 
-use crate::entries::Numbers;
+use crate::entries::Rng;
 
-/// What to sample from a message.
+/// A kind of sample from a message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
     /// The whole message, without quotes.
@@ -48,7 +48,7 @@ impl Kind {
 
     /// Builds a query from a sample; `None` if the message contains no such sample, or the query
     /// would be blank or too long.
-    pub(crate) fn sample(self, message: &str, numbers: &mut Numbers) -> Option<String> {
+    pub(crate) fn sample(self, message: &str, rng: &mut Rng) -> Option<String> {
         let query = match self {
             Self::Line => message.to_owned(),
             Self::QuotedLine => quoted(message),
@@ -60,14 +60,13 @@ impl Kind {
                 if words.len() < 3 {
                     return None;
                 }
-                let sample: Vec<&str> =
-                    (0..3).map(|_| words[index(numbers, words.len())]).collect();
+                let sample: Vec<&str> = (0..3).map(|_| words[index(rng, words.len())]).collect();
                 sample.join(" ")
             }
-            Self::LongFragment => quoted(&part(message, 12, 40, numbers)?),
-            Self::ShortFragment => quoted(&part(message, 4, 8, numbers)?),
-            Self::TinyFragment => quoted(&part(message, 1, 3, numbers)?),
-            Self::TwoIdeographs => part(message, 2, 2, numbers)
+            Self::LongFragment => quoted(&part(message, 12, 40, rng)?),
+            Self::ShortFragment => quoted(&part(message, 4, 8, rng)?),
+            Self::TinyFragment => quoted(&part(message, 1, 3, rng)?),
+            Self::TwoIdeographs => part(message, 2, 2, rng)
                 .filter(|part| part.chars().all(|c| ('\u{4e00}'..'\u{9fff}').contains(&c)))?,
         };
         (query.chars().nth(MAX_QUERY_CHARS).is_none() && !query.trim().is_empty()).then_some(query)
@@ -76,11 +75,11 @@ impl Kind {
 
 /// A random part of the message with `shortest` to `longest` characters; `None` if the message is
 /// shorter.
-fn part(message: &str, shortest: usize, longest: usize, numbers: &mut Numbers) -> Option<String> {
+fn part(message: &str, shortest: usize, longest: usize, rng: &mut Rng) -> Option<String> {
     let chars: Vec<char> = message.chars().collect();
-    let length = shortest + index(numbers, longest - shortest + 1);
+    let length = shortest + index(rng, longest - shortest + 1);
     let starts = (chars.len() + 1).checked_sub(length).filter(|starts| *starts > 0)?;
-    let start = index(numbers, starts);
+    let start = index(rng, starts);
     Some(chars[start..start + length].iter().collect())
 }
 
@@ -89,6 +88,6 @@ fn quoted(text: &str) -> String {
 }
 
 /// A random index in a slice of this length.
-pub(crate) fn index(numbers: &mut Numbers, length: usize) -> usize {
-    numbers.below(length as u64) as usize
+pub(crate) fn index(rng: &mut Rng, length: usize) -> usize {
+    rng.below(length as u64) as usize
 }

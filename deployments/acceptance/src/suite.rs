@@ -314,9 +314,9 @@ pub async fn every_function_rejects_unknown_query_parameters(api: &Api) {
     let entry = json!({"service": "unknown-parameter", "message": "m"}).to_string();
     let id = "0190163d-8694-739b-aea5-966c26f8ad91";
     for (path, detail) in [
-        ("/ping", "unknown parameter; this operation has none"),
-        (&format!("/logs/{id}"), "unknown parameter; this operation has none"),
-        ("/logs/batch", "unknown parameter; known: ids, unknown"),
+        ("/ping", "unknown parameter; this operation has no query parameters"),
+        (&format!("/logs/{id}"), "unknown parameter; this operation has no query parameters"),
+        ("/logs/batch", "unknown parameter; valid parameters: ids, unknown"),
     ] {
         let path = format!("{path}?verbose=1");
         let response = match &*path {

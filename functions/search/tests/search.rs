@@ -91,7 +91,7 @@ async fn invalid_parameters_are_named_with_what_is_allowed() {
         (&format!("q={}", "a".repeat(1025)), "q: must have at most 1024 characters"),
         (
             "service=a",
-            "service: unknown parameter; did you mean service_name? (known: q, fuzzy, \
+            "service: unknown parameter; did you mean service_name? (valid parameters: q, fuzzy, \
              service_name, level, trace_id, span_id, from, to, highlight, sort, limit, cursor)",
         ),
     ] {

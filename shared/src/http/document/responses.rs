@@ -113,7 +113,7 @@ fn problem_response(example: &Value, description: &str, headers: &[(&str, &str)]
 }
 
 fn unknown_parameter() -> Problem {
-    let detail = "unknown parameter; this operation has none";
+    let detail = "unknown parameter; this operation has no query parameters";
     ValidationError::field("verbose", detail).into()
 }
 

@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_error_for_an_unknown_parameter_suggests_the_closest() {
-        let known = "known: level, service_name, from, fuzzy, sort, limit";
+        let known = "valid parameters: level, service_name, from, fuzzy, sort, limit";
         for (name, closest) in [
             ("servce_name", "service_name"),
             ("Level", "level"),
@@ -233,7 +233,7 @@ mod tests {
         assert!(check_absent(&request("/ping")).is_ok());
         assert!(check_absent(&request("/ping?")).is_ok());
         let problem = check_absent(&request("/ping?a=1")).unwrap_err();
-        assert_eq!(problem.detail, "a: unknown parameter; this operation has none");
+        assert_eq!(problem.detail, "a: unknown parameter; this operation has no query parameters");
     }
 
     #[test]

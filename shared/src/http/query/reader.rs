@@ -138,7 +138,7 @@ impl Reader {
 
     fn explain_unknown(&self, name: &str) -> String {
         if self.known.is_empty() {
-            return "unknown parameter; this operation has none".to_owned();
+            return "unknown parameter; this operation has no query parameters".to_owned();
         }
         if name.is_empty() {
             return "the query string has a parameter without a name".to_owned();
@@ -146,8 +146,10 @@ impl Reader {
         let names: Vec<&str> = self.known.iter().map(|known| known.parameter.name).collect();
         let names = names.join(", ");
         match self.closest(&name.to_lowercase()) {
-            Some(closest) => format!("unknown parameter; did you mean {closest}? (known: {names})"),
-            None => format!("unknown parameter; known: {names}"),
+            Some(closest) => {
+                format!("unknown parameter; did you mean {closest}? (valid parameters: {names})")
+            }
+            None => format!("unknown parameter; valid parameters: {names}"),
         }
     }
 

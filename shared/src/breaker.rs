@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_caused_by_an_open_breaker_are_recognised() {
+    fn errors_caused_by_an_open_breaker_are_recognized() {
         let open = Error::unavailable("cache", BreakerOpen);
         assert!(BreakerOpen::caused(&open));
         let refused = Error::unavailable("cache", "refused");

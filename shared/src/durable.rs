@@ -1,10 +1,10 @@
-//! Small files that are complete or unchanged after a crash, and on disk once they are written.
+//! Writes small files durably: after a crash, a file has either its old or its new content.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-/// Replaces the content of the file. On return it is on disk.
+/// Replaces the content of the file. On return, the new content is on disk.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary)?;
@@ -14,7 +14,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Removes the file if it exists. On return its absence is on disk.
+/// Removes the file if it exists. On return, the removal is on disk.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

@@ -60,8 +60,8 @@ impl Error {
         Self::Rejected { service, source: source.into() }
     }
 
-    /// Whether the service was not called because it had failed a moment earlier. That failure has
-    /// already been reported, so callers need not report this error.
+    /// Whether the service was not called because it had just failed. That failure has already been
+    /// reported, so callers need not report this error.
     #[must_use]
     pub fn is_repeated(&self) -> bool {
         BreakerOpen::caused(self)

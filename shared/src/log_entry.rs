@@ -36,7 +36,7 @@ impl ServiceName {
 /// A trace or span id in any notation: 1 to 128 characters.
 pub type TraceId = BoundedString<128>;
 
-/// What happens to the fields of an entry that are not among those of a [`NewLogEntry`].
+/// How to handle fields that a [`NewLogEntry`] does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnknownFields {
     /// The entry is invalid.
@@ -126,10 +126,10 @@ impl NewLogEntry {
     /// Parses an entry that may have unknown fields.
     ///
     /// # Errors
-    /// Those of [`NewLogEntry::from_json`].
+    /// The same as [`NewLogEntry::from_json`].
     pub fn parse(json: &[u8], unknown: UnknownFields) -> Result<Self, ParseError<'_>> {
         let text = std::str::from_utf8(json).map_err(ParseError::encoding)?;
-        // Repairing costs time, so it follows only when parsing has failed.
+        // Repairing is slow, so it is attempted only after parsing has failed.
         serde_json::from_str(text).or_else(|error| {
             let text =
                 repair::repair(text, unknown).ok_or_else(|| ParseError::json(text, error))?;

@@ -32,8 +32,8 @@ pub(crate) struct Redis {
 
 impl Redis {
     /// Opens the Redis database at `redis://host:6379/database?prefix=…`, the value of `variable`.
-    /// `service` is the name of the port in errors. Succeeds even if Redis is down. `response_timeout` applies to each
-    /// command.
+    /// `service` is the name of the port in errors. Succeeds even if Redis is down.
+    /// `response_timeout` applies to each command.
     pub(crate) fn open(
         variable: &'static str,
         url: &Url,

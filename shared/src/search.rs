@@ -92,7 +92,7 @@ impl SearchHits {
     pub const MAX_TOTAL: u64 = 10_000;
 
     /// The maximum size of a page, as JSON in bytes. Further hits are on the next page. A page has
-    /// at least one entry, whatever its size.
+    /// at least one entry, regardless of its size.
     pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
     /// Builds the page that `query` asks for, from `total` hits. `found` contains the hits in

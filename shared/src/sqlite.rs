@@ -100,8 +100,7 @@ fn options(url: &Url) -> Result<SqliteConnectOptions, String> {
 /// The only connection that writes.
 ///
 /// It is taken for a transaction and put back afterwards. If the transaction fails or is cancelled,
-/// the connection is dropped instead, which closes it and rolls back the
-/// transaction.
+/// the connection is dropped instead, which closes it and rolls back the transaction.
 pub(crate) struct Writer {
     options: SqliteConnectOptions,
     idle: Option<SqliteConnection>,

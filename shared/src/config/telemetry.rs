@@ -12,7 +12,7 @@ use super::value;
 /// The default of `RUST_LOG`.
 pub(crate) const DEFAULT_LEVEL: &str = "info";
 
-/// What is logged, and in which format.
+/// The log filter and the log format.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct TelemetryConfig {

@@ -170,7 +170,7 @@ async fn check(required: &Requirement) -> Result<(), (&'static str, String)> {
         Ok(Err(error)) => Err((name, chain(&error))),
         Err(_elapsed) => {
             let seconds = READINESS_TIMEOUT.as_secs();
-            Err((name, format!("the {name} is not ready within {seconds} s")))
+            Err((name, format!("the {name} was not ready within {seconds} s")))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The operations of one path, by method.
-//! The GET operation also answers HEAD. Any other method gets a 405 that lists the allowed methods.
+//! The operations of one path, by method. The GET operation also handles HEAD. Any other method
+//! gets a 405 that lists the allowed methods.
 
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderValue, Method};

@@ -164,7 +164,7 @@ impl IntoResponse for Problem {
         let mut response = Response::builder()
             .status(status)
             .content_type(PROBLEM_JSON)
-            // A retry may succeed a moment later.
+            // A retry may soon succeed.
             .header(header::CACHE_CONTROL, "no-store")
             .body(body);
         if let Some(seconds) = self.retry_after {

@@ -17,7 +17,7 @@ pub trait Problems: Send + Sync + 'static {
 
 /// Documents the problems of an operation whose protocol has its own format for errors, including
 /// the problems that every operation shares. Each description ends with the sentence `format`, and
-/// `content` returns what the document says about the body for a status.
+/// `content` returns the description of the body for a status.
 pub fn document_problems<P: Problems>(
     responses: &mut Value,
     format: &str,

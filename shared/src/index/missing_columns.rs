@@ -1,6 +1,6 @@
 //! Ranges on attributes that have no column on some days, because those days have too many
-//! attributes. On such a day, a range finds nothing, although it might apply. A search in which
-//! this matters is rejected.
+//! attributes. On these days, a range finds nothing, even where a value is in it. A search whose
+//! result depends on this is rejected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,16 +43,16 @@ pub(super) fn by_paths<'p, P: Ord>(
     groups
 }
 
-/// Finds the entries with an attribute at `path` that meet the condition or not, depending on the
-/// values of the attributes at `missing`. The rest of the condition decides about all others.
+/// Finds the entries with an attribute at `path` for which the result depends on the attributes at
+/// `missing`. For all other entries, the rest of the condition decides.
 pub(super) fn undecided(condition: &Condition, missing: &BTreeSet<&str>, path: &str) -> Condition {
     let at_most = assuming(condition, missing, true);
     let at_least = assuming(condition, missing, false);
     exists(path).and(at_most).and(negate(at_least))
 }
 
-/// The condition if every range on one of the paths is met, as far as the attribute exists, or if
-/// none is met. Within a negation, the opposite is assumed.
+/// The condition on the assumption that every range on one of the paths is met if the attribute
+/// exists, or that none is met. Within a negation, the opposite is assumed.
 fn assuming(condition: &Condition, paths: &BTreeSet<&str>, are_met: bool) -> Condition {
     let each = |conditions: &[Condition]| -> Vec<Condition> {
         conditions.iter().map(|condition| assuming(condition, paths, are_met)).collect()

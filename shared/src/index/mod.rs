@@ -59,8 +59,7 @@ pub trait Index: Ready {
 #[cfg(any(feature = "opensearch", feature = "tantivy"))]
 const SERVICE: &str = "index";
 
-/// The error for a search that takes too long because it has to look for a text in the messages
-/// themselves.
+/// The error for a search that would take too long because it must read the messages themselves.
 #[cfg(any(feature = "opensearch", feature = "tantivy"))]
 fn too_costly() -> crate::Error {
     const REASON: &str = "too costly, because too many or too long messages would have to be read; \

@@ -41,7 +41,7 @@ impl BodyPacker {
     /// The entries, and the body, which keeps their memory reserved until they are published.
     ///
     /// # Errors
-    /// As [`BodyPacker::push`].
+    /// The same as [`BodyPacker::push`].
     pub fn finish(self) -> Result<(Packed<Outcome>, DecodedBody), Problem> {
         let Self { mut body, packer, .. } = self;
         let entries = packer.finish();

@@ -1,4 +1,4 @@
-//! What the functions that accept entries have in common.
+//! The code that the functions that accept entries share.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ impl Intake {
     /// Reads the body of a request.
     ///
     /// # Errors
-    /// As [`Upload::read`].
+    /// The same as [`Upload::read`].
     pub async fn read<C: BodyContent>(&self, body: Upload<C>) -> Result<EncodedBody, Problem> {
         let body = body.read(&self.limits.body).await;
         body.inspect_err(|problem| self.count_rejected_body(problem))
@@ -97,7 +97,7 @@ impl Intake {
     /// Publishes the entries of a request, and returns the result.
     ///
     /// # Errors
-    /// As [`Packed::publish`].
+    /// The same as [`Packed::publish`].
     pub async fn publish<T>(&self, packed: Packed<T>, trace: TraceParent) -> Result<T, Error> {
         packed.publish(&*self.queue, trace).await
     }

@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_keeps_its_processor_after_its_caller_is_cancelled() {
+    async fn work_holds_its_permit_after_its_caller_is_cancelled() {
         let workers = Workers(Arc::new(Semaphore::new(1)));
         let (finish, finished) = std::sync::mpsc::channel::<()>();
         let caller = workers.clone();

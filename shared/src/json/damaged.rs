@@ -1,4 +1,4 @@
-//! Where an invalid JSON text ends.
+//! Finds the end of an invalid JSON text.
 
 use memchr::{memchr, memchr2};
 
@@ -11,8 +11,8 @@ const MAX_DEPTH: u32 = 24;
 /// # Errors
 /// When its quotes or brackets do not match: the number of bytes that were read.
 ///
-/// Where a quote or a bracket is missing, all that follows seems to belong to the text. This is
-/// noticed where the next entry begins.
+/// If a quote or a bracket is missing, everything after it seems to belong to the text. The
+/// beginning of the next entry reveals this.
 pub(super) fn end(text: &[u8], separator: u8) -> Result<usize, usize> {
     let mut brackets = Brackets::default();
     let mut at = 0;
@@ -49,9 +49,9 @@ pub(super) fn next_comma(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// The number of bytes before the closing quote. If there is none, or if the string seems to be what
-/// lies between the strings of two entries, such as `"},{"`, the error is the number of bytes that
-/// were read.
+/// The number of bytes before the closing quote. If there is none, or if the string is likely to be
+/// the text between the strings of two entries, such as `"},{"`, the error is the number of bytes
+/// that were read.
 fn string_length(text: &[u8]) -> Result<usize, usize> {
     let mut at = 1;
     loop {

@@ -2,8 +2,8 @@
 
 use super::{damaged, length, without_byte_order_mark};
 
-/// How many times the size of a body may be read in vain to find where invalid texts end. Bodies
-/// that are made to exceed it are split by their line breaks and `},{` alone.
+/// The number of bytes that may be read without finding the end of an invalid text, as a multiple
+/// of the body's size. Bodies crafted to exceed it are split only at line breaks and `},{`.
 const MAX_PASSES: usize = 4;
 
 /// A JSON array has no closing bracket, so the body is probably truncated.
@@ -25,7 +25,7 @@ pub fn values(body: &[u8]) -> Values<'_> {
 pub struct Values<'a> {
     rest: &'a [u8],
     place: Place,
-    /// The number of bytes that may still be read in vain.
+    /// The number of bytes that may still be read without success.
     budget: usize,
 }
 
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_made_to_be_slow_exhaust_the_budget_and_are_split() {
+    fn bodies_crafted_to_be_slow_exhaust_the_budget_and_are_split() {
         for unit in [r#"{"k":[{},"#, r#"{"k":"},{"#, "{\"k\":\n", "[", "{}}\n"] {
             for (open, end) in [("[", "x"), ("[", ""), ("[", "]"), ("", "")] {
                 let body = format!("{open}{}{end}", unit.repeat(100_000));

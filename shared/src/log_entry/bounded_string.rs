@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct BoundedString<const MAX: usize>(pub(super) String);
 
 impl<const MAX: usize> BoundedString<MAX> {
-    /// The first `MAX` characters of a text; `None` if it is empty.
+    /// The first `MAX` characters of `text`; `None` if it is empty.
     #[must_use]
     pub fn truncated(text: &str) -> Option<Self> {
         let end = text.char_indices().nth(MAX).map_or(text.len(), |(end, _)| end);

@@ -32,7 +32,7 @@ impl Day {
         self.since_1970.to_be_bytes()
     }
 
-    /// Creates a day from what [`to_bytes`](Self::to_bytes) returned.
+    /// Creates a day from the bytes that [`to_bytes`](Self::to_bytes) returned.
     #[cfg(any(feature = "tantivy", test))]
     pub(crate) fn from_bytes(bytes: [u8; 4]) -> Self {
         Self { since_1970: u32::from_be_bytes(bytes) }

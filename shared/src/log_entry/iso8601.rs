@@ -1,11 +1,11 @@
-//! ISO 8601 timestamps that RFC 3339 does not allow: `strftime`, Log4j, Python, Go and Java write
-//! them. Fractions may also follow a comma, and the offset may lack its colon or be absent (UTC).
+//! Parses the ISO 8601 timestamps of `strftime`, Log4j, Python, Go and Java that RFC 3339 does not
+//! allow. A comma may precede the fraction, and the offset may have no colon or be absent (UTC).
 
 use chrono::{NaiveDate, NaiveDateTime};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
-/// Microseconds since 1970; `None` if the text is not a date and time.
+/// Parses a date and time into microseconds since 1970; `None` if the text is invalid.
 pub(super) fn micros(text: &str) -> Option<i64> {
     let mut text = Cursor(text.trim());
     let date = date(&mut text)?;
@@ -92,7 +92,7 @@ fn is_zone_name(text: &str) -> bool {
 struct Cursor<'a>(&'a str);
 
 impl Cursor<'_> {
-    /// Skips one of these characters, and returns whether it was there.
+    /// Consumes the next character if it is one of these, and returns whether it was.
     fn take(&mut self, characters: &[char]) -> bool {
         let rest = self.0.strip_prefix(characters);
         self.0 = rest.unwrap_or(self.0);

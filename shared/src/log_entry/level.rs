@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_never_taken_for_a_standard_level() {
+    fn other_names_are_never_mistaken_for_a_standard_level() {
         for text in
             ["[AUDIT]", "[]", "99", "-1", "+", "+2", "WARN-3", "E5", "ERROR-2024", "INFORMANT", "8"]
         {

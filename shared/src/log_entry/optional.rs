@@ -1,4 +1,4 @@
-//! Fields that an entry may lack. Loggers also send null or an empty text for an absent value, for
+//! Optional fields of an entry. Loggers also send null or an empty string for an absent value, for
 //! example for the trace of an event outside of a span.
 
 use std::fmt;
@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 
 use super::{Attributes, EntryId, Level, Timestamp, TraceId};
 
-/// A field that is sent as a text.
+/// A field that is sent as a string.
 pub(super) trait TextField: Sized {
     /// The types that the field may have in JSON.
     const EXPECTED: &str = "a string";
 
-    /// Parses a text that is not empty.
+    /// Parses a string that is not empty.
     fn parse(text: &str) -> Result<Self, String>;
 
     /// The value for a number, if the field may be one.
@@ -54,7 +54,7 @@ impl TextField for TraceId {
     }
 }
 
-/// Deserializes a field; null or a blank text means that it is absent.
+/// Deserializes a field; null or a blank string means that it is absent.
 pub(super) fn text<'de, T: TextField, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -97,7 +97,7 @@ impl<T: TextField> Visitor<'_> for TextVisitor<T> {
     }
 }
 
-/// Deserializes attributes; null, an empty text or the empty array that PHP writes for an empty
+/// Deserializes attributes; null, an empty string or the empty array that PHP writes for an empty
 /// object means that there are none.
 pub(super) fn attributes<'de, D: Deserializer<'de>>(
     deserializer: D,

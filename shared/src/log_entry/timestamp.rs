@@ -64,7 +64,7 @@ impl Timestamp {
     /// an offset without a colon, a space instead of `T`. A time without an offset is in UTC.
     ///
     /// # Errors
-    /// Those of [`Timestamp::parse`].
+    /// The same as [`Timestamp::parse`].
     pub fn parse_lenient(text: &str) -> Result<Self, &'static str> {
         let strict = Self::parse(text);
         match strict.is_err().then(|| iso8601::micros(text)).flatten() {

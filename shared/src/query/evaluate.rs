@@ -46,7 +46,7 @@ impl<'e> Subject<'e> {
         self.searchable.get_or_init(|| text::searchable(&self.entry.message))
     }
 
-    /// Whether a text in the scope meets `test`.
+    /// Whether any text in the scope passes `test`.
     fn any_text(&self, scope: Scope, test: impl Fn(&RunForms) -> bool) -> bool {
         let message = self.message.get_or_init(|| {
             let mut forms = RunForms::new();

@@ -72,7 +72,7 @@ impl Marks {
         }
     }
 
-    /// Marks the attributes whose values contain what the condition looks for.
+    /// Marks the attributes whose values match the condition.
     fn mark_attributes_with(&mut self, scope: Scope, condition: &Condition, subject: &Subject<'_>) {
         if scope == Scope::Message {
             return;
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn every_occurrence_is_marked_without_what_surrounds_it() {
+    fn every_occurrence_is_marked_without_the_surrounding_text() {
         for (message, query, marked) in [
             ("ababa", r#""aba""#, &["ababa"][..]),
             ("aaa b aa", r#""aa""#, &["aaa", "aa"]),

@@ -11,7 +11,7 @@ const MAX_LEAVES: usize = 1000;
 /// The maximum length of a path. Leaves with longer paths are left out.
 const MAX_PATH_BYTES: usize = 1024;
 
-/// Values are compared up to this length. No value in a query is as long.
+/// Values are compared up to this length. Values in queries are always shorter.
 const MAX_VALUE_BYTES: usize = 4100;
 
 /// A scalar value in an entry's attributes.

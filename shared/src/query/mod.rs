@@ -120,7 +120,7 @@ pub struct TimeRange {
 pub struct Attribute {
     /// The keys, joined with dots.
     pub path: String,
-    /// What the value must be.
+    /// The test that its value must pass.
     pub test: AttributeTest,
 }
 

@@ -147,7 +147,7 @@ pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     }
 }
 
-/// Creates the error for a queue that is unavailable at the moment; a retry may succeed.
+/// Creates the error for a temporarily unavailable queue; a retry may succeed.
 #[cfg(any(feature = "kafka", feature = "sqlite"))]
 fn unavailable(source: impl Into<Source>) -> Error {
     Error::unavailable("queue", source)

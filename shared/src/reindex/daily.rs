@@ -14,10 +14,10 @@
 //! No entry is duplicated, because its id is the id of its document, the first write wins, and
 //! searches find only one of the two indexes.
 //!
-//! A rebuild may be interrupted at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds what
-//! it has left behind: a new index that has not replaced the previous one is deleted, and any other
-//! one is completed. Only one rebuild should run at a time. If two do, the second deletes the new
-//! index of the first, so that the first cannot replace the current index.
+//! A rebuild may be interrupted at any point. [`OpenSearchIndex::interrupted_rebuilds`] finds the
+//! indexes that it left behind: a new index that has not replaced the previous one is deleted, and
+//! any other one is completed. Only one rebuild should run at a time. If two do, the second deletes
+//! the new index of the first, so that the first cannot replace the current index.
 
 use std::time::Duration;
 
@@ -47,16 +47,16 @@ const MAX_FAILURES: u32 = 10;
 /// time. Entries with older ids are added, too, but later.
 const USUAL_DELAY_MICROS: i64 = 60_000_000;
 
-/// Deletes or completes what interrupted rebuilds of any day have left behind, then rebuilds the
-/// indexes of the days on which the entries in the range arrived. The indexes of days without
+/// Deletes or completes the indexes that interrupted rebuilds of any day left behind, then rebuilds
+/// the indexes of the days on which the entries in the range arrived. The indexes of days without
 /// entries are left unchanged.
 ///
 /// It is safe to drop the returned future at any point.
 ///
 /// # Errors
-/// When the index or the store fails for an unknown reason, OpenSearch refuses a request, or
-/// somebody deletes a new index before it is complete. While the index or the store is unavailable,
-/// requests to it are retried.
+/// When the index or the store fails for an unknown reason, OpenSearch refuses a request, or a new
+/// index is deleted before it is complete. While the index or the store is unavailable, requests to
+/// it are retried.
 pub async fn rebuild_days(
     store: &dyn Store,
     index: &OpenSearchIndex,

@@ -154,7 +154,8 @@ impl Store for MySqlStore {
                     has_room = scan.take(&row).map_err(classify)?;
                 }
                 drop(rows);
-                // If the page is full before the statement ends, the rest is still on its way.
+                // If the page is full before the statement ends, the remaining rows are still in
+                // transit.
                 pooled.is_reusable = has_room;
                 if let Some(page) = scan.page() {
                     return Ok(page);
@@ -284,9 +285,9 @@ fn is_row_error(error: &sqlx::Error) -> bool {
     )
 }
 
-/// Whether the server cannot insert at the moment: it is shutting down, out of memory, disk space,
-/// connections or locks, read-only or interrupted, or the user, table, column or partition is
-/// missing.
+/// Whether the server is temporarily unable to insert: it is shutting down, out of memory, disk
+/// space, connections or locks, read-only or interrupted, or the user, table, column or partition
+/// is missing.
 fn is_server_condition(number: u16) -> bool {
     let full = [1021, 1030, 1037, 1038, 1041, 1114, 1180];
     let unreachable = [1040, 1053, 1129, 1130, 1158, 1159, 1160, 1161, 1203, 1226, 4031];

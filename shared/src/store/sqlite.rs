@@ -110,8 +110,8 @@ async fn insert_all(
     Ok(plan.into_refused())
 }
 
-/// Classifies an error other than those that [`is_row_error`] matches: a column that cannot be decoded
-/// is `Rejected`, and everything else (a full disk, a missing file) is `Unavailable`.
+/// Classifies an error other than those that [`is_row_error`] matches: a column that cannot be
+/// decoded is `Rejected`, and everything else (a full disk, a missing file) is `Unavailable`.
 fn classify(error: sqlx::Error) -> Error {
     match error {
         sqlx::Error::ColumnDecode { .. } => Error::rejected(SERVICE, error),
@@ -176,7 +176,7 @@ mod tests {
         assert!(store.get(entries[0].id).await.unwrap().is_some());
     }
 
-    /// Changes rows as an operator may do with the command line tool.
+    /// Changes rows as an operator could with the command-line tool.
     async fn change(store: &SqliteStore, sql: String) {
         let mut writer = store.writer.lock().await;
         let mut connection = writer.take().await.unwrap();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn entries_are_inserted_and_read_while_a_scan_goes_on() {
+    async fn entries_are_inserted_and_read_during_a_scan() {
         let (store, _directory) = store_with("SELECT 1").await;
         let first = entries(vec!["first"; 1000]);
         store.insert(&first).await.unwrap();

@@ -28,7 +28,7 @@ contract! {
         a_scan_returns_every_entry_once_in_the_order_of_ids,
         a_scan_is_limited_to_its_range,
         a_page_of_large_entries_ends_at_eight_mebibytes,
-        a_scan_goes_on_while_entries_are_inserted,
+        a_scan_continues_while_entries_are_inserted,
         an_empty_store_has_nothing_to_scan_and_no_last_id,
         a_cancelled_scan_does_not_affect_the_next,
     ]
@@ -278,7 +278,7 @@ async fn a_page_of_large_entries_ends_at_eight_mebibytes(fixture: Fixture) {
     assert_eq!(ids(&pages.concat()), ids(&batch));
 }
 
-async fn a_scan_goes_on_while_entries_are_inserted(fixture: Fixture) {
+async fn a_scan_continues_while_entries_are_inserted(fixture: Fixture) {
     let store = fixture.open().await;
     let before = entries(vec!["before"; 3000]);
     store.insert(&before).await.unwrap();

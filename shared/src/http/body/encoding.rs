@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snappy_body_that_claims_another_length_is_rejected() {
+    fn a_snappy_body_with_a_wrong_length_is_rejected() {
         for (body, status) in [(&b"\xff\xff\xff\xff\x0f\0a"[..], 413), (b"\x02\0a", 400)] {
             assert_eq!(decode(Encoding::Snappy, body.to_vec()), Err(status), "{body:?}");
         }

@@ -73,7 +73,8 @@ impl BodyLimits {
         if bytes <= max {
             return Ok(());
         }
-        let detail = format!("the entries of the request exceed {max} bytes; send fewer at once");
+        let detail =
+            format!("the entries of the request exceed {max} bytes; send fewer per request");
         Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
     }
 

@@ -135,7 +135,8 @@ impl DecodedBody {
     }
 
     /// Reserves memory for entries of which there are `bytes` bytes so far, with room for a quarter
-    /// more. Entries may be larger than the body, because each contains what the body says once.
+    /// more. Entries may be larger than the body, because each repeats data that the body contains
+    /// only once.
     ///
     /// # Errors
     /// When the entries are too large (413), or not enough memory is free (503).

@@ -108,7 +108,8 @@ mod tests {
 
     const DEADLINE: Duration = Duration::from_secs(5);
 
-    /// Answers `/slow` after a second and any other path immediately, on at most four connections.
+    /// Responds to `/slow` after a second and to any other path immediately, on at most four
+    /// connections.
     async fn serve_on_four_connections() -> SocketAddr {
         let endpoint = make(|request| async move {
             if request.uri().path() == "/slow" {

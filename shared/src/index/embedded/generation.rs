@@ -30,7 +30,7 @@ impl Generation {
     ) -> anyhow::Result<Self> {
         let number = layout.run(Layout::next_generation).await?;
         let directory = layout.generation(number);
-        let state = State::lacking(until);
+        let state = State::initial(until);
         let created = async {
             let index = TantivyIndex::create(directory.clone(), attributes_max).await?;
             layout.run(move |layout| state.write(&layout.generation(number))).await?;
@@ -49,7 +49,7 @@ impl Generation {
     /// Opens a generation, or returns why it must be rebuilt.
     ///
     /// # Errors
-    /// When it was written by a newer version of LogPulse, or cannot be read at the moment.
+    /// When a newer version of LogPulse wrote it, or it is temporarily unreadable.
     pub(super) async fn open(
         layout: &Layout,
         number: u32,

@@ -65,7 +65,7 @@ impl Layout {
         Ok(!self.version_1_files()?.is_empty())
     }
 
-    /// Brings the directory to this version of the layout: removes an index of version 1, and the
+    /// Migrates the directory to this version of the layout: removes an index of version 1, and the
     /// remains of generations whose creation or removal was interrupted.
     pub(super) fn adopt(&self) -> io::Result<()> {
         if self.version()? != Some(VERSION) {
@@ -224,7 +224,7 @@ mod tests {
             fs::create_dir(directory.path().join(number.to_string())).unwrap();
         }
         for number in [9, 11] {
-            let state = State::lacking(None);
+            let state = State::initial(None);
             state.write(&directory.path().join(number.to_string())).unwrap();
         }
         let layout = Layout::open(directory.path().to_owned()).unwrap();

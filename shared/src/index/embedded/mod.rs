@@ -1,9 +1,9 @@
 //! The embedded index as a series of generations, so that it can be rebuilt from the store.
 //!
-//! The newest complete generation serves. A rebuild creates the next one. Arriving entries are
-//! added to both, and the store's entries are added to the next one in id order. Once it contains
-//! all of them, it serves, and the previous one is removed. If there is no complete generation, the
-//! one that is being built serves, and search results report this.
+//! Searches use the newest complete generation. A rebuild creates the next one. Arriving entries
+//! are added to both, and the store's entries are added to the next one in id order. Once it
+//! contains all of them, searches use it, and the previous one is removed. If there is no complete
+//! generation, searches use the one that is being built, and their results report this.
 //!
 //! This module does not depend on the store; [`crate::reindex`] connects the two.
 
@@ -35,7 +35,7 @@ pub fn is_embedded(url: &Url) -> bool {
     url.scheme() == "tantivy"
 }
 
-/// An [`Index`] in a local directory that can be rebuilt while it serves.
+/// An [`Index`] in a local directory that can be rebuilt while it is searched.
 pub struct EmbeddedIndex {
     layout: Layout,
     attributes_max: usize,

@@ -1,4 +1,4 @@
-//! Opens the directory: chooses the generation that serves, and the one that is being built.
+//! Opens the directory, and selects the generation to search and the one under construction.
 
 use std::fmt;
 use std::sync::{Arc, RwLock};
@@ -34,13 +34,13 @@ impl fmt::Display for Cause {
 }
 
 impl EmbeddedIndex {
-    /// Opens or creates the index at `tantivy:///path/to/directory`. If it must be built, `last`
-    /// returns the greatest id in the store, and [`rebuild`](Self::rebuild) returns a generation
-    /// that lacks the entries up to it.
+    /// Opens or creates the index at `tantivy:///path/to/directory`. If the index must be built,
+    /// `last` is called for the greatest id in the store, and [`rebuild`](Self::rebuild) then
+    /// returns a generation without the stored entries up to that id.
     ///
     /// # Errors
-    /// When the URL is invalid, a newer version of LogPulse wrote the directory, the directory
-    /// cannot be read or written at the moment, or `last` fails. An existing index is left
+    /// When the URL is invalid, a newer version of LogPulse wrote the directory, the directory is
+    /// temporarily unreadable or not writable, or `last` fails. An existing index is left
     /// unchanged.
     pub async fn open(
         url: &Url,
@@ -49,12 +49,12 @@ impl EmbeddedIndex {
         let Location { path, attributes_max } = Location::parse(url)?;
         let layout = spawn_blocking(move || Layout::open(path)).await??;
         let Found { serving, next, unneeded, unusable } = find(&layout, attributes_max).await?;
-        let is_whole = serving.as_ref().is_some_and(Generation::is_complete) && next.is_none();
+        let is_complete = serving.as_ref().is_some_and(Generation::is_complete) && next.is_none();
         let is_requested = layout.run(|layout| Ok(layout.is_rebuild_requested())).await?;
         let cause = match unusable.map(Cause::Unusable) {
             unusable if serving.is_none() => Some(unusable.unwrap_or(Cause::Missing)),
-            Some(unusable) if is_whole => Some(unusable),
-            None if is_whole && is_requested => Some(Cause::Requested),
+            Some(unusable) if is_complete => Some(unusable),
+            None if is_complete && is_requested => Some(Cause::Requested),
             _ => None,
         };
         let until = match &cause {
@@ -85,7 +85,7 @@ impl EmbeddedIndex {
 /// The generations in a directory.
 #[derive(Default)]
 struct Found {
-    /// The newest complete generation, or else the newest that is being built.
+    /// The newest complete generation or, if there is none, the newest one under construction.
     serving: Option<Generation>,
     /// The generation that is being built to replace a complete one.
     next: Option<Generation>,

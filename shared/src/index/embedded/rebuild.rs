@@ -1,4 +1,4 @@
-//! Builds the next generation of the embedded index, and replaces the serving one with it.
+//! Builds the next generation of the embedded index, and replaces the current one with it.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -78,9 +78,9 @@ impl EmbeddedIndex {
         self.layout.is_rebuild_requested()
     }
 
-    /// Starts building a generation without the stored entries up to `until`. Entries added
-    /// from now on go to both generations. No batch may be in progress since `until` was read:
-    /// its entries may have been stored after that, and be added to the current generation only.
+    /// Starts building a generation without the stored entries up to `until`. Entries added from
+    /// now on go to both generations. No batch may have been in progress since `until` was read:
+    /// its entries could have been stored after that and added only to the current generation.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the directory cannot be written.
@@ -98,8 +98,8 @@ impl EmbeddedIndex {
         Ok(())
     }
 
-    /// Completes a rebuild that contains every entry in the store. Its generation serves from now
-    /// on.
+    /// Completes a rebuild that contains every entry in the store. From now on, searches use its
+    /// generation.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the rebuild was abandoned, or the directory cannot be written.
@@ -112,12 +112,12 @@ impl EmbeddedIndex {
         Ok(())
     }
 
-    /// Abandons a rebuild that cannot be completed because of `reason`. The serving index is
+    /// Abandons a rebuild that cannot be completed because of `reason`. The current index is
     /// unchanged.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the generation serves, so that it cannot be abandoned, or the
-    /// directory cannot be written.
+    /// [`Error::Unavailable`] when the generation cannot be abandoned because searches use it, or
+    /// the directory cannot be written.
     pub async fn abandon(&self, rebuild: &Rebuild, reason: &Error) -> Result<()> {
         let generation = &rebuild.0;
         if self.generations().serving.number == generation.number {

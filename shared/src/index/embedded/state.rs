@@ -20,8 +20,8 @@ pub(super) enum State {
     Building(Progress),
 }
 
-/// Which of the store's entries a generation still lacks. Entries that arrive after the rebuild
-/// began are added as they arrive.
+/// The part of the store's entries that a generation still lacks. Entries that arrive after the
+/// rebuild began are added as they arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// The last of the store's entries that was added, in id order.
@@ -31,8 +31,8 @@ pub struct Progress {
 }
 
 impl State {
-    /// The state of a generation without the stored entries up to `until`.
-    pub(super) fn lacking(until: Option<EntryId>) -> Self {
+    /// The initial state of a generation without the stored entries up to `until`.
+    pub(super) fn initial(until: Option<EntryId>) -> Self {
         until.map_or(Self::Complete, |until| Self::Building(Progress { after: None, until }))
     }
 
@@ -66,9 +66,9 @@ mod tests {
         let until = "0190163d-8694-7000-8000-000000000001".parse().unwrap();
         let directory = tempfile::tempdir().unwrap();
         for (state, text) in [
-            (State::lacking(None), r#""complete""#),
+            (State::initial(None), r#""complete""#),
             (
-                State::lacking(Some(until)),
+                State::initial(Some(until)),
                 r#"{"building":{"after":null,"until":"0190163d-8694-7000-8000-000000000001"}}"#,
             ),
         ] {

@@ -1,5 +1,5 @@
 //! The columns for a day's attributes: fields that support range queries. Each process adds those
-//! that it needs while there is room, and OpenSearch enforces the limit.
+//! that it needs, up to a limit that OpenSearch enforces.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_of_an_earlier_release_has_no_room_for_columns() {
+    fn no_columns_can_be_added_to_an_index_of_an_earlier_release() {
         let columns = columns(r#"{"properties":{"attributes":{"type":"flat_object"}}}"#);
         assert!(!columns.has_room());
     }

@@ -28,7 +28,7 @@ impl DayIndex {
         Ok(Self { name, columns, is_alias: false })
     }
 
-    /// Adds columns for those of the paths that have none, while there is room.
+    /// Adds columns for the paths that have none, up to the limit.
     pub(super) async fn add_columns(
         self: Arc<Self>,
         client: &OpenSearch,

@@ -27,7 +27,7 @@ const TEMPLATE_PRIORITY: u32 = 500;
 /// The end of the reason that OpenSearch gives if the name of a new index is already an alias.
 const ALIAS_EXISTS: &str = "already exists as alias";
 
-/// The daily indexes, and what is known about those that exist.
+/// The daily indexes, and the cached state of those that exist.
 pub(super) struct DailyIndexes {
     settings: IndexSettings,
     known: Mutex<BTreeMap<Day, Arc<DayIndex>>>,
@@ -50,8 +50,8 @@ impl DailyIndexes {
         (self.name(day) == name).then_some(day)
     }
 
-    /// The day whose entries are in the index with this name of its own, even if the index has been
-    /// rebuilt; `None` if it is not a day's index.
+    /// The day whose entries are in the index with this name, which is not an alias. The index may
+    /// have been rebuilt. `None` if it is not a day's index.
     pub(super) fn day_of_entries(&self, index: &str) -> Option<Day> {
         self.day(index).or_else(|| self.day(index.rsplit_once('-')?.0))
     }

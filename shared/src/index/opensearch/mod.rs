@@ -106,7 +106,7 @@ impl OpenSearchIndex {
     ) -> std::result::Result<Bytes, Failure> {
         for pause in RETRY_PAUSES_MILLIS.map(Duration::from_millis) {
             match self.search_once(sort, body).await {
-                Err(failure) if failure.is_short() => sleep(pause).await,
+                Err(failure) if failure.is_brief() => sleep(pause).await,
                 result => return result,
             }
         }

@@ -5,9 +5,9 @@
 //! index is deleted and its name becomes an alias of the new index, through which searches find it
 //! and consumers write to it.
 //!
-//! The new index stays hidden until the rebuild is complete, which shows the next rebuild what an
-//! interrupted one has left behind: a hidden index without the alias is deleted, and one with the
-//! alias is completed.
+//! The new index stays hidden until the rebuild is complete, so the next rebuild can clean up after
+//! an interrupted one: a hidden index without the alias is deleted, and one with the alias is
+//! completed.
 //!
 //! Until the replacement, entries are written to the new index through another alias, which must
 //! exist. A delayed request therefore cannot recreate the index after it has been deleted.
@@ -47,8 +47,8 @@ impl OpenSearchIndex {
     /// Starts to rebuild the index of a day: creates the new index.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when OpenSearch does not respond or cannot create the index at the
-    /// moment, [`Error::Rejected`] when it refuses to.
+    /// [`Error::Unavailable`] when OpenSearch does not respond or is temporarily unable to create
+    /// the index, [`Error::Rejected`] when it refuses to.
     pub async fn start_rebuild(&self, day: Day) -> Result<DayRebuild> {
         self.create_generation(day).await.map_err(classify)
     }
@@ -277,7 +277,7 @@ impl DayRebuild {
     }
 }
 
-/// Repeating a request that OpenSearch refuses is pointless: somebody must change its settings,
+/// Repeating a request that OpenSearch refuses is pointless: an operator must change its settings,
 /// permissions or indexes first.
 fn classify(failure: Failure) -> Error {
     if failure.is_refusal() { Error::rejected(SERVICE, failure) } else { unavailable(failure) }

@@ -13,8 +13,8 @@ pub(super) enum Failure {
     /// There is no response, or it could not be read.
     #[error(transparent)]
     NoResponse(#[from] opensearch::Error),
-    /// Not every node has applied a change in time.
-    #[error("not every node of OpenSearch has changed the indexes in time")]
+    /// Some nodes did not apply a change in time.
+    #[error("some OpenSearch nodes did not apply the change in time")]
     NotAcknowledged,
     /// Some shards did not take part in a search.
     #[error("some shards did not take part in the search")]
@@ -54,7 +54,7 @@ impl Failure {
 
     /// Whether the search is likely to succeed if it is retried within a second. OpenSearch refuses
     /// requests while its heap is full, until the next garbage collection.
-    pub(super) fn is_short(&self) -> bool {
+    pub(super) fn is_brief(&self) -> bool {
         match self {
             Self::MissingShards => true,
             Self::Status { status: StatusCode::TOO_MANY_REQUESTS, body } => {

@@ -1,5 +1,4 @@
-//! Limits the work of checking messages, so that one search neither takes long nor keeps others
-//! waiting.
+//! Limits the work of checking messages, so that no search takes long or delays others.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,13 +59,13 @@ impl Checks {
         }
     }
 
-    /// The same checks with another limit of work.
+    /// The same checks with a different work limit.
     #[cfg(test)]
     pub(super) fn with_max_work(self, max_work_bytes: u64) -> Self {
         Self { max_work_bytes, ..self }
     }
 
-    /// Permits the check of an entry, if it does not exceed the limit of work.
+    /// Permits the check of an entry, if it does not exceed the work limit.
     pub(super) fn permit(&self, entry_json: &str) -> std::result::Result<(), Failure> {
         let work = work_bytes(entry_json);
         let total = self.work_bytes.fetch_add(work, Ordering::Relaxed) + work;
@@ -84,7 +83,7 @@ impl Checks {
         let _ = self.failure.set(failure);
     }
 
-    /// Whether further checks are useless.
+    /// Whether further checks are pointless.
     pub(super) fn have_failed(&self) -> bool {
         self.failure.get().is_some()
     }

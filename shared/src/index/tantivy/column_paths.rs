@@ -1,4 +1,4 @@
-//! Decides which attributes have columns: those with the first paths of each day of arrival, up to
+//! Decides which attributes have columns: on each day of arrival, the first paths to appear, up to
 //! a maximum. All others support only equality. This bounds the number of columns.
 //!
 //! The decisions are stored in the index itself. The entry that introduces a path on a day has a
@@ -60,7 +60,7 @@ impl ColumnPaths {
         let mut paths = Paths::default();
         for segment in searcher.segment_readers() {
             let index = segment.inverted_index(field)?;
-            paths.is_full |= index.terms().get(full(day))?.is_some();
+            paths.is_full |= index.terms().get(full_day_term(day))?.is_some();
             let range = index.terms().range().ge(day.to_bytes()).lt(day.next().to_bytes());
             let mut terms = range.into_stream()?;
             while terms.advance() {
@@ -84,10 +84,10 @@ impl ColumnPaths {
         }
         if paths.known.len() >= self.max_paths {
             paths.is_full = true;
-            return Decision::DayIsFull(full(day));
+            return Decision::DayIsFull(full_day_term(day));
         }
         paths.known.insert(path.to_owned());
-        Decision::NewColumn(introduces(day, path))
+        Decision::NewColumn(path_term(day, path))
     }
 }
 
@@ -109,7 +109,7 @@ pub(super) fn days_without_column(
     }
     let mut without = BTreeSet::new();
     for day in days {
-        let term = Term::from_field_bytes(field, &introduces(day, path));
+        let term = Term::from_field_bytes(field, &path_term(day, path));
         if searcher.doc_freq(&term)? == 0 {
             without.insert(day);
         }
@@ -126,11 +126,11 @@ pub(super) fn column_name(path: &str) -> String {
     utf8_percent_encode(path, NON_ALPHANUMERIC).to_string()
 }
 
-fn introduces(day: Day, path: &str) -> Vec<u8> {
+fn path_term(day: Day, path: &str) -> Vec<u8> {
     [&day.to_bytes(), path.as_bytes()].concat()
 }
 
-fn full(day: Day) -> Vec<u8> {
+fn full_day_term(day: Day) -> Vec<u8> {
     [&[FULL][..], &day.to_bytes()].concat()
 }
 

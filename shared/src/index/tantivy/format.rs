@@ -10,8 +10,8 @@ use crate::durable;
 
 const FILE: &str = "format_version";
 
-/// Increase it with every change that an older binary cannot read: to the schema, to the rules for
-/// text or, when tantivy is upgraded, to the index format.
+/// Increase this with every change that makes the index unreadable to older binaries: to the
+/// schema, to the text rules or, in a tantivy upgrade, to the index format.
 const VERSION: u32 = 2;
 
 /// The version of directories without the file.
@@ -22,7 +22,9 @@ pub(super) const SEGMENTS_FILE: &str = "meta.json";
 
 /// The index must be rebuilt.
 #[derive(Debug, thiserror::Error)]
-#[error("an older version of LogPulse wrote it in format {version}; this version needs {VERSION}")]
+#[error(
+    "an older version of LogPulse wrote it in format {version}, but this version needs {VERSION}"
+)]
 pub(super) struct OlderFormat {
     version: u32,
 }
@@ -61,7 +63,7 @@ fn read(directory: &Path) -> anyhow::Result<Option<u32>> {
         read => read.with_context(|| format!("reading {}", path.display()))?,
     };
     let version = text.trim().parse::<u32>();
-    let version = version.with_context(|| format!("reading the number in {}", path.display()))?;
+    let version = version.with_context(|| format!("parsing the version in {}", path.display()))?;
     Ok(Some(version))
 }
 
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_version_is_an_error_that_names_the_file() {
+    fn the_error_for_an_invalid_version_names_the_file() {
         let directory = TempDir::new().unwrap();
         fs::write(directory.path().join(FILE), "one").unwrap();
         let error = format!("{:#}", check(directory.path()).unwrap_err());

@@ -1,8 +1,7 @@
 //! The terms of keyword fields, which are compared as a whole.
 //!
-//! Values are UTF-8, which never contains the bytes above `0xf7`. These bytes mark terms that are
-//! not values, and separate an attribute's path from its value, whatever characters either
-//! contains.
+//! Values are UTF-8, in which bytes above `0xf7` never occur. These bytes therefore mark terms that
+//! are not values, and separate an attribute's path from its value unambiguously.
 
 use crate::query::Leaf;
 
@@ -18,8 +17,8 @@ pub(super) fn attribute(path: &str, value: &str) -> Vec<u8> {
     [path.as_bytes(), &[VALUE_FOLLOWS], value.as_bytes()].concat()
 }
 
-/// The term of entries that have an attribute at this path or inside an object at this path.
-pub(super) fn attribute_exists(path: &str) -> Vec<u8> {
+/// The term that every entry with an attribute at this path, or in an object at this path, has.
+pub(super) fn attribute_exists_term(path: &str) -> Vec<u8> {
     [path.as_bytes(), &[PATH_EXISTS]].concat()
 }
 
@@ -29,9 +28,9 @@ pub(super) fn attribute_terms(leaf: &Leaf, mut on_term: impl FnMut(&[u8])) {
     let value = &equality_text[leaf.path.len() + "=".len()..];
     on_term(&attribute(&leaf.path, value));
     for (end, _) in leaf.path.match_indices('.') {
-        on_term(&attribute_exists(&leaf.path[..end]));
+        on_term(&attribute_exists_term(&leaf.path[..end]));
     }
-    on_term(&attribute_exists(&leaf.path));
+    on_term(&attribute_exists_term(&leaf.path));
 }
 
 #[cfg(test)]

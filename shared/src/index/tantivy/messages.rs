@@ -38,8 +38,8 @@ impl Messages {
         Ok(Self { store: segment.get_store_reader(CACHED_BLOCKS)?, entry, checks })
     }
 
-    /// Whether the entry's message contains all of the fragments. Once a check has failed, no
-    /// message does.
+    /// Whether the entry's message contains all of the fragments. Always false once a check has
+    /// failed.
     pub(super) fn contain(&self, doc: DocId, fragments: &[String]) -> bool {
         if self.checks.have_failed() {
             return false;

@@ -36,7 +36,7 @@ impl TantivyIndex {
     /// Opens the index in an existing directory.
     ///
     /// # Errors
-    /// When a newer version of LogPulse wrote it, or it cannot be read at the moment.
+    /// When a newer version of LogPulse wrote it, or it is temporarily unreadable.
     pub(in crate::index) async fn open_existing(
         path: PathBuf,
         attributes_max: usize,
@@ -65,7 +65,7 @@ fn open(path: &Path, attributes_max: usize) -> anyhow::Result<Inner> {
         .with_context(|| format!("opening the index {}", path.display()))
 }
 
-/// Opens those of each segment's files that tantivy itself does not miss until a search needs them.
+/// Opens the files of each segment that tantivy itself opens only when a search needs them.
 fn open_other_files(inner: &Inner) -> tantivy::Result<()> {
     for segment in inner.reader.searcher().segment_readers() {
         segment.open_read(SegmentComponent::Positions)?;

@@ -146,7 +146,7 @@ pub(super) enum Part<'f> {
 }
 
 impl<'f> Pieces<'f> {
-    /// Splits a fragment. Only what does not depend on the surrounding text becomes a piece.
+    /// Splits a fragment into the pieces that do not depend on the surrounding text.
     pub(super) fn of(fragment: &'f str) -> Self {
         let mut pieces = Self::default();
         // The fragment, or only its leading marks, may continue a run before it.

@@ -1,6 +1,6 @@
 //! The names that loggers and shippers use for the time, level, service, message, trace and span.
 
-/// What a field of a record means for the entry.
+/// The meaning of a record's field for the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Meaning {
     /// When the event happened.
@@ -214,7 +214,7 @@ struct Name {
     meaning: Option<(Meaning, u16)>,
 }
 
-/// What is known about the name of a field.
+/// The result of matching a field's name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Match {
     /// The field has this meaning, with this rank.
@@ -269,7 +269,7 @@ impl Names {
         ranks.min()
     }
 
-    /// What the field with this path means.
+    /// The meaning of the field with this path.
     pub(super) fn matches(&self, path: &str) -> impl Iterator<Item = Match> {
         let names = self.by_length.get(path.len()).map_or(&[][..], Vec::as_slice);
         names.iter().filter(move |name| name.is(path)).map(|name| match name.meaning {

@@ -1,4 +1,4 @@
-//! The parser's position in a query, and what follows it.
+//! The parser's position in a query, with lookahead.
 
 /// The characters of a query, and a position in them.
 pub(super) struct Cursor {
@@ -98,7 +98,7 @@ impl Cursor {
         Some(position)
     }
 
-    /// Whether the next character is `-` or `!` and negates what follows.
+    /// Whether the next character is `-` or `!` and negates the condition after it.
     pub(super) fn is_at_negation(&self) -> bool {
         let previous = self.previous();
         // `(-9802)` is a number in parentheses.

@@ -9,7 +9,8 @@ use crate::query::{Condition, Scope};
 const MAX_VALUES: usize = 64;
 
 impl Parser {
-    /// Parses a field and its test. Returns `None` and consumes nothing if neither follows here.
+    /// Parses a field and its test. Returns `None` and consumes nothing if the text here is
+    /// neither.
     pub(super) fn field(&mut self) -> Result<Option<Condition>, QueryError> {
         let start = self.cursor.position();
         let condition = self.field_test(start)?;
@@ -53,8 +54,8 @@ impl Parser {
         Ok(Some(conditions::any([condition].into_iter().chain(alternative).collect())))
     }
 
-    /// The text since `start`, which a test of an unknown field may be instead. `None` if the text
-    /// is not an alternative to the test.
+    /// The condition that the text since `start` occurs verbatim: an alternative to the test of an
+    /// unknown field. `None` for tests without this alternative.
     fn verbatim(&mut self, start: usize, test: &Test) -> Result<Option<Condition>, QueryError> {
         let written = self.cursor.text_since(start);
         let condition = match test {
@@ -77,7 +78,7 @@ impl Parser {
         is_closed.then(|| Field::Attribute { path: self.cursor.take_quoted(), is_explicit: true })
     }
 
-    /// Parses what follows the colon or the comparison; `None` if there is no value.
+    /// Parses the value or values after the colon or the comparison; `None` if there are none.
     fn test(&mut self, comparison: Option<Comparison>) -> Result<Option<Test>, &'static str> {
         let is_group_end = self.depth > 0 && self.cursor.peek() == Some(')');
         if self.cursor.is_at_boundary() || is_group_end {

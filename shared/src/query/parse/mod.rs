@@ -7,10 +7,10 @@
 //! field = name | "@", path | "@", '"', path, '"' ;
 //! ```
 //!
-//! People paste text that was never meant as a query, so whatever cannot be an operator is text: an
-//! unpaired bracket or quote, `-` or `!` inside a word or before a space, and an unknown field
-//! (`user=42` finds the attribute or the text). What can only be an operator or the test of a known
-//! field, but is incomplete, is an error.
+//! People paste text that was never meant as a query, so anything that cannot be an operator is
+//! text: an unpaired bracket or quote, `-` or `!` inside a word or before a space, and an unknown
+//! field (`user=42` finds the attribute or the text). Anything that can only be an operator or the
+//! test of a known field, but is incomplete, is an error.
 
 mod conditions;
 mod cursor;
@@ -148,8 +148,8 @@ impl Parser {
         Ok(self.not()?.map(negate))
     }
 
-    /// Parses what `-` or `!` excludes. In a pasted line, `-v` and `-42` are text, so an entry that
-    /// contains the text exactly as written here is not excluded.
+    /// Parses the condition that `-` or `!` excludes. In a pasted line, `-v` and `-42` are text, so
+    /// an entry that contains the text exactly as written here is not excluded.
     fn excluded(&mut self) -> Result<Option<Condition>, QueryError> {
         let position = self.cursor.position();
         let before = self.cursor.previous().unwrap_or(' ');

@@ -164,7 +164,7 @@ fn a_leading_sign_keeps_entries_that_contain_the_whole_query_verbatim() {
 }
 
 #[test]
-fn what_cannot_be_an_operator_is_text() {
+fn anything_that_cannot_be_an_operator_is_text() {
     check(&[
         ("[ERROR] payment failed", "(error & payment & failed)"),
         ("a - b", r#"(a & "-" & b)"#),

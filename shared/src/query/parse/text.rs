@@ -104,7 +104,7 @@ pub(super) fn has_words(text: &str) -> bool {
     text::runs(&text::word_text(text)).next().is_some()
 }
 
-/// What is wrong if a single `*` precedes the text to find. Several together are punctuation.
+/// The error if a single `*` precedes the text to find. Several in a row are punctuation.
 pub(super) fn leading_star(word: &str) -> Option<String> {
     let rest = word.strip_prefix('*')?;
     let is_mistake = !rest.starts_with('*') && rest.contains(char::is_alphanumeric);

@@ -33,8 +33,8 @@ const FETCH_AHEAD_KBYTES: &str = "16384";
 /// The maximum size of a fetch response.
 const FETCH_MAX_BYTES: &str = "8388608";
 
-/// The broker responds to a fetch once this much data is available or the wait time is over.
-/// Without a minimum, it would waste time on a separate response for each new record.
+/// The broker responds to a fetch once this much data is available or the maximum wait has elapsed.
+/// Without a minimum, each new record would cost a separate response.
 const FETCH_MIN_BYTES: &str = "65536";
 const FETCH_MAX_WAIT_MS: &str = "50";
 
@@ -50,7 +50,8 @@ const CAPACITY_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 /// How long the channel may be full before the partitions are paused.
 const PAUSE_AFTER: Duration = Duration::from_secs(3);
 
-/// Polls Kafka into a channel of batches until the receiver is dropped or every broker is lost.
+/// Polls Kafka and sends batches to a channel, until the receiver is dropped or all brokers are
+/// lost.
 pub(super) struct GroupPoller {
     topics: Arc<Topics>,
     client: Arc<BaseConsumer<GroupContext>>,
@@ -75,14 +76,14 @@ impl GroupPoller {
         Arc::clone(&self.client)
     }
 
-    /// Polls until the receiver is dropped, then leaves the group. Also returns if every broker is
-    /// lost; a new client must then take over. Blocks.
+    /// Polls until the receiver is dropped, then leaves the group. Also returns if all brokers are
+    /// lost, because only a new client can reconnect. Blocks.
     pub(super) fn run(mut self) {
         let mut polled = Batch::default();
         let mut full_since = None;
         let mut is_paused = false;
         while !self.batches.is_closed() {
-            self.measure_backlog();
+            self.report_backlog();
             if let Ok(permit) = self.batches.try_reserve() {
                 // Check only here, because a busy consumer has no use for a new client.
                 if self.client.context().health.is_lost() {
@@ -148,7 +149,7 @@ impl GroupPoller {
     }
 
     /// Reports the backlog of the assigned partitions, at most once per interval.
-    fn measure_backlog(&mut self) {
+    fn report_backlog(&mut self) {
         if self.last_measured.elapsed() < metrics::INTERVAL {
             return;
         }

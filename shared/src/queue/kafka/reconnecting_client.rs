@@ -1,6 +1,6 @@
 //! A Kafka client that is created on first use, and recreated after it has lost every broker.
 //!
-//! If the cluster metadata is empty for a moment, librdkafka drops its known brokers and never
+//! If the cluster metadata is briefly empty, librdkafka drops its known brokers and never
 //! reconnects (confluentinc/librdkafka#5301). A new client starts from the configured brokers.
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Adding entries: what the index accepts, keeps and returns.
+//! Adding entries: which entries the index accepts, and how it returns them.
 
 use std::time::Duration;
 

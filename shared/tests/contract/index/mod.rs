@@ -61,8 +61,8 @@ async fn add(index: &dyn Index, entries: &[LogEntry]) {
     wait_for_total(index, (before + entries.len() as u64).min(SearchHits::MAX_TOTAL + 1)).await;
 }
 
-/// Adds entries as a consumer does: again while the index is unavailable, as OpenSearch is for a
-/// moment when its heap is full.
+/// Adds entries as a consumer does: retries while the index is unavailable, as OpenSearch briefly
+/// is when its heap is full.
 async fn add_with_retries(index: &dyn Index, entries: &[LogEntry]) -> Vec<Refused> {
     for _ in 0..10 {
         match index.add(entries).await {

@@ -127,7 +127,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("green", "s"),
     ("true", ""),
     ("null", "c"),
-    // Words with punctuation: their parts must be consecutive in one text.
+    // Words with punctuation: the parts must be adjacent in the same text.
     ("10.0.0.1", "s"),
     ("10.0.0.15", "d"),
     ("10.0.0", "ds"),
@@ -159,7 +159,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("blue", "e"),
     ("blue%20shoes", "e"),
     ("shoes boots", "e"),
-    // Escape sequences: ignored, and as part of a fragment.
+    // Escape sequences: ignored in words, matched in fragments.
     ("DEBUG checkout", "f"),
     (r#""DEBUG checkout failed""#, "f"),
     ("\"\u{1b}[32mDEBUG\"", "f"),
@@ -204,7 +204,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("->", "n"),
     ("[::1]", "bes"),
     ("deploy 🚀", "n"),
-    // Fragments: verbatim except for case, beginning and ending anywhere.
+    // Fragments: verbatim except for case; they may begin and end within words.
     (r#""Killed, request 643B""#, "c"),
     (r#""quest 643b0FF09D44C745DF4E, Null""#, "c"),
     (r#""ayment t""#, "b"),
@@ -351,19 +351,19 @@ async fn every_query_finds_the_expected_entries(fixture: Fixture) {
     };
     let exact = QUERIES.iter().map(|(query, expected)| (query, expected, false));
     let fuzzy_queries = FUZZY_QUERIES.iter().map(|(query, expected)| (query, expected, true));
-    let mut wrong = Vec::new();
+    let mut mismatches = Vec::new();
     for (query, expected, is_fuzzy) in exact.chain(fuzzy_queries) {
         let mut expected: Vec<char> = expected.chars().collect();
         expected.sort_unstable();
         let expected: String = expected.into_iter().collect();
 
-        let meaning = condition(query, is_fuzzy);
-        let matching = all.iter().filter(|entry| meaning.matches(&Subject::new(entry)));
+        let parsed = condition(query, is_fuzzy);
+        let matching = all.iter().filter(|entry| parsed.matches(&Subject::new(entry)));
         let mut in_memory: Vec<char> = matching.map(letter).collect();
         in_memory.sort_unstable();
         let in_memory: String = in_memory.into_iter().collect();
         if in_memory != expected {
-            wrong.push(format!("in memory {query}: {in_memory}, not {expected}"));
+            mismatches.push(format!("in memory {query}: {in_memory}, not {expected}"));
         }
 
         let query = if is_fuzzy { fuzzy(query) } else { text(query) };
@@ -375,11 +375,11 @@ async fn every_query_finds_the_expected_entries(fixture: Fixture) {
             let total = usize::try_from(hits.total).unwrap();
             if found != expected || total != expected.len() {
                 let condition = &query.condition;
-                wrong.push(format!("{condition:?}: {found} ({total}), not {expected}"));
+                mismatches.push(format!("{condition:?}: {found} ({total}), not {expected}"));
             }
         }
     }
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(mismatches.is_empty(), "{} mismatches:\n{}", mismatches.len(), mismatches.join("\n"));
 }
 
 async fn any_part_of_a_message_is_found_as_a_fragment(fixture: Fixture) {

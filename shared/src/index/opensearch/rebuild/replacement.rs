@@ -19,9 +19,9 @@ impl DayRebuild {
     /// new one, in one step. From then on, searches find the new index, and consumers write to it.
     ///
     /// # Errors
-    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or cannot
-    /// replace the index at the moment, [`Error::Rejected`](crate::Error::Rejected) when it refuses
-    /// to.
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when OpenSearch does not respond or is
+    /// temporarily unable to replace the index, [`Error::Rejected`](crate::Error::Rejected) when it
+    /// refuses to.
     pub async fn replace(&mut self) -> Result<()> {
         self.make_visible().await.map_err(classify)?;
         for _ in 1..MAX_ATTEMPTS {

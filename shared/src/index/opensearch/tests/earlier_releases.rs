@@ -35,7 +35,7 @@ async fn listing(indexes: &'static str) -> OpenSearchIndex {
     OpenSearchIndex::open(&url.await).unwrap()
 }
 
-/// What is logged.
+/// The captured log output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 

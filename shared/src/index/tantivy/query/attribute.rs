@@ -24,7 +24,7 @@ pub(super) fn query(fields: &Fields, attribute: &Attribute) -> Clause {
         AttributeTest::Prefix(stem) => {
             Box::new(TermsQuery::prefix(&[fields.attributes], &keyword::attribute(path, stem)))
         }
-        AttributeTest::Exists => term(fields.attributes, &keyword::attribute_exists(path)),
+        AttributeTest::Exists => term(fields.attributes, &keyword::attribute_exists_term(path)),
         AttributeTest::Numbers(range) => number_range(fields.numbers, path, range),
         AttributeTest::Strings(range) => string_range(fields.strings, path, range),
     }

@@ -36,7 +36,7 @@ type Clause = Box<dyn Query>;
 pub(super) struct Plan {
     /// Finds the entries that are hits if their messages contain the fragments.
     pub(super) query: Clause,
-    /// What the messages of hits must contain. Checking this is expensive.
+    /// The fragments that the messages of hits must contain. Checking this is expensive.
     pub(super) fragments: Vec<String>,
     /// The checks of messages. If they fail, the hits are incomplete.
     pub(super) checks: Arc<Checks>,

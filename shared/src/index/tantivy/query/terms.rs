@@ -23,7 +23,7 @@ pub(super) struct TermsQuery {
     pattern: Pattern,
 }
 
-/// What a term must begin with, end with or contain.
+/// The text that a term must begin with, end with or contain.
 #[derive(Debug, Clone)]
 enum Pattern {
     Start(Vec<u8>),

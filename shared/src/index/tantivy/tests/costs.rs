@@ -44,7 +44,7 @@ fn only_searches_that_read_too_many_messages_are_rejected() {
 }
 
 #[tokio::test]
-async fn a_search_that_nobody_waits_for_ends() {
+async fn a_cancelled_search_stops() {
     let directory = TempDir::new().unwrap();
     let index = open(&directory).await;
     index.add(&entries(["at com.example.Foo(Foo.java:1)"])).await.unwrap();

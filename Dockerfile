@@ -9,8 +9,8 @@ ENV LIBZ_SYS_STATIC=1 CARGO_PROFILE_RELEASE_STRIP=symbols CARGO_PROFILE_RELEASE_
 COPY . .
 
 # The cache lets later builds, and the other stage, reuse compiled dependencies. Cargo compares modification times, so the
-# sources must be newer than what the cache holds.
-# One cargo invocation for all functions builds `shared` once; the linker removes code that a function does not use.
+# sources must be newer than the cached artifacts. One cargo invocation for all functions builds `shared` once; the linker
+# removes code that a function does not use.
 FROM sources AS build-functions
 RUN --mount=type=cache,id=logpulse-registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=logpulse-target,target=/src/target,sharing=locked \

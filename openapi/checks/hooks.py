@@ -35,7 +35,7 @@ def is_lenient(name, value):
 
 @before_call(path=["/logs", "/logs/batch"])
 def omit_lenient_values(context, case, kwargs):
-    """Omits values that only the lenient parser accepts: empty texts, levels as numbers, ISO 8601 timestamps."""
+    """Omits values that only the lenient parser accepts: empty strings, levels as numbers, ISO 8601 timestamps."""
     entries = case.body if isinstance(case.body, list) else [case.body]
     for entry in entries:
         if isinstance(entry, dict) and case.meta.generation.mode.is_negative:

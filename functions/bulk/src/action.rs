@@ -1,4 +1,4 @@
-//! Action lines: what to do with the document on the next line.
+//! Action lines: each says how to handle the document on the next line.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use shared::json::Text;
 
-/// What to do with a document.
+/// How to handle a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Create,

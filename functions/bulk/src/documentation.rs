@@ -39,7 +39,7 @@ impl BodyContent for Actions {
     fn register(_: &mut Registry) {}
 }
 
-/// The answer, written item by item.
+/// The response, written item by item.
 pub(crate) struct Answered(pub(crate) Response);
 
 impl IntoResponse for Answered {
@@ -91,14 +91,14 @@ impl Problems for SaveProblems {
 /// Adds the schemas and the format of the errors.
 pub(crate) fn complete(document: &mut Value) {
     document["components"]["schemas"] = json!({
-        "BulkAnswer": answer(),
+        "BulkAnswer": bulk_response(),
         "BulkItem": item(),
         "ElasticError": error(),
         "ElasticErrorCause": cause(),
     });
     let responses = &mut document["paths"]["/_bulk"]["post"]["responses"];
-    let answer = json!({ "schema": { "$ref": "#/components/schemas/BulkAnswer" } });
-    responses["200"]["content"] = json!({ "application/json": answer });
+    let response = json!({ "schema": { "$ref": "#/components/schemas/BulkAnswer" } });
+    responses["200"]["content"] = json!({ "application/json": response });
     document_problems::<SaveProblems>(
         responses,
         "The body is an error of Elasticsearch.",
@@ -114,7 +114,7 @@ pub(crate) fn complete(document: &mut Value) {
     }
 }
 
-fn answer() -> Value {
+fn bulk_response() -> Value {
     let created = json!({ "create": item_example() });
     json!({
         "type": "object",

@@ -3,13 +3,13 @@
 //! {items}`
 
 mod action;
-mod answer;
 mod document;
 mod documentation;
 mod items;
 mod pack;
 mod probes;
 mod protocol;
+mod response_items;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -83,11 +83,11 @@ impl Api {
     /// document follows a line with its action, `create` or `index`. A document may have any
     /// fields: those with the usual names become the entry's time, level, service and message, and
     /// the others become attributes. The index becomes the attribute `index`, and the service of
-    /// documents that name none. The answer has an item for each action; an item with a status of
+    /// documents that name none. The response has an item for each action; an item with a status of
     /// 400 or 413 was not saved and never will be. A document with an `_id` and a time in the last
-    /// seven days is saved once, however often it is sent in that week. The same operation also has
-    /// the paths `/{index}/_bulk`, `/elastic/_bulk` and `/elastic/{index}/_bulk`, and accepts
-    /// `PUT`; query parameters are ignored.
+    /// seven days is saved once, no matter how often it is sent in that week. The same operation
+    /// also has the paths `/{index}/_bulk`, `/elastic/_bulk` and `/elastic/{index}/_bulk`, and
+    /// accepts `PUT`; query parameters are ignored.
     #[oai(path = "/_bulk", method = "post", operation_id = "saveDocuments", tag = "Tag::Logs")]
     async fn save(
         &self,
@@ -142,14 +142,14 @@ impl Bulk {
             pack::pack(body, &request, packer)
         };
         let (entries, body) = self.intake.pack(body, pack).await?;
-        let answer = match self.intake.publish(entries, trace).await {
-            Ok(answer) => answer,
+        let response = match self.intake.publish(entries, trace).await {
+            Ok(response) => response,
             Err(error) => {
                 let refuse = move || pack::refuse_all(error.into(), &body, index.as_deref());
                 return Err(self.intake.run(refuse).await?);
             }
         };
-        let json = answer.into_json(started.elapsed().as_millis());
+        let json = response.into_json(started.elapsed().as_millis());
         Ok(protocol::respond(StatusCode::OK, request.headers(), json))
     }
 }

@@ -1,5 +1,5 @@
-//! Packs the documents of a request, and writes the answer. Documents are parsed and packed one at
-//! a time, because a list of all of them could be large.
+//! Packs the documents of a request, and writes the response. Documents are parsed and packed one
+//! at a time, because a list of all of them could be large.
 
 use std::mem;
 
@@ -11,10 +11,10 @@ use shared::intake::{Packed, Packer, Reason, Rejection};
 use shared::log_entry::ValidationError;
 
 use crate::action::Operation;
-use crate::answer::{Answer, Refusal};
 use crate::document;
 use crate::items::{Item, Items, Malformed};
 use crate::protocol::Overload;
+use crate::response_items::{Refusal, ResponseItems};
 
 /// The refusal of updates and deletions, because log entries never change. Elasticsearch refuses
 /// these actions for data streams too.
@@ -24,10 +24,10 @@ const NOT_MODIFIABLE: Refusal<'static> = Refusal {
     reason: "log entries cannot be updated or deleted; use create or index",
 };
 
-/// The maximum size of the items in the answer to a request that is refused as a whole, in bytes.
+/// The maximum size of the items in the response to a request that is refused as a whole, in bytes.
 const MAX_REFUSAL_BYTES: usize = 4 * 1024 * 1024;
 
-/// What packing needs to know about a request besides its body.
+/// The parts of a request, besides its body, that packing needs.
 pub(crate) struct Request<'a> {
     /// The index of actions that do not name one.
     pub(crate) index: Option<&'a str>,
@@ -40,12 +40,12 @@ pub(crate) struct Request<'a> {
 ///
 /// # Errors
 /// When the body cannot be decoded, actions and documents cannot be told apart, or the entries and
-/// the answer are too large. No document is saved in these cases.
+/// the response are too large. No document is saved in these cases.
 pub(crate) fn pack(
     body: EncodedBody,
     request: &Request<'_>,
     packer: Packer,
-) -> Result<(Packed<Answer>, DecodedBody), Problem> {
+) -> Result<(Packed<ResponseItems>, DecodedBody), Problem> {
     let mut body = body.decode()?;
     let bytes = mem::take(&mut body.bytes);
     let result = pack_items(&bytes, request, packer, &mut body);
@@ -64,8 +64,8 @@ fn pack_items(
     request: &Request<'_>,
     mut packer: Packer,
     body: &mut DecodedBody,
-) -> Result<Packed<Answer>, Problem> {
-    let mut answer = Answer::default();
+) -> Result<Packed<ResponseItems>, Problem> {
+    let mut response = ResponseItems::default();
     let mut count = 0;
     for item in Items::of(bytes, request.index) {
         let Item { action, document } = item?;
@@ -78,26 +78,26 @@ fn pack_items(
         let pushed = packer.push_one(count, entry);
         match pushed.map_err(|error| bad_request(&error.to_string()))? {
             Ok(id) => match &action.id {
-                Some(id) => answer.saved(&action, id),
-                None => answer.saved(&action, &id.to_string()),
+                Some(id) => response.saved(&action, id),
+                None => response.saved(&action, &id.to_string()),
             },
-            Err(_) if !is_appended => answer.refused(&action, NOT_MODIFIABLE),
-            Err(rejection) => answer.refused(&action, refusal(&rejection)),
+            Err(_) if !is_appended => response.refused(&action, NOT_MODIFIABLE),
+            Err(rejection) => response.refused(&action, refusal(&rejection)),
         }
         count += 1;
-        let size = packer.bytes() + answer.bytes();
+        let size = packer.bytes() + response.bytes();
         body.reserve_entries(size)?;
     }
     if count == 0 {
         return Err(bad_request("request body is required"));
     }
-    let entries = packer.finish().map(|_| answer);
+    let entries = packer.finish().map(|_| response);
     body.reserve(entries.bytes() + entries.result().bytes())?;
     Ok(entries)
 }
 
 /// Adds an item for each action to a problem that prevents all documents from being saved. If there
-/// are too many actions, the answer has no items.
+/// are too many actions, the response has no items.
 pub(crate) fn refuse_all(problem: Problem, body: &DecodedBody, index: Option<&str>) -> Problem {
     let refusal = Refusal {
         // rsyslog resends documents whose items have this status.
@@ -105,14 +105,14 @@ pub(crate) fn refuse_all(problem: Problem, body: &DecodedBody, index: Option<&st
         kind: "es_rejected_execution_exception",
         reason: &problem.detail,
     };
-    let mut answer = Answer::default();
+    let mut response = ResponseItems::default();
     for Item { action, .. } in Items::of(&body.bytes, index).map_while(Result::ok) {
-        answer.refused(&action, refusal);
-        if answer.bytes() > MAX_REFUSAL_BYTES {
+        response.refused(&action, refusal);
+        if response.bytes() > MAX_REFUSAL_BYTES {
             return problem;
         }
     }
-    Overload::with_items(problem, answer)
+    Overload::with_items(problem, response)
 }
 
 fn refusal(rejection: &Rejection) -> Refusal<'_> {

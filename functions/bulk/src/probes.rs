@@ -39,22 +39,22 @@ pub(crate) fn add(
     limits: &BodyLimits,
 ) -> Function {
     for prefix in ["", PREFIX] {
-        for (path, answer) in
+        for (path, response) in
             [("_license", license as fn() -> Value), ("_xpack", features as fn() -> Value)]
         {
-            function = function.route(&format!("{prefix}/{path}"), constant(answer));
+            function = function.route(&format!("{prefix}/{path}"), constant(response));
         }
         for kind in IGNORED_RESOURCES {
             let path = format!("{prefix}/{kind}/:name");
             let create = Acknowledge {
                 limits: limits.clone(),
-                answer: |_| Some(json!({ "acknowledged": true })),
+                response: |_| Some(json!({ "acknowledged": true })),
             };
             function = function.route(&path, make_sync(|_| not_found()));
             function = function.route_for(Method::PUT, &path, create);
         }
         let path = format!("{prefix}/:index");
-        let create = Acknowledge { limits: limits.clone(), answer: index_created };
+        let create = Acknowledge { limits: limits.clone(), response: index_created };
         function = function.route_for(Method::PUT, &path, create);
         for (path, render) in [
             ("_cluster/health", cluster_health as Render),
@@ -76,13 +76,13 @@ pub(crate) fn add(
         .home_for_programs(constant(product))
 }
 
-/// Always returns the same answer.
-fn constant(answer: fn() -> Value) -> impl Endpoint<Output = Response> {
-    make_sync(move |request: Request| ok(request.headers(), &answer()))
+/// Always returns the same response.
+fn constant(response: fn() -> Value) -> impl Endpoint<Output = Response> {
+    make_sync(move |request: Request| ok(request.headers(), &response()))
 }
 
-fn ok(request: &HeaderMap, answer: &Value) -> Response {
-    respond(StatusCode::OK, request, format!("{answer}\n"))
+fn ok(request: &HeaderMap, response: &Value) -> Response {
+    respond(StatusCode::OK, request, format!("{response}\n"))
 }
 
 fn product() -> Value {
@@ -135,16 +135,17 @@ fn product_or_unknown(request: Request) -> poem::Result<Response> {
     if is_product { Ok(ok(request.headers(), &product())) } else { unknown() }
 }
 
-/// The answer to a request for an operation of Elasticsearch that LogPulse does not support.
+/// The response to a request for an operation of Elasticsearch that LogPulse does not support.
 fn unknown() -> poem::Result<Response> {
-    let detail = "LogPulse has no such operation: it has those with which clients write documents";
+    let detail =
+        "unknown operation; LogPulse supports only those that clients need to write documents";
     Err(Problem::new(StatusCode::NOT_FOUND, detail).into())
 }
 
 /// Acknowledges a request to create a resource, which has no effect.
 struct Acknowledge {
     limits: BodyLimits,
-    answer: fn(&Request) -> Option<Value>,
+    response: fn(&Request) -> Option<Value>,
 }
 
 impl Endpoint for Acknowledge {
@@ -153,14 +154,14 @@ impl Endpoint for Acknowledge {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let (request, body) = upload(request).await?;
         body.read(&self.limits).await?;
-        match (self.answer)(&request) {
-            Some(answer) => Ok(ok(request.headers(), &answer)),
+        match (self.response)(&request) {
+            Some(response) => Ok(ok(request.headers(), &response)),
             None => not_found(),
         }
     }
 }
 
-/// The answer, if the name can be that of an index. Clients can send documents to any index.
+/// The response, if the name can be that of an index. Clients can send documents to any index.
 fn index_created(request: &Request) -> Option<Value> {
     let index = request.raw_path_param("index").filter(|index| !index.starts_with('_'))?;
     Some(json!({ "acknowledged": true, "shards_acknowledged": true, "index": index }))

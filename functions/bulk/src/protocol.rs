@@ -9,7 +9,7 @@ use poem::{Body, Response};
 use serde_json::json;
 use shared::http::Problem;
 
-use crate::answer::Answer;
+use crate::response_items::ResponseItems;
 
 /// A response with this status and JSON body.
 pub(crate) fn respond(status: StatusCode, request: &HeaderMap, json: impl Into<Body>) -> Response {
@@ -76,7 +76,7 @@ fn error_type(status: StatusCode) -> &'static str {
 }
 
 /// The cause of a problem that affects all documents of a request, which can be resent later. The
-/// answer has an item for each action, because rsyslog only checks the items.
+/// response has an item for each action, because rsyslog only checks the items.
 #[derive(Debug)]
 pub(crate) struct Overload {
     items: String,
@@ -84,9 +84,9 @@ pub(crate) struct Overload {
 }
 
 impl Overload {
-    /// Adds the items of the answer to the problem.
-    pub(crate) fn with_items(problem: Problem, answer: Answer) -> Problem {
-        let overload = Self { items: answer.into_items(), problem: problem.clone() };
+    /// Adds the items of the response to the problem.
+    pub(crate) fn with_items(problem: Problem, response: ResponseItems) -> Problem {
+        let overload = Self { items: response.into_items(), problem: problem.clone() };
         problem.caused_by(overload)
     }
 }

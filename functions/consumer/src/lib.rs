@@ -77,7 +77,7 @@ impl Consumer {
     }
 
     /// Runs in a separate task until `stop` is cancelled. When the task ends, even because of a
-    /// panic, it cancels `process`, so that the process does not go on without a consumer.
+    /// panic, it cancels `process`, so that the process does not continue without a consumer.
     #[must_use]
     pub fn spawn(self, stop: CancellationToken, process: CancellationToken) -> JoinHandle<()> {
         tokio::spawn(async move {

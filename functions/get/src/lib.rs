@@ -129,7 +129,7 @@ impl Get {
     }
 }
 
-/// Logs a cache failure, unless it repeats one that was logged a moment ago.
+/// Logs a cache failure, unless it repeats one that was just logged.
 fn log_cache_failure(error: &Error, message: &str) {
     if !error.is_repeated() {
         tracing::warn!(%error, "{message}");

@@ -1,6 +1,6 @@
 //! The bodies of `POST /logs/batch` and `POST /logs/ndjson`: a JSON array, or a JSON entry per
-//! line, whatever their media type says. Entries are parsed and packed one at a time, because a list
-//! of all of them could be large.
+//! line, regardless of their media type. Entries are parsed and packed one at a time, because a
+//! list of all of them could be large.
 
 use std::fmt;
 
@@ -104,7 +104,7 @@ pub(crate) fn pack(
     Ok((entries, body))
 }
 
-/// Whether the body is an array of objects in spite of its media type.
+/// Whether the body is an array of objects despite its media type.
 fn is_array(body: &[u8]) -> bool {
     let body = without_byte_order_mark(body).trim_ascii();
     let inner = body.strip_prefix(b"[").and_then(|body| body.strip_suffix(b"]"));
@@ -122,8 +122,8 @@ fn pack_lines(body: &[u8], unknown: UnknownFields, packer: &mut Packer) -> Resul
     Ok(())
 }
 
-/// Packs the elements of an array, or the entries that follow each other. An incomplete array is
-/// rejected as a whole, because the client will send it again.
+/// Packs the elements of an array, or concatenated entries. An incomplete array is rejected as a
+/// whole, because the client will send it again.
 fn pack_values(body: &[u8], unknown: UnknownFields, packer: &mut Packer) -> Result<(), Problem> {
     for (index, json) in values(body).enumerate() {
         let entry = NewLogEntry::parse(json.map_err(bad_request)?, unknown);

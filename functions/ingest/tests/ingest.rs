@@ -119,7 +119,7 @@ async fn save(path: &str, content_type: &str, body: &[u8]) -> (Vec<String>, Test
 }
 
 #[tokio::test]
-async fn a_batch_is_accepted_in_any_format_whatever_its_content_type() {
+async fn a_batch_is_accepted_in_any_format_with_any_content_type() {
     let [one, two] = ["1", "2"].map(|n| format!(r#"{{"service":"a","message":"{n}"}}"#));
     let bodies = [
         format!("[{one},{two}]"),
@@ -140,7 +140,7 @@ async fn a_batch_is_accepted_in_any_format_whatever_its_content_type() {
 }
 
 #[tokio::test]
-async fn an_invalid_element_of_an_array_is_rejected_by_itself() {
+async fn only_the_invalid_element_of_an_array_is_rejected() {
     for bad in [
         &b"{\"service\":\"a\",\"message\":\"gr\xfc\xdfe\"}"[..],
         br#"{"service":"a","message":"m","attributes":{"a":NaN}}"#,

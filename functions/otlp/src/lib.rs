@@ -55,14 +55,14 @@ pub fn document() -> serde_json::Value {
 impl Otlp {
     /// Export OpenTelemetry logs
     ///
-    /// Accepts what the OTLP/HTTP exporters of the OpenTelemetry SDKs and of the Collector send: an
-    /// `ExportLogsServiceRequest` in protobuf or JSON, also compressed with gzip, deflate, zstd or snappy.
-    /// `200` means that the records are durable. The resource's `service.name` becomes the service
-    /// name, the severity the level, and the attributes keep their names; the resource's other
-    /// attributes are in `resource`. Records that can never be saved are counted in
-    /// `partialSuccess`. If every record is rejected, the response is `400`. After `429` and `503`,
-    /// exporters send the request again. Errors are a `google.rpc.Status`. Responses have the
-    /// format of the request.
+    /// Accepts the requests of the OTLP/HTTP exporters in the OpenTelemetry SDKs and the Collector:
+    /// an `ExportLogsServiceRequest` in protobuf or JSON, also compressed with gzip, deflate, zstd
+    /// or snappy. `200` means that the records are durable. The resource's `service.name` becomes
+    /// the service name, the severity the level, and the attributes keep their names; the
+    /// resource's other attributes are in `resource`. Records that can never be saved are counted
+    /// in `partialSuccess`. If every record is rejected, the response is `400`. After `429` and
+    /// `503`, exporters send the request again. Errors are a `google.rpc.Status`. Responses have
+    /// the format of the request.
     #[oai(path = "/v1/logs", method = "post", operation_id = "exportLogs", tag = "Tag::Logs")]
     async fn export(
         &self,

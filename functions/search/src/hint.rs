@@ -31,11 +31,11 @@ async fn first_with_hits(index: &dyn Index, parameters: &SearchParameters) -> Op
     without_a_term(index, parameters).await
 }
 
-/// A changed query, and a text that explains the change.
+/// A changed query, and an explanation of the change.
 struct Alternative {
     parameters: SearchParameters,
     explanation: String,
-    /// What else to know about it.
+    /// A note to append to the explanation.
     note: &'static str,
     q: Option<String>,
     fuzzy: Option<bool>,
@@ -140,7 +140,7 @@ async fn without_a_term(index: &dyn Index, original: &SearchParameters) -> Optio
     for left_out in 0..terms.len() {
         let mut rest = terms.clone();
         let term = rest.remove(left_out);
-        if !rest.iter().any(|term| names_something(term)) {
+        if !rest.iter().any(|term| is_positive(term)) {
             continue;
         }
         let term = if term.contains('"') { term.to_owned() } else { quoted(term) };
@@ -168,7 +168,7 @@ fn terms(text: &str) -> Vec<&str> {
     terms.filter(|term| !term.is_empty()).collect()
 }
 
-/// Whether a term says what to find, rather than what to exclude.
-fn names_something(term: &str) -> bool {
+/// Whether a term selects hits rather than excluding them.
+fn is_positive(term: &str) -> bool {
     !term.starts_with(['-', '!']) && term.contains(char::is_alphanumeric)
 }

@@ -25,13 +25,13 @@ pub struct Search {
     index: Arc<dyn Index>,
 }
 
-/// The function `search`, ready to be served.
+/// The `search` function, ready to serve.
 #[must_use]
 pub fn function(index: Arc<dyn Index>) -> Function {
     Function::new("search", Search { index: index.clone() }).requires("index", index)
 }
 
-/// The OpenAPI document of the function.
+/// The function's OpenAPI document.
 #[must_use]
 pub fn document() -> serde_json::Value {
     let mut document = document_of::<Search>();

@@ -21,7 +21,7 @@ pub(crate) struct Page {
     total_relation: Option<&'static str>,
     /// The entries of this page, in order.
     data: Vec<LogEntry>,
-    /// What matched in each entry in `data`, in the same order; only with `highlight=true`.
+    /// The matches in each entry in `data`, in the same order; only with `highlight=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     highlights: Option<Vec<Highlighted>>,
@@ -40,7 +40,7 @@ pub(crate) struct Page {
     index: Option<&'static str>,
 }
 
-/// What matched in an entry.
+/// The matches in an entry.
 #[derive(Debug, Serialize, Object)]
 #[oai(rename = "Highlight", read_only_all)]
 pub(crate) struct Highlighted {
@@ -50,7 +50,7 @@ pub(crate) struct Highlighted {
     attributes: Vec<String>,
 }
 
-/// A range of a text, in characters (Unicode code points), starting at 0.
+/// A range of text, in characters (Unicode code points), starting at 0.
 #[derive(Debug, Serialize, Object)]
 #[oai(read_only_all)]
 pub(crate) struct TextRange {
@@ -64,7 +64,7 @@ pub(crate) struct TextRange {
 #[derive(Debug, Serialize, Object)]
 #[oai(read_only_all)]
 pub(crate) struct Hint {
-    /// What to change, and how many hits the changed query has.
+    /// The change, and the number of hits for the changed query.
     pub(crate) detail: String,
     /// The number of hits for the changed query, at most 10,000.
     pub(crate) total: u64,
@@ -83,7 +83,7 @@ pub(crate) struct Hint {
 }
 
 impl Page {
-    /// Adds what matched in each entry.
+    /// Adds the matches in each entry.
     pub(crate) fn highlighted(mut self, condition: &Condition) -> Self {
         let highlights = self.data.iter().map(|entry| Highlight::of(condition, entry).into());
         self.highlights = Some(highlights.collect());

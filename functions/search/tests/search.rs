@@ -1,4 +1,4 @@
-//! The function, called without a network.
+//! Calls the function without a network.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic fails the test")]
 
 use std::sync::Arc;
@@ -61,7 +61,7 @@ async fn a_page_has_the_total_and_the_cursor_of_the_next_page() {
 }
 
 #[tokio::test]
-async fn an_index_outage_is_a_503_with_retry_after() {
+async fn a_request_during_an_index_outage_gets_503_with_retry_after() {
     let response = client(Arc::new(Broken)).get("/logs/search?q=a").send().await;
     response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
     response.assert_header("retry-after", "1");
@@ -79,7 +79,7 @@ async fn a_query_without_a_condition_finds_every_entry() {
 }
 
 #[tokio::test]
-async fn invalid_parameters_are_named_with_what_is_allowed() {
+async fn errors_name_invalid_parameters_and_their_valid_values() {
     let cursor = "AAYa2FrfkkABkBY9hpRzm66llmwm-K2R";
     let relevance = format!("sort=relevance&cursor={cursor}");
     for (query, detail) in [
@@ -131,7 +131,7 @@ async fn search(client: &TestClient<impl Endpoint>, query: &[(&str, &str)]) -> s
 }
 
 #[tokio::test]
-async fn a_search_without_hits_suggests_a_similar_one_that_has_some() {
+async fn a_search_without_hits_suggests_a_similar_query_with_hits() {
     let folder = tempfile::tempdir().unwrap();
     let client = client(index_of_payment_errors(&folder).await);
     let long_ago = ("to", "2020-01-01");

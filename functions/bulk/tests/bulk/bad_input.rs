@@ -25,15 +25,15 @@ async fn a_request_with_a_malformed_action_is_refused_as_a_whole() {
         (format!("{SAVED}\u{0}\n"), "Malformed action/metadata line [3]"),
         ("[".repeat(10_000), "Malformed action/metadata line [1]"),
     ] {
-        let (status, answer) = bulk.post(&lines).await;
+        let (status, response) = bulk.post(&lines).await;
 
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
-        let found = answer["error"]["reason"].as_str().unwrap();
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{response}");
+        let found = response["error"]["reason"].as_str().unwrap();
         assert!(found.starts_with(reason), "{found} should start with {reason}");
         let cause = json!({"type": "illegal_argument_exception", "reason": found});
         let mut error = cause.clone();
         error["root_cause"] = json!([cause]);
-        assert_eq!(answer, json!({"error": error, "status": 400}));
+        assert_eq!(response, json!({"error": error, "status": 400}));
     }
     bulk.assert_nothing_was_saved().await;
 }
@@ -46,10 +46,10 @@ async fn an_invalid_document_does_not_affect_the_others() {
         .map(|document| format!("{{\"create\":{{\"_index\":\"a\"}}}}\n{document}\n"))
         .concat();
 
-    let (status, answer) = bulk.post(&lines).await;
+    let (status, response) = bulk.post(&lines).await;
 
-    assert_eq!((status, &answer["errors"]), (StatusCode::OK, &json!(true)));
-    let items = answer["items"].as_array().unwrap();
+    assert_eq!((status, &response["errors"]), (StatusCode::OK, &json!(true)));
+    let items = response["items"].as_array().unwrap();
     let statuses: Vec<&Value> = items.iter().map(|item| &item["create"]["status"]).collect();
     assert_eq!(statuses, [400, 400, 400, 400, 413, 201]);
     let error = &items[0]["create"]["error"];
@@ -69,7 +69,7 @@ async fn updates_and_deletions_are_refused_one_by_one() {
         "{\"create\":{\"_index\":\"a\"}}\n{\"message\":\"m\"}\n",
     );
 
-    let (status, answer) = bulk.post(lines).await;
+    let (status, response) = bulk.post(lines).await;
 
     assert_eq!(status, StatusCode::OK);
     let error = json!({
@@ -77,9 +77,9 @@ async fn updates_and_deletions_are_refused_one_by_one() {
         "reason": "log entries cannot be updated or deleted; use create or index",
     });
     let item = |id: &str| json!({"_index": "a", "_id": id, "status": 400, "error": error});
-    assert_eq!(answer["items"][0], json!({"update": item("1")}));
-    assert_eq!(answer["items"][1], json!({"delete": item("2")}));
-    assert_eq!(answer["items"][2]["create"]["status"], 201);
+    assert_eq!(response["items"][0], json!({"update": item("1")}));
+    assert_eq!(response["items"][1], json!({"delete": item("2")}));
+    assert_eq!(response["items"][2]["create"]["status"], 201);
     assert_eq!(bulk.entries().await.len(), 1);
 }
 
@@ -90,9 +90,9 @@ async fn text_that_is_not_valid_unicode_is_repaired() {
     lines.extend(b"{\"create\":{}}\n{\"message\":\"b\\ud83d\",\"c\":\"\\ude80\"}\n");
     let request = Request::builder().method(Method::POST).uri_str("/_bulk").body(lines);
 
-    let (status, answer) = call(&bulk.client(), request).await;
+    let (status, response) = call(&bulk.client(), request).await;
 
-    assert_eq!((status, &answer["errors"]), (StatusCode::OK, &json!(false)));
+    assert_eq!((status, &response["errors"]), (StatusCode::OK, &json!(false)));
     let entries = bulk.entries().await;
     let messages: Vec<&str> = entries.iter().map(|entry| entry.message.as_str()).collect();
     assert_eq!(messages, ["a\u{fffd}", "b\u{fffd}"]);
@@ -127,10 +127,10 @@ async fn a_body_that_cannot_be_read_gets_an_elasticsearch_error() {
     ] {
         let request = Request::builder().method(Method::POST).uri_str("/_bulk");
         let request = request.header("content-encoding", encoding).body(body);
-        let (status, answer) = call(&bulk.client(), request).await;
-        assert_eq!(status, expected, "{encoding}: {answer}");
-        assert_eq!(answer["status"], expected);
-        assert!(answer["error"]["root_cause"][0]["reason"].is_string(), "{answer}");
+        let (status, response) = call(&bulk.client(), request).await;
+        assert_eq!(status, expected, "{encoding}: {response}");
+        assert_eq!(response["status"], expected);
+        assert!(response["error"]["root_cause"][0]["reason"].is_string(), "{response}");
     }
     bulk.assert_nothing_was_saved().await;
 }
@@ -148,16 +148,16 @@ async fn every_action_can_be_retried_after_a_queue_outage() {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.header("retry-after"), Some("1"));
     assert_eq!(response.content_type(), Some("application/json"));
-    let answer: Value = response.into_body().into_json().await.unwrap();
-    assert_eq!((&answer["status"], &answer["errors"]), (&json!(503), &json!(true)));
+    let response: Value = response.into_body().into_json().await.unwrap();
+    assert_eq!((&response["status"], &response["errors"]), (&json!(503), &json!(true)));
     let error = json!({
         "type": "es_rejected_execution_exception",
         "reason": "the broken is unavailable; retry later",
     });
     let item = |id: Value| json!({"_index": "a", "_id": id, "status": 429, "error": error});
     let items = json!([{"create": item(Value::Null)}, {"index": item(json!("1"))}]);
-    assert_eq!(answer["items"], items);
-    assert_eq!(answer["error"]["root_cause"], json!([error]));
+    assert_eq!(response["items"], items);
+    assert_eq!(response["error"]["root_cause"], json!([error]));
 }
 
 #[tokio::test]
@@ -166,9 +166,9 @@ async fn names_that_are_too_long_are_refused() {
     for (member, length) in [("_index", 256), ("_id", 513)] {
         let name = "n".repeat(length);
         let lines = format!("{{\"create\":{{\"{member}\":\"{name}\"}}}}\n{{\"message\":\"m\"}}\n");
-        let (status, answer) = bulk.post(&lines).await;
+        let (status, response) = bulk.post(&lines).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
-        let reason = answer["error"]["reason"].as_str().unwrap();
+        let reason = response["error"]["reason"].as_str().unwrap();
         assert!(reason.contains(member) && reason.contains("must not be longer"), "{reason}");
     }
     let uri = format!("/{}/_bulk", "i".repeat(256));
@@ -180,10 +180,10 @@ async fn names_that_are_too_long_are_refused() {
 }
 
 #[tokio::test]
-async fn a_request_whose_answer_is_too_large_is_refused() {
+async fn a_request_whose_response_is_too_large_is_refused() {
     let bulk = Bulk::open().await;
-    let (status, answer) = bulk.post(&"{\"delete\":{}}\n".repeat(5_000)).await;
-    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{answer}");
+    let (status, response) = bulk.post(&"{\"delete\":{}}\n".repeat(5_000)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{response}");
     let lines = "{\"create\":{\"_index\":\"shop\"}}\n{}\n".repeat(2_000);
     let (status, _) = bulk.post(&lines).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
@@ -191,7 +191,7 @@ async fn a_request_whose_answer_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn numbers_that_json_lacks_are_kept_as_strings() {
+async fn numbers_that_json_cannot_represent_are_kept_as_strings() {
     let bulk = Bulk::open().await;
     let entries = bulk.save("{\"create\":{}}\n{\"message\":\"a\tb\",\"v\":NaN}\n").await;
     assert_eq!(entries[0].message, "a\tb");

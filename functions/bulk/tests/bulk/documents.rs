@@ -41,7 +41,7 @@ async fn documents_with_ecs_fields_become_entries() {
 }
 
 #[tokio::test]
-async fn the_answer_has_an_item_for_each_action_with_the_id_of_the_entry() {
+async fn the_response_has_an_item_for_each_action_with_the_id_of_the_entry() {
     let bulk = Bulk::open().await;
     let lines = concat!(
         "{\"create\":{\"_index\":\"a\"}}\n{\"message\":\"1\"}\n",
@@ -55,11 +55,11 @@ async fn the_answer_has_an_item_for_each_action_with_the_id_of_the_entry() {
     assert_eq!(response.content_type(), Some("application/json"));
     let text = response.into_body().into_string().await.unwrap();
     assert!(text.contains(r#""errors":false,"items":[{"create":{"_index":"a","#), "{text}");
-    let answer: Value = serde_json::from_str(&text).unwrap();
+    let response: Value = serde_json::from_str(&text).unwrap();
     let entries = bulk.entries().await;
     let item = |index: &str, id: &str| json!({"_index": index, "_id": id, "_version": 1, "result": "created", "status": 201});
     let first = item("a", &entries[0].id.to_string());
-    assert_eq!(answer["items"], json!([{"create": first}, {"index": item("b", "mine")}]));
+    assert_eq!(response["items"], json!([{"create": first}, {"index": item("b", "mine")}]));
     let services: Vec<&str> = entries.iter().map(|entry| entry.service_name.as_str()).collect();
     assert_eq!(services, ["a", "b"]);
 }
@@ -79,9 +79,9 @@ async fn documents_are_accepted_on_every_path_with_either_method() {
             let request = Request::builder().method(method).uri_str(path);
             let lines = "{\"create\":{}}\n{\"message\":\"m\"}\n{\"create\":{\"_index\":\"own\"}}\n{\"message\":\"m\"}\n";
 
-            let (status, answer) = call(&bulk.client(), request.body(lines)).await;
+            let (status, response) = call(&bulk.client(), request.body(lines)).await;
 
-            assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+            assert_eq!(status, StatusCode::OK, "{path}: {response}");
             let entries = bulk.entries().await;
             let services = entries.iter().map(|entry| entry.service_name.as_str());
             let expected = [index.unwrap_or("unknown_service"), "own"];
@@ -120,8 +120,8 @@ async fn compressed_documents_are_accepted() {
     let request = Request::builder().method(Method::POST).uri_str("/_bulk");
     let request = request.header("content-encoding", "gzip").body(gzip.finish().unwrap());
 
-    let (status, answer) = call(&bulk.client(), request).await;
+    let (status, response) = call(&bulk.client(), request).await;
 
-    assert_eq!((status, &answer["errors"]), (StatusCode::OK, &json!(false)));
+    assert_eq!((status, &response["errors"]), (StatusCode::OK, &json!(false)));
     assert_eq!(bulk.entries().await.len(), 100);
 }

@@ -20,8 +20,12 @@ async fn unsupported_operations_get_an_elasticsearch_error() {
         [(Method::POST, "/elastic/logs/_refresh"), (Method::GET, "/elastic/_nodes/http")]
     {
         let request = Request::builder().method(method).uri_str(path).finish();
-        let (status, answer) = call(&bulk.client(), request).await;
-        assert_eq!((status, &answer["status"]), (StatusCode::NOT_FOUND, &404.into()), "{answer}");
+        let (status, response) = call(&bulk.client(), request).await;
+        assert_eq!(
+            (status, &response["status"]),
+            (StatusCode::NOT_FOUND, &404.into()),
+            "{response}"
+        );
     }
 }
 
@@ -40,8 +44,12 @@ async fn clients_find_a_product_with_a_license() {
         ("/_cluster/health?timeout=5s&wait_for_status=yellow", "status", json!("green")),
         ("/elastic/_cluster/health/logs", "timed_out", json!(false)),
     ] {
-        let (status, answer) = call(&client, request(Method::GET, path)).await;
-        assert_eq!((status, at(&answer, field)), (StatusCode::OK, &expected), "{path}: {answer}");
+        let (status, response) = call(&client, request(Method::GET, path)).await;
+        assert_eq!(
+            (status, at(&response, field)),
+            (StatusCode::OK, &expected),
+            "{path}: {response}"
+        );
     }
     let (_, product) = call(&client, request(Method::GET, "/")).await;
     assert!(at(&product, "version.number").as_str().unwrap().starts_with("8."), "{product}");
@@ -79,9 +87,13 @@ async fn templates_and_indexes_do_not_exist_but_can_be_created() {
             "_data_stream/a",
         ] {
             let path = format!("{prefix}/{path}");
-            let (status, answer) = call(&client, request(Method::GET, &path)).await;
-            assert_eq!((status, &answer["status"]), (StatusCode::NOT_FOUND, &json!(404)), "{path}");
-            assert_eq!(answer["error"]["type"], "resource_not_found_exception");
+            let (status, response) = call(&client, request(Method::GET, &path)).await;
+            assert_eq!(
+                (status, &response["status"]),
+                (StatusCode::NOT_FOUND, &json!(404)),
+                "{path}"
+            );
+            assert_eq!(response["error"]["type"], "resource_not_found_exception");
             let response = send(&client, request(Method::HEAD, &path)).await;
             assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
             let create = Request::builder().method(Method::PUT).uri_str(&path).body("{\"a\":1}");
@@ -89,9 +101,9 @@ async fn templates_and_indexes_do_not_exist_but_can_be_created() {
             assert_eq!(call(&client, create).await, expected, "{path}");
         }
         let index = format!("{prefix}/%3Cfilebeat-7.17.29-%7Bnow%2Fd%7D-000001%3E");
-        let (status, answer) = call(&client, request(Method::PUT, &index)).await;
-        assert_eq!((status, &answer["acknowledged"]), (StatusCode::OK, &json!(true)));
-        assert_eq!(answer["index"], "<filebeat-7.17.29-{now/d}-000001>");
+        let (status, response) = call(&client, request(Method::PUT, &index)).await;
+        assert_eq!((status, &response["acknowledged"]), (StatusCode::OK, &json!(true)));
+        assert_eq!(response["index"], "<filebeat-7.17.29-{now/d}-000001>");
         let (status, _) = call(&client, request(Method::PUT, &format!("{prefix}/_settings"))).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
     }
@@ -114,8 +126,8 @@ async fn index_paths_do_not_hide_logpulse_errors() {
     }
     let response = send(&client, request(Method::HEAD, "/elastic/filebeat-7.17.29")).await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
-    let (status, answer) = call(&client, request(Method::GET, "/_bulk")).await;
-    assert_eq!((status, &answer["status"]), (StatusCode::METHOD_NOT_ALLOWED, &json!(405)));
+    let (status, response) = call(&client, request(Method::GET, "/_bulk")).await;
+    assert_eq!((status, &response["status"]), (StatusCode::METHOD_NOT_ALLOWED, &json!(405)));
 }
 
 #[tokio::test]
@@ -127,8 +139,8 @@ async fn the_cluster_health_is_that_of_the_queue() {
 
     let client = client_without_queue();
     for path in ["/_cat/health", "/elastic/_cat/health", "/_cluster/health"] {
-        let (status, answer) = call(&client, request(Method::GET, path)).await;
+        let (status, response) = call(&client, request(Method::GET, path)).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
-        assert_eq!(answer["error"]["type"], "es_rejected_execution_exception", "{path}");
+        assert_eq!(response["error"]["type"], "es_rejected_execution_exception", "{path}");
     }
 }

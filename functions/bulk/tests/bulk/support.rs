@@ -46,8 +46,12 @@ impl Bulk {
 
     /// Posts lines whose documents must all be saved, and returns the entries.
     pub(crate) async fn save(&self, lines: &str) -> Vec<LogEntry> {
-        let (status, answer) = self.post(lines).await;
-        assert_eq!((status, &answer["errors"]), (StatusCode::OK, &Value::Bool(false)), "{answer}");
+        let (status, response) = self.post(lines).await;
+        assert_eq!(
+            (status, &response["errors"]),
+            (StatusCode::OK, &Value::Bool(false)),
+            "{response}"
+        );
         self.entries().await
     }
 

@@ -12,7 +12,7 @@ impl_type!(
     "NewLogEntry",
     MetaSchema {
         description: Some(
-            "A log entry as a client sends it. Optional fields may also be null or an empty text.",
+            "A log entry as a client sends it. Optional fields may also be null or an empty string.",
         ),
         example: Some(example()),
         required: REQUIRED.into(),

@@ -1,4 +1,4 @@
-//! The answer to a bulk request: one item per action, in order.
+//! The response to a bulk request: one item per action, in order.
 
 use std::fmt::Write;
 
@@ -7,12 +7,12 @@ use shared::json::push_string;
 
 use crate::action::Action;
 
-/// The index in the answer to an action that does not name one.
+/// The index in the response to an action that does not name one.
 const NO_INDEX: &str = "logs";
 
-/// The items of an answer as JSON, without the brackets around them.
+/// The items of a response as JSON, without the brackets around them.
 #[derive(Debug, Default)]
-pub(crate) struct Answer {
+pub(crate) struct ResponseItems {
     items: String,
     has_errors: bool,
 }
@@ -25,7 +25,7 @@ pub(crate) struct Refusal<'a> {
     pub(crate) reason: &'a str,
 }
 
-impl Answer {
+impl ResponseItems {
     /// The size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.items.len()
@@ -49,7 +49,7 @@ impl Answer {
         self.items.push_str("}}}");
     }
 
-    /// The JSON of the answer. Fluent Bit looks for `"errors":false,"items":[` without spaces.
+    /// The JSON of the response. Fluent Bit looks for `"errors":false,"items":[` without spaces.
     pub(crate) fn into_json(self, took_millis: u128) -> Vec<u8> {
         let mut json = self.items;
         json.push_str("]}\n");
@@ -95,10 +95,10 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_errors_is_compact() {
-        let mut answer = Answer::default();
-        answer.saved(&action(r#"{"create":{"_index":"a"}}"#), "1");
-        let json = String::from_utf8(answer.into_json(7)).unwrap();
+    fn a_response_without_errors_is_compact() {
+        let mut response = ResponseItems::default();
+        response.saved(&action(r#"{"create":{"_index":"a"}}"#), "1");
+        let json = String::from_utf8(response.into_json(7)).unwrap();
         let expected = concat!(
             r#"{"took":7,"errors":false,"items":["#,
             r#"{"create":{"_index":"a","_id":"1","_version":1,"result":"created","status":201}}]}"#,
@@ -109,11 +109,11 @@ mod tests {
 
     #[test]
     fn each_action_has_an_item() {
-        let mut answer = Answer::default();
-        answer.saved(&action(r#"{"index":{"_index":"\"a"}}"#), "\n");
-        answer.refused(&action(r#"{"create":{"_id":"2"}}"#), REFUSAL);
-        answer.refused(&action(r#"{"update":{}}"#), REFUSAL);
-        let json: Value = serde_json::from_slice(&answer.into_json(0)).unwrap();
+        let mut response = ResponseItems::default();
+        response.saved(&action(r#"{"index":{"_index":"\"a"}}"#), "\n");
+        response.refused(&action(r#"{"create":{"_id":"2"}}"#), REFUSAL);
+        response.refused(&action(r#"{"update":{}}"#), REFUSAL);
+        let json: Value = serde_json::from_slice(&response.into_json(0)).unwrap();
         let error = json!({"type": "document_parsing_exception", "reason": "not \"JSON\"\n"});
         let item = |id: Value| json!({"_index": "logs", "_id": id, "status": 400, "error": error});
         let saved = json!({"_index": "\"a", "_id": "\n", "_version": 1, "result": "created", "status": 201});

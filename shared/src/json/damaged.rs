@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memchr2};
 
-/// The deepest nesting that is followed. Valid entries nest less deeply.
+/// The maximum depth to which brackets are tracked. Valid entries are nested less deeply.
 const MAX_DEPTH: u32 = 24;
 
 /// The end of the invalid text at the beginning of `text`: the next separator (a comma in an array,

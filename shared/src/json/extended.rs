@@ -40,7 +40,7 @@ pub fn without_extensions(json: &str) -> Option<String> {
     has_changed.then_some(repaired)
 }
 
-/// The literal for NaN or an infinity at the beginning of a text.
+/// The literal for NaN or an infinity at the beginning of `text`.
 fn literal(text: &str) -> Option<&'static str> {
     ["NaN", "Infinity", "-Infinity"].into_iter().find(|literal| text.starts_with(literal))
 }

@@ -34,7 +34,7 @@ enum Place {
     /// Where an array may begin.
     Start,
     Array,
-    /// Outside of an array.
+    /// Outside any array.
     Top,
 }
 
@@ -113,7 +113,7 @@ impl<'a> Values<'a> {
         Some(self.take(length))
     }
 
-    /// The length of the next text outside of an array.
+    /// The length of the next text outside any array.
     fn top_length(&mut self) -> usize {
         if let Length::Valid(length) = self.valid_length() {
             let after =
@@ -160,7 +160,7 @@ impl<'a> Values<'a> {
 enum Length {
     Valid(usize),
     Invalid,
-    /// All of the body would belong to the text, and more is missing.
+    /// The text extends to the end of the body and is still incomplete.
     Incomplete,
 }
 
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn without_budget_each_line_and_element_is_a_text() {
+    fn bodies_are_split_at_lines_and_elements_once_the_budget_is_spent() {
         for (body, expected) in [
             ("{\"a\":\n{\"b\":1}\n", &[r#"{"a":"#, r#"{"b":1}"#][..]),
             (r#"[{"a":[},{"b":1},{"c":"}]"#, &[r#"{"a":[}"#, r#"{"b":1}"#, r#"{"c":"}"#]),

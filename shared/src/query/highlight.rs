@@ -174,7 +174,7 @@ impl Message {
     }
 }
 
-/// The occurrences of a fragment in a text, including overlapping ones.
+/// The occurrences of `fragment` in `text`, including overlapping ones.
 fn occurrences<'t>(text: &'t str, fragment: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
     let first = fragment.chars().next().map_or(0, char::len_utf8);
     let mut from = 0;

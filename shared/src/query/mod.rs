@@ -30,8 +30,8 @@ pub enum Condition {
     Words(Words),
     /// A word that begins with these characters.
     Prefix(Prefix),
-    /// A text that occurs anywhere in the message, even within a word, ignoring case. It has the
-    /// form that [`text::fragment`](crate::text::fragment) returns, and is not empty.
+    /// Text that occurs anywhere in the message, even within a word, ignoring case. It has the form
+    /// that [`text::fragment`](crate::text::fragment) returns, and is not empty.
     Fragment(String),
     /// A field whose value passes a test.
     Keyword(Keyword, KeywordTest),

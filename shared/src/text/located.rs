@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::ansi::plain_pieces;
 use super::normalize::{fold_located, normalize_located};
 
-/// A text derived from an original.
+/// Text derived from an original.
 #[derive(Debug, Default)]
 pub(crate) struct Located {
     /// The derived text.

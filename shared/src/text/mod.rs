@@ -5,7 +5,7 @@
 //! * [`normalize`] maps texts that look alike to the same text (Unicode's NFKC).
 //! * [`runs`] splits normalized text into words; [`Run::forms`] yields the terms that find each of
 //!   them.
-//! * [`searchable`] returns a text that contains every fragment of a message; [`grams`] yields its
+//! * [`searchable`] returns text that contains every fragment of a message; [`grams`] yields its
 //!   groups of three characters, which narrow a search for a fragment.
 
 mod ansi;

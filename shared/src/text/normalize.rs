@@ -3,7 +3,7 @@
 //! The form is Unicode's NFKC (<https://www.unicode.org/reports/tr15/>) without default-ignorable
 //! characters, with every whitespace or control character replaced by a space. Folding the case of
 //! the result yields Unicode's `NFKC_Casefold`. Both steps process one base character with its
-//! marks at a time, so that a part of a text is normalized in the same way as the whole.
+//! marks at a time, so that any part of the text is normalized in the same way as the whole.
 
 use std::borrow::Cow;
 
@@ -43,7 +43,7 @@ pub fn fold(normalized: &str) -> Cow<'_, str> {
     Cow::Owned(map(normalized, push_folded_ascii, push_folded))
 }
 
-/// Maps a text cluster by cluster. An ASCII character before another one is a cluster of its own.
+/// Maps text cluster by cluster. An ASCII character before another one is a cluster of its own.
 /// Runs of these are mapped together, which is many times as fast.
 fn map(
     text: &str,
@@ -66,7 +66,7 @@ fn map(
     mapped
 }
 
-/// The number of ASCII characters at the start of a text.
+/// The number of ASCII characters at the start of `text`.
 fn ascii_length(text: &str) -> usize {
     const CHUNK_BYTES: usize = 64;
     let bytes = text.as_bytes();
@@ -151,7 +151,7 @@ fn single(cluster: &str) -> Option<char> {
     chars.next().filter(|_| chars.next().is_none())
 }
 
-/// The clusters of a text, each with its byte offset. A cluster is a character together with those
+/// The clusters of `text`, each with its byte offset. A cluster is a character together with those
 /// after it that may compose with it.
 pub(super) fn clusters(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut start = 0;

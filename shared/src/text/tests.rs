@@ -1,4 +1,4 @@
-//! Properties of the text rules that hold for any text.
+//! Properties of the text rules that hold for every input.
 
 use proptest::prelude::*;
 

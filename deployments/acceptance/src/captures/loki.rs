@@ -35,8 +35,8 @@ pub async fn loki_rsyslog_omhttp(api: &Api) {
     check("loki-rsyslog-omhttp", &["shopapp", "nginx", "mysqld"], api).await;
 }
 
-/// Replays a capture, and checks that each response is one that every client accepts: 204 without a
-/// body.
+/// Replays a capture, and checks that each response is a 204 without a body, which every client
+/// accepts.
 async fn check(folder: &'static str, services: &'static [&'static str], api: &Api) {
     let replay = Capture::new(folder, services).replay(api, 204).await;
     for reply in &replay.replies {

@@ -42,7 +42,7 @@ impl TantivyIndex {
         attributes_max: usize,
     ) -> anyhow::Result<Opened> {
         let inner = spawn_blocking(move || {
-            // tantivy would create an empty index.
+            // Otherwise, tantivy would create an empty index.
             ensure!(path.join(SEGMENTS_FILE).exists(), Damaged("its list of segments is missing"));
             let inner = open(&path, attributes_max)?;
             open_other_files(&inner)?;

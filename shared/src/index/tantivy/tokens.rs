@@ -20,7 +20,7 @@ pub(super) fn tokenizers() -> TokenizerManager {
     tokenizers
 }
 
-/// Splits a text into words. All forms of a run have the same position.
+/// Splits text into words. All forms of a run have the same position.
 #[derive(Clone, Default)]
 struct Words(Terms);
 

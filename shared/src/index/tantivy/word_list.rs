@@ -105,7 +105,7 @@ impl WordList {
         }
     }
 
-    /// Calls `on_word` with each word that contains a text, at least once.
+    /// Calls `on_word` at least once with each word that contains `text`.
     pub(super) fn containing(
         &self,
         text: &[u8],
@@ -114,7 +114,7 @@ impl WordList {
         each_containing(&self.0, text, on_word)
     }
 
-    /// Calls `on_word` with each word that ends with a text, at least once.
+    /// Calls `on_word` at least once with each word that ends with `text`.
     pub(super) fn ending_with(
         &self,
         text: &[u8],

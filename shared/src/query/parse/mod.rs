@@ -251,7 +251,7 @@ impl Parser {
     }
 }
 
-/// The query that finds a text verbatim.
+/// The query that finds `text` verbatim.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))

@@ -79,7 +79,7 @@ fn prefix_condition(prefix: &str, scope: Scope) -> Result<Option<Condition>, Str
     }
 }
 
-/// The condition that the message contains a text; `None` if normalization leaves nothing of it.
+/// The condition that the message contains `text`; `None` if normalization leaves nothing of it.
 pub(super) fn fragment(text: &str) -> Result<Option<Condition>, String> {
     let fragment = text::fragment(text);
     if fragment.chars().nth(MAX_FRAGMENT_CHARS).is_some() {
@@ -99,7 +99,7 @@ fn max_edits(run: &str) -> u8 {
     }
 }
 
-/// Whether a text contains letters or digits.
+/// Whether `text` contains letters or digits.
 pub(super) fn has_words(text: &str) -> bool {
     text::runs(&text::word_text(text)).next().is_some()
 }

@@ -202,7 +202,7 @@ fn prefix() -> impl Strategy<Value = Condition> {
     })
 }
 
-/// Fragments that may begin and end anywhere in a text.
+/// Fragments that may begin and end anywhere in the text.
 fn fragment() -> impl Strategy<Value = Condition> {
     (nonempty(1..4), 0..6usize, 1..12usize).prop_filter_map("empty", |(text, start, length)| {
         let part: String = text.chars().skip(start).take(length).collect();

@@ -40,7 +40,7 @@ impl Fragments {
     /// The query for a fragment.
     ///
     /// # Errors
-    /// When the fragment is longer than the overlap of a text's pieces.
+    /// When the fragment is longer than the overlap of the pieces.
     pub(super) fn query(&self, fragment: &str) -> Result<Value, String> {
         if fragment.len() > MAX_FRAGMENT_BYTES {
             return Err(format!("a fragment must have at most {MAX_FRAGMENT_BYTES} bytes"));

@@ -1,6 +1,6 @@
 // Makes each call once. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
-import { bulk, docs, entry, exportLogs, get, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil } from './api.js';
+import { bulk, context, docs, entry, exportLogs, get, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil } from './api.js';
 
 export const options = { vus: 1, iterations: 1, thresholds: { checks: ['rate==1'] } };
 
@@ -25,6 +25,8 @@ export default function () {
   check(found, { ...is(200), 'is the entry': (response) => response.json('service_name') === service });
   const page = searchUntil(`service_name=${service}`, 8);
   check(page, { ...is(200), 'has each of the eight entries once': (response) => response.json('count') === 8 && response.json('total') === 8 });
+
+  check(context(saved.json('id')), { ...is(200), 'is around the entry': (response) => response.json('entry').id === saved.json('id') });
 
   check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (response) => response.json('openapi').startsWith('3.') });
   check(docs('/docs/'), is(200));

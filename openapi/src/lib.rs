@@ -15,6 +15,7 @@ pub fn document() -> anyhow::Result<Value> {
         bulk::document(),
         loki::document(),
         get::document(),
+        context::document(),
         search::document(),
         shared::http::document(),
     ])

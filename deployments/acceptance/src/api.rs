@@ -52,6 +52,7 @@ impl Api {
             "/logs/any" => "any",
             "/logs/search" => "search",
             "/v1/logs" => "otlp",
+            _ if name.starts_with("/logs/") && name.ends_with("/context") => "context",
             _ if name.starts_with("/logs/") => "get",
             _ if name.starts_with("/loki/") => "loki",
             _ if name.starts_with("/elastic/") || name.ends_with("/_bulk") => "bulk",

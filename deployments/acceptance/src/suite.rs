@@ -33,6 +33,37 @@ pub async fn a_saved_entry_is_found_by_id_and_by_search(api: &Api) {
     assert_eq!((&page["count"], page.get("next_cursor")), (&json!(1), None));
 }
 
+pub async fn an_entry_has_a_context_of_its_service_or_trace(api: &Api) {
+    let (service, other) = (unique("context"), unique("context"));
+    let trace_id = format!("{:032x}", uuid::Uuid::now_v7().as_u128());
+    let entry = |n: u32, service: &str| {
+        let timestamp = format!("2024-06-14T12:00:0{n}Z");
+        json!({"service": service, "message": n.to_string(), "timestamp": timestamp, "trace_id": trace_id})
+    };
+    let entries: Vec<_> =
+        (0..7).map(|n| entry(n, if n % 3 == 1 { &other } else { &service })).collect();
+    let saved = api.post("/logs/batch?ids=true", "application/json", json!(entries).to_string());
+    let saved: Value = saved.await.json().await.unwrap();
+    let id = saved["ids"][3].as_str().unwrap();
+    api.search_until(&[("trace_id", &trace_id)], 7).await;
+
+    for (query, before, after) in [
+        ("", vec!["0", "2"], vec!["5", "6"]),
+        ("?before=1&after=1", vec!["2"], vec!["5"]),
+        ("?scope=trace", vec!["0", "1", "2"], vec!["4", "5", "6"]),
+    ] {
+        let response = api.get(&format!("/logs/{id}/context{query}")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{query}");
+        let context: Value = response.json().await.unwrap();
+        let messages = |side: &str| -> Vec<String> {
+            let entries = context[side].as_array().unwrap().iter();
+            entries.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!((messages("before"), messages("after")), (before, after), "{query}");
+        assert_eq!(context["entry"], api.entry(id).await.unwrap());
+    }
+}
+
 pub async fn batches_are_accepted_as_json_or_ndjson_plain_or_compressed(api: &Api) {
     let service = unique("batch");
     let entry = |n: usize| json!({"service": service, "message": format!("number {n}")});

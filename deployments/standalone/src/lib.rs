@@ -78,6 +78,7 @@ impl Parts {
             loki::function(queue(), limits.clone()),
             get::function(self.cache.clone(), self.store.clone()),
             search::function(self.index.clone()),
+            context::function(self.index.clone()),
             docs::function(),
         ])
     }

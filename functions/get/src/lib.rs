@@ -12,15 +12,12 @@ use serde_json::json;
 use shared::cache::Cache;
 use shared::http::{
     Function, Json, PROBLEM_JSON, PathId, Problem, ProblemResponse, Problems, Tag, document_of,
+    may_be_pending, missing_entry,
 };
 use shared::store::Store;
 use shared::telemetry::{CACHE_METRICS, start_counters};
 use shared::{EntryId, Error, LogEntry, Timestamp};
 use tokio::sync::Semaphore;
-
-/// How long an entry may take from ingest to the store, in microseconds. A missing entry with an
-/// older id is assumed not to exist.
-const MAX_DELAY_MICROS: u64 = 10 * 60 * 1_000_000;
 
 /// The pause between a waiting request's polls for its entry.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -74,13 +71,13 @@ impl Get {
         prefer: Header<Option<String>>,
     ) -> Result<GetResponse, ProblemResponse<GetProblems>> {
         // No entry has an invalid id, so the response is 404 rather than 400.
-        let PathId(Some(id)) = *id else { return Err(not_found().into()) };
-        let pending = may_be_pending(id, Timestamp::now());
+        let now = Timestamp::now();
+        let PathId(Some(id)) = *id else { return Err(missing_entry(None, now).into()) };
+        let pending = may_be_pending(id, now);
         let wait = prefer.as_deref().and_then(prefer::parse_wait).filter(|_| pending);
         match self.find_within(id, wait).await? {
             Some(entry) => Ok(GetResponse::Found(Json(entry))),
-            None if pending => Err(not_found().retry_after(1).into()),
-            None => Err(not_found().into()),
+            None => Err(missing_entry(Some(id), now).into()),
         }
     }
 }
@@ -138,15 +135,6 @@ fn log_cache_failure(error: &Error, message: &str) {
 
 fn count_lookup(result: &'static str) {
     metrics::counter!("cache_lookups_total", "result" => result).increment(1);
-}
-
-/// Whether the entry may still be on the queue.
-fn may_be_pending(id: EntryId, now: Timestamp) -> bool {
-    id.time().as_micros().abs_diff(now.as_micros()) <= MAX_DELAY_MICROS
-}
-
-fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "no log entry has this id")
 }
 
 #[derive(ApiResponse)]

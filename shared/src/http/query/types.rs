@@ -85,8 +85,8 @@ impl ParameterType for Level {
     }
 }
 
-/// The schema of a parameter with these values.
-fn choices<T: Into<Value>>(title: &str, values: impl IntoIterator<Item = T>) -> MetaSchema {
+/// The schema of a parameter with these values. Generated clients have a type with this title.
+pub fn choices<T: Into<Value>>(title: &str, values: impl IntoIterator<Item = T>) -> MetaSchema {
     MetaSchema {
         title: Some(title.to_owned()),
         enum_items: values.into_iter().map(Into::into).collect(),

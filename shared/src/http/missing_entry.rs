@@ -1,0 +1,27 @@
+//! The response for an entry that was not found.
+
+use poem::http::StatusCode;
+
+use super::problem::Problem;
+use crate::log_entry::{EntryId, Timestamp};
+
+/// How long an entry may take from its arrival until it can be found, in microseconds. A missing
+/// entry with an older id is assumed not to exist.
+const MAX_DELAY_MICROS: u64 = 10 * 60 * 1_000_000;
+
+/// Whether the entry with this id may still be on the queue.
+#[must_use]
+pub fn may_be_pending(id: EntryId, now: Timestamp) -> bool {
+    id.time().as_micros().abs_diff(now.as_micros()) <= MAX_DELAY_MICROS
+}
+
+/// The problem for an entry that was not found: a 404, with `Retry-After` if the entry may still be
+/// on the queue. A text that is not an id, `None`, is an id that no entry has.
+#[must_use]
+pub fn missing_entry(id: Option<EntryId>, now: Timestamp) -> Problem {
+    let problem = Problem::new(StatusCode::NOT_FOUND, "no log entry has this id");
+    match id {
+        Some(id) if may_be_pending(id, now) => problem.retry_after(1),
+        _ => problem,
+    }
+}

@@ -140,6 +140,13 @@ test('getLog returns 404 for its example id', async () => {
   assert.deepEqual([body.status, body.detail], [404, 'no log entry has this id'])
 })
 
+test('getLogContext returns the saved entry', async () => {
+  const id = (await open('getLogContext')).locator('tr[data-param-name=id] input')
+  await id.fill(savedId)
+  const { status, body } = await execute('getLogContext')
+  assert.deepEqual([status, body.entry], [200, { id: savedId, ...bodyExample('saveLog') }])
+})
+
 for (const [operationId, expected] of [
   ['ping', /^\{"message":"pong"\}$/],
   ['getLiveness', /^\{"status":"alive"\}$/],

@@ -55,9 +55,9 @@ pub async fn an_entry_has_a_context_of_its_service_or_trace(api: &Api) {
         let response = api.get(&format!("/logs/{id}/context{query}")).await;
         assert_eq!(response.status(), StatusCode::OK, "{query}");
         let context: Value = response.json().await.unwrap();
-        let messages = |side: &str| -> Vec<String> {
+        let messages = |side: &str| -> Vec<&str> {
             let entries = context[side].as_array().unwrap().iter();
-            entries.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+            entries.map(|entry| entry["message"].as_str().unwrap()).collect()
         };
         assert_eq!((messages("before"), messages("after")), (before, after), "{query}");
         assert_eq!(context["entry"], api.entry(id).await.unwrap());

@@ -33,7 +33,7 @@ fn entries() -> Vec<LogEntry> {
         let second = if (4..=6).contains(&number) { 6 } else { number };
         let timestamp = Timestamp::parse(&format!("2024-06-14T12:00:{second:02}Z")).unwrap();
         let entry = EntryBuilder::new(format!("number {number}")).arrival(&arrival, 9 - number);
-        let entry = entry.service(if number % 2 == 0 { "shop" } else { "bank" });
+        let entry = entry.service(if number.is_multiple_of(2) { "shop" } else { "bank" });
         let entry = entry.timestamp(timestamp);
         if number < 4 { entry.build() } else { entry.trace(TRACE, "00f067aa0ba902b7").build() }
     };

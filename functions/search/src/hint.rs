@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use shared::http::Filters;
 use shared::index::Index;
 use shared::query::{TimeRange, quoted};
 use shared::search::SearchHits;
@@ -53,7 +54,8 @@ impl Alternative {
         original: &SearchParameters,
         text: String,
     ) -> Self {
-        let parameters = SearchParameters { text: text.clone(), ..original.clone() };
+        let filters = Filters { text: text.clone(), ..original.filters.clone() };
+        let parameters = SearchParameters { filters, ..original.clone() };
         Self { q: Some(text), ..Self::new(explanation, parameters) }
     }
 
@@ -81,7 +83,8 @@ fn count(hits: &SearchHits) -> String {
 
 fn alternatives(original: &SearchParameters) -> Vec<Alternative> {
     let mut alternatives = Vec::new();
-    let text = original.text.trim();
+    let filters = &original.filters;
+    let text = filters.text.trim();
     let has_text = !text.is_empty() && text != "*";
     if has_text && !text.starts_with('"') {
         let alternative = Alternative::with_text("in quotes", original, quoted(text));
@@ -94,17 +97,19 @@ fn alternatives(original: &SearchParameters) -> Vec<Alternative> {
         let explanation = "with * at the end of each word";
         alternatives.push(Alternative::with_text(explanation, original, text));
     }
-    if has_text && !original.fuzzy {
-        let parameters = SearchParameters { fuzzy: true, ..original.clone() };
+    if has_text && !filters.fuzzy {
+        let filters = Filters { fuzzy: true, ..filters.clone() };
+        let parameters = SearchParameters { filters, ..original.clone() };
         let fuzzy = Alternative::new("with fuzzy=true", parameters);
         alternatives.push(Alternative { fuzzy: Some(true), ..fuzzy });
     }
-    if original.time != TimeRange::default() {
-        let parameters = SearchParameters { time: TimeRange::default(), ..original.clone() };
-        let without = [("from", original.time.from), ("to", original.time.to)];
+    if filters.time != TimeRange::default() {
+        let without = [("from", filters.time.from), ("to", filters.time.to)];
         let without: Vec<&str> =
             without.iter().filter(|(_, time)| time.is_some()).map(|(name, _)| *name).collect();
         let explanation = format!("without {}", without.join(" and "));
+        let filters = Filters { time: TimeRange::default(), ..filters.clone() };
+        let parameters = SearchParameters { filters, ..original.clone() };
         alternatives.push(Alternative {
             without: Some(without),
             ..Alternative::new(explanation, parameters)
@@ -131,7 +136,7 @@ fn up_to_star(word: &str) -> &str {
 /// Leaves out each term in turn, and returns the alternative with the most hits: the one without
 /// the rarest term.
 async fn without_a_term(index: &dyn Index, original: &SearchParameters) -> Option<Hint> {
-    let terms = terms(&original.text);
+    let terms = terms(&original.filters.text);
     let has_operators = terms.iter().any(|term| matches!(*term, "AND" | "OR" | "NOT"));
     if terms.len() > MAX_TERMS || has_operators {
         return None;

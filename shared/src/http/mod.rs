@@ -6,6 +6,7 @@
 mod body;
 mod client;
 mod document;
+mod filters;
 mod function;
 mod health;
 mod json;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use body::{BodyContent, BodyLimits, DecodedBody, EncodedBody, Upload};
 pub use document::{document, document_of, join, to_text};
+pub use filters::Filters;
 pub use function::Function;
 pub use json::Json;
 pub use middleware::problem_format::ProblemFormat;

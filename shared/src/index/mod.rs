@@ -53,6 +53,25 @@ pub trait Index: Ready {
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond,
     /// [`Error::Rejected`](crate::Error::Rejected) when the query can never succeed.
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits>;
+
+    /// Opens a view of the entries that are searchable now.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond.
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>>;
+}
+
+/// A view of an index at one point in time: the pages of a search contain neither gaps nor entries
+/// that were added meanwhile. Dropping it releases its resources. It may expire if it is not
+/// searched for five minutes.
+#[async_trait]
+pub trait Snapshot: Send + Sync {
+    /// Returns a page of hits as [`Index::search`] does.
+    ///
+    /// # Errors
+    /// Those of [`Index::search`]; [`Error::Unavailable`](crate::Error::Unavailable) also when the
+    /// view has expired or its index has been replaced.
+    async fn search(&self, query: &SearchQuery) -> Result<SearchHits>;
 }
 
 /// The name of the port in errors.

@@ -19,8 +19,8 @@ use url::Url;
 use super::report::Report;
 use super::{PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
 use crate::error::{Error, Ready, Refused, Result};
-use crate::index::Index;
 use crate::index::embedded::{Cause, EmbeddedIndex, Progress, Rebuild};
+use crate::index::{Index, Snapshot};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::search::{SearchHits, SearchQuery};
 use crate::store::{IdRange, Store};
@@ -173,6 +173,10 @@ impl Index for DerivedIndex {
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         self.index.search(query).await
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        self.index.snapshot().await
     }
 }
 

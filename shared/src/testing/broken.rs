@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::cache::Cache;
 use crate::error::{Error, Ready, Refused, Result};
-use crate::index::Index;
+use crate::index::{Index, Snapshot};
 use crate::limiter::{Decision, Limiter};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::queue::{Batch, Consumer, DeadLetter, DeadLetters, Producer, Record};
@@ -89,6 +89,10 @@ impl Index for Broken {
     }
 
     async fn search(&self, _: &SearchQuery) -> Result<SearchHits> {
+        unavailable()
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
         unavailable()
     }
 }

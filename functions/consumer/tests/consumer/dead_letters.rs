@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use consumer::dead_letters;
 use shared::error::{Error, Refused, Result};
-use shared::index::Index;
+use shared::index::{Index, Snapshot};
 use shared::process::DeadLettersCommand;
 use shared::queue::{DeadLetter, Position, Queue};
 use shared::search::{SearchHits, SearchQuery};
@@ -36,6 +36,10 @@ impl Index for RefusingIndex {
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         self.inner.search(query).await
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        self.inner.snapshot().await
     }
 }
 

@@ -23,8 +23,8 @@ use self::layout::Layout;
 pub use self::opening::Cause;
 pub use self::rebuild::{Rebuild, is_rebuild_requested, request_rebuild};
 pub use self::state::Progress;
-use super::Index;
 use super::tantivy::Location;
+use super::{Index, Snapshot};
 use crate::error::{Error, Ready, Refused, Result};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};
@@ -91,5 +91,25 @@ impl Index for EmbeddedIndex {
         let is_rebuilding = !serving.is_complete();
         let hits = serving.index.search(query).await?;
         Ok(SearchHits { is_rebuilding, ..hits })
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        let serving = self.generations().serving;
+        let is_rebuilding = !serving.is_complete();
+        Ok(Box::new(View { snapshot: serving.index.snapshot().await?, is_rebuilding }))
+    }
+}
+
+/// A snapshot of a generation, and whether it was being built.
+struct View {
+    snapshot: Box<dyn Snapshot>,
+    is_rebuilding: bool,
+}
+
+#[async_trait]
+impl Snapshot for View {
+    async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
+        let hits = self.snapshot.search(query).await?;
+        Ok(SearchHits { is_rebuilding: self.is_rebuilding, ..hits })
     }
 }

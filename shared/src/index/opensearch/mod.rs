@@ -8,12 +8,14 @@ mod document;
 mod earlier_releases;
 mod hits;
 mod mapping;
+mod point_in_time;
 mod query;
 mod ranges;
 mod rebuild;
 mod response;
 mod settings;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -31,10 +33,11 @@ use url::Url;
 
 use self::bulk::Outcomes;
 use self::days::DailyIndexes;
+use self::point_in_time::PointInTime;
 pub use self::rebuild::DayRebuild;
 use self::response::{Failure, successful_body};
 use self::settings::IndexSettings;
-use super::{Index, SERVICE, VARIABLE, too_costly};
+use super::{Index, SERVICE, Snapshot, VARIABLE, too_costly};
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
@@ -60,10 +63,11 @@ fn is_opensearch(url: &Url) -> bool {
 }
 
 /// An [`Index`] in OpenSearch. It connects on the first request.
+#[derive(Clone)]
 pub struct OpenSearchIndex {
     client: OpenSearch,
-    indexes: DailyIndexes,
-    has_warned: OnceCell<()>,
+    indexes: Arc<DailyIndexes>,
+    has_warned: Arc<OnceCell<()>>,
 }
 
 impl OpenSearchIndex {
@@ -87,8 +91,8 @@ impl OpenSearchIndex {
         let transport = transport.build().context("creating the OpenSearch client")?;
         Ok(Self {
             client: OpenSearch::new(transport),
-            indexes: DailyIndexes::new(settings),
-            has_warned: OnceCell::new(),
+            indexes: Arc::new(DailyIndexes::new(settings)),
+            has_warned: Arc::default(),
         })
     }
 
@@ -97,6 +101,25 @@ impl OpenSearchIndex {
         let days =
             self.indexes.prepare(&self.client, entries, leaves).await.map_err(unavailable)?;
         bulk::add(&self.client, &days, entries, leaves).await
+    }
+
+    /// Searches the indexes, or `point_in_time` if it is given.
+    async fn search_page(
+        &self,
+        query: &SearchQuery,
+        point_in_time: Option<&str>,
+    ) -> Result<SearchHits> {
+        let mut body = query::body(query).map_err(|error| Error::rejected(SERVICE, error))?;
+        if let Some(id) = point_in_time {
+            body["pit"] = point_in_time::in_search(id);
+        }
+        let search = async {
+            self.check_ranges(&query.condition).await?;
+            self.search_with_retries(query.sort, &body).await.map_err(classify)
+        };
+        let response = timeout(SEARCH_TIMEOUT, search).await.map_err(unavailable)??;
+        self.warn_about_earlier_releases().await;
+        hits::page(&response, query).map_err(unavailable)
     }
 
     async fn search_with_retries(
@@ -123,14 +146,14 @@ impl OpenSearchIndex {
         };
         let pattern = self.indexes.pattern();
         let indexes = [pattern.as_str()];
-        let search = self
-            .client
-            .search(SearchParts::Index(&indexes))
-            .search_type(search_type)
-            .ignore_unavailable(true)
-            .allow_no_indices(true)
-            .allow_partial_search_results(false)
-            .body(body);
+        // A point in time determines the indexes.
+        let search = if body.get("pit").is_some() {
+            self.client.search(SearchParts::None)
+        } else {
+            let search = self.client.search(SearchParts::Index(&indexes));
+            search.ignore_unavailable(true).allow_no_indices(true)
+        };
+        let search = search.search_type(search_type).allow_partial_search_results(false).body(body);
         let response = successful_body(search.send().await).await?;
         if !hits::are_complete(&response)? {
             return Err(Failure::MissingShards);
@@ -169,14 +192,11 @@ impl Index for OpenSearchIndex {
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
-        let body = query::body(query).map_err(|error| Error::rejected(SERVICE, error))?;
-        let search = async {
-            self.check_ranges(&query.condition).await?;
-            self.search_with_retries(query.sort, &body).await.map_err(classify)
-        };
-        let response = timeout(SEARCH_TIMEOUT, search).await.map_err(unavailable)??;
-        self.warn_about_earlier_releases().await;
-        hits::page(&response, query).map_err(unavailable)
+        self.search_page(query, None).await
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        Ok(Box::new(PointInTime::open(self.clone()).await?))
     }
 }
 

@@ -41,7 +41,7 @@ use self::query::Target;
 use self::schema::Fields;
 use self::word_list::WordListPlugin;
 use self::writer::Writer;
-use super::{Index, SERVICE, VARIABLE, attributes_max};
+use super::{Index, SERVICE, Snapshot, VARIABLE, attributes_max};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
@@ -102,6 +102,11 @@ impl TantivyIndex {
         let cores = available_parallelism().map_or(1, usize::from);
         Self { inner: Arc::new(inner), searches: Arc::new(Semaphore::new(cores)) }
     }
+
+    fn view(&self) -> View {
+        let searcher = self.inner.reader.searcher();
+        View { inner: self.inner.clone(), searches: self.searches.clone(), searcher }
+    }
 }
 
 #[async_trait]
@@ -127,7 +132,26 @@ impl Index for TantivyIndex {
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
-        let (inner, query) = (self.inner.clone(), query.clone());
+        self.view().search(query).await
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        Ok(Box::new(self.view()))
+    }
+}
+
+/// The entries that were visible when it was created.
+struct View {
+    inner: Arc<Inner>,
+    searches: Arc<Semaphore>,
+    searcher: Searcher,
+}
+
+#[async_trait]
+impl Snapshot for View {
+    async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
+        let (inner, searcher) = (self.inner.clone(), self.searcher.clone());
+        let query = query.clone();
         let cancelled = CancellationToken::new();
         // Ends the checks of messages if the caller stops waiting.
         let _cancel = cancelled.clone().drop_guard();
@@ -135,7 +159,7 @@ impl Index for TantivyIndex {
             let permit = self.searches.clone().acquire_owned().await.map_err(unavailable)?;
             let search = spawn_blocking(move || {
                 let _permit = permit;
-                inner.search(&query, Checks::new(cancelled))
+                inner.search(&searcher, &query, Checks::new(cancelled))
             });
             search.await.map_err(classify_join)?
         };
@@ -170,15 +194,19 @@ impl Inner {
         Ok(Self { fields, reader, writer })
     }
 
-    fn search(&self, query: &SearchQuery, checks: Checks) -> Result<SearchHits> {
-        let searcher = self.reader.searcher();
-        let target = Target { fields: &self.fields, searcher: &searcher };
+    fn search(
+        &self,
+        searcher: &Searcher,
+        query: &SearchQuery,
+        checks: Checks,
+    ) -> Result<SearchHits> {
+        let target = Target { fields: &self.fields, searcher };
         let plan = query::plan(target, query.sort, &query.condition, Arc::new(checks))?;
         let page = Page::collect(target, &plan, query).map_err(classify)?;
         plan.checks.result()?;
         let total = page.total;
         let found = page.into_addresses().into_iter().map(|address| {
-            let json = self.entry_json(&searcher, address)?;
+            let json = self.entry_json(searcher, address)?;
             let entry = LogEntry::from_json(&json).map_err(unavailable)?;
             Ok((entry, json.len()))
         });

@@ -12,7 +12,9 @@ const MAX_WORK_BYTES: u64 = 12_000;
 fn total(index: &Inner, query: &str) -> Result<u64> {
     let condition = query::parse(query, false, Timestamp::now()).unwrap();
     let checks = Checks::new(CancellationToken::new()).with_max_work(MAX_WORK_BYTES);
-    index.search(&SearchQuery::new(condition, 1), checks).map(|hits| hits.total)
+    index
+        .search(&index.reader.searcher(), &SearchQuery::new(condition, 1), checks)
+        .map(|hits| hits.total)
 }
 
 #[test]
@@ -51,6 +53,10 @@ async fn a_cancelled_search_stops() {
     let cancelled = CancellationToken::new();
     cancelled.cancel();
     let query = query::parse("\"oo.java:\"", false, Timestamp::now()).unwrap();
-    let search = index.inner.search(&SearchQuery::new(query, 1), Checks::new(cancelled));
+    let search = index.inner.search(
+        &index.inner.reader.searcher(),
+        &SearchQuery::new(query, 1),
+        Checks::new(cancelled),
+    );
     assert!(matches!(search, Err(Error::Unavailable { .. })), "{search:?}");
 }

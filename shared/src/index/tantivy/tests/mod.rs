@@ -17,7 +17,7 @@ async fn open(directory: &TempDir) -> TantivyIndex {
 }
 
 fn search(index: &Inner, query: &SearchQuery) -> Result<SearchHits> {
-    index.search(query, Checks::new(CancellationToken::new()))
+    index.search(&index.reader.searcher(), query, Checks::new(CancellationToken::new()))
 }
 
 async fn all_messages(index: &TantivyIndex) -> Vec<String> {

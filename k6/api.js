@@ -39,6 +39,7 @@ export const pushToLoki = (labels, line) =>
 export const get = (id, headers = {}) => http.get(`${URL}/logs/${id}`, { headers, tags: { name: 'GET /logs/{id}' } });
 export const search = (query) => http.get(`${URL}/logs/search?${query}`, { tags: { name: 'GET /logs/search' } });
 export const context = (id) => http.get(`${URL}/logs/${id}/context`, { tags: { name: 'GET /logs/{id}/context' } });
+export const exportEntries = (query) => http.get(`${URL}/logs/export?${query}`, { tags: { name: 'GET /logs/export' } });
 export const docs = (path) => http.get(`${URL}${path}`);
 
 /** Searches until `total` entries are found, for up to 20 seconds; returns the last response. */

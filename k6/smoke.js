@@ -1,6 +1,6 @@
 // Makes each call once. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
-import { bulk, context, docs, entry, exportLogs, get, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil } from './api.js';
+import { bulk, context, docs, entry, exportEntries, exportLogs, get, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil } from './api.js';
 
 export const options = { vus: 1, iterations: 1, thresholds: { checks: ['rate==1'] } };
 
@@ -27,6 +27,8 @@ export default function () {
   check(page, { ...is(200), 'has each of the eight entries once': (response) => response.json('count') === 8 && response.json('total') === 8 });
 
   check(context(saved.json('id')), { ...is(200), 'is around the entry': (response) => response.json('entry').id === saved.json('id') });
+
+  check(exportEntries(`service_name=${service}`), { ...is(200), 'has a line for each of the eight entries': (response) => response.body.trim().split('\n').length === 8 });
 
   check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (response) => response.json('openapi').startsWith('3.') });
   check(docs('/docs/'), is(200));

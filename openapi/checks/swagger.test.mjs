@@ -12,7 +12,7 @@ const TIMEOUT_MS = 10_000
 // Smaller files may be sent uncompressed.
 const MIN_COMPRESSED_BYTES = 1024
 
-let browser, page, operations
+let browser, page, operations, parameters
 const executed = new Set()
 const responses = []
 const externalRequests = []
@@ -34,7 +34,8 @@ before(async () => {
   await page.goto(`${BASE_URL}/docs/`)
   await page.locator('.opblock').first().waitFor()
 
-  const { paths } = await responses.find(response => response.url().endsWith('/openapi.json')).json()
+  const { paths, components } = await responses.find(response => response.url().endsWith('/openapi.json')).json()
+  parameters = components.parameters
   const all = Object.values(paths).flatMap(path => Object.values(path))
   operations = new Map(all.map(operation => [operation.operationId, operation]))
 })
@@ -147,6 +148,12 @@ test('getLogContext returns the saved entry', async () => {
   assert.deepEqual([status, body.entry], [200, { id: savedId, ...bodyExample('saveLog') }])
 })
 
+test('exportEntries returns the saved entry', async () => {
+  const { status, text } = await execute('exportEntries')
+  assert.equal(status, 200)
+  assert.ok(text.includes(savedId))
+})
+
 for (const [operationId, expected] of [
   ['ping', /^\{"message":"pong"\}$/],
   ['getLiveness', /^\{"status":"alive"\}$/],
@@ -170,7 +177,7 @@ test('the page makes no requests to other servers', () => {
 
 test('the console reports only the 404 from getLog', () => {
   const reports = messages.map(({ text, url }) => `${text} ${new URL(url).pathname}`)
-  const { example } = operations.get('getLog').parameters.find(parameter => parameter.name === 'id')
+  const { example } = parameters.Id
   assert.deepEqual(reports, [
     `Failed to load resource: the server responded with a status of 404 (Not Found) /logs/${example}`,
   ])
@@ -217,12 +224,16 @@ async function execute(operationId) {
   ])
   executed.add(operationId)
   const text = (await response.text()).trim()
-  const isJson = /json/.test(await response.headerValue('content-type'))
+  const isJson = /[/+]json/.test(await response.headerValue('content-type'))
   const body = isJson ? JSON.parse(text) : text
 
   const shownResponse = block.locator('.live-responses-table tbody .response').first()
   await shownResponse.locator('.response-col_status', { hasText: response.status() }).waitFor()
   if (response.status() === 204) return { status: 204, text, body }
+  if (await response.headerValue('content-disposition')) {
+    await shownResponse.locator('a[download]').waitFor()
+    return { status: response.status(), text, body }
+  }
   const shownText = await shownResponse.locator('.response-col_description code').first().textContent()
   assert.deepEqual(isJson ? JSON.parse(shownText) : shownText.trim(), body)
   return { status: response.status(), text, body }

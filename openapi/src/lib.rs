@@ -16,6 +16,7 @@ pub fn document() -> anyhow::Result<Value> {
         loki::document(),
         get::document(),
         context::document(),
+        export::document(),
         search::document(),
         shared::http::document(),
     ])

@@ -51,6 +51,7 @@ impl Api {
             "/logs" | "/logs/batch" | "/logs/ndjson" | "/ping" => "ingest",
             "/logs/any" => "any",
             "/logs/search" => "search",
+            "/logs/export" => "export",
             "/v1/logs" => "otlp",
             _ if name.starts_with("/logs/") && name.ends_with("/context") => "context",
             _ if name.starts_with("/logs/") => "get",

@@ -64,6 +64,36 @@ pub async fn an_entry_has_a_context_of_its_service_or_trace(api: &Api) {
     }
 }
 
+pub async fn an_export_contains_every_hit_of_the_search(api: &Api) {
+    let service = unique("export");
+    let entries: String = (0..2500)
+        .map(|n| json!({"service": service, "message": format!("number {n}"), "attributes": {"n": n}}))
+        .map(|entry| entry.to_string() + "\n")
+        .collect();
+    api.post("/logs/batch", "application/x-ndjson", entries).await;
+    let filters = [("service_name", service.as_str()), ("q", "n:>=100 -\"number 200\"")];
+    api.search_until(&filters, 2389).await;
+    let hits = api.all_hits(&filters).await;
+
+    for encoding in ["identity", "gzip", "zstd"] {
+        let request = api.http.get(api.url("/logs/export")).query(&filters);
+        let request = request.query(&[("sort", "oldest")]).header("accept-encoding", encoding);
+        let response = api.send(request).await.unwrap();
+
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+        // The client itself decompresses gzip.
+        let is_zstd = response.headers().get("content-encoding").is_some_and(|c| c == "zstd");
+        assert_eq!(is_zstd, encoding == "zstd");
+        let body = response.bytes().await.unwrap();
+        let body = if is_zstd { zstd::decode_all(&*body).unwrap() } else { body.into() };
+        let text = String::from_utf8(body).unwrap();
+        let exported: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(exported == hits, "{encoding}: {} entries", exported.len());
+    }
+}
+
 pub async fn batches_are_accepted_as_json_or_ndjson_plain_or_compressed(api: &Api) {
     let service = unique("batch");
     let entry = |n: usize| json!({"service": service, "message": format!("number {n}")});

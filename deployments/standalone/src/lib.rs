@@ -79,6 +79,7 @@ impl Parts {
             get::function(self.cache.clone(), self.store.clone()),
             search::function(self.index.clone()),
             context::function(self.index.clone()),
+            export::function(self.index.clone()),
             docs::function(),
         ])
     }

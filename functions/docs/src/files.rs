@@ -9,6 +9,7 @@ use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use poem::http::{HeaderMap, StatusCode, header};
 use poem::{Error, Response, Result};
+use shared::http::accepts_encoding;
 use utoipa_swagger_ui::Config;
 
 /// The document, written by `make openapi`.
@@ -72,7 +73,7 @@ impl File {
             .content_type(&self.content_type)
             .header(header::VARY, "Accept-Encoding");
         // Images are already compressed.
-        if self.content_type.starts_with("image/") || !accepts_gzip(request) {
+        if self.content_type.starts_with("image/") || !accepts_encoding(request, "gzip") {
             return response.body(self.bytes);
         }
         response.header(header::CONTENT_ENCODING, "gzip").body(self.compressed())
@@ -90,48 +91,4 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     // Writing to memory cannot fail.
     let _ = encoder.write_all(bytes);
     encoder.finish().unwrap_or_default()
-}
-
-/// Whether `Accept-Encoding` contains gzip (or `*`) with a weight above zero.
-fn accepts_gzip(request: &HeaderMap) -> bool {
-    let values = request.get_all(header::ACCEPT_ENCODING).iter();
-    let text: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-    let text = text.join(",").to_ascii_lowercase();
-    let weight_of = |name: &str| {
-        text.split(',').map(|part| part.split_once(';').unwrap_or((part, ""))).find_map(
-            |(coding, parameter)| {
-                let weight = parameter.trim().strip_prefix("q=").unwrap_or("1");
-                (coding.trim() == name).then(|| weight.trim().parse::<f32>().unwrap_or(0.0))
-            },
-        )
-    };
-    weight_of("gzip").or_else(|| weight_of("*")).is_some_and(|weight| weight > 0.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use poem::http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn gzip_is_used_if_the_client_accepts_it() {
-        for (value, expected) in [
-            ("gzip", true),
-            ("deflate, GZIP;q=0.5, br", true),
-            ("*", true),
-            ("br, *;q=0.1", true),
-            ("gzip;q=0, *", false),
-            ("gzip; q=0.000", false),
-            ("identity", false),
-            ("br", false),
-            ("x-gzipped", false),
-            ("", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));
-            assert_eq!(accepts_gzip(&headers), expected, "{value}");
-        }
-        assert!(!accepts_gzip(&HeaderMap::new()));
-    }
 }

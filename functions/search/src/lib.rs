@@ -12,7 +12,8 @@ use poem_openapi::OpenApi;
 use serde_json::json;
 use shared::Error;
 use shared::http::{
-    Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag, document_of,
+    Filters, Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag,
+    document_of,
 };
 use shared::index::Index;
 use tokio::task::spawn_blocking;
@@ -84,7 +85,7 @@ impl Search {
         Query(parameters): Query<SearchParameters>,
     ) -> Result<SearchResponse, ProblemResponse<SearchProblems>> {
         let query = parameters.to_query()?;
-        let hits = self.index.search(&query).await.map_err(problem)?;
+        let hits = self.index.search(&query).await.map_err(Filters::problem)?;
         let has_hits = hits.total > 0;
         let mut page = Page::from(hits);
         if !has_hits && parameters.cursor.is_none() {
@@ -96,14 +97,6 @@ impl Search {
         let highlighted = spawn_blocking(move || page.highlighted(&query.condition)).await;
         let page = highlighted.map_err(|error| Error::failed("highlighting", error))?;
         Ok(SearchResponse::Hits(Json(page)))
-    }
-}
-
-/// A query that the index rejects is a client error, with the index's reason as the detail.
-fn problem(error: Error) -> Problem {
-    match error {
-        Error::Rejected { source, .. } => Problem::bad_parameter("q", source.to_string()),
-        error => error.into(),
     }
 }
 

@@ -4,6 +4,7 @@ use poem_openapi::registry::MetaSchema;
 
 use super::problem::Problem;
 use super::query::{Parameter, ParameterType, Reader};
+use crate::error::Error;
 use crate::log_entry::{FieldError, Level, ServiceName, Timestamp, TraceId, ValidationError};
 use crate::query::{
     Condition, Keyword, KeywordTest, MAX_QUERY_CHARS, QueryError, TimeExpression, TimeRange, parse,
@@ -118,6 +119,16 @@ impl Filters {
             condition = condition.and(Condition::Timestamp(self.time));
         }
         Ok(condition)
+    }
+
+    /// The problem for an index's error. A query that the index rejects is a client error, with the
+    /// index's reason as the detail.
+    #[must_use]
+    pub fn problem(error: Error) -> Problem {
+        match error {
+            Error::Rejected { source, .. } => Problem::bad_parameter(Q.name, source.to_string()),
+            error => error.into(),
+        }
     }
 }
 

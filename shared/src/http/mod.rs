@@ -3,6 +3,7 @@
 //! A function is a poem-openapi API and the ports that it requires. A request passes through the
 //! server, the router and the middleware to its operation. Errors become problems (RFC 9457).
 
+mod accept_encoding;
 mod body;
 mod client;
 mod document;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use poem::{Endpoint, Response};
 use tokio_util::sync::CancellationToken;
 
+pub use accept_encoding::accepts_encoding;
 pub use body::{BodyContent, BodyLimits, DecodedBody, EncodedBody, Upload};
 pub use document::{document, document_of, join, to_text};
 pub use filters::Filters;

@@ -8,6 +8,7 @@ mod generators;
 mod matching;
 mod paging;
 mod queries;
+mod snapshots;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,0 +1,131 @@
+//! The formats of an export.
+
+use std::fmt::Write;
+
+use poem::http::{HeaderMap, header};
+use poem_openapi::registry::MetaSchema;
+use shared::LogEntry;
+use shared::http::{ParameterType, choices};
+
+/// How entries are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// One JSON object per line.
+    Ndjson,
+    /// Comma-separated values with a header (RFC 4180).
+    Csv,
+}
+
+/// The columns of CSV.
+const COLUMNS: [&str; 8] =
+    ["id", "timestamp", "level", "service_name", "message", "trace_id", "span_id", "attributes"];
+
+impl Format {
+    /// All formats; the default comes first.
+    pub(crate) const ALL: [Self; 2] = [Self::Ndjson, Self::Csv];
+
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Ndjson => "application/x-ndjson",
+            Self::Csv => "text/csv",
+        }
+    }
+
+    /// The name of the parameter's value, and the extension of files.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// The format that the client asks for first in `Accept`, or else the default.
+    pub(crate) fn accepted(request: &HeaderMap) -> Self {
+        let values = request.get_all(header::ACCEPT).iter();
+        let types = values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
+        let names = types.map(|range| range.split(';').next().unwrap_or_default().trim());
+        let mut formats = names.filter_map(|name| {
+            let is_named = |format: &Self| format.media_type().eq_ignore_ascii_case(name);
+            Self::ALL.into_iter().find(is_named)
+        });
+        formats.next().unwrap_or(Self::ALL[0])
+    }
+
+    /// What precedes the first entry.
+    pub(crate) fn header(self) -> Vec<u8> {
+        match self {
+            Self::Ndjson => Vec::new(),
+            Self::Csv => (COLUMNS.join(",") + "\r\n").into_bytes(),
+        }
+    }
+
+    /// Writes the entries.
+    pub(crate) fn write(self, entries: &[LogEntry], text: &mut Vec<u8>) {
+        match self {
+            Self::Ndjson => {
+                for entry in entries {
+                    text.extend_from_slice(&entry.to_json());
+                    text.push(b'\n');
+                }
+            }
+            Self::Csv => write_csv(entries, text),
+        }
+    }
+}
+
+fn write_csv(entries: &[LogEntry], text: &mut Vec<u8>) {
+    let terminator = csv::Terminator::CRLF;
+    let mut rows = csv::WriterBuilder::new().terminator(terminator).from_writer(text);
+    let mut timestamp = String::new();
+    for entry in entries {
+        timestamp.clear();
+        // Neither writing to a text nor to memory fails.
+        let _ = write!(timestamp, "{}", entry.timestamp);
+        let _ = rows.write_record([
+            entry.id.to_string().as_str(),
+            timestamp.as_str(),
+            entry.level.as_str(),
+            entry.service_name.as_str(),
+            entry.message.as_str(),
+            entry.trace_id.as_ref().map(|id| id.as_str()).unwrap_or_default(),
+            entry.span_id.as_ref().map(|id| id.as_str()).unwrap_or_default(),
+            entry.attributes.as_ref().map(|attributes| attributes.as_str()).unwrap_or_default(),
+        ]);
+    }
+    let _ = rows.flush();
+}
+
+impl ParameterType for Format {
+    fn schema() -> MetaSchema {
+        choices("ExportFormat", Self::ALL.map(Self::name))
+    }
+
+    fn parse(text: String) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|format| format.name() == text);
+        found.ok_or_else(|| "must be ndjson or csv".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn the_first_known_type_in_accept_determines_the_format() {
+        for (accept, expected) in [
+            ("text/csv", Format::Csv),
+            ("Text/CSV; charset=utf-8, application/x-ndjson", Format::Csv),
+            ("application/x-ndjson, text/csv", Format::Ndjson),
+            ("text/html, text/csv;q=0.5, */*", Format::Csv),
+            ("*/*", Format::Ndjson),
+            ("", Format::Ndjson),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+            assert_eq!(Format::accepted(&headers), expected, "{accept}");
+        }
+        assert_eq!(Format::accepted(&HeaderMap::new()), Format::Ndjson);
+    }
+}

@@ -1,0 +1,118 @@
+//! Reads the pages of an export, and writes them one by one as the client receives them.
+
+use std::io;
+use std::mem::take;
+
+use bytes::Bytes;
+use futures_util::stream::{Stream, try_unfold};
+use shared::Error;
+use shared::index::Snapshot;
+use shared::search::{SearchHits, SearchQuery};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::spawn_blocking;
+
+use crate::compression::Compressor;
+use crate::format::Format;
+
+/// The maximum number of entries in memory; at most 8 MiB of them.
+const PAGE_ENTRIES: usize = 5000;
+
+/// An export in progress. It reads the next page once the client has received the previous one, and
+/// stops when it is dropped.
+pub(crate) struct Pages {
+    snapshot: Box<dyn Snapshot>,
+    query: SearchQuery,
+    /// The number of entries that may follow; `None` if all may.
+    remaining: Option<usize>,
+    /// The first page, until it is written.
+    first: Option<SearchHits>,
+    format: Format,
+    /// What precedes the first entry, until it is written.
+    text: Vec<u8>,
+    /// `None` once everything has been written.
+    compressor: Option<Compressor>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Pages {
+    /// Reads the first page.
+    ///
+    /// # Errors
+    /// Those of [`Snapshot::search`].
+    pub(crate) async fn open(
+        snapshot: Box<dyn Snapshot>,
+        query: SearchQuery,
+        limit: Option<usize>,
+        format: Format,
+        compressor: Compressor,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Self, Error> {
+        let mut pages = Self {
+            snapshot,
+            query,
+            remaining: limit,
+            first: None,
+            format,
+            text: format.header(),
+            compressor: Some(compressor),
+            _permit: permit,
+        };
+        pages.first = Some(pages.read().await?);
+        Ok(pages)
+    }
+
+    /// Whether entries may be missing because the index is being built.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.first.as_ref().is_some_and(|page| page.is_rebuilding)
+    }
+
+    /// The body of the response.
+    pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> {
+        try_unfold(self, |mut pages| async move {
+            match pages.next().await {
+                Ok(bytes) => Ok(bytes.map(|bytes| (bytes, pages))),
+                Err(error) => {
+                    tracing::warn!(%error, "an export was aborted");
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// The next bytes of the body; `None` at its end.
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        while let Some(compressor) = self.compressor.take() {
+            let page = match self.first.take() {
+                Some(page) => page,
+                None => self.read().await.map_err(io::Error::other)?,
+            };
+            let is_last = page.next_cursor.is_none() || self.remaining == Some(0);
+            self.query.cursor = page.next_cursor;
+            let (mut text, format) = (take(&mut self.text), self.format);
+            let write = spawn_blocking(move || {
+                let mut compressor = compressor;
+                format.write(&page.entries, &mut text);
+                if is_last {
+                    return Ok((compressor.finish(text)?, None));
+                }
+                Ok((compressor.write(text)?, Some(compressor)))
+            });
+            let (bytes, compressor) = write.await.map_err(io::Error::other).flatten()?;
+            self.compressor = compressor;
+            if !bytes.is_empty() {
+                return Ok(Some(bytes.into()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the next page.
+    async fn read(&mut self) -> Result<SearchHits, Error> {
+        self.query.limit = self.remaining.map_or(PAGE_ENTRIES, |count| count.min(PAGE_ENTRIES));
+        let page = self.snapshot.search(&self.query).await?;
+        if let Some(remaining) = &mut self.remaining {
+            *remaining = remaining.saturating_sub(page.entries.len());
+        }
+        Ok(page)
+    }
+}

@@ -26,7 +26,7 @@ export default function () {
   const page = searchUntil(`service_name=${service}`, 8);
   check(page, { ...is(200), 'has each of the eight entries once': (response) => response.json('count') === 8 && response.json('total') === 8 });
 
-  check(context(saved.json('id')), { ...is(200), 'is around the entry': (response) => response.json('entry').id === saved.json('id') });
+  check(context(saved.json('id')), { ...is(200), 'contains the entry': (response) => response.json('data')[response.json('position')].id === saved.json('id') });
 
   check(exportEntries(`service_name=${service}`), { ...is(200), 'has a line for each of the eight entries': (response) => response.body.trim().split('\n').length === 8 });
 

@@ -145,7 +145,7 @@ test('getLogContext returns the saved entry', async () => {
   const id = (await open('getLogContext')).locator('tr[data-param-name=id] input')
   await id.fill(savedId)
   const { status, body } = await execute('getLogContext')
-  assert.deepEqual([status, body.entry], [200, { id: savedId, ...bodyExample('saveLog') }])
+  assert.deepEqual([status, body.data[body.position]], [200, { id: savedId, ...bodyExample('saveLog') }])
 })
 
 test('exportEntries returns the saved entry', async () => {

@@ -47,20 +47,17 @@ pub async fn an_entry_has_a_context_of_its_service_or_trace(api: &Api) {
     let id = saved["ids"][3].as_str().unwrap();
     api.search_until(&[("trace_id", &trace_id)], 7).await;
 
-    for (query, before, after) in [
-        ("", vec!["0", "2"], vec!["5", "6"]),
-        ("?before=1&after=1", vec!["2"], vec!["5"]),
-        ("?scope=trace", vec!["0", "1", "2"], vec!["4", "5", "6"]),
-    ] {
+    for (query, position, expected) in
+        [("", 2, "02356"), ("?before=1&after=1", 1, "235"), ("?scope=trace", 3, "0123456")]
+    {
         let response = api.get(&format!("/logs/{id}/context{query}")).await;
         assert_eq!(response.status(), StatusCode::OK, "{query}");
         let context: Value = response.json().await.unwrap();
-        let messages = |side: &str| -> Vec<&str> {
-            let entries = context[side].as_array().unwrap().iter();
-            entries.map(|entry| entry["message"].as_str().unwrap()).collect()
-        };
-        assert_eq!((messages("before"), messages("after")), (before, after), "{query}");
-        assert_eq!(context["entry"], api.entry(id).await.unwrap());
+        let data = context["data"].as_array().unwrap();
+        let messages: String =
+            data.iter().map(|entry| entry["message"].as_str().unwrap()).collect();
+        assert_eq!((&context["position"], messages.as_str()), (&json!(position), expected));
+        assert_eq!(data[position], api.entry(id).await.unwrap());
     }
 }
 

@@ -37,12 +37,14 @@ pub fn function(index: Arc<dyn Index>) -> Function {
 #[must_use]
 pub fn document() -> serde_json::Value {
     let mut document = document_of::<Context>();
-    let entry = document["components"]["schemas"]["LogEntry"]["example"].clone();
-    document["components"]["schemas"]["Neighbours"]["example"] = json!({
-        "before": [],
-        "entry": entry,
-        "after": [],
-    });
+    let schemas = &mut document["components"]["schemas"];
+    let entry = schemas["LogEntry"]["example"].clone();
+    let context = &mut schemas["LogContext"];
+    context["example"] = json!({"position": 0, "data": [entry]});
+    for cursor in ["before_cursor", "after_cursor"] {
+        context["properties"][cursor]["example"] = json!("AAYa2FrfkkABkBY9hpRzm66llmwm-K2R");
+    }
+    context["properties"]["index"]["example"] = json!("rebuilding");
     let get = &mut document["paths"]["/logs/{id}/context"]["get"];
     get["responses"]["404"]["headers"] = json!({
         "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
@@ -57,32 +59,29 @@ pub fn document() -> serde_json::Value {
 /// Why `scope=trace` is rejected.
 const NO_TRACE: &str = "is trace, but this entry has no trace_id; use scope=service";
 
-/// An entry and its neighbours, by timestamp, then id.
+/// An entry and its neighbours.
 #[derive(Debug, Serialize, Object)]
+#[oai(rename = "LogContext", read_only_all)]
 struct Neighbours {
-    /// The entries before the entry, earliest first. There are fewer than requested if there are no
-    /// more, or if they exceed 8 MiB; the latter have a `before_cursor`.
-    #[oai(read_only)]
-    before: Vec<LogEntry>,
-    /// The entry.
-    entry: LogEntry,
-    /// The entries after the entry, earliest first; fewer than requested as in `before`.
-    #[oai(read_only)]
-    after: Vec<LogEntry>,
+    /// The position of the entry in `data`, starting at 0.
+    position: usize,
+    /// The entries before the entry, the entry, and the entries after it, by timestamp, then id. A
+    /// side has fewer than requested if there are no more, or if they exceed 8 MiB; in the latter
+    /// case, there is a cursor for more.
+    data: Vec<LogEntry>,
     /// The `cursor` for earlier entries, for a search with the same `service_name` or `trace_id`
     /// and `sort=newest`; absent if there are none, or `before` is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[oai(skip_serializing_if_is_none, read_only)]
+    #[oai(skip_serializing_if_is_none)]
     before_cursor: Option<String>,
     /// The `cursor` for later entries, for a search with the same `service_name` or `trace_id` and
     /// `sort=oldest`; absent if there are none yet, or `after` is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[oai(skip_serializing_if_is_none, read_only)]
+    #[oai(skip_serializing_if_is_none)]
     after_cursor: Option<String>,
-    /// `rebuilding` while the index is being built from the store and entries may be missing;
-    /// otherwise absent.
+    /// `rebuilding` while the index is being built from the store and entries may be missing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[oai(skip_serializing_if_is_none, read_only)]
+    #[oai(skip_serializing_if_is_none)]
     index: Option<&'static str>,
 }
 
@@ -166,12 +165,13 @@ fn scope_of(entry: &LogEntry, scope: Scope) -> Result<Condition, Problem> {
 impl Neighbours {
     fn new(before: SearchHits, entry: LogEntry, after: SearchHits) -> Self {
         let is_rebuilding = before.is_rebuilding || after.is_rebuilding;
+        let position = before.entries.len();
+        let earlier = before.entries.into_iter().rev();
         Self {
+            position,
+            data: earlier.chain([entry]).chain(after.entries).collect(),
             before_cursor: before.next_cursor.map(|cursor| cursor.to_string()),
             after_cursor: after.next_cursor.map(|cursor| cursor.to_string()),
-            before: before.entries.into_iter().rev().collect(),
-            entry,
-            after: after.entries,
             index: is_rebuilding.then_some("rebuilding"),
         }
     }
@@ -188,11 +188,14 @@ struct ContextProblems;
 
 impl Problems for ContextProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
-        (StatusCode::BAD_REQUEST, "A parameter is invalid; `errors` names it."),
+        (StatusCode::BAD_REQUEST, "`before`, `after` or `scope` is invalid; `errors` names it."),
         (
             StatusCode::NOT_FOUND,
             "No searchable entry has this id. With `Retry-After`, it may still be on the queue.",
         ),
-        (StatusCode::SERVICE_UNAVAILABLE, "The index is unavailable; retry later."),
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The index is unavailable, so the neighbours cannot be found; retry later.",
+        ),
     ];
 }

@@ -53,8 +53,9 @@ async fn get(client: &TestClient<impl Endpoint>, path: &str) -> Value {
     response.json().await.value().deserialize()
 }
 
-fn messages(entries: &Value) -> Vec<&str> {
-    entries.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap()).collect()
+fn messages(context: &Value) -> Vec<&str> {
+    let entries = context["data"].as_array().unwrap().iter();
+    entries.map(|entry| entry["message"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
@@ -66,9 +67,9 @@ async fn neighbours_of_the_service_are_in_the_order_of_timestamp_and_id() {
     let context = get(&client, &format!("/logs/{}/context", entries[4].id)).await;
 
     // 6 and 4 have the same timestamp, and 6 has the lower id.
-    assert_eq!(messages(&context["before"]), ["number 0", "number 2", "number 6"]);
-    assert_eq!(context["entry"]["message"], "number 4");
-    assert_eq!(messages(&context["after"]), ["number 8"]);
+    let expected = ["number 0", "number 2", "number 6", "number 4", "number 8"];
+    assert_eq!(messages(&context), expected);
+    assert_eq!(context["position"], 3);
     for absent in ["before_cursor", "after_cursor", "index"] {
         assert!(context.get(absent).is_none(), "{absent}");
     }
@@ -84,8 +85,8 @@ async fn each_side_has_the_requested_number_of_the_closest_entries_and_a_cursor_
     let path = format!("/logs/{}/context?before=2&after=0", entries[4].id);
     let context = get(&client, &path).await;
 
-    assert_eq!(messages(&context["before"]), ["number 2", "number 6"]);
-    assert_eq!(messages(&context["after"]), Vec::<&str>::new());
+    assert_eq!(messages(&context), ["number 2", "number 6", "number 4"]);
+    assert_eq!(context["position"], 2);
     assert!(context["before_cursor"].is_string());
     assert!(context.get("after_cursor").is_none());
 }
@@ -99,8 +100,8 @@ async fn neighbours_of_the_trace_are_from_any_service() {
     let path = format!("/logs/{}/context?scope=trace&after=1", entries[5].id);
     let context = get(&client, &path).await;
 
-    assert_eq!(messages(&context["before"]), ["number 6"]);
-    assert_eq!(messages(&context["after"]), ["number 4"]);
+    assert_eq!(messages(&context), ["number 6", "number 5", "number 4"]);
+    assert_eq!(context["position"], 1);
     assert!(context["after_cursor"].is_string());
 }
 

@@ -34,6 +34,18 @@ const MAX_EXPORTS: usize = 4;
 /// built.
 const RETRY_AFTER_SECONDS: u32 = 10;
 
+/// An example of NDJSON in the OpenAPI document.
+const NDJSON_EXAMPLE: &str = concat!(
+    r#"{"id":"0190163d-8694-739b-aea5-966c26f8ad91","timestamp":"2024-06-14T12:00:00.123456Z","#,
+    r#""level":"ERROR","service_name":"payment-service","message":"connection timeout"}"#,
+    "\n",
+);
+
+/// The same entry as CSV.
+const CSV_EXAMPLE: &str = "id,timestamp,level,service_name,message,trace_id,span_id,attributes\r\n\
+    0190163d-8694-739b-aea5-966c26f8ad91,2024-06-14T12:00:00.123456Z,ERROR,payment-service,\
+    connection timeout,,,\r\n";
+
 /// The API, and the index that it reads.
 pub struct Export {
     index: Arc<dyn Index>,
@@ -52,6 +64,9 @@ pub fn function(index: Arc<dyn Index>) -> Function {
 pub fn document() -> serde_json::Value {
     let mut document = document_of::<Export>();
     let get = &mut document["paths"]["/logs/export"]["get"];
+    let content = &mut get["responses"]["200"]["content"];
+    content[Format::Ndjson.media_type()]["schema"]["example"] = json!(NDJSON_EXAMPLE);
+    content[Format::Csv.media_type()]["schema"]["example"] = json!(CSV_EXAMPLE);
     get["responses"]["400"]["content"][PROBLEM_JSON]["example"] =
         json!(Problem::bad_parameter("format", "must be ndjson or csv"));
     get["responses"]["503"]["content"][PROBLEM_JSON]["example"] =
@@ -111,7 +126,10 @@ struct ExportProblems;
 
 impl Problems for ExportProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
-        (StatusCode::BAD_REQUEST, "A parameter is invalid; `errors` names it."),
+        (
+            StatusCode::BAD_REQUEST,
+            "A filter, `sort`, `limit` or `format` is invalid; `errors` names it.",
+        ),
         (
             StatusCode::SERVICE_UNAVAILABLE,
             "The index is unavailable or being built, or too many exports are running; retry later.",

@@ -12,7 +12,7 @@ const MAX_LIMIT: u32 = 1_000_000_000;
 
 const SORT: Parameter = Parameter {
     name: "sort",
-    description: "The order of the entries.",
+    description: "The order in which the entries are written.",
     example: "newest",
     synonyms: &["order"],
 };

@@ -23,12 +23,14 @@ pub(super) fn name_types(document: &mut Value) {
     let mut named = Vec::new();
     let paths = members(&mut document["paths"]);
     for (_, operation) in paths.flat_map(|(_, operations)| members(operations)) {
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
             if let Some(title) = parameter["schema"]["title"].as_str().map(str::to_owned) {
                 let reference = json!({ "$ref": format!("#/components/schemas/{title}") });
                 let mut schema = std::mem::replace(&mut parameter["schema"], reference);
-                schema["description"] = json!(format!("The values of {}.", parameter["name"]));
+                let values = format!("The values of {} in {id}.", parameter["name"]);
+                schema["description"] = json!(values);
                 named.push((title, schema));
             }
         }

@@ -1,7 +1,7 @@
 //! The schemas of [`NewLogEntry`] and [`LogEntry`], which have the same fields.
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON};
+use poem_openapi::types::ToJSON;
 use serde_json::{Value, json};
 
 use super::{Field, field, impl_type};
@@ -40,13 +40,6 @@ impl_type!(
 impl ToJSON for LogEntry {
     fn to_json(&self) -> Option<Value> {
         serde_json::to_value(self).ok()
-    }
-}
-
-/// Required of a field of an object that has no default.
-impl ParseFromJSON for LogEntry {
-    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
-        serde_json::from_value(value.unwrap_or_default()).map_err(ParseError::custom)
     }
 }
 

@@ -66,11 +66,13 @@ impl Record<'_> {
         }
         let mut guesses = Guesses::new(&self, names);
         let timestamp = known.timestamp.or_else(|| guesses.take(Meaning::Time, time::parse));
+        let timestamp = timestamp.or_else(|| time::in_two_fields(&self));
         let level = known
             .level
             .or_else(|| guesses.take(Meaning::Level, value::named_level))
             .or_else(|| guesses.take(Meaning::Level, value::level))
-            .or_else(|| guesses.take(Meaning::PossibleLevel, value::named_level));
+            .or_else(|| guesses.take(Meaning::PossibleLevel, value::named_level))
+            .or_else(|| guesses.take(Meaning::LevelNumber, value::level_number));
         let service = known.service.or_else(|| guesses.take(Meaning::Service, value::service));
         let trace_id = guesses.take(Meaning::TraceId, value::trace_id);
         let span_id = guesses.take(Meaning::SpanId, value::trace_id);

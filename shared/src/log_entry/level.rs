@@ -37,11 +37,12 @@ impl Level {
         Self(name.unwrap_or_else(|| Cow::Owned(uppercase.to_owned())))
     }
 
-    /// The level with this number: 0 to 7 as in syslog, or 10 to 69 as in pino and bunyan, where
-    /// numbers between two levels belong to the lower one.
+    /// The level with this number: 0 to 7 as in syslog, 10 to 69 as in pino and bunyan, or 100 to
+    /// 600 as in Monolog. Numbers between two levels belong to the lower one.
     #[must_use]
     pub fn from_number(number: i64) -> Option<Self> {
-        numbered(number).map(|name| Self(Cow::Borrowed(name)))
+        let name = numbered(number).or_else(|| numbered_by_monolog(number))?;
+        Some(Self(Cow::Borrowed(name)))
     }
 
     /// The standard levels, from the least to the most severe.
@@ -146,6 +147,18 @@ fn numbered(number: i64) -> Option<&'static str> {
     }
 }
 
+/// The standard name for a number of Monolog.
+fn numbered_by_monolog(number: i64) -> Option<&'static str> {
+    match number {
+        100..200 => Some("DEBUG"),
+        200..300 => Some("INFO"),
+        300..400 => Some("WARN"),
+        400..500 => Some("ERROR"),
+        500..=600 => Some("FATAL"),
+        _ => None,
+    }
+}
+
 /// The standard name for a name with a digit, such as OpenTelemetry's `WARN2`, Apache's `trace8`
 /// and `MongoDB`'s `D1`.
 fn with_digit(text: &str) -> Option<&'static str> {
@@ -234,13 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_syslog_or_pino() {
+    fn numbers_are_those_of_syslog_pino_or_monolog() {
         let expected = [
-            ("FATAL", vec![0, 1, 2, 60]),
-            ("ERROR", vec![3, 50]),
-            ("WARN", vec![4, 40]),
-            ("INFO", vec![5, 6, 30, 35]),
-            ("DEBUG", vec![7, 20]),
+            ("FATAL", vec![0, 1, 2, 60, 500, 600]),
+            ("ERROR", vec![3, 50, 400]),
+            ("WARN", vec![4, 40, 300]),
+            ("INFO", vec![5, 6, 30, 35, 200, 250]),
+            ("DEBUG", vec![7, 20, 100]),
             ("TRACE", vec![10]),
         ];
         for (name, numbers) in expected {
@@ -248,7 +261,7 @@ mod tests {
                 assert_eq!(Level::from_number(number).unwrap().as_str(), name, "{number}");
             }
         }
-        for number in [-1, 8, 9, 70, 1000, i64::MIN] {
+        for number in [-1, 8, 9, 70, 99, 601, 1000, i64::MIN] {
             assert_eq!(Level::from_number(number), None, "{number}");
         }
     }

@@ -102,9 +102,14 @@ impl<'a> Record<'a> {
         &self.extra
     }
 
+    /// The value of the first field with this name.
+    pub(super) fn value(&self, name: &str) -> Option<Value<'_>> {
+        self.fields.iter().find(|field| field.name == name).map(Field::value)
+    }
+
     /// Whether a field has this name.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|field| field.name == name)
+        self.value(name).is_some()
     }
 
     /// The record as a JSON object.

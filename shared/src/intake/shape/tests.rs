@@ -317,6 +317,14 @@ fn a_level_name_is_preferred_to_a_level_number() {
         (r#"{"status":"ok"}"#, "INFO"),
         (r#"{"status":503}"#, "INFO"),
         (r#"{"priority":"err"}"#, "ERROR"),
+        (r#"{"levelno":30,"levelname":"ERROR"}"#, "ERROR"),
+        (r#"{"levelno":30}"#, "WARN"),
+        (r#"{"levelno":5}"#, "TRACE"),
+        (r#"{"level_value":40000}"#, "ERROR"),
+        (r#"{"levelno":60}"#, "INFO"),
+        (r#"{"level":300,"channel":"app"}"#, "WARN"),
+        (r#"{"severity":"DEFAULT","status":"warn"}"#, "WARN"),
+        (r#"{"jsonPayload":{"level":"error"}}"#, "ERROR"),
     ] {
         let level = entry(json).level.unwrap_or_default();
         assert_eq!(level.as_str(), expected, "{json}");
@@ -335,4 +343,34 @@ fn the_defaults_of_rsyslog_and_tracing_are_understood() {
     let cloud =
         entry(r#"{"message":"m","logging.googleapis.com/trace":"projects/p/traces/4bf92f35"}"#);
     assert_eq!(cloud.trace_id.unwrap().as_str(), "4bf92f35");
+}
+
+#[test]
+fn a_level_number_is_kept_as_an_attribute() {
+    assert_eq!(attributes(r#"{"msg":"m","levelno":40}"#), r#"{"levelno":40}"#);
+}
+
+#[test]
+fn the_records_of_clouds_and_event_collectors_are_recognized() {
+    let google = entry(
+        r#"{"jsonPayload":{"msg":"m"},"trace":"projects/p/traces/4bf92f35","resource":{"type":"k8s_container","labels":{"container_name":"shop"}}}"#,
+    );
+    assert_eq!((google.message.as_str(), google.service_name.as_str()), ("m", "shop"));
+    assert_eq!(google.trace_id.unwrap().as_str(), "4bf92f35");
+    let json = r#"{"timestampSeconds":1795626000,"timestampNanos":123456789,"severity":"null"}"#;
+    let google = short(json);
+    assert_eq!(google.time, "2026-11-25T17:00:00.123456Z");
+    assert_eq!((google.level.as_str(), google.attributes.as_str()), ("", json));
+    let lambda = entry(r#"{"time":"2026-11-26T10:00:00.1Z","type":"function","record":"line"}"#);
+    assert_eq!(lambda.message, "line");
+    let splunk = entry(r#"{"time":1795687200.1,"event":{"message":"m","severity":"error"}}"#);
+    assert_eq!((splunk.message.as_str(), splunk.level.unwrap().as_str()), ("m", "ERROR"));
+    let log4j = entry(r#"{"message":"m","contextMap":{"trace.id":"4bf9","span.id":"00f0"}}"#);
+    assert_eq!(log4j.trace_id.unwrap().as_str(), "4bf9");
+    assert_eq!(log4j.span_id.unwrap().as_str(), "00f0");
+    let loki4j = entry(r#"{"message":"m","mdc_trace_id":"4bf92f35","mdc_span_id":"00f0"}"#);
+    assert_eq!(loki4j.trace_id.unwrap().as_str(), "4bf92f35");
+    assert_eq!(loki4j.span_id.unwrap().as_str(), "00f0");
+    let ruby = entry(r#"{"severity":"WARN","progname":"shop","message":"m"}"#);
+    assert_eq!(ruby.service_name.as_str(), "shop");
 }

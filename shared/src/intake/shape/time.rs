@@ -4,6 +4,7 @@
 use chrono::DateTime;
 use serde::Deserialize;
 
+use super::Record;
 use super::value::{Found, Value};
 use crate::log_entry::Timestamp;
 
@@ -16,8 +17,11 @@ const UNITS: [(std::ops::RangeInclusive<usize>, u32); 3] =
 /// The number of digits of a time in nanoseconds.
 const NANOSECOND_DIGITS: std::ops::RangeInclusive<usize> = 18..=19;
 
-/// The notations of web servers and Ruby in chrono's syntax. The zone is required.
+/// The notations of web servers, Ruby and `date` in chrono's syntax. The zone is required.
 const OTHER_NOTATIONS: [&str; 2] = ["%d/%b/%Y:%H:%M:%S %z", "%a %b %e %H:%M:%S %z %Y"];
+
+/// The names of UTC in the output of `date`. Other names of zones are ambiguous.
+const UTC_NAMES: [&str; 2] = [" UTC ", " GMT "];
 
 /// The `instant` of Log4j, or the timestamp of Google Cloud.
 #[derive(Deserialize)]
@@ -54,11 +58,21 @@ pub(super) fn parse(value: Value<'_>) -> Option<Found<Timestamp>> {
     }
 }
 
+/// The time of a record for Google Cloud, which has the seconds and the nanoseconds in two fields.
+pub(super) fn in_two_fields(record: &Record<'_>) -> Option<Timestamp> {
+    let number = |name| -> Option<i64> { record.value(name)?.scalar()?.trim().parse().ok() };
+    let micros = number("timestampSeconds")?.checked_mul(1_000_000)?;
+    let nanos = number("timestampNanos").filter(|nanos| (0..1_000_000_000).contains(nanos))?;
+    Timestamp::from_micros(micros.checked_add(nanos / 1000)?)
+}
+
 /// Parses a time in a notation without fractions of a second, such as that of RFC 5322.
 fn parse_other(text: &str) -> Option<Found<Timestamp>> {
-    let parse = |format| DateTime::parse_from_str(text, format).ok();
+    let parse = |text: &str, format| DateTime::parse_from_str(text, format).ok();
     let time = DateTime::parse_from_rfc2822(text).ok();
-    let time = time.or_else(|| OTHER_NOTATIONS.into_iter().find_map(parse))?;
+    let time = time.or_else(|| OTHER_NOTATIONS.into_iter().find_map(|format| parse(text, format)));
+    let in_utc = |name| parse(&text.replacen(name, " +0000 ", 1), OTHER_NOTATIONS[1]);
+    let time = time.or_else(|| UTC_NAMES.into_iter().find_map(in_utc))?;
     found(time.timestamp_micros(), true)
 }
 
@@ -125,6 +139,7 @@ mod tests {
             "\"26/Nov/2026:11:00:00 +0100\"",
             "\"Thu, 26 Nov 2026 10:00:00 GMT\"",
             "\"Thu Nov 26 10:00:00 +0000 2026\"",
+            "\"Thu Nov 26 10:00:00 UTC 2026\"",
             "{\"seconds\":1795687200,\"nanos\":0}",
         ] {
             assert_eq!(
@@ -133,7 +148,12 @@ mod tests {
                 "{json}"
             );
         }
-        for json in ["\"26/Nov/2026:11:00:00\"", "\"Nov 26 10:00:00\"", "{\"nanos\":7}"] {
+        for json in [
+            "\"Thu Nov 26 10:00:00 CET 2026\"",
+            "\"26/Nov/2026:11:00:00\"",
+            "\"Nov 26 10:00:00\"",
+            "{\"nanos\":7}",
+        ] {
             assert!(time(json).is_none(), "{json}");
         }
     }

@@ -84,7 +84,8 @@ impl<'a> Value<'a> {
 pub(super) fn level(value: Value<'_>) -> Option<Found<Level>> {
     let text = value.scalar()?;
     let text = text.trim();
-    if matches!(text, "" | "true" | "false" | "unknown") {
+    // Google Cloud calls the absence of a level `DEFAULT`, and Log4j's layout for it writes `null`.
+    if matches!(text, "" | "true" | "false" | "unknown" | "DEFAULT" | "null") {
         return None;
     }
     if text.starts_with(|char: char| char.is_ascii_digit() || "+-.".contains(char)) {
@@ -102,6 +103,22 @@ pub(super) fn level(value: Value<'_>) -> Option<Found<Level>> {
 pub(super) fn named_level(value: Value<'_>) -> Option<Found<Level>> {
     value.text().filter(|text| !text.trim_start().starts_with(|c: char| c.is_ascii_digit()))?;
     level(value).filter(|found| found.value.severity().is_some())
+}
+
+/// Converts a level number of Python's `logging`, such as 30 for a warning, or of Logback, whose
+/// numbers are a thousand times as large. The number is kept, because loggers also send the name.
+pub(super) fn level_number(value: Value<'_>) -> Option<Found<Level>> {
+    let number: i64 = value.scalar()?.trim().parse().ok()?;
+    let name = match if number >= 1000 { number / 1000 } else { number } {
+        1..=9 => "TRACE",
+        10..=19 => "DEBUG",
+        20..=29 => "INFO",
+        30..=39 => "WARN",
+        40..=49 => "ERROR",
+        50..=59 => "FATAL",
+        _ => return None,
+    };
+    Some(Found::inexact(Level::parse(name)))
 }
 
 /// Converts the name of a service. Docker puts a slash before the name of a container, and syslog

@@ -83,8 +83,11 @@ impl<'de> Visitor<'de> for ActionVisitor {
             return Err(A::Error::custom(format_args!("{expected} but found [{name}]")));
         };
         let Metadata { index, id } = map.next_value()?;
-        if map.next_key::<IgnoredAny>()?.is_some() {
-            return Err(A::Error::custom("expected the end of the line after one action"));
+        // winston-elasticsearch adds the number of its attempts.
+        while let Some((Text(name), IgnoredAny)) = map.next_entry()? {
+            if Operation::parse(&name).is_some() {
+                return Err(A::Error::custom("expected one action, but found another"));
+            }
         }
         Ok(Action { operation, index, id })
     }
@@ -165,6 +168,7 @@ mod tests {
                 r#"{"index":{"require_alias":true,"routing":["a"],"dynamic_templates":{"a":{}}}}"#,
                 (Operation::Index, None, None),
             ),
+            (r#"{"index":{"_index":"a"},"attempts":0}"#, (Operation::Index, some("a"), None)),
             (r#"{"update":{"_id":"1"}}"#, (Operation::Update, None, some("1"))),
             (r#"{"delete":{"_id":"1"}}"#, (Operation::Delete, None, some("1"))),
         ] {
@@ -178,7 +182,8 @@ mod tests {
             ("{}", "but found nothing"),
             (r#"{"message":"a"}"#, "but found [message]"),
             (r#"{"Index":{}}"#, "but found [Index]"),
-            (r#"{"index":{},"create":{}}"#, "after one action"),
+            (r#"{"index":{},"create":{}}"#, "expected one action"),
+            (r#"{"index":{},"attempts":0,"create":{}}"#, "expected one action"),
             (r#"{"index":["a","b"]}"#, "expected an object"),
             (r#"{"index":null}"#, "expected an object"),
             (r#"{"index":{"_index":["a"]}}"#, "a simple value for [_index]"),

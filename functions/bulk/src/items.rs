@@ -72,7 +72,7 @@ impl<'a> Items<'a> {
 }
 
 /// Checks Elasticsearch's limits on the index and the id, and describes the mistake.
-fn too_long(action: &Action<'_>) -> Option<String> {
+pub(crate) fn too_long(action: &Action<'_>) -> Option<String> {
     let limits = [("_index", &action.index, 255), ("_id", &action.id, 512)];
     let too_long = |name: &Option<Cow<'_, str>>, max| name.as_ref().is_some_and(|n| n.len() > max);
     let (name, _, max) = limits.into_iter().find(|(_, value, max)| too_long(value, *max))?;

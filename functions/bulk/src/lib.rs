@@ -10,6 +10,7 @@ mod pack;
 mod probes;
 mod protocol;
 mod response_items;
+mod single;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,6 +61,7 @@ pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
             function = function.route_for(method, path, save);
         }
     }
+    function = single::add(function, &bulk);
     function = probes::add(function, &queue, &limits.body);
     function.requires("queue", queue).problems_as(protocol::format)
 }
@@ -87,7 +89,8 @@ impl Api {
     /// 400 or 413 was not saved and never will be. A document with an `_id` and a time in the last
     /// seven days is saved once, no matter how often it is sent in that week. The same operation
     /// also has the paths `/{index}/_bulk`, `/elastic/_bulk` and `/elastic/{index}/_bulk`, and
-    /// accepts `PUT`; query parameters are ignored.
+    /// accepts `PUT`; query parameters are ignored. A single document can also be sent to
+    /// `/{index}/_doc`, `/{index}/_doc/{id}` and `/{index}/_create/{id}`.
     #[oai(path = "/_bulk", method = "post", operation_id = "saveDocuments", tag = "Tag::Logs")]
     async fn save(
         &self,

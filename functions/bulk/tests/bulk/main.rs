@@ -5,4 +5,5 @@ mod bad_input;
 mod documents;
 mod ids;
 mod probes;
+mod single;
 mod support;

@@ -17,6 +17,7 @@ fuzz_target!(|input: (u8, Vec<u8>)| {
         0 => Format::of("", &body),
         1 => Format::of("application/json", &body),
         2 => Format::Lines,
+        3 => Format::Journal,
         _ => Format::MessagePack,
     };
     let context = Context { names: Arc::new(Names::standard()), service: None };

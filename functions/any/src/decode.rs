@@ -11,6 +11,7 @@ use shared::json::{
 };
 use shared::log_entry::{ServiceName, ValidationError};
 
+use crate::journal;
 use crate::msgpack::{self, Malformed};
 
 /// The names of fields that wrap an array of records. The object must have no other field.
@@ -37,6 +38,8 @@ pub enum Format {
     Lines,
     /// `MessagePack`.
     MessagePack,
+    /// The export format of the systemd journal.
+    Journal,
 }
 
 /// Why a body cannot be decoded.
@@ -48,6 +51,12 @@ pub enum DecodeError {
     /// The `MessagePack` is malformed.
     #[error("the body is not valid MessagePack: {0}")]
     Malformed(#[from] Malformed),
+    /// The export of a journal is malformed.
+    #[error("the body is not a valid journal export: {0}")]
+    MalformedJournal(#[from] journal::Malformed),
+    /// The body begins with the byte order mark of UTF-16.
+    #[error("the body is UTF-16; send UTF-8")]
+    Utf16,
     /// The entries are not accepted, for example because there are too many.
     #[error("{}", .0.detail)]
     Refused(Problem),
@@ -72,6 +81,9 @@ impl Format {
         if media_type.contains("msgpack") || msgpack::is_likely(body) {
             return Self::MessagePack;
         }
+        if media_type == journal::MEDIA_TYPE || journal::is_likely(body) {
+            return Self::Journal;
+        }
         let is_json = media_type.ends_with("/json") || media_type.ends_with("+json");
         let is_text = media_type == "text/plain" && !is_document(body);
         if is_json || is_json_likely(body) && !is_text {
@@ -92,7 +104,11 @@ pub fn decode(
     max_entry_bytes: usize,
     push: Push<'_>,
 ) -> Result<(), DecodeError> {
+    if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") {
+        return Err(DecodeError::Utf16);
+    }
     match format {
+        Format::Journal => journal::decode(body, context, max_entry_bytes, push),
         Format::MessagePack => msgpack::decode(body, context, max_entry_bytes, push),
         Format::Json { with_text } => {
             replace_lone_surrogates(body);

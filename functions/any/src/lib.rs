@@ -3,6 +3,7 @@
 
 mod body;
 pub mod decode;
+mod journal;
 mod msgpack;
 mod parameters;
 mod responses;
@@ -61,8 +62,9 @@ impl Any {
     ///
     /// For loggers and shippers whose format cannot be changed. The body may be a JSON object, an
     /// array, NDJSON, concatenated JSON, an object with only the field `logs`, `records`, `events`
-    /// or `lines` (an array), the `MessagePack` of Fluent Bit, or plain text with one entry per
-    /// line. The content type may be anything or absent.
+    /// or `lines` (an array), the `MessagePack` of Fluent Bit, the export format of the systemd
+    /// journal, or plain text with one entry per line. The content type may be anything or absent.
+    /// `systemd-journal-upload` sends the same request to `/logs/any/upload`.
     ///
     /// The time, level, service, message, trace id and span id are found by the names that common
     /// loggers use, also in nested objects; the query parameters add names that take precedence.
@@ -90,5 +92,20 @@ impl Any {
         let (entries, _body) = self.intake.pack(body, pack).await?;
         let outcome = self.intake.publish(entries, **trace).await?;
         Ok(AnyResponse::try_from(outcome)?)
+    }
+
+    /// Save the entries of a journal
+    ///
+    /// `systemd-journal-upload` appends `/upload` to the path that it is given.
+    #[oai(path = "/logs/any/upload", method = "post", hidden)]
+    async fn upload(
+        &self,
+        arrival: Data<&Arrival>,
+        trace: Data<&TraceParent>,
+        headers: &HeaderMap,
+        query: Query<AnyParameters>,
+        body: Upload<AnyBody>,
+    ) -> Result<AnyResponse, ProblemResponse<AnyProblems>> {
+        self.save(arrival, trace, headers, query, body).await
     }
 }

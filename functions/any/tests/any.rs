@@ -143,3 +143,36 @@ async fn unknown_query_parameters_are_rejected() {
     let response = client.post("/logs/any?servce=a").body(r#"{"msg":"m"}"#).send().await;
     response.assert_status(StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn a_journal_can_be_uploaded_with_systemd_journal_upload() {
+    let body = b"__CURSOR=s=8;i=1\n__REALTIME_TIMESTAMP=1795687200123456\nPRIORITY=4\n\
+        SYSLOG_IDENTIFIER=cron\nMESSAGE=hello\n\n";
+    let headers = [("content-type", "application/vnd.fdo.journal"), ("accept", "text/plain")];
+    let entries = send("/logs/any/upload", &headers, body).await;
+    let [entry] = &entries[..] else { panic!("expected one entry: {entries:?}") };
+    assert_eq!((entry.level.as_str(), entry.message.as_str()), ("WARN", "hello"));
+    assert_eq!(entry.service_name.as_str(), "cron");
+    assert_eq!(entry.attributes.as_ref().unwrap().as_str(), r#"{"__CURSOR":"s=8;i=1"}"#);
+}
+
+#[tokio::test]
+async fn another_charset_than_utf_8_gets_415() {
+    let client = client(Arc::new(Broken));
+    for charset in ["utf-16", "\"UTF-16LE\"", "utf-32"] {
+        let media_type = format!("application/json; v=1; Charset={charset}");
+        let request = client.post("/logs/any").header("content-type", media_type);
+        let response = request.body(r#"{"msg":"m"}"#).send().await;
+        response.assert_status(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let problem = response.json().await;
+        let detail = problem.value().object().get("detail").string().to_owned();
+        assert_eq!(
+            detail,
+            "the body must be UTF-8, but the charset in Content-Type is another one"
+        );
+    }
+    for charset in ["utf-8", "us-ascii", "iso-8859-1"] {
+        let media_type = format!("application/json; charset={charset}");
+        send("/logs/any", &[("content-type", &media_type)], br#"{"msg":"m"}"#).await;
+    }
+}

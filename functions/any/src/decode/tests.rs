@@ -111,3 +111,13 @@ fn deep_nesting_is_kept_or_rejected() {
     assert_eq!(messages(&deep), ["!"]);
     assert_eq!(messages(&"{\"a\":".repeat(10_000)), ["!"]);
 }
+
+#[test]
+fn bodies_in_utf_16_are_rejected() {
+    for body in [&b"\xff\xfe{\0\"\0m\0\"\0:\0[\0]\0}\0"[..], b"\xfe\xff\0{\0\"\0m\0\"\0:\0[\0]\0}"]
+    {
+        for media_type in ["application/json", ""] {
+            assert_eq!(messages_as(media_type, body), ["the body is UTF-16; send UTF-8"]);
+        }
+    }
+}

@@ -149,12 +149,20 @@ impl DecodedBody {
     }
 }
 
-/// The media type of the body, if the operation accepts it. Parameters such as `charset` are
-/// ignored: JSON is always UTF-8.
+/// The media type of the body, if the operation accepts it. Of the parameters, only a `charset` that
+/// is certainly not UTF-8 matters: many clients send another one with a body in ASCII.
 fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<String, Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = sent.unwrap_or_default().split(';').next().unwrap_or_default();
-    let essence = essence.trim().to_ascii_lowercase();
+    let sent = sent.unwrap_or_default().to_ascii_lowercase();
+    let mut parts = sent.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_owned();
+    let charset = parts.find_map(|parameter| parameter.strip_prefix("charset="));
+    let charset = charset.map(|charset| charset.trim_matches('"'));
+    if charset.is_some_and(|charset| charset.starts_with("utf-16") || charset.starts_with("utf-32"))
+    {
+        let detail = "the body must be UTF-8, but the charset in Content-Type is another one";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
     if C::ANY_MEDIA_TYPE || essence == C::MEDIA_TYPE || C::ALSO_ACCEPTED.contains(&essence.as_str())
     {
         return Ok(essence);

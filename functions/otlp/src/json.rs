@@ -16,17 +16,21 @@ use crate::invalid::Invalid;
 pub(crate) use message::{AnyValue, KeyValue};
 use message::{JsonRecord, ResourceLogs, ScopeLogs};
 
+/// The names of the list of scopes. OTLP before 0.15 called a scope an instrumentation library.
+const SCOPE_LOGS: &[&str] =
+    &["scopeLogs", "scope_logs", "instrumentationLibraryLogs", "instrumentation_library_logs"];
+
 /// Passes the resources, scopes and records of a request to the sink.
 pub(crate) fn read<S: Sink>(request: &mut [u8], sink: &mut S) -> Result<(), S::Error> {
     replace_lone_surrogates(request);
     let request = String::from_utf8_lossy(without_byte_order_mark(request));
-    for_each(&request, ["resourceLogs", "resource_logs"], |resource_logs| {
+    for_each(&request, &["resourceLogs", "resource_logs"], |resource_logs| {
         let parsed: ResourceLogs<'_> = parse(resource_logs)?;
         sink.resource(&parsed.resource())?;
-        for_each(resource_logs, ["scopeLogs", "scope_logs"], |scope_logs| {
+        for_each(resource_logs, SCOPE_LOGS, |scope_logs| {
             let parsed: ScopeLogs<'_> = parse(scope_logs)?;
             sink.scope(&parsed.scope())?;
-            for_each(scope_logs, ["logRecords", "log_records"], |record| {
+            for_each(scope_logs, &["logRecords", "log_records", "logs"], |record| {
                 match parse::<Bounded<JsonRecord<'_>>>(record) {
                     Ok(Bounded(record)) => sink.record(Ok(record.log_record())),
                     Err(invalid) => sink.record(Err(invalid)),
@@ -40,11 +44,11 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Invalid> {
     Ok(serde_json::from_str(json)?)
 }
 
-/// Visits the JSON of each element of an array in a field of an object. The field may have either
-/// of two names.
+/// Visits the JSON of each element of an array in a field of an object. The field may have any of
+/// the names.
 fn for_each<'a, E: From<Invalid>>(
     object: &'a str,
-    names: [&'static str; 2],
+    names: &'static [&'static str],
     mut visit: impl FnMut(&'a str) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut failure = None;
@@ -61,7 +65,7 @@ fn for_each<'a, E: From<Invalid>>(
 
 /// Reads an object, and visits the elements of one field.
 struct FieldOf<'v, F> {
-    names: [&'static str; 2],
+    names: &'static [&'static str],
     visit: &'v mut F,
 }
 

@@ -10,6 +10,9 @@ use crate::invalid::Invalid;
 use crate::record::{Id, LogRecord, Resource, Scope};
 use crate::value::{Any, Elements, Pairs};
 
+/// The field for the list of scopes in OTLP 0.15 to 0.18, which is otherwise the same as field 2.
+const INSTRUMENTATION_LIBRARY_LOGS: u64 = 1000;
+
 /// Passes the resources, scopes and records of a request to the sink.
 pub(crate) fn read<S: Sink>(request: &[u8], sink: &mut S) -> Result<(), S::Error> {
     for resource_logs in messages(request, 1) {
@@ -17,7 +20,8 @@ pub(crate) fn read<S: Sink>(request: &[u8], sink: &mut S) -> Result<(), S::Error
         // The resource may follow its records.
         let resource = resource(resource_logs).map_err(Invalid::from)?;
         sink.resource(&resource)?;
-        for scope_logs in messages(resource_logs, 2) {
+        let scopes = messages(resource_logs, 2);
+        for scope_logs in scopes.chain(messages(resource_logs, INSTRUMENTATION_LIBRARY_LOGS)) {
             let scope_logs = scope_logs.map_err(Invalid::from)?;
             let scope = scope(scope_logs).map_err(Invalid::from)?;
             sink.scope(&scope)?;

@@ -6,6 +6,7 @@ use crate::{Format, decode};
 
 const NOW: &str = "1795626000123456789";
 const LATER: &str = "1795626000125456789";
+const CART: &str = r#"{"scope":{"name":"cart"}}"#;
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn request(resource: Value, record: Value) -> Value {
@@ -56,6 +57,31 @@ fn the_fields_of_a_record_become_those_of_the_entry() {
         r#""resource":{"host.name":"web-1"}}"#
     );
     assert_eq!(attributes(&entry), expected);
+}
+
+#[test]
+fn instrumentation_libraries_are_scopes() {
+    let logs = json!([{"body": {"stringValue": "m"}}]);
+    for logs_name in ["logRecords", "logs"] {
+        let library_logs = json!({"instrumentationLibrary": {"name": "cart"}, logs_name: logs});
+        let resource_logs = json!({"instrumentationLibraryLogs": [library_logs]});
+        let entry = entries(&json!({"resourceLogs": [resource_logs]})).remove(0);
+        assert_eq!((entry.message.as_str(), attributes(&entry)), ("m", CART));
+    }
+
+    let nested = |number, message: &[u8]| {
+        let mut parent = Vec::new();
+        push_bytes(&mut parent, number, message);
+        parent
+    };
+    for field in [2, 1000] {
+        let library_logs =
+            [nested(1, &nested(1, b"cart")), nested(2, &nested(5, &nested(1, b"m")))];
+        let mut request = nested(1, &nested(field, &library_logs.concat()));
+        let mut entries = Vec::new();
+        decode(Format::Protobuf, &mut request, |entry| entries.push(entry.unwrap())).unwrap();
+        assert_eq!((entries[0].message.as_str(), attributes(&entries[0])), ("m", CART));
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ struct JsonResource<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ScopeLogs<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "instrumentationLibrary", alias = "instrumentation_library")]
     scope: Option<Bounded<JsonScope<'a>>>,
     #[serde(borrow, alias = "schema_url")]
     schema_url: Option<Text<'a>>,

@@ -33,6 +33,19 @@ def opentelemetry_go(record: dict, service: str) -> Attributes:
     return opentelemetry(resource=SDK | {"schema_url": str}) | exception(record, "*errors.errorString")
 
 
+def opentelemetry_java(record: dict, service: str) -> Attributes:
+    error = exception(record, "java.lang.IllegalStateException", java_stack)
+    return opentelemetry(resource=SDK) | java_objects(record) | error
+
+
+def loki4j(record: dict, service: str) -> Attributes:
+    attributes = {"timestamp_ms": int, "logger_name": "shop", "thread_name": "main", **LINE}
+    # Loki4j sends fractions as strings.
+    fractions = {name: str(value) for name, value in record["attributes"].items() if isinstance(value, float)}
+    error = when_failed(record, lambda error: {"stack_trace": java_stack(error)})
+    return attributes | java_objects(record) | fractions | error
+
+
 def documents(record: dict, service: str) -> Attributes:
     attributes = {"index": "shop", "log": {"level": record["level"]}, "service": {"name": service}}
     if error := record.get("error"):
@@ -78,6 +91,8 @@ def winston_loki(record: dict, service: str) -> Attributes:
     return winston(record, service) | {"service": service, "timestamp": str, **LINE}
 
 
+JAVA = "java -cp 'target/classes:target/dependency/*' -Dlogback.configurationFile={}.xml Main"
+
 LOGGERS = [
     Logger("opentelemetry-python", "python", ".venv/bin/python opentelemetry_logging.py", opentelemetry_python),
     Logger("opensearch-py", "python", ".venv/bin/python opensearch_bulk.py", documents),
@@ -96,6 +111,8 @@ LOGGERS = [
     Logger("pino-elasticsearch", "node", "node pino.js pino-elasticsearch", pino_elasticsearch),
     Logger("winston", "node", "node winston.js http", winston),
     Logger("winston-loki", "node", "node winston.js loki", winston_loki),
+    Logger("opentelemetry-java", "java", JAVA.format("opentelemetry"), opentelemetry_java),
+    Logger("loki4j", "java", JAVA.format("loki4j"), loki4j),
     Logger("opentelemetry-go", "go", "build/opentelemetry", opentelemetry_go),
 ]
 
@@ -123,6 +140,15 @@ def when_failed(record: dict, attributes: Callable[[str], Attributes]) -> Attrib
 
 def python_stack(error: str) -> re.Pattern:
     return re.compile(rf'Traceback .*File ".*records.py", line .*ValueError: {re.escape(error)}\n?', re.DOTALL)
+
+
+def java_stack(error: str) -> re.Pattern:
+    return re.compile(rf"java.lang.IllegalStateException: {re.escape(error)}\n\tat Main\..*", re.DOTALL)
+
+
+def java_objects(record: dict) -> Attributes:
+    """Both appenders for Logback send the text of an object that is not a string, a number or a boolean."""
+    return {name: re.compile(r"\{.*\}") for name, value in record["attributes"].items() if isinstance(value, dict)}
 
 
 def node_stack(error: str) -> re.Pattern:

@@ -6,7 +6,7 @@ use std::process::Output;
 use cluster::{bare_function, functions};
 
 /// Each function, with a setting that its help describes.
-const FUNCTIONS: [(&str, &str); 9] = [
+const FUNCTIONS: [(&str, &str); 11] = [
     ("any", "QUEUE_URL"),
     ("bulk", "QUEUE_URL"),
     ("loki", "QUEUE_URL"),
@@ -14,6 +14,8 @@ const FUNCTIONS: [(&str, &str); 9] = [
     ("ingest", "QUEUE_URL"),
     ("get", "CACHE_URL"),
     ("search", "INDEX_URL"),
+    ("context", "INDEX_URL"),
+    ("export", "INDEX_URL"),
     ("docs", "LIMITER_URL"),
     ("consumer", "QUEUE_URL"),
 ];

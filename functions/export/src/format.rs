@@ -6,6 +6,7 @@ use poem::http::{HeaderMap, header};
 use poem_openapi::registry::MetaSchema;
 use shared::LogEntry;
 use shared::http::{ParameterType, choices};
+use shared::log_entry::{Attributes, TraceId};
 
 /// How entries are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,9 +88,9 @@ fn write_csv(entries: &[LogEntry], text: &mut Vec<u8>) {
             entry.level.as_str(),
             entry.service_name.as_str(),
             entry.message.as_str(),
-            entry.trace_id.as_ref().map(|id| id.as_str()).unwrap_or_default(),
-            entry.span_id.as_ref().map(|id| id.as_str()).unwrap_or_default(),
-            entry.attributes.as_ref().map(|attributes| attributes.as_str()).unwrap_or_default(),
+            entry.trace_id.as_ref().map(TraceId::as_str).unwrap_or_default(),
+            entry.span_id.as_ref().map(TraceId::as_str).unwrap_or_default(),
+            entry.attributes.as_ref().map(Attributes::as_str).unwrap_or_default(),
         ]);
     }
     let _ = rows.flush();

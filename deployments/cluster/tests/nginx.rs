@@ -107,14 +107,7 @@ fn a_client_that_does_not_finish_its_request_is_disconnected() {
 #[tokio::test]
 async fn a_client_with_many_writes_in_flight_can_still_search() {
     let Some(url) = base_url(module_path!()) else { return };
-    let writes: Vec<TcpStream> = (0..100)
-        .map(|_| {
-            let mut write = connect(&url);
-            let head = "POST /logs HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n";
-            write.write_all(head.as_bytes()).unwrap();
-            write
-        })
-        .collect();
+    let writes = unfinished_writes(&url, 100, "/logs", 100);
     let search = || reqwest::get(format!("{url}/logs/search?q=card"));
     let mut status = search().await.unwrap().status();
     // An earlier test may have emptied this client's bucket.
@@ -126,6 +119,41 @@ async fn a_client_with_many_writes_in_flight_can_still_search() {
     }
     assert_eq!(status, StatusCode::OK);
     drop(writes);
+}
+
+/// rsyslog drops documents if the response is JSON without an item for each of them.
+#[tokio::test]
+async fn nginx_refuses_bulk_requests_in_plain_text_so_that_rsyslog_resends_them() {
+    let Some(url) = base_url(module_path!()) else { return };
+    let large = 100_000;
+    let writes = unfinished_writes(&url, 32, "/_bulk", large);
+    let http = Client::new();
+    let deadline = Instant::now() + RESPONSE_TIMEOUT;
+    let refusal = loop {
+        // Until nginx has counted the unfinished writes, `bulk` answers.
+        let request = http.post(format!("{url}/_bulk")).body(vec![b' '; large]);
+        let response = request.send().await.unwrap();
+        if response.headers()["content-type"] == "text/plain" {
+            break response;
+        }
+        assert!(Instant::now() < deadline, "{response:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refusal.headers()["retry-after"], "1");
+    assert_eq!(refusal.text().await.unwrap(), "the service is unavailable; retry later\n");
+    drop(writes);
+}
+
+/// Requests whose bodies, of this many bytes, are not sent.
+fn unfinished_writes(url: &str, count: usize, path: &str, bytes: usize) -> Vec<TcpStream> {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {bytes}\r\n\r\n");
+    let write = |_| {
+        let mut write = connect(url);
+        write.write_all(head.as_bytes()).unwrap();
+        write
+    };
+    (0..count).map(write).collect()
 }
 
 fn connect(url: &str) -> TcpStream {

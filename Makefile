@@ -155,6 +155,10 @@ UNLIMITED = trap 'unset RATE_LIMIT_ENABLED; $(COMPOSE) up -d --wait' EXIT; trap 
 test-load: ## load the cluster while replicas crash, hang, restart and scale, with the rate limiter off (takes minutes)
 	$(UNLIMITED) && BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test load -- --nocapture
 
+.PHONY: test-shippers
+test-shippers: ## ship lines to the cluster with real shippers while replicas are killed and the queue is down; SHIPPERS="rsyslog" selects shippers
+	$(UNLIMITED) && LOGPULSE_URL=$(BASE_URL) deployments/shippers/run $(SHIPPERS)
+
 .PHONY: k6-smoke
 k6-smoke: ## make each call once and check the responses
 	$(K6) run -e BASE_URL=$(BASE_URL) k6/smoke.js

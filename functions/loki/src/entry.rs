@@ -2,13 +2,10 @@
 
 use std::borrow::Cow;
 
-use shared::intake::shape::{Defaults, Meaning, Names, Record};
+use shared::intake::shape::{Defaults, Field, Meaning, Names, Record};
 use shared::json::without_lone_surrogates;
 use shared::log_entry::{ServiceName, ValidationError};
 use shared::{Level, NewLogEntry, Timestamp};
-
-use crate::field::{Field, Value};
-use crate::line;
 
 /// The label of the scrape job, which often names the shipper (`fluent-bit`) instead of the
 /// service, so a service in the line takes precedence.
@@ -64,7 +61,7 @@ fn take_service(labels: &mut Vec<Field<'_>>, names: &Names) -> Option<ServiceNam
     let rank = |(_, label): &(usize, &Field<'_>)| names.rank(Meaning::Service, &label.name);
     let strong = labels.iter().enumerate().filter(|(_, label)| label.name != WEAK_SERVICE_LABEL);
     let (index, label) = strong.filter(|label| rank(label).is_some()).min_by_key(rank)?;
-    let service = ServiceName::try_from(label.value.as_text().into_owned()).ok()?;
+    let service = ServiceName::try_from(label.as_text().into_owned()).ok()?;
     labels.remove(index);
     Some(service)
 }
@@ -103,7 +100,7 @@ impl Entry<'_> {
     ) -> Result<NewLogEntry, ValidationError> {
         let text = without_lone_surrogates(&self.line);
         let may_parse = text.len() <= max_parsed_bytes;
-        let fields = may_parse.then(|| line::fields(&text, names)).flatten();
+        let parsed = may_parse.then(|| Record::from_line(&text, names)).flatten();
 
         let mut record = Record::default();
         let mut compared = Vec::new();
@@ -115,10 +112,10 @@ impl Entry<'_> {
                 None
             }
         };
-        let fields_of_line = || fields.iter().flatten().take(MAX_COMPARED);
+        let fields = parsed.as_ref().map_or(&[][..], Record::fields);
         for field in stream.labels.iter().chain(&self.metadata) {
             // Labels are always strings, so the number in the line is kept instead.
-            if fields_of_line().any(|number| is_number_of(number, field)) {
+            if fields.iter().take(MAX_COMPARED).any(|number| is_number_of(number, field)) {
                 continue;
             }
             add(field, &mut record, &compared);
@@ -126,7 +123,7 @@ impl Entry<'_> {
                 compared.push(field);
             }
         }
-        for field in fields.iter().flatten() {
+        for field in fields {
             add(field, &mut record, &compared);
         }
 
@@ -134,7 +131,7 @@ impl Entry<'_> {
         let mut known =
             Defaults { timestamp, service: stream.service.clone(), ..Defaults::default() };
         let mut defaults = Defaults::default();
-        if fields.is_some() {
+        if parsed.is_some() {
             record.parsed_from(&self.line);
             defaults.message = message;
         } else {
@@ -153,22 +150,18 @@ fn add<'a>(field: &'a Field<'_>, record: &mut Record<'a>, earlier: &[&Field<'_>]
         Some(earlier) if is_repeated(earlier, field) => return,
         Some(_) => Cow::Owned(format!("{}{EXTRACTED}", field.name)),
     };
-    match &field.value {
-        Value::Text(text) => record.push_text(name, &**text),
-        Value::Json(json) => record.push_json(name, *json),
-    }
+    record.push(field.renamed(name));
 }
 
 /// Whether a field of the line is JSON other than a string, and the label has the same name and
 /// value.
 fn is_number_of(field: &Field<'_>, label: &Field<'_>) -> bool {
-    let Value::Json(json) = field.value else { return false };
-    field.name == label.name && !json.starts_with('"') && label.value.as_text() == json
+    field.name == label.name && field.as_json().is_some_and(|json| label.as_text() == json)
 }
 
 /// Whether a field has the value of an earlier field with the same name.
 fn is_repeated(earlier: &Field<'_>, field: &Field<'_>) -> bool {
-    let (earlier, text) = (earlier.value.as_text(), field.value.as_text());
+    let (earlier, text) = (earlier.as_text(), field.as_text());
     earlier == text || (field.name == "level" && Level::parse(&earlier) == level(&text))
 }
 

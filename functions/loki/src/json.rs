@@ -12,10 +12,10 @@ use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::value::RawValue;
+use shared::intake::shape::{Field, Record};
 use shared::json::Text;
 
 use crate::entry::{Entry, Stream, Time};
-use crate::field::Members;
 use crate::labels;
 use crate::sink::Sink;
 
@@ -112,7 +112,7 @@ impl<'de> Visitor<'de> for StreamSeed<'_, '_> {
             has_values |= key == "values" || key == "entries";
             match (&*key, &stream) {
                 ("stream", _) => {
-                    let Members(labels) = map.next_value()?;
+                    let labels = members(map.next_value()?);
                     stream = Some(Stream::new(labels, sink.names()));
                 }
                 ("labels", None) => {
@@ -191,7 +191,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
         let missing = |length| A::Error::invalid_length(length, &self);
         let time = parts.next_element()?.ok_or_else(|| missing(0))?;
         let Text(line) = parts.next_element()?.ok_or_else(|| missing(1))?;
-        let Members(metadata) = parts.next_element()?.unwrap_or_default();
+        let metadata = members(parts.next_element()?.flatten());
         while parts.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Entry { time, line, metadata })
     }
@@ -209,6 +209,11 @@ impl<'de> Visitor<'de> for EntryVisitor {
         let Text(line) = line.ok_or_else(|| A::Error::missing_field("line"))?;
         Ok(Entry { time, line, metadata: Vec::new() })
     }
+}
+
+/// The members of an object, or of `null`.
+fn members(object: Option<Record<'_>>) -> Vec<Field<'_>> {
+    object.unwrap_or_default().into_fields()
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Time<'a> {

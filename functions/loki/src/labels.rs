@@ -1,7 +1,6 @@
 //! Parses stream labels in their text form, as in protobuf: `{job="nginx", level="info"}`.
 
-use crate::field::Field;
-use crate::quoted;
+use shared::intake::shape::{Field, quoted};
 
 /// Parses the labels. Returns `None` if the text has another form.
 pub(crate) fn parse(text: &str) -> Option<Vec<Field<'_>>> {

@@ -3,13 +3,9 @@
 
 mod body;
 mod entry;
-mod field;
 mod json;
 mod labels;
-mod line;
-mod logfmt;
 mod protobuf;
-mod quoted;
 mod readiness;
 mod response;
 mod sink;

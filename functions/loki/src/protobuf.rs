@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
+use shared::intake::shape::Field;
 use shared::protobuf::{Fields, Malformed, Wire};
 
 use crate::entry::{Entry, Stream, Time};
-use crate::field::Field;
 use crate::labels;
 use crate::sink::{Sink, Stopped};
 

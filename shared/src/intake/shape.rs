@@ -8,14 +8,19 @@
 //! if the entry contains one of their fields.
 
 mod attributes;
+mod field;
 mod guesses;
+mod line;
+mod logfmt;
 mod names;
+pub mod quoted;
 mod record;
 mod time;
 mod value;
 
 use crate::log_entry::{Level, NewLogEntry, ServiceName, Timestamp, ValidationError};
 
+pub use field::Field;
 use guesses::Guesses;
 pub use names::{Meaning, Names};
 pub use record::Record;

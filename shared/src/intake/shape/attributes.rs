@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Record;
-use super::record::Field;
+use super::{Field, Record};
 use crate::json::push_string;
 use crate::log_entry::{Attributes, ValidationError};
 

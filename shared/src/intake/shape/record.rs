@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::field::Field;
 use super::value::Value;
-use crate::json::{Text, push_string};
+use crate::json::Text;
 use crate::log_entry::ValidationError;
 
 /// The initial capacity of the list of fields.
@@ -27,19 +28,6 @@ pub struct Record<'a> {
     pub(super) original: Option<&'a str>,
 }
 
-/// A field of a record.
-#[derive(Debug)]
-pub(super) struct Field<'a> {
-    pub(super) name: Cow<'a, str>,
-    content: Content<'a>,
-}
-
-#[derive(Debug)]
-enum Content<'a> {
-    Json(Cow<'a, str>),
-    Text(Cow<'a, str>),
-}
-
 impl<'a> Record<'a> {
     /// Reads the fields of a JSON object.
     ///
@@ -54,14 +42,19 @@ impl<'a> Record<'a> {
         })
     }
 
+    /// Adds a field.
+    pub fn push(&mut self, field: Field<'a>) {
+        self.fields.push(field);
+    }
+
     /// Adds a field with a string value.
     pub fn push_text(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
-        self.fields.push(Field { name: name.into(), content: Content::Text(text.into()) });
+        self.push(Field::text(name, text));
     }
 
     /// Adds a field whose value is the given JSON, which must be valid.
     pub fn push_json(&mut self, name: impl Into<Cow<'a, str>>, json: impl Into<Cow<'a, str>>) {
-        self.fields.push(Field { name: name.into(), content: Content::Json(json.into()) });
+        self.push(Field::json(name, json));
     }
 
     /// The JSON array in the field with this name, if the record has no other field.
@@ -79,7 +72,7 @@ impl<'a> Record<'a> {
     pub fn push_attribute(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
         let name = name.into();
         if !self.has(&name) {
-            self.extra.push(Field { name, content: Content::Text(text.into()) });
+            self.extra.push(Field::text(name, text));
         }
     }
 
@@ -94,8 +87,16 @@ impl<'a> Record<'a> {
         self.fields.is_empty()
     }
 
-    pub(super) fn fields(&self) -> &[Field<'a>] {
+    /// The fields, in order.
+    #[must_use]
+    pub fn fields(&self) -> &[Field<'a>] {
         &self.fields
+    }
+
+    /// The fields, in order.
+    #[must_use]
+    pub fn into_fields(self) -> Vec<Field<'a>> {
+        self.fields
     }
 
     pub(super) fn extra(&self) -> &[Field<'a>] {
@@ -120,34 +121,6 @@ impl<'a> Record<'a> {
         }
         json.push('}');
         json
-    }
-}
-
-impl<'a> Field<'a> {
-    pub(super) fn value(&self) -> Value<'_> {
-        match &self.content {
-            Content::Json(json) => Value::Json(json),
-            Content::Text(text) => Value::Text(text),
-        }
-    }
-
-    /// The value, if it borrows from the JSON that the record was read from.
-    pub(super) fn borrowed(&self) -> Option<Value<'a>> {
-        match self.content {
-            Content::Json(Cow::Borrowed(json)) => Some(Value::Json(json)),
-            Content::Text(Cow::Borrowed(text)) => Some(Value::Text(text)),
-            Content::Json(Cow::Owned(_)) | Content::Text(Cow::Owned(_)) => None,
-        }
-    }
-
-    /// Adds the field to a JSON object that is not closed yet.
-    pub(super) fn write(&self, object: &mut String) {
-        if object.len() > 1 {
-            object.push(',');
-        }
-        push_string(&self.name, object);
-        object.push(':');
-        self.value().write(object);
     }
 }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 /// Reads the quoted string at the beginning of `text`. Returns it and the rest.
-pub(crate) fn read(text: &str) -> Option<(Cow<'_, str>, &str)> {
+#[must_use]
+pub fn read(text: &str) -> Option<(Cow<'_, str>, &str)> {
     let quote = text.chars().next()?;
     let inner = text.get(1..)?;
     match quote {
@@ -17,7 +18,7 @@ pub(crate) fn read(text: &str) -> Option<(Cow<'_, str>, &str)> {
 }
 
 /// The position of the first `quote` that is not escaped.
-pub(crate) fn closing(text: &str, quote: char) -> Option<usize> {
+pub(super) fn closing(text: &str, quote: char) -> Option<usize> {
     let mut is_escaped = false;
     text.char_indices().find_map(|(position, character)| {
         if is_escaped {
@@ -32,7 +33,7 @@ pub(crate) fn closing(text: &str, quote: char) -> Option<usize> {
 }
 
 /// Decodes Go's escape sequences. Returns `None` if one of them is invalid.
-pub(crate) fn unescape(text: &str) -> Option<Cow<'_, str>> {
+pub(super) fn unescape(text: &str) -> Option<Cow<'_, str>> {
     let Some((mut plain, mut rest)) = text.split_once('\\') else {
         return Some(Cow::Borrowed(text));
     };

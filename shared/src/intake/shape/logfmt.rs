@@ -4,8 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::field::Field;
-use crate::quoted;
+use super::{Field, quoted};
 
 /// The maximum length of a value that is kept as a number. JavaScript represents longer numbers
 /// inexactly.
@@ -15,7 +14,7 @@ const MAX_NUMBER_CHARS: usize = 15;
 ///
 /// Fluent Bit does not escape quotes in a value, so the closing quote is the first quote that is
 /// followed by the next key or by the end of the line.
-pub(crate) fn fields(line: &str) -> Option<Vec<Field<'_>>> {
+pub(super) fn fields(line: &str) -> Option<Vec<Field<'_>>> {
     let mut rest = line.trim_ascii();
     let mut fields = Vec::new();
     while !rest.is_empty() {
@@ -108,8 +107,7 @@ mod tests {
         let line =
             "a=0 b=01 c=1. d=.5 e=1e5 f=true g=null h=12345678901234567890 i=- j=10.0.0.1 k=0.5";
         let fields = fields(line).unwrap();
-        let json =
-            fields.iter().filter(|field| matches!(field.value, crate::field::Value::Json(_)));
+        let json = fields.iter().filter(|field| field.as_json().is_some());
         let names: Vec<&str> = json.map(|field| &*field.name).collect();
         assert_eq!(names, ["a", "f", "k"]);
     }

@@ -1,24 +1,27 @@
 //! Structured lines: JSON objects and logfmt.
 
-use shared::intake::shape::{Meaning, Names};
-
-use crate::field::{Field, Members};
-use crate::logfmt;
+use super::{Meaning, Names, Record, logfmt};
 
 /// A line is logfmt only if one of its fields has one of these meanings.
 const LOGFMT_MEANINGS: [Meaning; 3] = [Meaning::Message, Meaning::Level, Meaning::Time];
 
-/// The fields of a line, if it is structured.
-pub(crate) fn fields<'a>(line: &'a str, names: &Names) -> Option<Vec<Field<'a>>> {
-    let line = line.trim_ascii();
-    if line.starts_with('{') {
-        return serde_json::from_str(line).ok().map(|Members(fields)| fields);
+impl<'a> Record<'a> {
+    /// Reads the fields of a line that is a JSON object or logfmt. Returns `None` for other lines.
+    #[must_use]
+    pub fn from_line(line: &'a str, names: &Names) -> Option<Self> {
+        let line = line.trim_ascii();
+        if line.starts_with('{') {
+            return serde_json::from_str(line).ok();
+        }
+        let mut record = Self::default();
+        for field in logfmt::fields(line)? {
+            record.push(field);
+        }
+        let has_meaning = |meaning| {
+            record.fields().iter().any(|field| names.rank(meaning, &field.name).is_some())
+        };
+        LOGFMT_MEANINGS.into_iter().any(has_meaning).then_some(record)
     }
-    let fields = logfmt::fields(line)?;
-    let has_meaning = |field: &Field<'_>| {
-        LOGFMT_MEANINGS.iter().any(|meaning| names.rank(*meaning, &field.name).is_some())
-    };
-    fields.iter().any(has_meaning).then_some(fields)
 }
 
 #[cfg(test)]
@@ -26,8 +29,8 @@ mod tests {
     use super::*;
 
     fn names_of(line: &str) -> Option<String> {
-        let fields = fields(line, &Names::standard())?;
-        Some(fields.iter().map(|field| &*field.name).collect::<Vec<_>>().join(" "))
+        let record = Record::from_line(line, &Names::standard())?;
+        Some(record.fields().iter().map(|field| &*field.name).collect::<Vec<_>>().join(" "))
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod packer;
 mod rejection;
 mod service;
 pub mod shape;
+pub mod syslog;
 mod workers;
 
 pub use body_packer::BodyPacker;
@@ -24,6 +25,7 @@ use crate::TraceParent;
 use crate::error::Error;
 use crate::log_entry::{Arrival, EntryId, NewLogEntry, ValidationError};
 use crate::queue::{Producer, Record, RecordPacker};
+use crate::retry::{backoff, pause};
 use metrics::start_counters;
 use workers::Workers;
 
@@ -61,8 +63,7 @@ impl<T> Packed<T> {
     /// When the queue fails. Some or all of the entries may be on the queue nonetheless.
     pub async fn publish(self, queue: &dyn Producer, trace: TraceParent) -> Result<T, Error> {
         if !self.records.is_empty() {
-            let traced = self.records.into_iter().map(|record| record.traced(trace)).collect();
-            let published = queue.publish(traced).await;
+            let published = queue.publish(traced(self.records, trace)).await;
             published.inspect_err(|error| {
                 count_rejected(self.protocol, error.into(), self.entries);
             })?;
@@ -70,6 +71,41 @@ impl<T> Packed<T> {
         metrics::count_accepted(self.protocol, self.entries);
         Ok(self.result)
     }
+
+    /// Publishes the records like [`Packed::publish`], but tries again until the queue accepts them,
+    /// for a protocol that cannot report failures to its clients.
+    ///
+    /// # Errors
+    /// When the queue will never accept the records ([`Error::Rejected`]).
+    pub async fn publish_persistently(
+        self,
+        queue: &dyn Producer,
+        trace: TraceParent,
+    ) -> Result<T, Error> {
+        let records = traced(self.records, trace);
+        let mut pauses = backoff();
+        while !records.is_empty() {
+            match queue.publish(records.clone()).await {
+                Ok(()) => break,
+                Err(error @ Error::Rejected { .. }) => {
+                    count_rejected(self.protocol, (&error).into(), self.entries);
+                    return Err(error);
+                }
+                Err(error) if error.is_repeated() => {}
+                Err(error) => {
+                    let (protocol, entries) = (self.protocol.as_str(), self.entries);
+                    tracing::warn!(protocol, entries, %error, "cannot publish entries; retrying");
+                }
+            }
+            pause(&mut pauses).await;
+        }
+        metrics::count_accepted(self.protocol, self.entries);
+        Ok(self.result)
+    }
+}
+
+fn traced(records: Vec<Record>, trace: TraceParent) -> Vec<Record> {
+    records.into_iter().map(|record| record.traced(trace)).collect()
 }
 
 /// Packs a request's only entry.
@@ -109,6 +145,8 @@ fn pack(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use async_trait::async_trait;
     use metrics_exporter_prometheus::PrometheusBuilder;
 
@@ -153,7 +191,8 @@ mod tests {
     /// The metrics that `future` records.
     fn metrics_of(future: impl Future) -> String {
         let recorder = PrometheusBuilder::new().build_recorder();
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().unwrap();
         ::metrics::with_local_recorder(&recorder, || runtime.block_on(future));
         recorder.handle().render()
     }
@@ -172,6 +211,45 @@ mod tests {
         assert!(!text.contains("ingest_entries_accepted_total"), "{text}");
         let refused = r#"ingest_entries_refused_total{protocol="logs",reason="unavailable"} 2"#;
         assert!(text.contains(refused), "{text}");
+    }
+
+    /// A queue that returns each of these errors once, and then accepts every record.
+    struct Failing(Mutex<Vec<Error>>);
+
+    #[async_trait]
+    impl Ready for Failing {
+        async fn ready(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[async_trait]
+    impl Producer for Failing {
+        async fn publish(&self, _: Vec<Record>) -> Result<(), Error> {
+            self.0.lock().unwrap().pop().map_or(Ok(()), Err)
+        }
+    }
+
+    #[test]
+    fn persistent_publishing_ends_when_the_queue_accepts_or_rejects_the_entries() {
+        for (error, accepted, refused) in [
+            (Error::unavailable("queue", "down"), 1, "reason=\"unavailable\"} 0"),
+            (Error::failed("queue", "broken"), 1, "reason=\"unavailable\"} 0"),
+            (Error::rejected("queue", "too large"), 0, "reason=\"failed\"} 1"),
+        ] {
+            let text = metrics_of(async {
+                start_counters(Protocol::Syslog);
+                let packed =
+                    pack_one(Protocol::Syslog, NewLogEntry::from_json(VALID), &arrival(), 1000);
+                let queue = Failing(Mutex::new(vec![error]));
+                let published =
+                    packed.unwrap().publish_persistently(&queue, TraceParent::start()).await;
+                assert_eq!(published.is_ok(), accepted == 1);
+            });
+            let accepted =
+                format!("ingest_entries_accepted_total{{protocol=\"syslog\"}} {accepted}");
+            assert!(text.contains(&accepted) && text.contains(refused), "{text}");
+        }
     }
 
     #[tokio::test]

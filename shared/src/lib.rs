@@ -53,6 +53,7 @@ pub mod queue;
 mod redis;
 #[cfg(any(feature = "opensearch", feature = "tantivy"))]
 pub mod reindex;
+pub mod retry;
 pub mod search;
 #[cfg(feature = "sqlite")]
 mod sqlite;

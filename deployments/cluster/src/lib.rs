@@ -50,6 +50,7 @@ impl Cluster {
             ("INDEX_URL", format!("http://{}?prefix={name}-", opensearch())),
             ("CACHE_URL", format!("redis://{}?prefix={name}", redis())),
             ("RATE_LIMIT_ENABLED", "false".to_owned()),
+            ("SYSLOG_PORT", "0".to_owned()),
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).into();
         let logs = binaries::folder().join("cluster-logs").join(&name);

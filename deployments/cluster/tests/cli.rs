@@ -6,7 +6,7 @@ use std::process::Output;
 use cluster::{bare_function, functions};
 
 /// Each function, with a setting that its help describes.
-const FUNCTIONS: [(&str, &str); 11] = [
+const FUNCTIONS: [(&str, &str); 12] = [
     ("any", "QUEUE_URL"),
     ("bulk", "QUEUE_URL"),
     ("loki", "QUEUE_URL"),
@@ -17,6 +17,7 @@ const FUNCTIONS: [(&str, &str); 11] = [
     ("context", "INDEX_URL"),
     ("export", "INDEX_URL"),
     ("docs", "LIMITER_URL"),
+    ("syslog", "QUEUE_URL"),
     ("consumer", "QUEUE_URL"),
 ];
 

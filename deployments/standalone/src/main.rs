@@ -5,12 +5,13 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use consumer::dead_letters;
 use shared::config::{
     BatchConfig, HttpConfig, LimitsConfig, LogFormat, RateLimitConfig, StandaloneConfig,
-    TelemetryConfig, check, help, load,
+    SyslogConfig, TelemetryConfig, check, help, load,
 };
 use shared::http;
 use shared::process::{self, Program, StandaloneCommand};
@@ -26,12 +27,14 @@ const PROGRAM: Program = Program {
         help::INDEX_ATTRIBUTES_MAX,
         help::CORS_ALLOWED_ORIGINS,
         help::RATE_LIMIT_ENABLED,
+        help::SYSLOG_PORT,
     ],
     config: &[
         check::<StandaloneConfig>,
         check::<LimitsConfig>,
         check::<BatchConfig>,
         check::<RateLimitConfig>,
+        check::<SyslogConfig>,
     ],
 };
 
@@ -57,25 +60,48 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     let parts = Parts::open(config).await?;
     let endpoint = http::endpoint(parts.functions()?, &http_config, rate_limit, &shutdown)?;
     let listener = http::bind(&http_config).await?;
+    let syslog = match load::<SyslogConfig>()?.syslog_port {
+        Some(port) => Some(syslog::Listener::bind(&http_config.host, port).await?),
+        None => None,
+    };
     let consumer = parts.consumer()?;
     if load::<TelemetryConfig>()?.log_format == LogFormat::Text {
-        print_banner(listener.local_addr()?).context("writing to standard error")?;
+        let syslog = syslog.as_ref().map(syslog::Listener::address).transpose()?;
+        print_banner(listener.local_addr()?, syslog).context("writing to standard error")?;
     }
 
-    // Requests in flight get one half of the shutdown timeout, the consumer's batches the other.
+    // Requests in flight and syslog messages get one half of the shutdown timeout, the consumer's batches the other.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let rebuilding = parts.spawn_rebuilds(consumer.batches(), stop.clone());
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());
-    http::serve_on(listener, endpoint, half, shutdown).await?;
+    tokio::try_join!(
+        http::serve_on(listener, endpoint, half, shutdown.clone()),
+        serve_syslog(syslog, &parts, half, shutdown.clone()),
+    )?;
     stop.cancel();
     let finished = timeout(half, async { tokio::try_join!(consuming, rebuilding) }).await;
     finished.context("finishing the last batch")?.context("running the consumer")?;
     Ok(())
 }
 
-/// Prints the server's address and an example request. The log also contains the address.
-fn print_banner(address: SocketAddr) -> io::Result<()> {
+/// Publishes syslog messages until shutdown, if `SYSLOG_PORT` is set.
+async fn serve_syslog(
+    listener: Option<syslog::Listener>,
+    parts: &Parts,
+    grace_period: Duration,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let Some(listener) = listener else { return Ok(()) };
+    let limits = load::<LimitsConfig>()?.into();
+    listener.run(parts.queue.producer.clone(), limits, grace_period, shutdown).await
+}
+
+/// Prints the server's addresses and an example request. The log also contains the addresses.
+fn print_banner(address: SocketAddr, syslog: Option<SocketAddr>) -> io::Result<()> {
+    if let Some(syslog) = syslog {
+        writeln!(io::stderr(), "LogPulse accepts syslog on {syslog} (TCP and UDP)")?;
+    }
     writeln!(
         io::stderr(),
         "LogPulse is ready on http://{address}\n\

@@ -7,7 +7,7 @@ use acceptance::metrics::{counters, lint};
 use acceptance::{Api, unique};
 
 /// The protocols in which entries arrive.
-const PROTOCOLS: [&str; 5] = ["any", "elasticsearch", "logs", "loki", "otlp"];
+const PROTOCOLS: [&str; 6] = ["any", "elasticsearch", "logs", "loki", "otlp", "syslog"];
 
 /// The series that [`fixed_counters`] returns, besides those of each protocol.
 const COUNTERS: [&str; 13] = [
@@ -60,7 +60,7 @@ fn fixed_counters(metrics: &str) -> Vec<String> {
 #[tokio::test]
 async fn counters_start_at_zero_and_requests_add_no_unknown_series() {
     let folder = tempfile::tempdir().unwrap();
-    let server = support::start(folder.path(), &[]);
+    let server = support::start(folder.path(), &[("SYSLOG_PORT", "0")]);
     let api = Api::new(&server.url);
     let at_start = scrape(&api).await;
     let expected = expected_counters();

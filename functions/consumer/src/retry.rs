@@ -1,24 +1,10 @@
-//! Retries until a service recovers, so that no entry is lost while it is unavailable. Pauses grow
-//! and are jittered, so that consumers do not retry in lockstep.
+//! Retries until a service recovers, so that no entry is lost while it is unavailable.
 
-use std::{iter::Iterator, time::Duration};
+use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use shared::Error;
+pub(crate) use shared::retry::backoff;
 use tokio_util::sync::CancellationToken;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// Returns an endless sequence of pauses between attempts.
-pub(crate) fn backoff() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
-        .with_min_delay(FIRST_PAUSE)
-        .with_max_delay(LONGEST_PAUSE)
-        .without_max_times()
-        .with_jitter()
-        .build()
-}
 
 /// Repeats `attempt` while the service is unavailable. Returns `None` if the process shuts down
 /// first.
@@ -45,11 +31,7 @@ pub(crate) async fn pause(
     pauses: &mut impl Iterator<Item = Duration>,
     shutdown: &CancellationToken,
 ) {
-    let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-    tokio::select! {
-        () = tokio::time::sleep(pause) => {}
-        () = shutdown.cancelled() => {}
-    }
+    shutdown.run_until_cancelled(shared::retry::pause(pauses)).await;
 }
 
 /// Logs and counts a failed attempt.

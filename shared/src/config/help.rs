@@ -50,6 +50,11 @@ pub const CACHE_URL: Variable =
 /// The rate limiter of a cluster.
 pub const LIMITER_URL: Variable =
     variable("LIMITER_URL", "Rate limiter, e.g. redis://redis:6379 [default: CACHE_URL]");
+/// The port of the syslog listener.
+pub const SYSLOG_PORT: Variable = variable(
+    "SYSLOG_PORT",
+    "Port for syslog over TCP and UDP [default: 5514 in a cluster, else none]",
+);
 /// Whether clients are rate limited.
 pub const RATE_LIMIT_ENABLED: Variable =
     variable("RATE_LIMIT_ENABLED", "Limit the request rate of each client [default: true]");

@@ -9,6 +9,7 @@ mod ports;
 mod rate_limit;
 mod service_url;
 mod standalone;
+mod syslog;
 mod telemetry;
 pub(crate) mod url_options;
 mod value;
@@ -26,6 +27,7 @@ pub(crate) use ports::{DEFAULT_INDEX_ATTRIBUTES_MAX, HIGHEST_INDEX_ATTRIBUTES_MA
 pub use rate_limit::RateLimitConfig;
 pub use service_url::ServiceUrl;
 pub use standalone::StandaloneConfig;
+pub use syslog::SyslogConfig;
 pub(crate) use telemetry::DEFAULT_LEVEL;
 pub use telemetry::{LogFormat, TelemetryConfig};
 

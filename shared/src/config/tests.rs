@@ -277,6 +277,7 @@ fn all_setting_names() -> Vec<String> {
     collect_names::<BatchConfig>(&mut all);
     collect_names::<TelemetryConfig>(&mut all);
     collect_names::<StandaloneConfig>(&mut all);
+    collect_names::<SyslogConfig>(&mut all);
     all.sort_unstable();
     all.dedup();
     all
@@ -289,7 +290,7 @@ fn env_file_variables() -> Vec<(String, String)> {
 }
 
 /// Variables in `.env` that only `deployments/compose.yaml` reads.
-const COMPOSE_VARIABLES: [&str; 17] = [
+const COMPOSE_VARIABLES: [&str; 18] = [
     "DASHBOARDS_PORT",
     "GRAFANA_PASSWORD",
     "GRAFANA_PORT",
@@ -305,6 +306,7 @@ const COMPOSE_VARIABLES: [&str; 17] = [
     "PROMETHEUS_PORT",
     "REDIS_PORT",
     "REGISTRY",
+    "SYSLOG_PORTS",
     "TOXIPROXY_PORT",
     "VERSION",
 ];
@@ -333,6 +335,7 @@ fn the_help_describes_known_settings_with_their_defaults() {
         help::LIMITER_URL,
         help::RATE_LIMIT_ENABLED,
         help::CORS_ALLOWED_ORIGINS,
+        help::SYSLOG_PORT,
     ];
     // tracing-subscriber reads NO_COLOR; LogPulse itself has no such setting.
     let common = help::COMMON.into_iter().filter(|variable| variable.name != "NO_COLOR");
@@ -376,4 +379,5 @@ fn the_env_file_contains_the_default_values() {
     assert_defaults::<BatchConfig>();
     assert_defaults::<TelemetryConfig>();
     assert_defaults::<StandaloneConfig>();
+    assert_defaults::<SyslogConfig>();
 }

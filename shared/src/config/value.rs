@@ -49,6 +49,17 @@ where
     }
 }
 
+/// Parses an optional whole number from `MIN` to `MAX`.
+pub(super) fn number_or_none<'de, const MIN: u64, const MAX: u64, T, D>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error>
+where
+    T: FromStr,
+    D: Deserializer<'de>,
+{
+    number::<MIN, MAX, _, _>(deserializer).map(Some)
+}
+
 /// Parses a duration of `MIN` to `MAX` whole seconds.
 pub(super) fn seconds<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(
     deserializer: D,

@@ -17,6 +17,8 @@ pub enum Protocol {
     Elasticsearch,
     /// Grafana Loki.
     Loki,
+    /// Syslog over TCP and UDP.
+    Syslog,
 }
 
 impl Protocol {
@@ -29,6 +31,7 @@ impl Protocol {
             Self::Otlp => "otlp",
             Self::Elasticsearch => "elasticsearch",
             Self::Loki => "loki",
+            Self::Syslog => "syslog",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Packed, Packer, Protocol, Report, Workers, count_rejected, start_counters};
+use super::{Packed, Packer, Protocol, Reason, Report, Workers, count_rejected, start_counters};
 use crate::TraceParent;
 use crate::config::{LimitsConfig, QueueConfig, RateLimitConfig, check, help, load};
 use crate::error::Error;
@@ -100,6 +100,19 @@ impl Intake {
     /// The same as [`Packed::publish`].
     pub async fn publish<T>(&self, packed: Packed<T>, trace: TraceParent) -> Result<T, Error> {
         packed.publish(&*self.queue, trace).await
+    }
+
+    /// Publishes entries until the queue accepts them, and returns the result.
+    ///
+    /// # Errors
+    /// As [`Packed::publish_persistently`].
+    pub async fn publish_persistently<T>(&self, packed: Packed<T>) -> Result<T, Error> {
+        packed.publish_persistently(&*self.queue, TraceParent::start()).await
+    }
+
+    /// Counts entries that were received but discarded.
+    pub fn count_rejected(&self, reason: Reason, entries: usize) {
+        count_rejected(self.protocol, reason, entries);
     }
 
     /// Counts a body that could not be read, decoded or parsed as one rejected entry, because the

@@ -70,6 +70,11 @@ def loki_logger_handler(record: dict, service: str) -> Attributes:
     return attributes | {"timestamp": float, **LINE} | error
 
 
+def syslog_handler(record: dict, service: str) -> Attributes:
+    header = {"facility": "user", "severity": str, "procid": str, "client.address": str}
+    return {**header, **LINE} | when_failed(record, lambda error: {"exc_info": python_stack(error)})
+
+
 def pino(record: dict, service: str) -> Attributes:
     error = when_failed(record, lambda error: {"err": {"type": "Error", "message": error, "stack": node_stack(error)}})
     return {"pid": int, "hostname": str} | error
@@ -99,6 +104,7 @@ LOGGERS = [
     Logger("elasticsearch-py", "python", ".venv/bin/python elasticsearch_bulk.py", documents_with_ids),
     Logger("python-logging-loki", "python", ".venv/bin/python python_logging_loki.py", logging_loki),
     Logger("loki-logger-handler", "python", ".venv/bin/python loki_logger.py", loki_logger_handler),
+    Logger("SysLogHandler", "python", ".venv/bin/python syslog_handler.py", syslog_handler),
     Logger("opentelemetry-node-json", "node", "node opentelemetry.js http", opentelemetry_node),
     Logger("opentelemetry-node-protobuf", "node", "node opentelemetry.js proto", opentelemetry_node),
     Logger(
@@ -117,7 +123,7 @@ LOGGERS = [
 ]
 
 SDK = {"telemetry.sdk.language": str, "telemetry.sdk.name": "opentelemetry", "telemetry.sdk.version": str}
-# LogPulse keeps the original of a Loki line that it parses.
+# LogPulse keeps the original of a Loki line or a syslog message that it parses.
 LINE = {"log.record.original": re.compile(r"\{.*\}")}
 
 

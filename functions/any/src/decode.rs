@@ -17,6 +17,10 @@ use crate::msgpack::{self, Malformed};
 /// The names of fields that wrap an array of records. The object must have no other field.
 const WRAPPERS: [&str; 5] = ["logs", "records", "events", "Events", "lines"];
 
+/// The divisor of the maximum entry size that limits the size of a line that is parsed as logfmt.
+/// Its entry contains it twice, and each byte may become an escape sequence of six.
+const PARSED_FRACTION: usize = 16;
+
 /// How the records of a request become entries.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -112,14 +116,14 @@ pub fn decode(
         Format::MessagePack => msgpack::decode(body, context, max_entry_bytes, push),
         Format::Json { with_text } => {
             replace_lone_surrogates(body);
-            decode_json(body, with_text, context, push)
+            decode_json(body, with_text, context, max_entry_bytes, push)
         }
         Format::Lines => {
             replace_lone_surrogates(body);
             for line in without_byte_order_mark(body).split(|byte| *byte == b'\n') {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 if !line.trim_ascii().is_empty() {
-                    push(context.line(line))?;
+                    push(context.line(line, max_entry_bytes))?;
                 }
             }
             Ok(())
@@ -133,14 +137,23 @@ impl Context {
         record.into_entry(&self.names, Defaults { service: self.service.clone(), ..defaults })
     }
 
-    /// Turns a line, which may be a JSON object, into an entry.
-    fn line(&self, line: &[u8]) -> Entry {
+    /// Turns a line, which may be a JSON object or logfmt, into an entry. Logfmt is kept as an
+    /// attribute too, so it is parsed only if it is much smaller than the largest entry.
+    fn line(&self, line: &[u8], max_entry_bytes: usize) -> Entry {
         if line.trim_ascii_start().starts_with(b"{")
             && let Ok(entry) = self.json(line.trim_ascii())
         {
             return Ok(entry);
         }
-        self.text(String::from_utf8_lossy(line).into_owned())
+        let text = String::from_utf8_lossy(line);
+        if line.len() <= max_entry_bytes / PARSED_FRACTION
+            && let Some(mut record) = Record::from_line(&text, &self.names)
+        {
+            record.parsed_from(&text);
+            let message = Some(text.clone().into_owned());
+            return self.entry(record, Defaults { message, ..Defaults::default() });
+        }
+        self.text(text.into_owned())
     }
 
     fn text(&self, message: String) -> Entry {
@@ -170,6 +183,7 @@ fn decode_json(
     body: &[u8],
     with_text: bool,
     context: &Context,
+    max_entry_bytes: usize,
     push: Push<'_>,
 ) -> Result<(), DecodeError> {
     let is_array = without_byte_order_mark(body).trim_ascii_start().starts_with(b"[");
@@ -182,7 +196,7 @@ fn decode_json(
                 push(context.json(record?))?;
             }
         } else if with_text && !json.starts_with(b"{") {
-            push(context.line(json))?;
+            push(context.line(json, max_entry_bytes))?;
         } else {
             push(context.json(json))?;
         }

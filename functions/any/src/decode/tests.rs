@@ -54,6 +54,14 @@ fn lines_of_text_are_messages() {
 }
 
 #[test]
+fn short_lines_of_logfmt_are_parsed() {
+    let body = "level=info msg=\"a b\"\nts=2026-11-27T00:00:00Z n=1\na=1 b=2";
+    assert_eq!(messages(body), ["a b", "ts=2026-11-27T00:00:00Z n=1", "a=1 b=2"]);
+    let long = format!("level=info msg={}", "m".repeat(100));
+    assert_eq!(messages(&long), [long]);
+}
+
+#[test]
 fn json_documents_sent_as_text_are_records() {
     for body in [r#"[{"msg":"a"},{"msg":"b"}]"#, "{\n\"msg\":\"a\"\n}\n{\n\"msg\":\"b\"\n}"] {
         assert_eq!(messages_as("text/plain", body.as_bytes()), ["a", "b"], "{body}");

@@ -152,7 +152,8 @@ fn start(bytes: &[u8]) -> Start {
 
 /// Whether a message consists of white space and NULs only.
 pub(crate) fn is_blank(message: &[u8]) -> bool {
-    message.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0)
+    let is_blank = |char: char| char.is_whitespace() || char == '\0';
+    str::from_utf8(message).is_ok_and(|text| text.chars().all(is_blank))
 }
 
 #[cfg(test)]
@@ -211,6 +212,7 @@ mod tests {
             ("12", &["12"]),
             ("12 ", &["12 "]),
             (" \n\r\n\0", &[]),
+            ("\u{b}\n\u{2003}", &[]),
             ("", &[]),
         ] {
             assert_eq!(messages(&[stream.as_bytes()], 1000), expected, "{stream}");

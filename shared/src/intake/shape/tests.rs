@@ -353,10 +353,9 @@ fn a_level_number_is_kept_as_an_attribute() {
 #[test]
 fn the_records_of_clouds_and_event_collectors_are_recognized() {
     let google = entry(
-        r#"{"jsonPayload":{"msg":"m"},"trace":"projects/p/traces/4bf92f35","resource":{"type":"k8s_container","labels":{"container_name":"shop"}}}"#,
+        r#"{"jsonPayload":{"msg":"m"},"resource":{"type":"k8s_container","labels":{"container_name":"shop"}}}"#,
     );
     assert_eq!((google.message.as_str(), google.service_name.as_str()), ("m", "shop"));
-    assert_eq!(google.trace_id.unwrap().as_str(), "4bf92f35");
     let json = r#"{"timestampSeconds":1795626000,"timestampNanos":123456789,"severity":"null"}"#;
     let google = short(json);
     assert_eq!(google.time, "2026-11-25T17:00:00.123456Z");
@@ -373,4 +372,10 @@ fn the_records_of_clouds_and_event_collectors_are_recognized() {
     assert_eq!(loki4j.span_id.unwrap().as_str(), "00f0");
     let ruby = entry(r#"{"severity":"WARN","progname":"shop","message":"m"}"#);
     assert_eq!(ruby.service_name.as_str(), "shop");
+}
+
+#[test]
+fn a_name_that_occurs_twice_is_kept_twice() {
+    let json = r#"{"msg":"m","k":1,"k":2,"o":{"a":1,"a":2}}"#;
+    assert_eq!(attributes(json), r#"{"k":1,"k":2,"o":{"a":1,"a":2}}"#);
 }

@@ -178,7 +178,6 @@ pub(super) const STANDARD: [(Meaning, &[&str]); 8] = [
             "context.trace_id",
             "logging.googleapis.com/trace",
             "x-b3-traceid",
-            "trace",
         ],
     ),
     (

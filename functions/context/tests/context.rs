@@ -143,7 +143,7 @@ async fn invalid_parameters_are_named_with_what_is_allowed() {
         ("scope=host", "scope: must be service or trace"),
         (
             "earlier=5",
-            "earlier: unknown parameter; did you mean before? (known: before, after, scope)",
+            "earlier: unknown parameter; did you mean before? (valid parameters: before, after, scope)",
         ),
     ] {
         let path = format!("/logs/0190163d-8694-739b-aea5-966c26f8ad91/context?{query}");

@@ -3,9 +3,10 @@
 //! [1]: https://docs.opensearch.org/latest/search-plugins/searching-data/point-in-time/
 
 use async_trait::async_trait;
-use opensearch::CreatePitParts;
 use opensearch::http::StatusCode;
+use opensearch::indices::IndicesExistsParts;
 use opensearch::params::ExpandWildcards;
+use opensearch::{CreatePitParts, OpenSearch};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -39,22 +40,31 @@ impl PointInTime {
         }
         let pattern = index.indexes.pattern();
         let indexes = [pattern.as_str()];
+        // OpenSearch cannot create a point in time without an index.
+        if !exist(&index.client, &indexes).await.map_err(classify)? {
+            return Ok(Self { index, id: None });
+        }
         let create = index
             .client
             .create_pit(CreatePitParts::Index(&indexes))
             .allow_partial_pit_creation(false)
             .expand_wildcards(&[ExpandWildcards::Open])
             .keep_alive(KEEP_ALIVE);
-        let id = match successful_body(create.send().await).await {
-            Ok(response) => {
-                let Response { pit_id } =
-                    serde_json::from_slice(&response).map_err(|error| classify(error.into()))?;
-                Some(pit_id)
-            }
-            Err(Failure::Status { status: StatusCode::NOT_FOUND, .. }) => None,
-            Err(failure) => return Err(classify(failure)),
-        };
-        Ok(Self { index, id })
+        let response = successful_body(create.send().await).await.map_err(classify)?;
+        let Response { pit_id } =
+            serde_json::from_slice(&response).map_err(|error| classify(error.into()))?;
+        Ok(Self { index, id: Some(pit_id) })
+    }
+}
+
+/// Whether any of these indexes exist.
+async fn exist(client: &OpenSearch, indexes: &[&str]) -> std::result::Result<bool, Failure> {
+    let indices = client.indices();
+    let exists = indices.exists(IndicesExistsParts::Index(indexes)).allow_no_indices(false);
+    match successful_body(exists.send().await).await {
+        Ok(_) => Ok(true),
+        Err(failure) if failure.status() == Some(StatusCode::NOT_FOUND) => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 

@@ -6,12 +6,13 @@ use acceptance::metrics::lint;
 use acceptance::{Api, Server};
 use cluster::{bare_function, functions};
 
-/// URLs of services that are down.
-const SETTINGS: [(&str, &str); 4] = [
+/// URLs of services that are down, and a free port.
+const SETTINGS: [(&str, &str); 5] = [
     ("QUEUE_URL", "kafka://127.0.0.1:1/logs"),
     ("STORE_URL", "mysql://user:password@127.0.0.1:1/logs"),
     ("INDEX_URL", "http://127.0.0.1:1"),
     ("CACHE_URL", "redis://127.0.0.1:1"),
+    ("SYSLOG_PORT", "0"),
 ];
 
 #[tokio::test]

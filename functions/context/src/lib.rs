@@ -50,14 +50,11 @@ pub fn document() -> serde_json::Value {
         "Retry-After": {"$ref": "#/components/headers/RetryAfter"},
     });
     get["responses"]["400"]["content"][PROBLEM_JSON]["example"] =
-        json!(Problem::bad_parameter("scope", NO_TRACE));
+        json!(Problem::bad_parameter("scope", "must be service or trace"));
     get["responses"]["503"]["content"][PROBLEM_JSON]["example"] =
         json!(Problem::from(Error::unavailable("index", "")));
     document
 }
-
-/// Why `scope=trace` is rejected.
-const NO_TRACE: &str = "is trace, but this entry has no trace_id; use scope=service";
 
 /// An entry and its neighbours.
 #[derive(Debug, Serialize, Object)]
@@ -111,11 +108,13 @@ impl Context {
         let Some(entry) = found.entries.into_iter().next() else {
             return Err(missing_entry(Some(id), now).into());
         };
-        let scope = scope_of(&entry, parameters.scope)?;
-        let (before, after) = try_join!(
-            self.neighbours(&entry, &scope, Sort::Newest, parameters.before),
-            self.neighbours(&entry, &scope, Sort::Oldest, parameters.after),
-        )?;
+        let (before, after) = match scope_of(&entry, parameters.scope) {
+            Some(scope) => try_join!(
+                self.neighbours(&entry, &scope, Sort::Newest, parameters.before),
+                self.neighbours(&entry, &scope, Sort::Oldest, parameters.after),
+            )?,
+            None => Default::default(),
+        };
         Ok(ContextResponse::Found(Json(Neighbours::new(before, entry, after))))
     }
 }
@@ -149,17 +148,13 @@ fn after(time: Timestamp) -> Timestamp {
     Timestamp::saturating_from_micros(time.as_micros() + 1)
 }
 
-/// The condition that the neighbours of the entry meet.
-fn scope_of(entry: &LogEntry, scope: Scope) -> Result<Condition, Problem> {
+/// The condition that the neighbours of the entry meet; `None` if it has no trace.
+fn scope_of(entry: &LogEntry, scope: Scope) -> Option<Condition> {
     let (field, value) = match scope {
         Scope::Service => (Keyword::ServiceName, entry.service_name.as_str()),
-        Scope::Trace => {
-            let trace_id = entry.trace_id.as_ref();
-            let trace_id = trace_id.ok_or_else(|| Problem::bad_parameter("scope", NO_TRACE))?;
-            (Keyword::TraceId, trace_id.as_str())
-        }
+        Scope::Trace => (Keyword::TraceId, entry.trace_id.as_ref()?.as_str()),
     };
-    Ok(Condition::Keyword(field, KeywordTest::AnyOf(vec![value.to_owned()])))
+    Some(Condition::Keyword(field, KeywordTest::AnyOf(vec![value.to_owned()])))
 }
 
 impl Neighbours {

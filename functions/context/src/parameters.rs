@@ -26,7 +26,7 @@ const AFTER: Parameter = Parameter {
 const SCOPE: Parameter = Parameter {
     name: "scope",
     description: "`service`: entries of the same service. `trace`: entries of the same trace, of \
-                  any service; the entry must have a `trace_id`.",
+                  any service; none if the entry has no `trace_id`.",
     example: "service",
     synonyms: &["by", "same"],
 };

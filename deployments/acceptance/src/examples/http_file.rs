@@ -106,14 +106,14 @@ impl<'a> Call<'a> {
     }
 
     /// Makes the call and returns the body of the response. Until the timeout, repeats a call that
-    /// is rate-limited, and a GET with the expected status but another body, because the entry may
-    /// not be indexed yet.
+    /// is rate-limited, and a GET that gets 404, or the expected status but another body, because
+    /// the entry may not be indexed yet.
     async fn check(&self, http: &Client, url: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {
             let (status, result) = self.try_once(http, url).await;
-            let may_be_outdated =
-                self.method == Method::GET && status.as_u16() == self.expectation.status;
+            let may_be_outdated = self.method == Method::GET
+                && (status == StatusCode::NOT_FOUND || status.as_u16() == self.expectation.status);
             let retry = may_be_outdated || status == StatusCode::TOO_MANY_REQUESTS;
             match result {
                 Err(_) if retry && started.elapsed() < TIMEOUT => {}

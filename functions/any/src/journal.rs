@@ -48,7 +48,7 @@ pub(crate) fn decode(
     let mut reader = Reader { body, position: 0 };
     loop {
         let start = reader.position;
-        let fields = reader.fields()?;
+        let fields = reader.fields(max_entry_bytes)?;
         let bytes = reader.position - start;
         if bytes == 0 {
             return Ok(());
@@ -109,9 +109,11 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The fields up to the next empty line or the end of the body.
-    fn fields(&mut self) -> Result<Vec<Field<'a>>, Malformed> {
+    /// The fields up to the next empty line or the end of the body; only those in the first
+    /// `max_bytes`, because there can be millions.
+    fn fields(&mut self, max_bytes: usize) -> Result<Vec<Field<'a>>, Malformed> {
         let mut fields = Vec::new();
+        let end = self.position.saturating_add(max_bytes);
         while self.position < self.body.len() {
             let start = self.position;
             let line = self.line();
@@ -124,7 +126,9 @@ impl<'a> Reader<'a> {
             };
             let name = name_of(name).ok_or(Malformed::Name(start))?;
             let value = value.map_or_else(|| self.value_with_length(), Ok)?;
-            fields.push(Field { name, value });
+            if self.position <= end {
+                fields.push(Field { name, value });
+            }
         }
         Ok(fields)
     }

@@ -73,3 +73,10 @@ fn the_error_for_a_malformed_export_has_the_position() {
         assert_eq!(error, format!("the body is not a valid journal export: {expected}"));
     }
 }
+
+#[test]
+fn the_number_of_fields_in_memory_is_bounded() {
+    let mut reader = Reader { body: b"A=\nB=\nC=\n", position: 0 };
+    let fields = reader.fields(6).unwrap();
+    assert_eq!((fields.len(), reader.position), (2, 9));
+}

@@ -12,7 +12,7 @@ import (
 
 func TestSavesOneEntryAndGetsIt(t *testing.T) {
 	client := newClient(t, "LOGPULSE_URL")
-	saved, err := client.SaveLogWithResponse(context.Background(), logpulse.NewLogEntry{
+	saved, err := client.SaveLogWithResponse(context.Background(), nil, logpulse.NewLogEntry{
 		ServiceName: service,
 		Level:       new("error"),
 		Message:     "card declined",

@@ -11,7 +11,7 @@ import (
 
 func TestError400NamesTheField(t *testing.T) {
 	entry := logpulse.NewLogEntry{ServiceName: service, Message: "card declined", Id: &version4}
-	response, err := newClient(t, "LOGPULSE_URL").SaveLogWithResponse(context.Background(), entry)
+	response, err := newClient(t, "LOGPULSE_URL").SaveLogWithResponse(context.Background(), nil, entry)
 	if err != nil || response.ApplicationproblemJSON400 == nil {
 		t.Fatalf("%v %s", err, response.Body)
 	}

@@ -20,7 +20,7 @@ func main() {
 		log.Fatal(err)
 	}
 
-	saved, err := client.SaveLogWithResponse(ctx, logpulse.NewLogEntry{
+	saved, err := client.SaveLogWithResponse(ctx, nil, logpulse.NewLogEntry{
 		ServiceName: "payment", Level: new("ERROR"), Message: "card declined",
 		Attributes: map[string]any{"order": 4711},
 	})

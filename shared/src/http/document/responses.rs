@@ -50,8 +50,10 @@ pub(super) fn shared() -> Value {
 }
 
 /// Adds the shared responses, and adds headers and examples to every response. A public operation
-/// is rate limited and reachable through the proxy.
+/// is rate limited and reachable through the proxy. A response that is null is one that the
+/// operation never returns, although others do.
 pub(super) fn complete(responses: &mut Value, is_public: bool) {
+    let excluded = remove_null(responses);
     for (status, response) in members(responses) {
         if response["description"] == "" {
             response["description"] = json!("Success.");
@@ -80,7 +82,8 @@ pub(super) fn complete(responses: &mut Value, is_public: bool) {
         }
     }
     let mut share = |status: &str, name: &str| {
-        if responses[status].is_null() {
+        let is_excluded = excluded.iter().any(|excluded| excluded == status);
+        if responses[status].is_null() && !is_excluded {
             responses[status] = json!({ "$ref": format!("#/components/responses/{name}") });
         }
     };
@@ -92,6 +95,16 @@ pub(super) fn complete(responses: &mut Value, is_public: bool) {
         share("502", "BadGateway");
         share("504", "GatewayTimeout");
     }
+}
+
+/// Removes the responses that are null, and returns their statuses.
+fn remove_null(responses: &mut Value) -> Vec<String> {
+    let Some(responses) = responses.as_object_mut() else { return Vec::new() };
+    let is_null =
+        |(status, response): (&String, &Value)| response.is_null().then(|| status.clone());
+    let excluded: Vec<String> = responses.iter().filter_map(is_null).collect();
+    responses.retain(|_, response| !response.is_null());
+    excluded
 }
 
 fn response(status: StatusCode, description: &str, headers: &[(&str, &str)]) -> Value {

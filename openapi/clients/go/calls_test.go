@@ -87,7 +87,7 @@ func TestSearchesByWordsAndTwoLevels(t *testing.T) {
 				Q:           &word,
 				Level:       []string{"ERROR", "WARN"},
 				ServiceName: []string{service},
-				Sort:        new(logpulse.Oldest),
+				Sort:        new(logpulse.SortOldest),
 			})
 		},
 		func(page *logpulse.SearchPage) bool { return page.Total == 2 },
@@ -112,7 +112,7 @@ func TestPagesThroughAllHits(t *testing.T) {
 	)
 
 	var pages [][]string
-	params := logpulse.SearchLogsParams{Q: &word, Sort: new(logpulse.Oldest), Limit: new(int32(2))}
+	params := logpulse.SearchLogsParams{Q: &word, Sort: new(logpulse.SortOldest), Limit: new(int32(2))}
 	for {
 		page := search(t, params)
 		var numbers []string

@@ -98,8 +98,8 @@ async fn save(entries: Vec<NewLogEntry>) {
     assert_eq!(batch.rejected, 0);
 }
 
-fn errors(batch: &BatchSaved) -> Vec<(i64, &str)> {
-    batch.errors.iter().map(|error| (error.line, error.detail.as_str())).collect()
+fn errors(batch: &BatchSaved) -> Vec<(u64, &str)> {
+    batch.errors.iter().map(|error| (error.line.get(), error.detail.as_str())).collect()
 }
 
 /// Returns, for each entry in a batch, whether it got an id.

@@ -53,7 +53,7 @@ impl Frames {
     }
 
     /// Removes the next complete message, which is not blank. Once this returns `None`, the buffer
-    /// has fewer bytes than the longest message.
+    /// has at most as many bytes as the longest message.
     pub fn next_message(&mut self) -> Option<Bytes> {
         loop {
             let frame = match self.state {

@@ -19,8 +19,8 @@ const OVERHEAD_BYTES: usize = 256;
 pub(crate) struct Received {
     pub(crate) message: Bytes,
     pub(crate) peer: IpAddr,
-    /// The memory that is reserved for the message.
-    _memory: OwnedSemaphorePermit,
+    /// The memory that is reserved for the message until it is published.
+    pub(crate) memory: OwnedSemaphorePermit,
 }
 
 /// The sending end, for the connections.
@@ -53,7 +53,7 @@ impl Sender {
     pub(crate) async fn send(&self, message: Bytes, peer: IpAddr) {
         // The semaphore is never closed.
         if let Ok(memory) = self.memory.clone().acquire_many_owned(permits(&message)).await {
-            self.add(Received { message, peer, _memory: memory });
+            self.add(Received { message, peer, memory });
         }
     }
 
@@ -62,7 +62,7 @@ impl Sender {
         let Ok(memory) = self.memory.clone().try_acquire_many_owned(permits(&message)) else {
             return false;
         };
-        self.add(Received { message, peer, _memory: memory });
+        self.add(Received { message, peer, memory });
         true
     }
 

@@ -34,9 +34,9 @@ pub const DEFAULT_PORT: u16 = 5514;
 /// The number of batches that are published at the same time.
 const PUBLISHERS: usize = 4;
 
-/// The divisor of the maximum entry size that limits the size of a message. Each byte of a message
-/// may become an escape sequence of six.
-const MESSAGE_FRACTION: usize = 8;
+/// A message has at most the maximum entry size divided by this, because each of its bytes may become
+/// an escape sequence of six.
+const MESSAGE_DIVISOR: usize = 8;
 
 /// The sockets that messages arrive on.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Listener {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         tracing::info!(address = %self.address()?, "listening for syslog");
-        let max_message_bytes = limits.max_entry_bytes / MESSAGE_FRACTION;
+        let max_message_bytes = limits.max_entry_bytes / MESSAGE_DIVISOR;
         let intake = Arc::new(Intake::new(Protocol::Syslog, queue, limits));
         let (sender, inbox) = inbox::open();
         let mut tasks = JoinSet::new();
@@ -97,7 +97,13 @@ impl Listener {
                 bail!("a task of the syslog listener ended before shutdown");
             }
         }
-        let finished = async { while tasks.join_next().await.is_some() {} };
+        let finished = async {
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a task of the syslog listener failed");
+                }
+            }
+        };
         if timeout(grace_period, finished).await.is_err() {
             let messages = publisher.inbox.unpublished();
             tracing::error!(messages, "the grace period is over; unpublished messages are lost");

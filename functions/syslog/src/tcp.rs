@@ -30,8 +30,10 @@ const ERROR_PAUSE: Duration = Duration::from_millis(50);
 /// How long a connection is idle before the system checks whether its sender still exists.
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 
-/// How long an open connection must be silent to be closed at shutdown, and how long it may go on.
+/// At shutdown, a connection is closed once it has been silent for this long.
 const LAST_SILENCE: Duration = Duration::from_millis(100);
+
+/// At shutdown, a connection is read for at most this long.
 const LAST_READS: Duration = Duration::from_secs(1);
 
 /// The maximum number of connections to accept from the backlog at shutdown.

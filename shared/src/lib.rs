@@ -41,6 +41,7 @@ mod durable;
 pub mod error;
 pub mod http;
 pub mod index;
+pub mod index_reader;
 pub mod intake;
 pub mod json;
 pub mod limiter;

@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
     /// `max_bytes`, because there can be millions.
     fn fields(&mut self, max_bytes: usize) -> Result<Vec<Field<'a>>, Malformed> {
         let mut fields = Vec::new();
-        let end = self.position.saturating_add(max_bytes);
+        let limit = self.position.saturating_add(max_bytes);
         while self.position < self.body.len() {
             let start = self.position;
             let line = self.line();
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
             };
             let name = name_of(name).ok_or(Malformed::Name(start))?;
             let value = value.map_or_else(|| self.value_with_length(), Ok)?;
-            if self.position <= end {
+            if self.position <= limit {
                 fields.push(Field { name, value });
             }
         }

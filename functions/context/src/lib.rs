@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use shared::http::{
     Function, Json, PROBLEM_JSON, PathId, Problem, ProblemResponse, Problems, Query, Tag,
-    document_of, missing_entry,
+    document_of, missing_entry, rebuilding,
 };
 use shared::index::Index;
 use shared::query::{Condition, Keyword, KeywordTest, TimeRange};
@@ -105,8 +105,9 @@ impl Context {
         // No entry has an invalid id, so the response is 404 rather than 400.
         let PathId(Some(id)) = *id else { return Err(missing_entry(None, now).into()) };
         let found = self.index.search(&SearchQuery::new(Condition::Id(id), 1)).await?;
+        let is_rebuilding = found.is_rebuilding;
         let Some(entry) = found.entries.into_iter().next() else {
-            return Err(missing_entry(Some(id), now).into());
+            return Err(if is_rebuilding { rebuilding() } else { missing_entry(Some(id), now) })?;
         };
         let (before, after) = match scope_of(&entry, parameters.scope) {
             Some(scope) => try_join!(
@@ -115,7 +116,7 @@ impl Context {
             )?,
             None => Default::default(),
         };
-        Ok(ContextResponse::Found(Json(Neighbours::new(before, entry, after))))
+        Ok(ContextResponse::Found(Json(Neighbours::new(before, entry, after, is_rebuilding))))
     }
 }
 
@@ -158,8 +159,7 @@ fn scope_of(entry: &LogEntry, scope: Scope) -> Option<Condition> {
 }
 
 impl Neighbours {
-    fn new(before: SearchHits, entry: LogEntry, after: SearchHits) -> Self {
-        let is_rebuilding = before.is_rebuilding || after.is_rebuilding;
+    fn new(before: SearchHits, entry: LogEntry, after: SearchHits, is_rebuilding: bool) -> Self {
         let position = before.entries.len();
         let earlier = before.entries.into_iter().rev();
         Self {
@@ -190,7 +190,8 @@ impl Problems for ContextProblems {
         ),
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "The index is unavailable, so the neighbours cannot be found; retry later.",
+            "The index is unavailable, or it is being built and does not contain the entry; retry \
+             later.",
         ),
     ];
 }

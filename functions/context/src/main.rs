@@ -2,30 +2,12 @@
 
 use std::process::ExitCode;
 
-use shared::config::{IndexConfig, RateLimitConfig, check, help, load};
-use shared::http::{self, RateLimit};
-use shared::index;
-use shared::process::{self, Program};
-use tokio_util::sync::CancellationToken;
-
-const PROGRAM: Program = Program {
-    name: "context",
-    about: "LogPulse context: returns the log entries around an entry",
-    settings: &[
-        help::INDEX_URL,
-        help::CORS_ALLOWED_ORIGINS,
-        help::RATE_LIMIT_ENABLED,
-        help::LIMITER_URL,
-    ],
-    config: &[check::<IndexConfig>, check::<RateLimitConfig>],
-};
+use shared::{index_reader, process};
 
 fn main() -> ExitCode {
-    process::serve(&PROGRAM, serve)
-}
-
-async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let index = index::open(load::<IndexConfig>()?.url().expose()).await?;
-    let rate_limit = RateLimit::open(&load()?).await?;
-    http::serve(vec![context::function(index)], &load()?, rate_limit, shutdown).await
+    let program = index_reader::program(
+        "context",
+        "LogPulse context: returns the log entries around an entry",
+    );
+    process::serve(&program, |shutdown| index_reader::serve(context::function, shutdown))
 }

@@ -1,10 +1,8 @@
 //! The query parameters: how many neighbours, and of what.
 
-use std::str::FromStr;
-
 use poem_openapi::registry::MetaSchema;
 use serde_json::Value;
-use shared::http::{Parameter, ParameterType, Parameters, Reader, WholeNumber, choices};
+use shared::http::{Parameter, ParameterType, Parameters, Reader, WholeNumber, choices, choose};
 
 /// The maximum number of entries on each side.
 const MAX_NEIGHBOURS: u32 = 1000;
@@ -69,15 +67,6 @@ impl Scope {
     }
 }
 
-impl FromStr for Scope {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|scope| scope.as_str() == name);
-        found.ok_or("must be service or trace")
-    }
-}
-
 impl From<Scope> for Value {
     fn from(scope: Scope) -> Self {
         scope.as_str().into()
@@ -90,6 +79,6 @@ impl ParameterType for Scope {
     }
 
     fn parse(text: String) -> Result<Self, String> {
-        Ok(text.parse()?)
+        choose(&text, &Self::ALL, Self::as_str)
     }
 }

@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use poem::Endpoint;
 use poem::http::StatusCode;
 use poem::test::TestClient;
 use serde_json::Value;
 use shared::config::HttpConfig;
+use shared::error::{Ready, Refused, Result};
 use shared::http::endpoint;
-use shared::index::{self, Index};
+use shared::index::{self, Index, Snapshot};
+use shared::search::{SearchHits, SearchQuery};
 use shared::testing::{Broken, EntryBuilder};
 use shared::{Arrival, LogEntry, Timestamp};
 use tempfile::TempDir;
@@ -157,4 +160,44 @@ async fn an_index_outage_is_a_503_with_retry_after() {
     let response = client(Arc::new(Broken)).get(path).send().await;
     response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
     response.assert_header("retry-after", "1");
+}
+
+/// An index that is being built.
+struct Rebuilding(Arc<dyn Index>);
+
+#[async_trait]
+impl Ready for Rebuilding {
+    async fn ready(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Index for Rebuilding {
+    async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+        self.0.add(entries).await
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
+        Ok(SearchHits { is_rebuilding: true, ..self.0.search(query).await? })
+    }
+
+    async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        self.0.snapshot().await
+    }
+}
+
+#[tokio::test]
+async fn while_the_index_is_being_built_the_response_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let entries = entries();
+    let client = client(Arc::new(Rebuilding(index_of(&folder, &entries).await)));
+
+    let path = format!("/logs/{}/context?before=0&after=0", entries[4].id);
+    assert_eq!(get(&client, &path).await["index"], "rebuilding");
+
+    let missing = "/logs/0190163d-8694-739b-aea5-966c26f8ad91/context";
+    let response = client.get(missing).send().await;
+    response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+    response.assert_header("retry-after", "10");
 }

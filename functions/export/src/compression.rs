@@ -16,7 +16,7 @@ pub(crate) enum Compressor {
 }
 
 impl Compressor {
-    /// The best coding that the client accepts.
+    /// zstd if the client accepts it, or else gzip if the client accepts that.
     pub(crate) fn accepted(request: &HeaderMap) -> io::Result<Self> {
         Ok(if accepts_encoding(request, "zstd") {
             Self::Zstd(ZstdEncoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?)
@@ -51,7 +51,7 @@ impl Compressor {
         }
     }
 
-    /// Compresses the last of the text.
+    /// Compresses `text`, and ends the compressed stream.
     pub(crate) fn finish(mut self, text: Vec<u8>) -> io::Result<Vec<u8>> {
         let mut bytes = self.write(text)?;
         match self {

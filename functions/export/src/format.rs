@@ -5,7 +5,7 @@ use std::fmt::Write;
 use poem::http::{HeaderMap, header};
 use poem_openapi::registry::MetaSchema;
 use shared::LogEntry;
-use shared::http::{ParameterType, choices};
+use shared::http::{ParameterType, choices, choose};
 use shared::log_entry::{Attributes, TraceId};
 
 /// How entries are written.
@@ -80,7 +80,7 @@ fn write_csv(entries: &[LogEntry], text: &mut Vec<u8>) {
     let mut timestamp = String::new();
     for entry in entries {
         timestamp.clear();
-        // Neither writing to a text nor to memory fails.
+        // Writing to a `String` or a `Vec` never fails.
         let _ = write!(timestamp, "{}", entry.timestamp);
         let _ = rows.write_record([
             entry.id.to_string().as_str(),
@@ -102,8 +102,7 @@ impl ParameterType for Format {
     }
 
     fn parse(text: String) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|format| format.name() == text);
-        found.ok_or_else(|| "must be ndjson or csv".to_owned())
+        choose(&text, &Self::ALL, Self::name)
     }
 }
 

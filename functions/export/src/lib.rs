@@ -6,6 +6,7 @@ mod format;
 mod pages;
 mod parameters;
 mod response;
+mod writer;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use serde_json::json;
 use shared::Error;
 use shared::http::{
     Filters, Function, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag, document_of,
+    rebuilding,
 };
 use shared::index::Index;
 use shared::search::SearchQuery;
@@ -26,12 +28,12 @@ use format::Format;
 use pages::Pages;
 use parameters::ExportParameters;
 use response::Exported;
+use writer::Writer;
 
 /// The maximum number of exports at the same time. Each holds a page of entries in memory.
 const MAX_EXPORTS: usize = 4;
 
-/// The `Retry-After` value, in seconds, while too many exports are running, or the index is being
-/// built.
+/// The `Retry-After` value, in seconds, while too many exports are running.
 const RETRY_AFTER_SECONDS: u32 = 10;
 
 /// An example of NDJSON in the OpenAPI document.
@@ -94,15 +96,16 @@ impl Export {
             .map_err(|error| Error::failed("compression", error))?;
         let content_encoding = compressor.content_encoding();
         let permit = self.running.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| busy("too many exports are running; retry later"))?;
+        let permit = permit.map_err(|_| busy())?;
 
         let snapshot = self.index.snapshot().await?;
+        let writer = Writer::new(format, compressor);
         let sort = parameters.sort.into();
         let query = SearchQuery { sort, ..SearchQuery::new(condition, 0) };
-        let pages = Pages::open(snapshot, query, parameters.limit, format, compressor, permit);
+        let pages = Pages::open(snapshot, query, parameters.limit, writer, permit);
         let pages = pages.await.map_err(Filters::problem)?;
         if pages.is_incomplete() {
-            return Err(busy("the index is being built, so entries may be missing; retry later"))?;
+            return Err(rebuilding().into());
         }
 
         let file = format!("attachment; filename=\"logs.{}\"", format.name());
@@ -118,7 +121,8 @@ impl Export {
     }
 }
 
-fn busy(detail: &str) -> Problem {
+fn busy() -> Problem {
+    let detail = "too many exports are running; retry later";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_SECONDS)
 }
 

@@ -1,7 +1,6 @@
 //! Reads the pages of an export, and writes them one by one as the client receives them.
 
 use std::io;
-use std::mem::take;
 
 use bytes::Bytes;
 use futures_util::stream::{Stream, try_unfold};
@@ -11,8 +10,7 @@ use shared::search::{SearchHits, SearchQuery};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
-use crate::compression::Compressor;
-use crate::format::Format;
+use crate::writer::Writer;
 
 /// The maximum number of entries in memory; at most 8 MiB of them.
 const PAGE_ENTRIES: usize = 5000;
@@ -26,11 +24,8 @@ pub(crate) struct Pages {
     remaining: Option<usize>,
     /// The first page, until it is written.
     first: Option<SearchHits>,
-    format: Format,
-    /// What precedes the first entry, until it is written.
-    text: Vec<u8>,
     /// `None` once everything has been written.
-    compressor: Option<Compressor>,
+    writer: Option<Writer>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -43,8 +38,7 @@ impl Pages {
         snapshot: Box<dyn Snapshot>,
         query: SearchQuery,
         limit: Option<usize>,
-        format: Format,
-        compressor: Compressor,
+        writer: Writer,
         permit: OwnedSemaphorePermit,
     ) -> Result<Self, Error> {
         let mut pages = Self {
@@ -52,9 +46,7 @@ impl Pages {
             query,
             remaining: limit,
             first: None,
-            format,
-            text: format.header(),
-            compressor: Some(compressor),
+            writer: Some(writer),
             _permit: permit,
         };
         pages.first = Some(pages.read().await?);
@@ -81,24 +73,16 @@ impl Pages {
 
     /// The next bytes of the body; `None` at its end.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        while let Some(compressor) = self.compressor.take() {
+        while let Some(writer) = self.writer.take() {
             let page = match self.first.take() {
                 Some(page) => page,
                 None => self.read().await.map_err(io::Error::other)?,
             };
             let is_last = page.next_cursor.is_none() || self.remaining == Some(0);
             self.query.cursor = page.next_cursor;
-            let (mut text, format) = (take(&mut self.text), self.format);
-            let write = spawn_blocking(move || {
-                let mut compressor = compressor;
-                format.write(&page.entries, &mut text);
-                if is_last {
-                    return Ok((compressor.finish(text)?, None));
-                }
-                Ok((compressor.write(text)?, Some(compressor)))
-            });
-            let (bytes, compressor) = write.await.map_err(io::Error::other).flatten()?;
-            self.compressor = compressor;
+            let write = spawn_blocking(move || writer.write(&page.entries, is_last));
+            let (bytes, writer) = write.await.map_err(io::Error::other).flatten()?;
+            self.writer = writer;
             if !bytes.is_empty() {
                 return Ok(Some(bytes.into()));
             }

@@ -2,7 +2,9 @@
 
 use poem_openapi::registry::MetaSchema;
 use serde_json::Value;
-use shared::http::{Filters, Parameter, ParameterType, Parameters, Reader, WholeNumber, choices};
+use shared::http::{
+    Filters, Parameter, ParameterType, Parameters, Reader, WholeNumber, choices, choose,
+};
 use shared::search::Sort;
 
 use crate::format::Format;
@@ -66,8 +68,7 @@ impl ParameterType for TimeOrder {
     }
 
     fn parse(text: String) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|order| order.0.as_str() == text);
-        found.ok_or_else(|| "must be newest or oldest".to_owned())
+        choose(&text, &Self::ALL, |TimeOrder(sort)| sort.as_str())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The response for an entry that was not found.
+//! The responses for entries that were not found, or may not have been.
 
 use poem::http::StatusCode;
 
@@ -9,6 +9,9 @@ use crate::log_entry::{EntryId, Timestamp};
 /// entry with an older id is assumed not to exist.
 const MAX_DELAY_MICROS: u64 = 10 * 60 * 1_000_000;
 
+/// The `Retry-After` value, in seconds, while the index is being built.
+const REBUILDING_SECONDS: u32 = 10;
+
 /// Whether the entry with this id may still be on the queue.
 #[must_use]
 pub fn may_be_pending(id: EntryId, now: Timestamp) -> bool {
@@ -16,7 +19,7 @@ pub fn may_be_pending(id: EntryId, now: Timestamp) -> bool {
 }
 
 /// The problem for an entry that was not found: a 404, with `Retry-After` if the entry may still be
-/// on the queue. A text that is not an id, `None`, is an id that no entry has.
+/// on the queue. `None` stands for a text that is not a valid id, so that no entry can have it.
 #[must_use]
 pub fn missing_entry(id: Option<EntryId>, now: Timestamp) -> Problem {
     let problem = Problem::new(StatusCode::NOT_FOUND, "no log entry has this id");
@@ -24,4 +27,12 @@ pub fn missing_entry(id: Option<EntryId>, now: Timestamp) -> Problem {
         Some(id) if may_be_pending(id, now) => problem.retry_after(1),
         _ => problem,
     }
+}
+
+/// The problem for a request that requires entries that the index may not contain yet, because it is
+/// being built.
+#[must_use]
+pub fn rebuilding() -> Problem {
+    let detail = "the index is being built, so entries may be missing; retry later";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(REBUILDING_SECONDS)
 }

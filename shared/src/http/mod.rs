@@ -36,10 +36,12 @@ pub use filters::Filters;
 pub use function::Function;
 pub use json::Json;
 pub use middleware::problem_format::ProblemFormat;
-pub use missing_entry::{may_be_pending, missing_entry};
+pub use missing_entry::{may_be_pending, missing_entry, rebuilding};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use problem_response::{ProblemResponse, Problems, document_problems};
-pub use query::{Parameter, ParameterType, Parameters, Query, Reader, WholeNumber, choices};
+pub use query::{
+    Parameter, ParameterType, Parameters, Query, Reader, WholeNumber, choices, choose,
+};
 pub use rate_limit::RateLimit;
 pub use schema::PathId;
 pub use server::{bind, serve_on};

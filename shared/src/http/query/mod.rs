@@ -12,7 +12,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use super::problem::Problem;
 use crate::log_entry::ValidationError;
 pub use reader::{Parameter, Reader};
-pub use types::{ParameterType, WholeNumber, choices};
+pub use types::{ParameterType, WholeNumber, choices, choose};
 
 /// The query parameters of an operation.
 pub trait Parameters: Sized + Send {

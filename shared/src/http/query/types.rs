@@ -94,6 +94,19 @@ pub fn choices<T: Into<Value>>(title: &str, values: impl IntoIterator<Item = T>)
     }
 }
 
+/// Finds the value with this name.
+///
+/// # Errors
+/// The names of all values.
+pub fn choose<T: Copy>(text: &str, values: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
+    let found = values.iter().copied().find(|value| name(*value) == text);
+    found.ok_or_else(|| {
+        let mut names: Vec<&str> = values.iter().map(|value| name(*value)).collect();
+        let last = names.pop().unwrap_or_default();
+        format!("must be {} or {last}", names.join(", "))
+    })
+}
+
 impl ParameterType for TimeExpression {
     fn schema() -> MetaSchema {
         MetaSchema { pattern: Some(TIME_PATTERN.to_owned()), ..MetaSchema::new("string") }
@@ -126,8 +139,7 @@ impl ParameterType for UnknownFields {
     }
 
     fn parse(text: String) -> Result<Self, String> {
-        let choice = Self::ALL.into_iter().find(|choice| choice.as_str() == text);
-        choice.ok_or_else(|| "must be reject or attributes".to_owned())
+        choose(&text, &Self::ALL, Self::as_str)
     }
 }
 

@@ -91,6 +91,8 @@ impl Listener {
         }
 
         tokio::select! {
+            // Check for shutdown first, because it also ends the tasks.
+            biased;
             () = shutdown.cancelled() => {}
             Some(ended) = tasks.join_next() => {
                 ended.context("a task of the syslog listener failed")?;

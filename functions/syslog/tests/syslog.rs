@@ -199,6 +199,13 @@ async fn on_shutdown_messages_that_have_arrived_are_published() {
 }
 
 #[tokio::test]
+async fn an_idle_listener_shuts_down_without_an_error() {
+    for _ in 0..20 {
+        Fixture::start(DEADLINE).await.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn shutdown_ends_with_the_grace_period_if_the_queue_is_down() {
     let mut fixture = Fixture::start(Duration::from_secs(1)).await;
     fixture.switch.is_down.store(true, Ordering::SeqCst);

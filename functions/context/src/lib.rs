@@ -133,10 +133,10 @@ impl Context {
         if limit == 0 {
             return Ok(SearchHits::default());
         }
-        // The cursor alone would do, but an index finds the entries of a time range faster.
+        // The cursor alone would do, but an index compares fewer entries within a time range.
         let time = match sort {
             Sort::Oldest => TimeRange { from: Some(cursor.timestamp), to: None },
-            _ => TimeRange { from: None, to: Some(after(cursor.timestamp)) },
+            _ => TimeRange { from: None, to: after(cursor.timestamp) },
         };
         let condition = scope.clone().and(Condition::Timestamp(time));
         let query = SearchQuery { condition, sort, limit, cursor: Some(cursor) };
@@ -144,9 +144,9 @@ impl Context {
     }
 }
 
-/// The first time after this one.
-fn after(time: Timestamp) -> Timestamp {
-    Timestamp::saturating_from_micros(time.as_micros() + 1)
+/// The first time after this one; `None` after the last.
+fn after(time: Timestamp) -> Option<Timestamp> {
+    Timestamp::from_micros(time.as_micros() + 1)
 }
 
 /// The condition that the neighbours of the entry meet; `None` if it has no trace.

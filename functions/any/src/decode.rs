@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 use shared::NewLogEntry;
 use shared::http::Problem;
-use shared::intake::shape::{Defaults, Names, Record};
+use shared::intake::shape::{Defaults, Names, Record, max_parsed_bytes};
 use shared::json::{
     IncompleteArray, replace_lone_surrogates, values, without_byte_order_mark, without_extensions,
 };
@@ -16,10 +16,6 @@ use crate::msgpack::{self, Malformed};
 
 /// The names of fields that wrap an array of records. The object must have no other field.
 const WRAPPERS: [&str; 5] = ["logs", "records", "events", "Events", "lines"];
-
-/// The divisor of the maximum entry size that limits the size of a line that is parsed as logfmt.
-/// Its entry contains it twice, and each byte may become an escape sequence of six.
-const PARSED_FRACTION: usize = 16;
 
 /// How the records of a request become entries.
 #[derive(Debug, Clone)]
@@ -146,7 +142,7 @@ impl Context {
             return Ok(entry);
         }
         let text = String::from_utf8_lossy(line);
-        if line.len() <= max_entry_bytes / PARSED_FRACTION
+        if line.len() <= max_parsed_bytes(max_entry_bytes)
             && let Some(mut record) = Record::from_line(&text, &self.names)
         {
             record.parsed_from(&text);

@@ -62,12 +62,12 @@ impl Endpoint for SaveDocument {
         let max_entry_bytes = intake.limits().max_entry_bytes;
         let pack = move |body| pack(body, &action, &names, &arrival, max_entry_bytes);
         let (entry, _body) = intake.pack(body, pack).await?;
-        let answer = intake.publish(entry, trace).await.map_err(Problem::from)?;
-        Ok(respond(StatusCode::CREATED, request.headers(), answer))
+        let response = intake.publish(entry, trace).await.map_err(Problem::from)?;
+        Ok(respond(StatusCode::CREATED, request.headers(), response))
     }
 }
 
-/// Packs the document, and writes the answer. Also returns the decoded body, which keeps its memory
+/// Packs the document, and writes the response. Also returns the decoded body, which keeps its memory
 /// reserved until the entry is on the queue.
 fn pack(
     body: EncodedBody,
@@ -80,9 +80,9 @@ fn pack(
     let entry = document::entry(action, &body.bytes, names, arrival);
     let packed = pack_one(Protocol::Elasticsearch, entry, arrival, max_entry_bytes);
     let entry = packed.map_err(|rejection| problem(&rejection))?;
-    let answer = |id: shared::EntryId| {
+    let response = |id: shared::EntryId| {
         let id = action.id.as_deref().map_or_else(|| id.to_string(), str::to_owned);
-        let answer = json!({
+        let response = json!({
             "_index": action.index,
             "_id": id,
             "_version": 1,
@@ -91,9 +91,9 @@ fn pack(
             "_seq_no": 0,
             "_primary_term": 1,
         });
-        format!("{answer}\n")
+        format!("{response}\n")
     };
-    Ok((entry.map(answer), body))
+    Ok((entry.map(response), body))
 }
 
 fn problem(rejection: &Rejection) -> Problem {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::intake::shape::Names;
+use shared::intake::shape::{Names, max_parsed_bytes};
 use shared::intake::syslog::Message;
 use shared::intake::{Intake, Outcome, Packed, Report};
 use shared::{Arrival, Timestamp};
@@ -19,10 +19,6 @@ const BATCH_BYTES: usize = 512 * 1024;
 
 /// How long a batch waits for more messages.
 const BATCH_WAIT: Duration = Duration::from_millis(100);
-
-/// A message is parsed if it has at most the maximum entry size divided by this. An entry contains a
-/// parsed message twice, and each byte may become an escape sequence of six.
-const PARSED_DIVISOR: usize = 16;
 
 /// Messages that are published together.
 struct Batch {
@@ -79,7 +75,7 @@ impl Publisher {
         peer: IpAddr,
         arrival: &Arrival,
     ) -> Result<shared::NewLogEntry, shared::log_entry::ValidationError> {
-        let max_parsed_bytes = self.intake.limits().max_entry_bytes / PARSED_DIVISOR;
+        let max_parsed_bytes = max_parsed_bytes(self.intake.limits().max_entry_bytes);
         let text = String::from_utf8_lossy(message);
         Message::parse(&text, arrival.time()).into_entry(&self.names, Some(peer), max_parsed_bytes)
     }

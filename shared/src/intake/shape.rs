@@ -22,6 +22,7 @@ use crate::log_entry::{Level, NewLogEntry, ServiceName, Timestamp, ValidationErr
 
 pub use field::Field;
 use guesses::Guesses;
+pub use line::max_parsed_bytes;
 pub use names::{Meaning, Names};
 pub use record::Record;
 pub use value::without_line_break;

@@ -5,6 +5,13 @@ use super::{Meaning, Names, Record, logfmt};
 /// A line is logfmt only if one of its fields has one of these meanings.
 const LOGFMT_MEANINGS: [Meaning; 3] = [Meaning::Message, Meaning::Level, Meaning::Time];
 
+/// The largest line that is parsed if entries have at most `max_entry_bytes`. An entry contains a
+/// parsed line twice, and each of its bytes may become an escape sequence of six.
+#[must_use]
+pub fn max_parsed_bytes(max_entry_bytes: usize) -> usize {
+    max_entry_bytes / 16
+}
+
 impl<'a> Record<'a> {
     /// Reads the fields of a line that is a JSON object or logfmt. Returns `None` for other lines.
     #[must_use]

@@ -13,7 +13,7 @@
 //! # Modules
 //!
 //! * [`log_entry`]: the entry, and how it gets its id, level and timestamp on arrival.
-//! * [`search`]: queries and hits.
+//! * [`search`]: queries and hits; [`aggregation`]: figures about all hits.
 //! * [`intake`]: from decoded entries to records on the queue.
 //! * [`json`]: splits a body into JSON texts, so that an invalid one does not affect the others.
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module contains a
@@ -29,6 +29,7 @@
 //! adds the adapters for that technology. `testing` adds an entry builder and ports that are always
 //! unavailable.
 
+pub mod aggregation;
 #[cfg_attr(
     not(feature = "redis"),
     allow(dead_code, reason = "only the Redis adapters use the circuit breaker")

@@ -91,8 +91,8 @@ pub(super) fn error(path: &str, days: &BTreeSet<Day>) -> Error {
         count => format!(" and {count} more days"),
     };
     let reason = format!(
-        "entries that arrived on {}{more} do not support ranges on {path}; exclude them with from \
-         and to, test for equality, or raise INDEX_ATTRIBUTES_MAX and run reindex",
+        "entries that arrived on {}{more} do not support ranges and statistics on {path}; exclude \
+         them with from and to, test for equality, or raise INDEX_ATTRIBUTES_MAX and run reindex",
         named.join(", ")
     );
     Error::rejected(SERVICE, reason)
@@ -172,7 +172,10 @@ mod tests {
         let days = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let error_on = |texts: &[&str]| error("status", &days(texts)).to_string();
         let text = error_on(&["2024-06-10"]);
-        assert!(text.contains("arrived on 2024-06-10 do not support ranges on status;"), "{text}");
+        assert!(
+            text.contains("arrived on 2024-06-10 do not support ranges and statistics on status;"),
+            "{text}"
+        );
         let many = ["2024-06-10", "2024-06-11", "2024-06-12", "2024-06-13", "2024-06-14"];
         let text = error_on(&many);
         assert!(text.contains("on 2024-06-10, 2024-06-11 and 3 more days do not"), "{text}");

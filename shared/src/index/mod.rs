@@ -15,6 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
+use crate::aggregation::{Aggregates, Aggregation};
 use crate::config::url_options::unknown_scheme;
 #[cfg(any(feature = "opensearch", feature = "tantivy"))]
 use crate::config::{
@@ -72,6 +73,13 @@ pub trait Snapshot: Send + Sync {
     /// Those of [`Index::search`]; [`Error::Unavailable`](crate::Error::Unavailable) also when the
     /// view has expired or its index has been replaced.
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits>;
+
+    /// Computes counts and statistics of the entries that meet a condition.
+    ///
+    /// # Errors
+    /// Those of [`Snapshot::search`]; [`Error::Rejected`](crate::Error::Rejected) also when a result
+    /// depends on an attribute that has no column on the day of an entry.
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Aggregates>;
 }
 
 /// The name of the port in errors.

@@ -105,7 +105,7 @@ fn collect(value: Value, path: &mut String, leaves: &mut Vec<Leaf>) {
 }
 
 /// The number as text, without a zero fraction or a signed zero, so that `42.0` equals `42`.
-pub(super) fn canonical_text(number: &Number) -> String {
+pub(crate) fn canonical_text(number: &Number) -> String {
     let text = number.to_string();
     match text.strip_suffix(".0") {
         Some("-0") => "0".to_owned(),

@@ -11,6 +11,7 @@ mod time;
 
 pub use evaluate::{Subject, texts_besides_message};
 pub use highlight::Highlight;
+pub(crate) use leaves::canonical_text;
 pub use leaves::{Leaf, Scalar, leaves};
 pub use parse::{MAX_QUERY_CHARS, QueryError, parse, quoted};
 pub use time::{TIME_PATTERN, TimeExpression};

@@ -25,6 +25,7 @@ pub use self::rebuild::{Rebuild, is_rebuild_requested, request_rebuild};
 pub use self::state::Progress;
 use super::tantivy::Location;
 use super::{Index, Snapshot};
+use crate::aggregation::{Aggregates, Aggregation};
 use crate::error::{Error, Ready, Refused, Result};
 use crate::log_entry::LogEntry;
 use crate::search::{SearchHits, SearchQuery};
@@ -111,5 +112,10 @@ impl Snapshot for View {
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         let hits = self.snapshot.search(query).await?;
         Ok(SearchHits { is_rebuilding: self.is_rebuilding, ..hits })
+    }
+
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Aggregates> {
+        let aggregates = self.snapshot.aggregate(aggregation).await?;
+        Ok(Aggregates { is_rebuilding: self.is_rebuilding, ..aggregates })
     }
 }

@@ -1,5 +1,6 @@
 //! The index in an OpenSearch cluster: one index per day of arrival.
 
+mod aggregation;
 mod bulk;
 mod columns;
 mod day_index;

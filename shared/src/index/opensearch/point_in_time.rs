@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 
 use super::response::{Failure, successful_body};
 use super::{OpenSearchIndex, classify};
+use crate::aggregation::{Aggregates, Aggregation};
 use crate::error::Result;
 use crate::index::Snapshot;
 use crate::search::{SearchHits, SearchQuery};
@@ -74,6 +75,13 @@ impl Snapshot for PointInTime {
         match &self.id {
             Some(id) => self.index.search_page(query, Some(id)).await,
             None => Ok(SearchHits { total_is_exact: true, ..SearchHits::default() }),
+        }
+    }
+
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Aggregates> {
+        match &self.id {
+            Some(id) => self.index.aggregate_in(aggregation, id).await,
+            None => Ok(Aggregates::of_nothing(aggregation)),
         }
     }
 }

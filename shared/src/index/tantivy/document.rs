@@ -49,7 +49,8 @@ fn add_id(document: &mut TantivyDocument, field: Field, id: Option<&TraceId>) {
     }
 }
 
-/// Adds a number or a short string to the column of its path, if the path has one.
+/// Adds a number or a short string to the column of its path, if the path has one. A path with only
+/// booleans has a column too, although it is empty: its values can be counted by their terms.
 fn add_column(
     document: &mut TantivyDocument,
     fields: &Fields,
@@ -57,12 +58,13 @@ fn add_column(
     entry: &LogEntry,
     leaf: &Leaf,
 ) {
-    let (field, value) = match &leaf.value {
-        Scalar::Number(number, _) => (fields.numbers, OwnedValue::F64(comparable(*number))),
+    let value = match &leaf.value {
+        Scalar::Number(number, _) => Some((fields.numbers, OwnedValue::F64(comparable(*number)))),
         Scalar::String(text) if text.len() <= Leaf::MAX_COLUMN_BYTES => {
-            (fields.strings, OwnedValue::Str(text.clone()))
+            Some((fields.strings, OwnedValue::Str(text.clone())))
         }
-        Scalar::String(_) | Scalar::Constant(_) => return,
+        Scalar::String(_) => return,
+        Scalar::Constant(_) => None,
     };
     match paths.decide(entry.id, &leaf.path) {
         Decision::Column => {}
@@ -73,7 +75,9 @@ fn add_column(
         }
         Decision::None => return,
     }
-    document.add_object(field, BTreeMap::from([(column_name(&leaf.path), value)]));
+    if let Some((field, value)) = value {
+        document.add_object(field, BTreeMap::from([(column_name(&leaf.path), value)]));
+    }
 }
 
 /// The number as it is stored in a column. Columns order -0 before 0, so it becomes 0.

@@ -1,5 +1,6 @@
 //! The index in a local directory, built with tantivy.
 
+mod aggregation;
 mod checks;
 mod column_paths;
 mod document;
@@ -42,6 +43,7 @@ use self::schema::Fields;
 use self::word_list::WordListPlugin;
 use self::writer::Writer;
 use super::{Index, SERVICE, Snapshot, VARIABLE, attributes_max};
+use crate::aggregation::{Aggregates, Aggregation};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
@@ -150,8 +152,27 @@ struct View {
 #[async_trait]
 impl Snapshot for View {
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
-        let (inner, searcher) = (self.inner.clone(), self.searcher.clone());
         let query = query.clone();
+        self.run(move |inner, searcher, checks| inner.search(searcher, &query, checks)).await
+    }
+
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Aggregates> {
+        let aggregation = aggregation.clone();
+        self.run(move |inner, searcher, checks| {
+            let target = Target { fields: &inner.fields, searcher };
+            aggregation::aggregate(target, &aggregation, checks)
+        })
+        .await
+    }
+}
+
+impl View {
+    /// Runs a search on a blocking thread when a core is free.
+    async fn run<T: Send + 'static>(
+        &self,
+        search: impl FnOnce(&Inner, &Searcher, Checks) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (inner, searcher) = (self.inner.clone(), self.searcher.clone());
         let cancelled = CancellationToken::new();
         // Ends the checks of messages if the caller stops waiting.
         let _cancel = cancelled.clone().drop_guard();
@@ -159,7 +180,7 @@ impl Snapshot for View {
             let permit = self.searches.clone().acquire_owned().await.map_err(unavailable)?;
             let search = spawn_blocking(move || {
                 let _permit = permit;
-                inner.search(&searcher, &query, Checks::new(cancelled))
+                search(&inner, &searcher, Checks::new(cancelled))
             });
             search.await.map_err(classify_join)?
         };

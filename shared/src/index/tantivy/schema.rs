@@ -15,6 +15,18 @@ const TIMESTAMP: &str = "timestamp";
 const ID_HIGH: &str = "id_high";
 const ID_LOW: &str = "id_low";
 
+/// The name of the column with the service name.
+pub(super) const SERVICE_NAME: &str = "service_name";
+
+/// The name of the column with the level.
+pub(super) const LEVEL: &str = "level";
+
+/// The name of the field with the attributes' numbers.
+pub(super) const NUMBERS: &str = "num";
+
+/// The name of the field with the attributes' short strings.
+pub(super) const STRINGS: &str = "str";
+
 /// The fields of an entry in the index.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields {
@@ -25,9 +37,9 @@ pub(super) struct Fields {
     /// The terms that, together with its words, find fragments of the message. The
     /// [`pieces`](super::pieces) module defines them.
     pub(super) pieces: Field,
-    /// The exact service name.
+    /// The exact service name, also a column.
     pub(super) service_name: Field,
-    /// The exact level.
+    /// The exact level, also a column.
     pub(super) level: Field,
     /// The exact trace id, and [`keyword::EXISTS`](super::keyword::EXISTS) if there is one.
     pub(super) trace_id: Field,
@@ -66,13 +78,13 @@ impl Fields {
                 schema.add_text_field("other_words", words(false)),
             ],
             pieces: schema.add_text_field("pieces", pieces),
-            service_name: schema.add_bytes_field("service_name", keyword.clone()),
-            level: schema.add_bytes_field("level", keyword.clone()),
+            service_name: schema.add_bytes_field(SERVICE_NAME, keyword.clone().set_fast()),
+            level: schema.add_bytes_field(LEVEL, keyword.clone().set_fast()),
             trace_id: schema.add_bytes_field("trace_id", keyword.clone()),
             span_id: schema.add_bytes_field("span_id", keyword.clone()),
             attributes: schema.add_bytes_field("attr", keyword.clone()),
-            numbers: schema.add_json_field("num", columns.clone()),
-            strings: schema.add_json_field("str", columns),
+            numbers: schema.add_json_field(NUMBERS, columns.clone()),
+            strings: schema.add_json_field(STRINGS, columns),
             column_paths: schema.add_bytes_field("column_paths", keyword),
             timestamp: schema.add_u64_field(TIMESTAMP, FAST),
             id_high: schema

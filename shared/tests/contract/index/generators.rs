@@ -89,9 +89,9 @@ const TEXTS: &[&str] = &[
 
 const SEPARATORS: &[&str] = &["", " ", " ", "  ", "-", ".", "/", "\n"];
 
-const PATHS: &[&str] = &["", "n", "n.m", "a", "a.b", "a=b", "a\\", "a.", ".", "é \"*\""];
+pub(super) const PATHS: &[&str] = &["", "n", "n.m", "a", "a.b", "a=b", "a\\", "a.", ".", "é \"*\""];
 
-const TIMES: &[&str] =
+pub(super) const TIMES: &[&str] =
     &["1970-01-01T00:00:00Z", "2026-11-26T12:00:00.000001Z", "2026-11-26T12:00:00.000002Z"];
 
 const LEVELS: &[&str] = &["TRACE", "INFO", "ERROR", "AUDIT"];

@@ -1,6 +1,7 @@
 //! The contract of the index, one topic per file.
 
 mod adding;
+mod aggregation;
 mod agreement;
 mod columns;
 mod fuzzy;

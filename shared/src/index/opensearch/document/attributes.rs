@@ -71,14 +71,14 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Whether the leaf's value fits a column and its path can have one.
+/// Whether the leaf's path can have a column, and its value fits. A path with only booleans has a
+/// column too, although it is empty: its values can be counted by `attr`.
 pub(in crate::index::opensearch) fn has_column(leaf: &Leaf) -> bool {
-    let has_value = match &leaf.value {
-        Scalar::Number(..) => true,
+    let is_short = match &leaf.value {
+        Scalar::Number(..) | Scalar::Constant(_) => true,
         Scalar::String(text) => text.len() <= Leaf::MAX_COLUMN_BYTES,
-        Scalar::Constant(_) => false,
     };
-    has_value && can_have_column(&leaf.path)
+    is_short && can_have_column(&leaf.path)
 }
 
 /// Whether attributes with this path can have columns.

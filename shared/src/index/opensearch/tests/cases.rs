@@ -297,7 +297,7 @@ fn a_range_on_an_attribute_beyond_the_limit_is_rejected() {
             continue;
         };
         assert!(is_rejected, "{path}: {reason}");
-        let expected = format!("do not support ranges on {path};");
+        let expected = format!("do not support ranges and statistics on {path};");
         assert!(reason.contains(&expected), "{reason}");
         let equality = attribute(path, AttributeTest::Exists);
         assert_agrees(&filled, &equality, true);

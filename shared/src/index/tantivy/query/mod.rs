@@ -81,6 +81,18 @@ pub(super) fn plan(
     Ok(Plan { query: all(clauses), fragments, checks })
 }
 
+/// Checks that every attribute on which a hit may depend has a column where there is a range on it.
+///
+/// # Errors
+/// [`Error::Rejected`](crate::Error::Rejected) when one does not.
+pub(super) fn check_ranges(
+    target: Target<'_>,
+    condition: &Condition,
+    checks: &Arc<Checks>,
+) -> Result<()> {
+    Translation { target, sort: Sort::Newest, checks }.check_ranges(condition)
+}
+
 /// The context for translating a condition and those within it.
 struct Translation<'a> {
     target: Target<'a>,

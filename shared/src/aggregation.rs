@@ -1,0 +1,228 @@
+//! Aggregations: counts and statistics of all entries that meet a condition. Every index returns the
+//! same results; the port's contract suite verifies this.
+
+use crate::log_entry::Timestamp;
+use crate::query::{
+    Attribute, AttributeTest, Bound, Condition, Keyword, KeywordTest, Range, canonical_text,
+};
+
+/// What to compute about the entries that meet a condition.
+#[derive(Debug, Clone)]
+pub struct Aggregation {
+    /// The condition that the entries meet.
+    pub condition: Condition,
+    /// The fields whose most common values to count.
+    pub top: Vec<Top>,
+    /// A measure over time.
+    pub histogram: Option<Histogram>,
+}
+
+/// The most common values of a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Top {
+    /// The field.
+    pub field: Field,
+    /// The maximum number of values to return, at most [`Top::MAX_LIMIT`].
+    pub limit: usize,
+}
+
+impl Top {
+    /// The maximum number of values that can be returned.
+    pub const MAX_LIMIT: usize = 1000;
+}
+
+/// A field whose values can be counted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// The service name.
+    ServiceName,
+    /// The level.
+    Level,
+    /// The attribute with this path. Numbers have the precision of a 64-bit float, and strings of
+    /// more than [`Leaf::MAX_COLUMN_BYTES`](crate::query::Leaf) are not counted.
+    Attribute(String),
+}
+
+/// A measure of the entries in each bucket.
+#[derive(Debug, Clone)]
+pub struct Histogram {
+    /// The start of each bucket, then the end of the last one, in ascending order.
+    pub boundaries: Vec<Timestamp>,
+    /// The conditions that divide the entries into series. Without any, there is one series of all
+    /// entries.
+    pub groups: Vec<Condition>,
+    /// What to measure.
+    pub measure: Measure,
+}
+
+/// What to measure.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Measure {
+    /// The number of entries.
+    Count,
+    /// The number of different values of a field, where numbers differ from strings. It is exact for
+    /// small numbers, and an estimate (`HyperLogLog`) beyond.
+    Distinct(Field),
+    /// A statistic of the numbers in the attribute with this path. Each number of an array counts.
+    Numbers(Statistic, String),
+}
+
+/// A statistic of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statistic {
+    /// The sum; 0 if there are no numbers.
+    Sum,
+    /// The arithmetic mean.
+    Average,
+    /// The least number.
+    Minimum,
+    /// The greatest number.
+    Maximum,
+    /// The number below which this percentage of the numbers is, from 1 to 99. It is an estimate.
+    Percentile(u8),
+}
+
+/// The results of an [`Aggregation`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Aggregates {
+    /// The exact number of entries.
+    pub total: u64,
+    /// The earliest and the latest timestamp; `None` if there are no entries.
+    pub time: Option<(Timestamp, Timestamp)>,
+    /// The values of each field in [`Aggregation::top`].
+    pub top: Vec<TopValues>,
+    /// The series of each group, or the only series.
+    pub series: Vec<Series>,
+    /// Whether the index is being built from the store, so that entries may be missing.
+    pub is_rebuilding: bool,
+}
+
+/// The most common values of a field, as texts. The number `42` and the string `42` have the same
+/// text, so they are one value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TopValues {
+    /// The values and the number of entries with each, most common first, then by value.
+    pub values: Vec<(String, u64)>,
+    /// The sum of the counts of all other values.
+    pub other: u64,
+    /// The number of different values.
+    pub distinct: u64,
+    /// The number of entries that have a value.
+    pub entries: u64,
+    /// Whether the numbers are estimates, because there are too many values to count each of them.
+    pub is_approximate: bool,
+}
+
+impl Aggregates {
+    /// The results if no entry meets the condition.
+    #[cfg_attr(not(feature = "opensearch"), expect(dead_code))]
+    pub(crate) fn of_nothing(aggregation: &Aggregation) -> Self {
+        let series = aggregation.histogram.iter().flat_map(|histogram| {
+            let nothing = histogram.measure.of_nothing();
+            let buckets = histogram.boundaries.len().saturating_sub(1);
+            let series = Series { values: vec![nothing; buckets], total: nothing };
+            vec![series; histogram.groups.len().max(1)]
+        });
+        Self {
+            top: vec![TopValues::default(); aggregation.top.len()],
+            series: series.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Measure {
+    /// The measure of no entries.
+    #[cfg_attr(not(feature = "opensearch"), expect(dead_code))]
+    pub(crate) fn of_nothing(&self) -> Option<f64> {
+        match self {
+            Self::Count | Self::Distinct(_) | Self::Numbers(Statistic::Sum, _) => Some(0.0),
+            Self::Numbers(..) => None,
+        }
+    }
+}
+
+impl TopValues {
+    /// Builds the result from the count of every value.
+    #[cfg_attr(not(any(feature = "opensearch", feature = "tantivy")), expect(dead_code))]
+    pub(crate) fn of(counts: impl IntoIterator<Item = (String, u64)>, limit: usize) -> Self {
+        let mut values: Vec<(String, u64)> = counts.into_iter().collect();
+        values.sort_unstable_by(|(one, count), (other, other_count)| {
+            other_count.cmp(count).then_with(|| one.cmp(other))
+        });
+        let distinct = values.len() as u64;
+        let other = values.iter().skip(limit).map(|(_, count)| count).sum();
+        values.truncate(limit);
+        Self { values, other, distinct, ..Self::default() }
+    }
+}
+
+/// The measure of a group.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    /// The measure in each bucket; `None` if there is nothing to measure.
+    pub values: Vec<Option<f64>>,
+    /// The measure of the whole group.
+    pub total: Option<f64>,
+}
+
+/// Above this, not every whole number is a 64-bit float.
+const MAX_EXACT_NUMBER: f64 = 9_007_199_254_740_992.0;
+
+impl Field {
+    /// The condition that an entry's value, or one of its values, is this one.
+    #[must_use]
+    pub fn is(&self, value: &str) -> Condition {
+        let keyword =
+            |keyword| Condition::Keyword(keyword, KeywordTest::AnyOf(vec![value.to_owned()]));
+        match self {
+            Self::ServiceName => keyword(Keyword::ServiceName),
+            Self::Level => keyword(Keyword::Level),
+            Self::Attribute(path) => {
+                let test = |test| Condition::Attribute(Attribute { path: path.clone(), test });
+                let equal = test(AttributeTest::AnyOf(vec![value.to_owned()]));
+                match value.parse::<f64>() {
+                    // The digits of large numbers may differ from the float's.
+                    Ok(number) if number.is_finite() && number.abs() >= MAX_EXACT_NUMBER => {
+                        let bound = Bound { value: number, is_inclusive: true };
+                        let range = Range { lower: Some(bound.clone()), upper: Some(bound) };
+                        Condition::Any(vec![equal, test(AttributeTest::Numbers(range))])
+                    }
+                    _ => equal,
+                }
+            }
+        }
+    }
+}
+
+impl Aggregation {
+    /// The condition, extended so that it is rejected where a result needs a column that does not
+    /// exist.
+    #[cfg_attr(not(any(feature = "opensearch", feature = "tantivy")), expect(dead_code))]
+    pub(crate) fn condition_on_columns(&self) -> Condition {
+        let of_measure = self.histogram.as_ref().and_then(|histogram| match &histogram.measure {
+            Measure::Distinct(Field::Attribute(path)) | Measure::Numbers(_, path) => Some(path),
+            Measure::Count | Measure::Distinct(Field::ServiceName | Field::Level) => None,
+        });
+        let of_top = self.top.iter().filter_map(|top| match &top.field {
+            Field::Attribute(path) => Some(path),
+            Field::ServiceName | Field::Level => None,
+        });
+        let paths = of_top.chain(of_measure);
+        let any_string = |path: &String| {
+            let test = AttributeTest::Strings(Range { lower: None, upper: None });
+            Condition::Attribute(Attribute { path: path.clone(), test })
+        };
+        let uses: Vec<Condition> = paths.map(any_string).collect();
+        if uses.is_empty() {
+            return self.condition.clone();
+        }
+        self.condition.clone().and(Condition::Any(uses))
+    }
+}
+
+/// The text of a number as a value.
+#[cfg_attr(not(any(feature = "opensearch", feature = "tantivy")), expect(dead_code))]
+pub(crate) fn number_text(number: f64) -> String {
+    serde_json::Number::from_f64(number).map_or_else(String::new, |number| canonical_text(&number))
+}

@@ -1,0 +1,164 @@
+//! Translates an [`Aggregation`] to an OpenSearch request.
+
+use serde_json::{Map, Value, json};
+
+use crate::aggregation::{Aggregation, Field, Histogram, Measure, Statistic, Top};
+use crate::index::opensearch::document::{
+    LEVEL, NUMBERS, SERVICE_NAME, STRINGS, TIMESTAMP_MICROS, column_name,
+};
+use crate::index::opensearch::query;
+use crate::query::{Attribute, AttributeTest, Bound, Condition, Range};
+
+/// The texts of booleans and null, which have no column.
+const CONSTANTS: [&str; 3] = ["false", "null", "true"];
+
+/// Up to this number of different values, their number is almost always exact. OpenSearch's maximum
+/// is 40,000.
+const PRECISION_THRESHOLD: u32 = 10_000;
+
+/// The body of the search request.
+///
+/// # Errors
+/// When a fragment is too long.
+pub(super) fn body(aggregation: &Aggregation) -> Result<Value, String> {
+    let mut aggregations = Map::new();
+    aggregations.insert("earliest".to_owned(), json!({"min": {"field": TIMESTAMP_MICROS}}));
+    aggregations.insert("latest".to_owned(), json!({"max": {"field": TIMESTAMP_MICROS}}));
+    for (position, top) in aggregation.top.iter().enumerate() {
+        aggregations.insert(
+            top_name(position),
+            json!({"filter": {"match_all": {}}, "aggs": values(&top.field)?}),
+        );
+    }
+    if let Some(histogram) = &aggregation.histogram {
+        let groups =
+            histogram.groups.iter().map(query::condition).collect::<Result<Vec<_>, _>>()?;
+        let groups = if groups.is_empty() { vec![json!({"match_all": {}})] } else { groups };
+        for (position, group) in groups.into_iter().enumerate() {
+            aggregations
+                .insert(group_name(position), json!({"filter": group, "aggs": series(histogram)?}));
+        }
+    }
+    let mut body = json!({
+        "query": query::condition(&aggregation.condition)?,
+        "size": 0,
+        "track_total_hits": true,
+        "aggs": aggregations,
+    });
+    query::limit_time(&mut body, &aggregation.condition);
+    Ok(body)
+}
+
+/// The name of the aggregation with the values of a field.
+pub(super) fn top_name(position: usize) -> String {
+    format!("top_{position}")
+}
+
+/// The name of the aggregation with the entries of a group.
+pub(super) fn group_name(position: usize) -> String {
+    format!("group_{position}")
+}
+
+/// The most common values of a field, and the number of different values.
+fn values(field: &Field) -> Result<Value, String> {
+    let terms = |column: &str| {
+        // More values than are returned make their counts exact in most cases.
+        json!({"terms": {"field": column, "size": Top::MAX_LIMIT, "shard_size": 4 * Top::MAX_LIMIT}})
+    };
+    let path = match field {
+        Field::ServiceName | Field::Level => {
+            let column = keyword(field);
+            return Ok(json!({"texts": terms(column), "distinct_texts": distinct(column)}));
+        }
+        Field::Attribute(path) => path,
+    };
+    let [text_column, number_column] = columns(path);
+    let [exists_text, exists_number] =
+        columns(path).map(|column| json!({"exists": {"field": column}}));
+    let mut has_value = vec![exists_text, exists_number];
+    let constants = constants(path)?;
+    has_value.extend(constants.values().cloned());
+    Ok(json!({
+        "texts": terms(&text_column),
+        "numbers": terms(&number_column),
+        "distinct_texts": distinct(&text_column),
+        "distinct_numbers": distinct(&number_column),
+        "constants": {"filters": {"filters": constants}},
+        "entries": {"filter": {"bool": {"should": has_value}}},
+    }))
+}
+
+/// The measure of a group in each bucket, and of the whole group.
+fn series(histogram: &Histogram) -> Result<Value, String> {
+    let starts = histogram.boundaries.iter().zip(histogram.boundaries.iter().skip(1));
+    let ranges: Vec<Value> = starts
+        .map(|(start, end)| json!({"from": start.as_micros(), "to": end.as_micros()}))
+        .collect();
+    let measures = measures(&histogram.measure)?;
+    let mut series = measures.clone();
+    if !ranges.is_empty() {
+        series["buckets"] = json!({
+            "range": {"field": TIMESTAMP_MICROS, "ranges": ranges},
+            "aggs": measures,
+        });
+    }
+    Ok(series)
+}
+
+/// The aggregations that contain a measure, besides the number of entries.
+fn measures(measure: &Measure) -> Result<Value, String> {
+    Ok(match measure {
+        Measure::Count => json!({}),
+        Measure::Distinct(field @ (Field::ServiceName | Field::Level)) => {
+            json!({"distinct_texts": distinct(keyword(field))})
+        }
+        Measure::Distinct(Field::Attribute(path)) => {
+            let [text_column, number_column] = columns(path);
+            json!({
+                "distinct_texts": distinct(&text_column),
+                "distinct_numbers": distinct(&number_column),
+                "constants": {"filters": {"filters": constants(path)?}},
+            })
+        }
+        Measure::Numbers(statistic, path) => {
+            let [_, column] = columns(path);
+            let of_column = json!({"field": column});
+            let measure = match statistic {
+                Statistic::Sum => json!({"sum": of_column}),
+                Statistic::Average => json!({"avg": of_column}),
+                Statistic::Minimum => json!({"min": of_column}),
+                Statistic::Maximum => json!({"max": of_column}),
+                Statistic::Percentile(percent) => json!({
+                    "percentiles": {"field": column, "percents": [percent], "keyed": false},
+                }),
+            };
+            json!({"measure": measure})
+        }
+    })
+}
+
+fn distinct(column: &str) -> Value {
+    json!({"cardinality": {"field": column, "precision_threshold": PRECISION_THRESHOLD}})
+}
+
+/// For each constant, the condition that an entry has it, and does not also have its text as a string.
+fn constants(path: &str) -> Result<Map<String, Value>, String> {
+    let filters = CONSTANTS.map(|constant| {
+        let test = |test| Condition::Attribute(Attribute { path: path.to_owned(), test });
+        let has_text = test(AttributeTest::AnyOf(vec![constant.to_owned()]));
+        let bound = Bound { value: constant.to_owned(), is_inclusive: true };
+        let range = Range { lower: Some(bound.clone()), upper: Some(bound) };
+        let is_string = Condition::Not(Box::new(test(AttributeTest::Strings(range))));
+        query::condition(&has_text.and(is_string)).map(|filter| (constant.to_owned(), filter))
+    });
+    filters.into_iter().collect()
+}
+
+fn keyword(field: &Field) -> &'static str {
+    if *field == Field::Level { LEVEL } else { SERVICE_NAME }
+}
+
+/// The columns with the texts and the numbers of an attribute.
+fn columns(path: &str) -> [String; 2] {
+    [STRINGS, NUMBERS].map(|object| format!("{object}.{}", column_name(path)))
+}

@@ -1,0 +1,191 @@
+//! Parses the response to an aggregation.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::request::{group_name, top_name};
+use crate::aggregation::{
+    Aggregates, Aggregation, Histogram, Measure, Series, Statistic, TopValues, number_text,
+};
+use crate::error::Source;
+use crate::log_entry::Timestamp;
+
+#[derive(Deserialize)]
+struct Response {
+    hits: Hits,
+    aggregations: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Hits {
+    total: Metric<u64>,
+}
+
+/// An aggregation with one value.
+#[derive(Deserialize)]
+struct Metric<T> {
+    value: T,
+}
+
+/// The entries that meet a condition, and what was computed about them.
+#[derive(Deserialize, Default)]
+struct Group {
+    doc_count: u64,
+    texts: Option<Terms>,
+    numbers: Option<Terms>,
+    distinct_texts: Option<Metric<u64>>,
+    distinct_numbers: Option<Metric<u64>>,
+    constants: Option<Constants>,
+    entries: Option<Count>,
+    measure: Option<Statistics>,
+    buckets: Option<Buckets>,
+}
+
+#[derive(Deserialize)]
+struct Count {
+    doc_count: u64,
+}
+
+#[derive(Deserialize)]
+struct Constants {
+    buckets: HashMap<String, Count>,
+}
+
+#[derive(Deserialize)]
+struct Terms {
+    doc_count_error_upper_bound: i64,
+    sum_other_doc_count: u64,
+    buckets: Vec<Term>,
+}
+
+#[derive(Deserialize)]
+struct Term {
+    key: Value,
+    doc_count: u64,
+}
+
+#[derive(Deserialize)]
+struct Buckets {
+    buckets: Vec<Group>,
+}
+
+/// A statistic of numbers: a value, or a list with one percentile.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Statistics {
+    Percentiles { values: Vec<Metric<Option<f64>>> },
+    Value { value: Option<f64> },
+}
+
+/// Reads the results.
+pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggregates, Source> {
+    let Response { hits, mut aggregations } = serde_json::from_slice(response)?;
+    let earliest: Metric<Option<f64>> = take(&mut aggregations, "earliest")?;
+    let latest: Metric<Option<f64>> = take(&mut aggregations, "latest")?;
+    let mut top = Vec::new();
+    for (position, wanted) in aggregation.top.iter().enumerate() {
+        let group: Group = take(&mut aggregations, &top_name(position))?;
+        top.push(group.top(wanted.limit));
+    }
+    let mut series = Vec::new();
+    if let Some(histogram) = &aggregation.histogram {
+        for position in 0..histogram.groups.len().max(1) {
+            let group: Group = take(&mut aggregations, &group_name(position))?;
+            series.push(group.series(histogram));
+        }
+    }
+    let time = earliest.value.zip(latest.value);
+    Ok(Aggregates {
+        total: hits.total.value,
+        time: time.map(|(earliest, latest)| (timestamp(earliest), timestamp(latest))),
+        top,
+        series,
+        is_rebuilding: false,
+    })
+}
+
+fn take<T: DeserializeOwned>(
+    aggregations: &mut Map<String, Value>,
+    name: &str,
+) -> serde_json::Result<T> {
+    serde_json::from_value(aggregations.remove(name).unwrap_or_default())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "timestamps are whole numbers")]
+fn timestamp(micros: f64) -> Timestamp {
+    Timestamp::saturating_from_micros(micros as i64)
+}
+
+impl Group {
+    /// The most common values.
+    fn top(self, limit: usize) -> TopValues {
+        let mut counts = HashMap::<String, u64>::new();
+        let mut unlisted = 0;
+        let mut is_approximate = false;
+        let distinct = self.distinct();
+        for terms in [self.texts, self.numbers].into_iter().flatten() {
+            unlisted += terms.sum_other_doc_count;
+            is_approximate |= terms.doc_count_error_upper_bound != 0;
+            for Term { key, doc_count } in terms.buckets {
+                *counts.entry(text_of(key)).or_default() += doc_count;
+            }
+        }
+        for (text, Count { doc_count }) in
+            self.constants.into_iter().flat_map(|constants| constants.buckets)
+        {
+            if doc_count > 0 {
+                *counts.entry(text).or_default() += doc_count;
+            }
+        }
+        let mut values = TopValues::of(counts, limit);
+        values.other += unlisted;
+        values.entries = self.entries.map_or(self.doc_count, |entries| entries.doc_count);
+        if unlisted > 0 {
+            values.distinct = values.distinct.max(distinct);
+            is_approximate = true;
+        }
+        values.is_approximate = is_approximate;
+        values
+    }
+
+    /// The number of different values, where numbers differ from strings.
+    fn distinct(&self) -> u64 {
+        let columns = [&self.distinct_texts, &self.distinct_numbers];
+        let constants = self.constants.iter().flat_map(|constants| constants.buckets.values());
+        columns.into_iter().flatten().map(|distinct| distinct.value).sum::<u64>()
+            + constants.map(|count| u64::from(count.doc_count > 0)).sum::<u64>()
+    }
+
+    fn series(self, histogram: &Histogram) -> Series {
+        let measure = &histogram.measure;
+        let total = self.measure(measure);
+        let buckets = self.buckets.into_iter().flat_map(|buckets| buckets.buckets);
+        Series { values: buckets.map(|bucket| bucket.measure(measure)).collect(), total }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    fn measure(&self, measure: &Measure) -> Option<f64> {
+        match measure {
+            Measure::Count => Some(self.doc_count as f64),
+            Measure::Distinct(_) => Some(self.distinct() as f64),
+            Measure::Numbers(statistic, _) => {
+                let value = match self.measure.as_ref()? {
+                    Statistics::Value { value } => *value,
+                    Statistics::Percentiles { values } => values.first()?.value,
+                };
+                if *statistic == Statistic::Sum { value.or(Some(0.0)) } else { value }
+            }
+        }
+    }
+}
+
+fn text_of(key: Value) -> String {
+    match key {
+        Value::String(text) => text,
+        Value::Number(number) => number_text(number.as_f64().unwrap_or_default()),
+        other => other.to_string(),
+    }
+}

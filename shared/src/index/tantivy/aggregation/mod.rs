@@ -1,0 +1,159 @@
+//! Computes aggregations from columns, one segment after the other.
+
+mod histogram;
+mod top;
+mod values;
+
+use std::sync::Arc;
+
+use tantivy::query::{EnableScoring, Weight};
+use tantivy::{DocId, SegmentReader};
+
+use self::histogram::HistogramBuilder;
+use self::top::TopCounter;
+use super::checks::Checks;
+use super::classify;
+use super::messages::Messages;
+use super::query::{Plan, Target, check_ranges, plan};
+use super::schema::Columns;
+use crate::aggregation::{Aggregates, Aggregation};
+use crate::error::Result;
+use crate::log_entry::Timestamp;
+use crate::query::Condition;
+use crate::search::Sort;
+
+/// Computes the results.
+///
+/// # Errors
+/// [`Error::Rejected`](crate::Error::Rejected) when they can never be computed.
+pub(super) fn aggregate(
+    target: Target<'_>,
+    aggregation: &Aggregation,
+    checks: Checks,
+) -> Result<Aggregates> {
+    let checks = Arc::new(checks);
+    check_ranges(target, &aggregation.condition_on_columns(), &checks)?;
+    let hits = Matcher::new(target, &aggregation.condition, &checks)?;
+    let groups = aggregation.histogram.iter().flat_map(|histogram| &histogram.groups);
+    let groups = groups.map(|condition| Matcher::new(target, condition, &checks));
+    let groups = groups.collect::<Result<Vec<Matcher>>>()?;
+    let mut builder = Builder::new(target, aggregation).map_err(classify)?;
+    for segment in target.searcher.segment_readers() {
+        builder.add_segment(segment, &hits, &groups).map_err(classify)?;
+        checks.result()?;
+    }
+    Ok(builder.finish())
+}
+
+/// Finds the entries that meet a condition.
+struct Matcher {
+    plan: Plan,
+    weight: Box<dyn Weight>,
+}
+
+impl Matcher {
+    fn new(target: Target<'_>, condition: &Condition, checks: &Arc<Checks>) -> Result<Self> {
+        let plan = plan(target, Sort::Newest, condition, checks.clone())?;
+        let scoring = EnableScoring::disabled_from_searcher(target.searcher);
+        let weight = plan.query.weight(scoring).map_err(classify)?;
+        Ok(Self { plan, weight })
+    }
+
+    /// The entries in a segment, in ascending order.
+    fn docs(&self, target: Target<'_>, segment: &SegmentReader) -> tantivy::Result<Vec<DocId>> {
+        let mut docs = Vec::new();
+        self.weight.for_each_no_score(segment, &mut |block| docs.extend_from_slice(block))?;
+        if !self.plan.fragments.is_empty() {
+            let checks = self.plan.checks.clone();
+            let messages = Messages::open(segment, target.fields.entry, checks)?;
+            docs.retain(|doc| messages.contain(*doc, &self.plan.fragments));
+        }
+        Ok(docs)
+    }
+}
+
+/// The results of the segments so far.
+struct Builder<'a> {
+    target: Target<'a>,
+    total: u64,
+    /// The earliest and the latest timestamp.
+    time: Option<(u64, u64)>,
+    top: Vec<TopCounter<'a>>,
+    histogram: Option<HistogramBuilder<'a>>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(target: Target<'a>, aggregation: &'a Aggregation) -> tantivy::Result<Self> {
+        let histogram = aggregation.histogram.as_ref().map(HistogramBuilder::new);
+        Ok(Self {
+            target,
+            total: 0,
+            time: None,
+            top: aggregation.top.iter().map(TopCounter::new).collect(),
+            histogram: histogram.transpose()?,
+        })
+    }
+
+    fn add_segment(
+        &mut self,
+        segment: &SegmentReader,
+        hits: &Matcher,
+        groups: &[Matcher],
+    ) -> tantivy::Result<()> {
+        let docs = hits.docs(self.target, segment)?;
+        let columns = Columns::open(segment)?;
+        self.total += docs.len() as u64;
+        for time in docs.iter().map(|doc| columns.timestamp(*doc)) {
+            let (earliest, latest) = self.time.unwrap_or((time, time));
+            self.time = Some((earliest.min(time), latest.max(time)));
+        }
+        for top in &mut self.top {
+            top.add_segment(self.target.fields, segment, &docs)?;
+        }
+        if let Some(histogram) = &mut self.histogram {
+            let mut segment = histogram.open(self.target.fields, segment, columns)?;
+            if groups.is_empty() {
+                segment.add(0, &docs);
+            }
+            for (position, group) in groups.iter().enumerate() {
+                let group = group.docs(self.target, segment.reader)?;
+                segment.add(position, &intersection(&docs, &group));
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Aggregates {
+        let timestamp =
+            |micros: u64| Timestamp::saturating_from_micros(micros.try_into().unwrap_or(i64::MAX));
+        Aggregates {
+            total: self.total,
+            time: self.time.map(|(earliest, latest)| (timestamp(earliest), timestamp(latest))),
+            top: self.top.into_iter().map(TopCounter::finish).collect(),
+            series: self.histogram.map(HistogramBuilder::finish).unwrap_or_default(),
+            is_rebuilding: false,
+        }
+    }
+}
+
+/// The documents in both lists, which are in ascending order.
+fn intersection(docs: &[DocId], others: &[DocId]) -> Vec<DocId> {
+    let mut others = others.iter().copied().peekable();
+    let is_other = |doc: DocId| {
+        while others.next_if(|other| *other < doc).is_some() {}
+        others.peek() == Some(&doc)
+    };
+    let mut is_other = is_other;
+    docs.iter().copied().filter(|doc| is_other(*doc)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::intersection;
+
+    #[test]
+    fn the_intersection_has_the_documents_of_both_lists() {
+        assert_eq!(intersection(&[1, 3, 5, 9], &[0, 3, 4, 5, 6]), [3, 5]);
+        assert!(intersection(&[1], &[]).is_empty() && intersection(&[], &[1]).is_empty());
+    }
+}

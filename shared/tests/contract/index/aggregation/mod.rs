@@ -1,0 +1,233 @@
+//! Aggregations: a table of cases with expected results, and random ones that are compared with a
+//! recount.
+
+mod cases;
+mod recount;
+
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestRunner};
+use shared::aggregation::{
+    Aggregates, Aggregation, Field, Histogram, Measure, Series, Statistic, Top,
+};
+use shared::index::Index;
+use shared::query::Condition;
+use shared::testing::EntryBuilder;
+use shared::{LogEntry, Timestamp};
+
+use self::cases::{CASES, entries as case_entries};
+use self::recount::recount;
+use super::generators::{PATHS, TIMES, conditions, entries};
+use super::{Fixture, add, at, condition, opensearch, tantivy};
+
+contract! {
+    adapters: [tantivy,],
+    services: [opensearch,],
+    tests: [
+        each_case_has_the_expected_results,
+        random_aggregations_equal_a_recount,
+        percentiles_are_close,
+        many_values_are_counted,
+        entries_in_several_batches_are_aggregated_together,
+        an_empty_index_has_empty_results,
+        an_attribute_without_columns_is_rejected,
+    ]
+}
+
+async fn aggregate(index: &dyn Index, aggregation: &Aggregation) -> Aggregates {
+    index.snapshot().await.unwrap().aggregate(aggregation).await.unwrap()
+}
+
+async fn each_case_has_the_expected_results(fixture: Fixture) {
+    let index = fixture.open().await;
+    let entries = case_entries();
+    for batch in entries.chunks(40) {
+        add(&*index, batch).await;
+    }
+    assert!(CASES.len() >= 40);
+    let mut failures = Vec::new();
+    for (query, what, expected) in CASES {
+        let aggregation = cases::aggregation(query, what);
+        let found = cases::text(&aggregate(&*index, &aggregation).await);
+        let recounted = cases::text(&recount(&entries, &aggregation));
+        if found != *expected || recounted != *expected {
+            failures.push(format!(
+                "{query} / {what}:\n  expected {expected}\n  found    {found}\n  recount  {recounted}"
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+const ENTRIES: usize = 200;
+const AGGREGATIONS: usize = 150;
+
+async fn random_aggregations_equal_a_recount(fixture: Fixture) {
+    let index = fixture.open().await;
+    let mut runner = TestRunner::new(Config::default());
+    let entries = entries(ENTRIES).new_tree(&mut runner).unwrap().current();
+    for batch in entries.chunks(70) {
+        add(&*index, batch).await;
+    }
+    let aggregations = aggregations(&entries);
+    for _ in 0..AGGREGATIONS {
+        let aggregation = aggregations.new_tree(&mut runner).unwrap().current();
+        let found = aggregate(&*index, &aggregation).await;
+        let recounted = recount(&entries, &aggregation);
+        let context = format!("{aggregation:#?}\nfound {found:#?}\nrecounted {recounted:#?}");
+        assert_eq!(found.total, recounted.total, "{context}");
+        assert_eq!(found.time, recounted.time, "{context}");
+        assert_eq!(found.top, recounted.top, "{context}");
+        assert!(are_close(&found.series, &recounted.series), "{context}");
+    }
+}
+
+fn aggregations(entries: &[LogEntry]) -> impl Strategy<Value = Aggregation> + use<> {
+    let field = prop_oneof![
+        Just(Field::ServiceName),
+        Just(Field::Level),
+        select(PATHS).prop_map(|path| Field::Attribute(path.to_owned())),
+    ];
+    let top = (field.clone(), 1..20_usize).prop_map(|(field, limit)| Top { field, limit });
+    let number = (
+        select(vec![Statistic::Sum, Statistic::Average, Statistic::Minimum, Statistic::Maximum]),
+        select(PATHS),
+    );
+    let measure = prop_oneof![
+        Just(Measure::Count),
+        field.prop_map(Measure::Distinct),
+        number.prop_map(|(statistic, path)| Measure::Numbers(statistic, path.to_owned())),
+    ];
+    let boundaries = proptest::collection::btree_set(boundary(), 2..6);
+    let groups = proptest::collection::vec(conditions(entries), 0..3);
+    let histogram = (boundaries, groups, measure).prop_map(|(boundaries, groups, measure)| {
+        Histogram { boundaries: boundaries.into_iter().collect(), groups, measure }
+    });
+    let condition = prop_oneof![1 => Just(Condition::everything()), 2 => conditions(entries)];
+    (condition, proptest::collection::vec(top, 0..3), option::of(histogram))
+        .prop_map(|(condition, top, histogram)| Aggregation { condition, top, histogram })
+}
+
+/// A time at or next to that of an entry.
+fn boundary() -> impl Strategy<Value = Timestamp> {
+    (select(TIMES), -1..3_i64)
+        .prop_map(|(time, offset)| Timestamp::saturating_from_micros(at(time).as_micros() + offset))
+}
+
+/// Whether the series are equal, apart from the order in which numbers were added.
+fn are_close(found: &[Series], expected: &[Series]) -> bool {
+    let is_close = |(found, expected): (&Option<f64>, &Option<f64>)| match (found, expected) {
+        (Some(found), Some(expected)) => {
+            found == expected || (found - expected).abs() <= expected.abs() * 1e-9
+        }
+        (found, expected) => found == expected,
+    };
+    found.len() == expected.len()
+        && found.iter().zip(expected).all(|(found, expected)| {
+            found.values.len() == expected.values.len()
+                && is_close((&found.total, &expected.total))
+                && found.values.iter().zip(&expected.values).all(is_close)
+        })
+}
+
+async fn percentiles_are_close(fixture: Fixture) {
+    let index = fixture.open().await;
+    let entries: Vec<LogEntry> = (1..=1000)
+        .map(|ms| EntryBuilder::new("m").attributes(format!(r#"{{"ms":{ms}}}"#)).build())
+        .collect();
+    add(&*index, &entries).await;
+    for percent in [1, 50, 95, 99] {
+        let measure = Measure::Numbers(Statistic::Percentile(percent), "ms".to_owned());
+        let histogram = Histogram { boundaries: Vec::new(), groups: Vec::new(), measure };
+        let aggregation = Aggregation {
+            condition: Condition::everything(),
+            top: Vec::new(),
+            histogram: Some(histogram),
+        };
+        let found = aggregate(&*index, &aggregation).await.series[0].total.unwrap();
+        let exact = f64::from(percent) * 10.0;
+        assert!((found - exact).abs() <= 2.0 + 0.02 * exact, "p{percent}: {found}");
+    }
+}
+
+async fn many_values_are_counted(fixture: Fixture) {
+    let index = fixture.open().await;
+    let user = |n: u32| EntryBuilder::new("m").attributes(format!(r#"{{"user":"u{n:04}"}}"#));
+    let entries: Vec<LogEntry> =
+        (0..1500).chain(0..500).chain(0..100).map(|n| user(n).build()).collect();
+    add(&*index, &entries).await;
+    let user = Field::Attribute("user".to_owned());
+    let aggregation = Aggregation {
+        condition: Condition::everything(),
+        top: vec![Top { field: user.clone(), limit: 3 }],
+        histogram: Some(Histogram {
+            boundaries: Vec::new(),
+            groups: Vec::new(),
+            measure: Measure::Distinct(user),
+        }),
+    };
+    let found = aggregate(&*index, &aggregation).await;
+    let top = &found.top[0];
+    let first: Vec<(&str, u64)> =
+        top.values.iter().map(|(value, count)| (value.as_str(), *count)).collect();
+    assert_eq!(first, [("u0000", 3), ("u0001", 3), ("u0002", 3)]);
+    assert_eq!((top.other, top.entries), (2091, 2100));
+    assert!(top.distinct.abs_diff(1500) <= 50, "{}", top.distinct);
+    let distinct = found.series[0].total.unwrap();
+    assert!((distinct - 1500.0).abs() <= 75.0, "{distinct}");
+}
+
+async fn entries_in_several_batches_are_aggregated_together(fixture: Fixture) {
+    let index = fixture.open().await;
+    // Days of arrival are different indexes in OpenSearch.
+    for (day, count) in [("2024-06-10", 2), ("2024-06-11", 3)] {
+        let arrival = shared::Arrival::new(at(&format!("{day}T12:00:00Z")));
+        let entries: Vec<LogEntry> = (0..count)
+            .map(|position| {
+                let attributes = format!(r#"{{"n":{position}}}"#);
+                EntryBuilder::new("m").arrival(&arrival, position).attributes(attributes).build()
+            })
+            .collect();
+        add(&*index, &entries).await;
+    }
+    let field = Field::Attribute("n".to_owned());
+    let aggregation = Aggregation {
+        condition: Condition::everything(),
+        top: vec![Top { field, limit: 10 }],
+        histogram: None,
+    };
+    let found = aggregate(&*index, &aggregation).await;
+    let expected = [("0", 2), ("1", 2), ("2", 1)].map(|(text, count)| (text.to_owned(), count));
+    assert_eq!(found.top[0].values, expected);
+    assert_eq!(found.total, 5);
+}
+
+async fn an_empty_index_has_empty_results(fixture: Fixture) {
+    let index = fixture.open().await;
+    let aggregation = cases::aggregation("", "30m distinct:user by level");
+    let found = aggregate(&*index, &aggregation).await;
+    assert_eq!(found, recount(&[], &aggregation));
+}
+
+async fn an_attribute_without_columns_is_rejected(mut fixture: Fixture) {
+    fixture.url.query_pairs_mut().append_pair("attributes", "1");
+    let index = fixture.open().await;
+    let with = |json: &str| EntryBuilder::new("m").attributes(json).build();
+    add(&*index, &[with(r#"{"first":1}"#)]).await;
+    add(&*index, &[with(r#"{"second":2}"#)]).await;
+    let snapshot = index.snapshot().await.unwrap();
+    for (path, is_valid) in [("first", true), ("second", false), ("third", true)] {
+        let top = Top { field: Field::Attribute(path.to_owned()), limit: 1 };
+        for condition in [Condition::everything(), condition("m", false)] {
+            let aggregation = Aggregation { condition, top: vec![top.clone()], histogram: None };
+            let found = snapshot.aggregate(&aggregation).await;
+            assert_eq!(found.is_ok(), is_valid, "{path}: {found:?}");
+        }
+    }
+    let none = condition("nothing", false);
+    let top = Top { field: Field::Attribute("second".to_owned()), limit: 1 };
+    let aggregation = Aggregation { condition: none, top: vec![top], histogram: None };
+    assert_eq!(snapshot.aggregate(&aggregation).await.unwrap().total, 0);
+}

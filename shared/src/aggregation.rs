@@ -1,6 +1,9 @@
 //! Aggregations: counts and statistics of all entries that meet a condition. Every index returns the
 //! same results; the port's contract suite verifies this.
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::log_entry::Timestamp;
 use crate::query::{
     Attribute, AttributeTest, Bound, Condition, Keyword, KeywordTest, Range, canonical_text,
@@ -169,7 +172,44 @@ pub struct Series {
 /// Above this, not every whole number is a 64-bit float.
 const MAX_EXACT_NUMBER: f64 = 9_007_199_254_740_992.0;
 
+/// The prefix of the names of attributes.
+const ATTRIBUTES: &str = "attributes.";
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServiceName => f.write_str("service_name"),
+            Self::Level => f.write_str("level"),
+            Self::Attribute(path) => write!(f, "{ATTRIBUTES}{path}"),
+        }
+    }
+}
+
+impl FromStr for Field {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "service_name" | "service" => Ok(Self::ServiceName),
+            "level" => Ok(Self::Level),
+            _ => match name.strip_prefix(ATTRIBUTES).or_else(|| name.strip_prefix('@')) {
+                Some(path) if !path.is_empty() && path.len() <= Self::MAX_PATH_BYTES => {
+                    Ok(Self::Attribute(path.to_owned()))
+                }
+                _ => {
+                    Err("a field must be level, service_name or attributes. with a path, such as \
+                          attributes.http.status"
+                        .to_owned())
+                }
+            },
+        }
+    }
+}
+
 impl Field {
+    /// The maximum length of an attribute's path.
+    const MAX_PATH_BYTES: usize = 256;
+
     /// The condition that an entry's value, or one of its values, is this one.
     #[must_use]
     pub fn is(&self, value: &str) -> Condition {

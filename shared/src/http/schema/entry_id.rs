@@ -1,11 +1,10 @@
 //! The schema of an [`EntryId`], and an id in a path.
 
-use std::borrow::Cow;
-
-use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
-use poem_openapi::types::{ParseFromParameter, ParseResult, ToJSON, Type};
+use poem_openapi::registry::MetaSchema;
+use poem_openapi::types::{ParseFromParameter, ParseResult, ToJSON};
 use serde_json::Value;
 
+use super::impl_type;
 use crate::log_entry::EntryId;
 
 /// A `UUIDv7` with hyphens.
@@ -42,35 +41,8 @@ impl ParseFromParameter for PathId {
     }
 }
 
-/// Implements [`Type`] with the schema of an id.
-macro_rules! impl_type_of_id {
-    ($type:ty) => {
-        impl Type for $type {
-            const IS_REQUIRED: bool = true;
-            type RawValueType = Self;
-            type RawElementValueType = Self;
-
-            fn name() -> Cow<'static, str> {
-                "UUIDv7".into()
-            }
-
-            fn schema_ref() -> MetaSchemaRef {
-                MetaSchemaRef::Inline(Box::new(schema()))
-            }
-
-            fn as_raw_value(&self) -> Option<&Self> {
-                Some(self)
-            }
-
-            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-                Box::new(std::iter::once(self))
-            }
-        }
-    };
-}
-
-impl_type_of_id!(EntryId);
-impl_type_of_id!(PathId);
+impl_type!(inline EntryId, "UUIDv7", schema());
+impl_type!(inline PathId, "UUIDv7", schema());
 
 impl ToJSON for EntryId {
     fn to_json(&self) -> Option<Value> {

@@ -4,13 +4,32 @@
 mod entry_id;
 mod field_error;
 mod log_entry;
+mod timestamp;
 
 pub use entry_id::PathId;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 
-/// Implements [`Type`](poem_openapi::types::Type) with a named schema.
+/// Implements [`Type`](poem_openapi::types::Type) with a named schema, or with an inline one.
 macro_rules! impl_type {
     ($type:ty, $name:literal, $schema:expr) => {
+        super::impl_type!(
+            @$type,
+            $name,
+            poem_openapi::registry::MetaSchemaRef::Reference($name.to_owned()),
+            |registry: &mut poem_openapi::registry::Registry| {
+                registry.create_schema::<Self, _>($name.to_owned(), |_| $schema);
+            }
+        );
+    };
+    (inline $type:ty, $name:literal, $schema:expr) => {
+        super::impl_type!(
+            @$type,
+            $name,
+            poem_openapi::registry::MetaSchemaRef::Inline(Box::new($schema)),
+            |_: &mut poem_openapi::registry::Registry| {}
+        );
+    };
+    (@$type:ty, $name:literal, $reference:expr, $register:expr) => {
         impl poem_openapi::types::Type for $type {
             const IS_REQUIRED: bool = true;
             type RawValueType = Self;
@@ -21,11 +40,11 @@ macro_rules! impl_type {
             }
 
             fn schema_ref() -> poem_openapi::registry::MetaSchemaRef {
-                poem_openapi::registry::MetaSchemaRef::Reference($name.to_owned())
+                $reference
             }
 
             fn register(registry: &mut poem_openapi::registry::Registry) {
-                registry.create_schema::<Self, _>($name.to_owned(), |_| $schema);
+                ($register)(registry);
             }
 
             fn as_raw_value(&self) -> Option<&Self> {

@@ -1,0 +1,311 @@
+//! Stats: counts and measures entries over time.
+//! `Aggregation -- snapshot.aggregate --> Aggregates --> Stats`
+
+mod changes;
+mod interval;
+mod parameters;
+mod response;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use poem::http::StatusCode;
+use poem_openapi::{ApiResponse, OpenApi};
+use serde_json::json;
+use shared::aggregation::{Aggregates, Aggregation, Histogram, Measure, Statistic, Top};
+use shared::http::{
+    Filters, Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag,
+    document_of,
+};
+use shared::index::{Index, Snapshot};
+use shared::query::{Condition, TimeRange};
+use shared::{Error, Timestamp};
+
+use changes::{Period, changes};
+use interval::{Interval, MAX_BUCKETS};
+use parameters::StatsParameters;
+use response::{Previous, Series, Stats, TopValues};
+
+/// Measures that keep a sketch are limited to this number of buckets of all series.
+const MAX_SKETCHES: usize = 5_000;
+
+/// The API, and the index that it queries.
+pub struct StatsApi {
+    index: Arc<dyn Index>,
+}
+
+/// The function `stats`, ready to be served.
+#[must_use]
+pub fn function(index: Arc<dyn Index>) -> Function {
+    Function::new("stats", StatsApi { index: index.clone() }).requires("index", index)
+}
+
+/// The OpenAPI document of the function.
+#[must_use]
+pub fn document() -> serde_json::Value {
+    let mut document = document_of::<StatsApi>();
+    let schemas = &mut document["components"]["schemas"];
+    let series = json!({"by": {"level": "ERROR"}, "values": [3, 0], "total": 3});
+    let top = json!({
+        "values": [{"value": "payment", "count": 5}],
+        "other": 2,
+        "distinct": 3,
+        "entries": 7,
+    });
+    let previous = json!({
+        "from": "2024-06-14T11:50:00.000000Z",
+        "to": "2024-06-14T12:00:00.000000Z",
+        "total": 4,
+    });
+    let change = json!({
+        "field": "level",
+        "value": "ERROR",
+        "count": 30,
+        "previous_count": 2,
+        "share": 0.3,
+        "previous_share": 0.02,
+        "score": 35.2,
+    });
+    schemas["Stats"]["example"] = json!({
+        "total": 7,
+        "from": "2024-06-14T12:00:00.000000Z",
+        "to": "2024-06-14T12:10:00.000000Z",
+        "interval": "5m",
+        "buckets": ["2024-06-14T12:00:00.000000Z", "2024-06-14T12:05:00.000000Z"],
+        "series": [series],
+        "other": {"values": [1, 3], "total": 4},
+        "top": {"service_name": top},
+    });
+    let properties = &mut schemas["Stats"]["properties"];
+    properties["previous"]["example"] = previous.clone();
+    properties["changes"]["example"] = json!([change]);
+    properties["approximate"]["example"] = json!(true);
+    properties["index"]["example"] = json!("rebuilding");
+    schemas["StatsSeries"]["example"] = series;
+    schemas["TopValues"]["example"] = top;
+    schemas["TopValues"]["properties"]["approximate"]["example"] = json!(true);
+    schemas["ValueCount"]["example"] = json!({"value": "payment", "count": 5});
+    schemas["PreviousStats"]["example"] = previous;
+    schemas["StatsChange"]["example"] = change;
+    let get = &mut document["paths"]["/logs/stats"]["get"];
+    get["responses"]["400"]["content"][PROBLEM_JSON]["example"] =
+        json!(Problem::bad_parameter("compare", "must be previous"));
+    get["responses"]["503"]["content"][PROBLEM_JSON]["example"] =
+        json!(Problem::from(Error::unavailable("index", "")));
+    document
+}
+
+#[OpenApi]
+impl StatsApi {
+    /// Count and measure log entries over time
+    ///
+    /// Divides the entries that a search with the same filters finds into buckets of time, counts or
+    /// measures those in each bucket, and counts the most common values of fields. Attributes must be
+    /// among the first `INDEX_ATTRIBUTES_MAX` (200) of a day. Strings of more than 256 bytes are not
+    /// counted as values.
+    #[oai(path = "/logs/stats", method = "get", operation_id = "getLogStats", tag = "Tag::Logs")]
+    async fn stats(
+        &self,
+        Query(parameters): Query<StatsParameters>,
+    ) -> Result<StatsResponse, ProblemResponse<StatsProblems>> {
+        parameters.check()?;
+        let snapshot = self.index.snapshot().await?;
+        let stats = Request::new(snapshot.as_ref(), &parameters)?.stats().await?;
+        Ok(StatsResponse::Stats(Json(stats)))
+    }
+}
+
+/// A request, and the view of the index that answers it.
+struct Request<'a> {
+    snapshot: &'a dyn Snapshot,
+    parameters: &'a StatsParameters,
+    /// The condition, without the range of time.
+    condition: Condition,
+}
+
+impl<'a> Request<'a> {
+    fn new(snapshot: &'a dyn Snapshot, parameters: &'a StatsParameters) -> Result<Self, Problem> {
+        let filters = Filters { time: TimeRange::default(), ..parameters.filters.clone() };
+        Ok(Self { snapshot, parameters, condition: filters.condition()? })
+    }
+
+    async fn stats(&self) -> Result<Stats, Problem> {
+        let parameters = self.parameters;
+        let found = self.aggregate(parameters.filters.time, self.tops(), None).await?;
+        let mut stats = self.without_series(&found);
+        let range = self.range(&found);
+        if let Some((from, to)) = range {
+            let interval = self.interval(from, to)?;
+            let mut boundaries = interval.boundaries(from, to, parameters.zone);
+            let values = self.series_values(&found);
+            self.check_sketches(boundaries.len() * (values.len() + 1))?;
+            let histogram = Histogram {
+                boundaries: boundaries.clone(),
+                groups: self.groups(&values),
+                measure: parameters.measure.clone(),
+            };
+            let measured =
+                self.aggregate(parameters.filters.time, Vec::new(), Some(histogram)).await?;
+            boundaries.pop();
+            stats.interval = Some(interval.to_string());
+            stats.buckets = boundaries;
+            self.add_series(&mut stats, values, measured);
+            (stats.from, stats.to) = (Some(from), Some(to));
+        }
+        if let (true, Some(range)) = (parameters.compares, range) {
+            self.add_comparison(&mut stats, &found, range).await?;
+        }
+        Ok(stats)
+    }
+
+    /// Aggregates the entries in a range of time.
+    async fn aggregate(
+        &self,
+        time: TimeRange,
+        top: Vec<Top>,
+        histogram: Option<Histogram>,
+    ) -> Result<Aggregates, Problem> {
+        let mut condition = self.condition.clone();
+        if time != TimeRange::default() {
+            condition = condition.and(Condition::Timestamp(time));
+        }
+        let aggregation = Aggregation { condition, top, histogram };
+        self.snapshot.aggregate(&aggregation).await.map_err(Filters::problem)
+    }
+
+    /// The fields of `top`, then that of `by`. Comparisons need more values than are returned.
+    fn tops(&self) -> Vec<Top> {
+        let tops = self.parameters.top.iter().chain(&self.parameters.by);
+        let limit = |top: &Top| if self.parameters.compares { Top::MAX_LIMIT } else { top.limit };
+        tops.map(|top| Top { field: top.field.clone(), limit: limit(top) }).collect()
+    }
+
+    fn without_series(&self, found: &Aggregates) -> Stats {
+        let fields = self.parameters.top.iter().zip(&found.top);
+        let top: BTreeMap<String, TopValues> = fields
+            .map(|(top, values)| (top.field.to_string(), TopValues::new(values.clone(), top.limit)))
+            .collect();
+        let is_estimate =
+            matches!(self.parameters.measure, Measure::Numbers(Statistic::Percentile(_), _));
+        Stats {
+            total: found.total,
+            from: self.parameters.filters.time.from,
+            to: self.parameters.filters.time.to,
+            interval: None,
+            buckets: Vec::new(),
+            series: Vec::new(),
+            other: None,
+            top: (!top.is_empty()).then_some(top),
+            previous: None,
+            changes: None,
+            approximate: is_estimate.then_some(true),
+            index: found.is_rebuilding.then_some("rebuilding"),
+        }
+    }
+
+    /// The range of time: the parameters, or else from the first to the last entry.
+    fn range(&self, found: &Aggregates) -> Option<(Timestamp, Timestamp)> {
+        let TimeRange { from, to } = self.parameters.filters.time;
+        let after = |time: Timestamp| Timestamp::saturating_from_micros(time.as_micros() + 1);
+        let from = from.or(found.time.map(|(first, _)| first))?;
+        let to = to.or(found.time.map(|(_, last)| after(last)))?;
+        (from < to).then_some((from, to))
+    }
+
+    fn interval(&self, from: Timestamp, to: Timestamp) -> Result<Interval, Problem> {
+        let zone = self.parameters.zone;
+        let Some(interval) = self.parameters.interval else {
+            return Ok(Interval::automatic(from, to, zone));
+        };
+        let count = interval.count(from, to, zone);
+        if count > MAX_BUCKETS {
+            let detail = format!(
+                "divides the range into {count} buckets, but at most {MAX_BUCKETS} are supported; \
+                 use a longer interval, or limit from and to"
+            );
+            return Err(Problem::bad_parameter("interval", detail));
+        }
+        Ok(interval)
+    }
+
+    /// Limits the memory for estimates.
+    fn check_sketches(&self, buckets: usize) -> Result<(), Problem> {
+        let has_sketches = matches!(
+            self.parameters.measure,
+            Measure::Distinct(_) | Measure::Numbers(Statistic::Percentile(_), _)
+        );
+        if has_sketches && buckets > MAX_SKETCHES {
+            let detail = format!(
+                "supports at most {MAX_SKETCHES} buckets of all series together; use a longer \
+                 interval or fewer values of by"
+            );
+            return Err(Problem::bad_parameter("measure", detail));
+        }
+        Ok(())
+    }
+
+    /// The values of `by` that have a series of their own.
+    fn series_values(&self, found: &Aggregates) -> Vec<String> {
+        let Some(by) = &self.parameters.by else { return Vec::new() };
+        let values = found.top.last().into_iter().flat_map(|top| &top.values);
+        values.take(by.limit).map(|(value, _)| value.clone()).collect()
+    }
+
+    /// The condition of each series, and that of all other entries.
+    fn groups(&self, values: &[String]) -> Vec<Condition> {
+        let Some(by) = &self.parameters.by else { return Vec::new() };
+        let mut groups: Vec<Condition> = values.iter().map(|value| by.field.is(value)).collect();
+        groups.push(Condition::Not(Box::new(Condition::Any(groups.clone()))));
+        groups
+    }
+
+    fn add_series(&self, stats: &mut Stats, values: Vec<String>, measured: Aggregates) {
+        let mut series = measured.series;
+        let Some(by) = &self.parameters.by else {
+            stats.series = series.into_iter().map(|series| Series::new(None, series)).collect();
+            return;
+        };
+        stats.other = series.pop().map(|other| Series::new(None, other));
+        let named = values.into_iter().zip(series);
+        stats.series = named
+            .map(|(value, series)| Series::new(Some((by.field.to_string(), value)), series))
+            .collect();
+    }
+
+    async fn add_comparison(
+        &self,
+        stats: &mut Stats,
+        found: &Aggregates,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<(), Problem> {
+        let length = to.as_micros() - from.as_micros();
+        let start = Timestamp::saturating_from_micros(from.as_micros() - length);
+        let tops = self.tops();
+        let fields: Vec<_> = tops.iter().map(|top| &top.field).collect();
+        let time = TimeRange { from: Some(start), to: Some(from) };
+        let before = self.aggregate(time, tops.clone(), None).await?;
+        stats.changes = Some(changes(
+            &fields,
+            Period { total: found.total, top: &found.top },
+            Period { total: before.total, top: &before.top },
+        ));
+        stats.previous = Some(Previous { from: start, to: from, total: before.total });
+        Ok(())
+    }
+}
+
+#[derive(ApiResponse)]
+enum StatsResponse {
+    /// The counts and measures.
+    #[oai(status = 200)]
+    Stats(Json<Stats>),
+}
+
+struct StatsProblems;
+
+impl Problems for StatsProblems {
+    const LIST: &'static [(StatusCode, &'static str)] = &[
+        (StatusCode::BAD_REQUEST, "A parameter is invalid; `errors` names it."),
+        (StatusCode::SERVICE_UNAVAILABLE, "The index is unavailable; retry later."),
+    ];
+}

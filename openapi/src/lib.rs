@@ -17,6 +17,8 @@ pub fn document() -> anyhow::Result<Value> {
         get::document(),
         context::document(),
         export::document(),
+        stats::document(),
+        fields::document(),
         search::document(),
         shared::http::document(),
     ])

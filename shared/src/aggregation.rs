@@ -18,6 +18,17 @@ pub struct Aggregation {
     pub top: Vec<Top>,
     /// A measure over time.
     pub histogram: Option<Histogram>,
+    /// If set and there are more entries, the values of fields are counted in a random sample of about
+    /// this many. Attributes without columns are then left out instead of rejected.
+    pub sample: Option<u64>,
+}
+
+impl Aggregation {
+    /// The number and the range of time of the entries that meet a condition.
+    #[must_use]
+    pub fn of(condition: Condition) -> Self {
+        Self { condition, top: Vec::new(), histogram: None, sample: None }
+    }
 }
 
 /// The most common values of a field.
@@ -90,6 +101,8 @@ pub enum Statistic {
 pub struct Aggregates {
     /// The exact number of entries.
     pub total: u64,
+    /// The number of entries in which the values of fields were counted: `total` without a sample.
+    pub examined: u64,
     /// The earliest and the latest timestamp; `None` if there are no entries.
     pub time: Option<(Timestamp, Timestamp)>,
     /// The values of each field in [`Aggregation::top`].
@@ -112,8 +125,21 @@ pub struct TopValues {
     pub distinct: u64,
     /// The number of entries that have a value.
     pub entries: u64,
+    /// The types of the values.
+    pub kinds: Kinds,
     /// Whether the numbers are estimates, because there are too many values to count each of them.
     pub is_approximate: bool,
+}
+
+/// The types of a field's values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kinds {
+    /// There are strings.
+    pub strings: bool,
+    /// There are numbers.
+    pub numbers: bool,
+    /// There are booleans or nulls.
+    pub constants: bool,
 }
 
 impl Aggregates {
@@ -244,6 +270,9 @@ impl Aggregation {
             Measure::Distinct(Field::Attribute(path)) | Measure::Numbers(_, path) => Some(path),
             Measure::Count | Measure::Distinct(Field::ServiceName | Field::Level) => None,
         });
+        if self.sample.is_some() {
+            return self.condition.clone();
+        }
         let of_top = self.top.iter().filter_map(|top| match &top.field {
             Field::Attribute(path) => Some(path),
             Field::ServiceName | Field::Level => None,

@@ -52,6 +52,8 @@ impl Api {
             "/logs/any" => "any",
             "/logs/search" => "search",
             "/logs/export" => "export",
+            "/logs/stats" => "stats",
+            "/logs/fields" => "fields",
             "/v1/logs" => "otlp",
             _ if name.starts_with("/logs/") && name.ends_with("/context") => "context",
             _ if name.starts_with("/logs/") => "get",

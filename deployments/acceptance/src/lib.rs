@@ -28,6 +28,8 @@ macro_rules! for_each_test {
             a_saved_entry_is_found_by_id_and_by_search,
             an_entry_has_a_context_of_its_service_or_trace,
             an_export_contains_every_hit_of_the_search,
+            stats_add_up_to_the_exported_entries,
+            fields_are_listed_with_their_values,
             batches_are_accepted_as_json_or_ndjson_plain_or_compressed,
             bad_lines_in_a_batch_are_reported_and_the_others_are_saved,
             notations_of_common_loggers_are_accepted,

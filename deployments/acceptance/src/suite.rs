@@ -1,6 +1,7 @@
 //! The tests. Each is an `async fn` that takes an [`Api`]; [`crate::for_each_test!`] lists them.
 #![allow(missing_docs, reason = "a test is documented by its name")]
 
+mod analytics;
 mod context_and_export;
 
 use std::io::Write;
@@ -8,6 +9,7 @@ use std::io::Write;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+pub use self::analytics::*;
 pub use self::context_and_export::*;
 use crate::{Api, unique};
 

@@ -6,7 +6,7 @@ use std::process::Output;
 use cluster::{bare_function, functions};
 
 /// Each function, with a setting that its help describes.
-const FUNCTIONS: [(&str, &str); 12] = [
+const FUNCTIONS: [(&str, &str); 14] = [
     ("any", "QUEUE_URL"),
     ("bulk", "QUEUE_URL"),
     ("loki", "QUEUE_URL"),
@@ -16,6 +16,8 @@ const FUNCTIONS: [(&str, &str); 12] = [
     ("search", "INDEX_URL"),
     ("context", "INDEX_URL"),
     ("export", "INDEX_URL"),
+    ("fields", "INDEX_URL"),
+    ("stats", "INDEX_URL"),
     ("docs", "LIMITER_URL"),
     ("syslog", "QUEUE_URL"),
     ("consumer", "QUEUE_URL"),

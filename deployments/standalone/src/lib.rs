@@ -80,6 +80,8 @@ impl Parts {
             search::function(self.index.clone()),
             context::function(self.index.clone()),
             export::function(self.index.clone()),
+            stats::function(self.index.clone()),
+            fields::function(self.index.clone()),
             docs::function(),
         ])
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use poem::http::{HeaderMap, Method, StatusCode, Uri};
 use poem::{Endpoint, Request, Response};
+use shared::aggregation::{Aggregates, Aggregation};
 use shared::config::HttpConfig;
 use shared::error::{Error, Ready, Refused, Result};
 use shared::http::endpoint;
@@ -238,6 +239,14 @@ impl Snapshot for FaultySnapshot {
         }
         let hits = self.inner.search(query).await?;
         Ok(SearchHits { is_rebuilding: self.is_rebuilding, ..hits })
+    }
+
+    async fn aggregate(&self, aggregation: &Aggregation) -> Result<Aggregates> {
+        self.inner.aggregate(aggregation).await
+    }
+
+    async fn attributes(&self) -> Result<Vec<String>> {
+        self.inner.attributes().await
     }
 }
 

@@ -169,7 +169,7 @@ impl<'a> Request<'a> {
         if time != TimeRange::default() {
             condition = condition.and(Condition::Timestamp(time));
         }
-        let aggregation = Aggregation { condition, top, histogram };
+        let aggregation = Aggregation { top, histogram, ..Aggregation::of(condition) };
         self.snapshot.aggregate(&aggregation).await.map_err(Filters::problem)
     }
 

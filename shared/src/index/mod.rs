@@ -80,6 +80,12 @@ pub trait Snapshot: Send + Sync {
     /// Those of [`Snapshot::search`]; [`Error::Rejected`](crate::Error::Rejected) also when a result
     /// depends on an attribute that has no column on the day of an entry.
     async fn aggregate(&self, aggregation: &Aggregation) -> Result<Aggregates>;
+
+    /// Returns the paths of the attributes that have columns, sorted.
+    ///
+    /// # Errors
+    /// Those of [`Snapshot::search`].
+    async fn attributes(&self) -> Result<Vec<String>>;
 }
 
 /// The name of the port in errors.

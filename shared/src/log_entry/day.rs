@@ -13,6 +13,10 @@ pub struct Day {
 }
 
 impl Day {
+    /// The length of a day as bytes.
+    #[cfg(any(feature = "tantivy", test))]
+    pub(crate) const BYTES: usize = 4;
+
     /// The day on which the entry with this id arrived.
     #[must_use]
     pub fn of(id: EntryId) -> Self {
@@ -28,13 +32,13 @@ impl Day {
 
     /// The day as bytes that sort like days.
     #[cfg(any(feature = "tantivy", test))]
-    pub(crate) fn to_bytes(self) -> [u8; 4] {
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         self.since_1970.to_be_bytes()
     }
 
     /// Creates a day from the bytes that [`to_bytes`](Self::to_bytes) returned.
     #[cfg(any(feature = "tantivy", test))]
-    pub(crate) fn from_bytes(bytes: [u8; 4]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         Self { since_1970: u32::from_be_bytes(bytes) }
     }
 

@@ -118,4 +118,8 @@ impl Snapshot for View {
         let aggregates = self.snapshot.aggregate(aggregation).await?;
         Ok(Aggregates { is_rebuilding: self.is_rebuilding, ..aggregates })
     }
+
+    async fn attributes(&self) -> Result<Vec<String>> {
+        self.snapshot.attributes().await
+    }
 }

@@ -84,6 +84,10 @@ impl Snapshot for PointInTime {
             None => Ok(Aggregates::of_nothing(aggregation)),
         }
     }
+
+    async fn attributes(&self) -> Result<Vec<String>> {
+        self.index.column_paths().await.map_err(classify)
+    }
 }
 
 impl Drop for PointInTime {

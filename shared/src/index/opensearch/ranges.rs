@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use opensearch::{FieldCapsParts, SearchParts};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::columns::Columns;
-use super::document::{NUMBERS, can_have_column, column_name};
+use super::document::{NUMBERS, can_have_column, column_name, column_path};
 use super::response::{Failure, successful_body};
 use super::{OpenSearchIndex, SERVICE, classify, query};
 use crate::error::{Error, Result};
@@ -94,6 +94,29 @@ impl OpenSearchIndex {
         let Some(mut types) = fields.remove(&field) else { return Ok(indices) };
         let unmapped = types.remove(UNMAPPED);
         Ok(unmapped.map_or_else(BTreeSet::new, |field| field.indices.unwrap_or(indices)))
+    }
+
+    /// The paths of the attributes that have columns in any index, sorted.
+    pub(super) async fn column_paths(&self) -> std::result::Result<Vec<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Response {
+            fields: Map<String, Value>,
+        }
+        let prefix = format!("{NUMBERS}.");
+        let pattern = self.indexes.pattern();
+        let response = self
+            .client
+            .field_caps(FieldCapsParts::Index(&[&pattern]))
+            .fields(&[&format!("{prefix}*")])
+            .ignore_unavailable(true)
+            .allow_no_indices(true)
+            .send()
+            .await;
+        let Response { fields } = serde_json::from_slice(&successful_body(response).await?)?;
+        let names = fields.keys().filter_map(|field| field.strip_prefix(&prefix));
+        let mut paths: Vec<String> = names.filter_map(column_path).collect();
+        paths.sort_unstable();
+        Ok(paths)
     }
 
     /// The indexes in which the search finds entries.

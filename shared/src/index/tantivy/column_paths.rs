@@ -91,6 +91,21 @@ impl ColumnPaths {
     }
 }
 
+/// The paths that have columns on any day, sorted.
+pub(super) fn all(searcher: &Searcher, field: Field) -> tantivy::Result<Vec<String>> {
+    let mut paths = BTreeSet::new();
+    for segment in searcher.segment_readers() {
+        let index = segment.inverted_index(field)?;
+        let mut terms = index.terms().range().lt([FULL]).into_stream()?;
+        while terms.advance() {
+            if let Some((_, path)) = terms.key().split_first_chunk::<{ Day::BYTES }>() {
+                paths.insert(String::from_utf8_lossy(path).into_owned());
+            }
+        }
+    }
+    Ok(paths.into_iter().collect())
+}
+
 /// The days on which the path may have attributes without a column.
 pub(super) fn days_without_column(
     searcher: &Searcher,

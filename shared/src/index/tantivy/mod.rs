@@ -164,6 +164,13 @@ impl Snapshot for View {
         })
         .await
     }
+
+    async fn attributes(&self) -> Result<Vec<String>> {
+        self.run(|inner, searcher, _| {
+            column_paths::all(searcher, inner.fields.column_paths).map_err(classify)
+        })
+        .await
+    }
 }
 
 impl View {

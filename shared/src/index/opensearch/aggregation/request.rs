@@ -16,6 +16,16 @@ const CONSTANTS: [&str; 3] = ["false", "null", "true"];
 /// is 40,000.
 const PRECISION_THRESHOLD: u32 = 10_000;
 
+/// The name of the aggregation with the values of fields in a sample.
+pub(super) const SAMPLE: &str = "sample";
+
+/// Makes samples reproducible.
+const SEED: u32 = 1;
+
+/// The number of values of all fields to request: less than half of OpenSearch's limit for buckets,
+/// because an attribute has two lists.
+const MAX_LISTED: usize = 25_000;
+
 /// The body of the search request.
 ///
 /// # Errors
@@ -24,11 +34,21 @@ pub(super) fn body(aggregation: &Aggregation) -> Result<Value, String> {
     let mut aggregations = Map::new();
     aggregations.insert("earliest".to_owned(), json!({"min": {"field": TIMESTAMP_MICROS}}));
     aggregations.insert("latest".to_owned(), json!({"max": {"field": TIMESTAMP_MICROS}}));
+    let mut tops = Map::new();
+    let size = list_size(aggregation.top.len());
     for (position, top) in aggregation.top.iter().enumerate() {
-        aggregations.insert(
+        tops.insert(
             top_name(position),
-            json!({"filter": {"match_all": {}}, "aggs": values(&top.field)?}),
+            json!({"filter": {"match_all": {}}, "aggs": values(&top.field, size.max(top.limit))?}),
         );
+    }
+    match aggregation.sample {
+        None => aggregations.extend(tops),
+        Some(_) if tops.is_empty() => {}
+        Some(size) => {
+            let sampler = json!({"sampler": {"shard_size": size}, "aggs": tops});
+            aggregations.insert(SAMPLE.to_owned(), sampler);
+        }
     }
     if let Some(histogram) = &aggregation.histogram {
         let groups =
@@ -39,14 +59,30 @@ pub(super) fn body(aggregation: &Aggregation) -> Result<Value, String> {
                 .insert(group_name(position), json!({"filter": group, "aggs": series(histogram)?}));
         }
     }
+    let mut query = query::condition(&aggregation.condition)?;
+    if aggregation.sample.is_some() {
+        // The sampler takes the entries with the highest scores.
+        let score = json!({"seed": SEED, "field": "_seq_no"});
+        query = json!({"function_score": {
+            "query": {"bool": {"filter": query}},
+            "random_score": score,
+            "boost_mode": "replace",
+        }});
+    }
     let mut body = json!({
-        "query": query::condition(&aggregation.condition)?,
+        "query": query,
         "size": 0,
         "track_total_hits": true,
         "aggs": aggregations,
     });
     query::limit_time(&mut body, &aggregation.condition);
     Ok(body)
+}
+
+/// The number of values of each field to request. If all of a field's values are listed, their number
+/// and counts are exact.
+fn list_size(fields: usize) -> usize {
+    (MAX_LISTED / fields.max(1)).min(Top::MAX_LIMIT)
 }
 
 /// The name of the aggregation with the values of a field.
@@ -60,11 +96,9 @@ pub(super) fn group_name(position: usize) -> String {
 }
 
 /// The most common values of a field, and the number of different values.
-fn values(field: &Field) -> Result<Value, String> {
-    let terms = |column: &str| {
-        // More values than are returned make their counts exact in most cases.
-        json!({"terms": {"field": column, "size": Top::MAX_LIMIT, "shard_size": 4 * Top::MAX_LIMIT}})
-    };
+fn values(field: &Field, size: usize) -> Result<Value, String> {
+    let terms =
+        |column: &str| json!({"terms": {"field": column, "size": size, "shard_size": 4 * size}});
     let path = match field {
         Field::ServiceName | Field::Level => {
             let column = keyword(field);

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::request::{group_name, top_name};
+use super::request::{SAMPLE, group_name, top_name};
 use crate::aggregation::{
-    Aggregates, Aggregation, Histogram, Measure, Series, Statistic, TopValues, number_text,
+    Aggregates, Aggregation, Histogram, Kinds, Measure, Series, Statistic, TopValues, number_text,
 };
 use crate::error::Source;
 use crate::log_entry::Timestamp;
@@ -85,9 +85,17 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
     let Response { hits, mut aggregations } = serde_json::from_slice(response)?;
     let earliest: Metric<Option<f64>> = take(&mut aggregations, "earliest")?;
     let latest: Metric<Option<f64>> = take(&mut aggregations, "latest")?;
+    let mut examined = hits.total.value;
+    let mut tops = Map::new();
+    let sampled = aggregation.sample.is_some() && !aggregation.top.is_empty();
+    if sampled {
+        tops = take(&mut aggregations, SAMPLE)?;
+        examined = take(&mut tops, "doc_count")?;
+    }
+    let tops = if sampled { &mut tops } else { &mut aggregations };
     let mut top = Vec::new();
     for (position, wanted) in aggregation.top.iter().enumerate() {
-        let group: Group = take(&mut aggregations, &top_name(position))?;
+        let group: Group = take(tops, &top_name(position))?;
         top.push(group.top(wanted.limit));
     }
     let mut series = Vec::new();
@@ -100,6 +108,7 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
     let time = earliest.value.zip(latest.value);
     Ok(Aggregates {
         total: hits.total.value,
+        examined,
         time: time.map(|(earliest, latest)| (timestamp(earliest), timestamp(latest))),
         top,
         series,
@@ -126,6 +135,7 @@ impl Group {
         let mut unlisted = 0;
         let mut is_approximate = false;
         let distinct = self.distinct();
+        let kinds = self.kinds();
         for terms in [self.texts, self.numbers].into_iter().flatten() {
             unlisted += terms.sum_other_doc_count;
             is_approximate |= terms.doc_count_error_upper_bound != 0;
@@ -141,6 +151,7 @@ impl Group {
             }
         }
         let mut values = TopValues::of(counts, limit);
+        values.kinds = kinds;
         values.other += unlisted;
         values.entries = self.entries.map_or(self.doc_count, |entries| entries.doc_count);
         if unlisted > 0 {
@@ -149,6 +160,17 @@ impl Group {
         }
         values.is_approximate = is_approximate;
         values
+    }
+
+    fn kinds(&self) -> Kinds {
+        let has_terms =
+            |terms: &Option<Terms>| terms.as_ref().is_some_and(|terms| !terms.buckets.is_empty());
+        let mut constants = self.constants.iter().flat_map(|constants| constants.buckets.values());
+        Kinds {
+            strings: has_terms(&self.texts),
+            numbers: has_terms(&self.numbers),
+            constants: constants.any(|count| count.doc_count > 0),
+        }
     }
 
     /// The number of different values, where numbers differ from strings.

@@ -4,6 +4,8 @@ mod histogram;
 mod top;
 mod values;
 
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use tantivy::query::{EnableScoring, Weight};
@@ -37,7 +39,11 @@ pub(super) fn aggregate(
     let groups = aggregation.histogram.iter().flat_map(|histogram| &histogram.groups);
     let groups = groups.map(|condition| Matcher::new(target, condition, &checks));
     let groups = groups.collect::<Result<Vec<Matcher>>>()?;
-    let mut builder = Builder::new(target, aggregation).map_err(classify)?;
+    let step = match aggregation.sample {
+        Some(sample) => hits.count(target).map_err(classify)?.div_ceil(sample).max(1),
+        None => 1,
+    };
+    let mut builder = Builder::new(target, aggregation, step).map_err(classify)?;
     for segment in target.searcher.segment_readers() {
         builder.add_segment(segment, &hits, &groups).map_err(classify)?;
         checks.result()?;
@@ -59,6 +65,12 @@ impl Matcher {
         Ok(Self { plan, weight })
     }
 
+    /// The number of entries; of those whose messages must be checked, an upper bound.
+    fn count(&self, target: Target<'_>) -> tantivy::Result<u64> {
+        let segments = target.searcher.segment_readers().iter();
+        segments.map(|segment| self.weight.count(segment).map(u64::from)).sum()
+    }
+
     /// The entries in a segment, in ascending order.
     fn docs(&self, target: Target<'_>, segment: &SegmentReader) -> tantivy::Result<Vec<DocId>> {
         let mut docs = Vec::new();
@@ -75,7 +87,10 @@ impl Matcher {
 /// The results of the segments so far.
 struct Builder<'a> {
     target: Target<'a>,
+    /// The values of fields are counted in one of this number of entries.
+    step: u64,
     total: u64,
+    examined: u64,
     /// The earliest and the latest timestamp.
     time: Option<(u64, u64)>,
     top: Vec<TopCounter<'a>>,
@@ -83,11 +98,13 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(target: Target<'a>, aggregation: &'a Aggregation) -> tantivy::Result<Self> {
+    fn new(target: Target<'a>, aggregation: &'a Aggregation, step: u64) -> tantivy::Result<Self> {
         let histogram = aggregation.histogram.as_ref().map(HistogramBuilder::new);
         Ok(Self {
             target,
+            step,
             total: 0,
+            examined: 0,
             time: None,
             top: aggregation.top.iter().map(TopCounter::new).collect(),
             histogram: histogram.transpose()?,
@@ -107,8 +124,10 @@ impl<'a> Builder<'a> {
             let (earliest, latest) = self.time.unwrap_or((time, time));
             self.time = Some((earliest.min(time), latest.max(time)));
         }
+        let examined = sample(&docs, self.step);
+        self.examined += examined.len() as u64;
         for top in &mut self.top {
-            top.add_segment(self.target.fields, segment, &docs)?;
+            top.add_segment(self.target.fields, segment, &examined)?;
         }
         if let Some(histogram) = &mut self.histogram {
             let mut segment = histogram.open(self.target.fields, segment, columns)?;
@@ -128,12 +147,26 @@ impl<'a> Builder<'a> {
             |micros: u64| Timestamp::saturating_from_micros(micros.try_into().unwrap_or(i64::MAX));
         Aggregates {
             total: self.total,
+            examined: self.examined,
             time: self.time.map(|(earliest, latest)| (timestamp(earliest), timestamp(latest))),
             top: self.top.into_iter().map(TopCounter::finish).collect(),
             series: self.histogram.map(HistogramBuilder::finish).unwrap_or_default(),
             is_rebuilding: false,
         }
     }
+}
+
+/// One of `step` documents, chosen by a hash, because entries may repeat in a rhythm.
+fn sample(docs: &[DocId], step: u64) -> Cow<'_, [DocId]> {
+    if step == 1 {
+        return Cow::Borrowed(docs);
+    }
+    let is_chosen = |doc: &DocId| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u32(*doc);
+        hasher.finish().is_multiple_of(step)
+    };
+    docs.iter().copied().filter(is_chosen).collect()
 }
 
 /// The documents in both lists, which are in ascending order.

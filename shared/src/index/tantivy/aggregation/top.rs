@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tantivy::{DocId, SegmentReader};
 
 use super::values::{Value, Values};
-use crate::aggregation::{Top, TopValues};
+use crate::aggregation::{Kinds, Top, TopValues};
 use crate::index::tantivy::schema::Fields;
 
 /// The maximum number of different values that are counted exactly. It bounds the memory.
@@ -16,13 +16,14 @@ pub(super) struct TopCounter<'a> {
     top: &'a Top,
     counts: HashMap<String, u64>,
     entries: u64,
+    kinds: Kinds,
     /// The counts of values beyond the maximum.
     uncounted: u64,
 }
 
 impl<'a> TopCounter<'a> {
     pub(super) fn new(top: &'a Top) -> Self {
-        Self { top, counts: HashMap::new(), entries: 0, uncounted: 0 }
+        Self { top, counts: HashMap::new(), entries: 0, kinds: Kinds::default(), uncounted: 0 }
     }
 
     pub(super) fn add_segment(
@@ -51,6 +52,9 @@ impl<'a> TopCounter<'a> {
         }
         let found = (0_u64..).zip(&texts).filter(|(_, count)| **count > 0);
         let ordinals: Vec<u64> = found.map(|(ordinal, _)| ordinal).collect();
+        self.kinds.strings |= !ordinals.is_empty();
+        self.kinds.numbers |= others.keys().any(|value| matches!(value, Value::Number(_)));
+        self.kinds.constants |= others.keys().any(|value| matches!(value, Value::Constant(_)));
         values.texts(&ordinals, |ordinal, text| self.count(text, texts[position(ordinal)]))?;
         for (value, count) in others {
             if let Some(text) = values.text(value) {
@@ -74,6 +78,7 @@ impl<'a> TopCounter<'a> {
     pub(super) fn finish(self) -> TopValues {
         let mut values = TopValues::of(self.counts, self.top.limit);
         values.entries = self.entries;
+        values.kinds = self.kinds;
         values.other += self.uncounted;
         values.is_approximate = self.uncounted > 0;
         values

@@ -1,6 +1,10 @@
 //! One hundred entries, and what is expected of them.
 
-use shared::aggregation::{Aggregates, Aggregation, Field, Histogram, Measure, Statistic, Top};
+use std::fmt::Write;
+
+use shared::aggregation::{
+    Aggregates, Aggregation, Field, Histogram, Measure, Statistic, Top, TopValues,
+};
 use shared::query::Condition;
 use shared::testing::EntryBuilder;
 use shared::{LogEntry, Timestamp};
@@ -15,9 +19,12 @@ pub(super) fn entries() -> Vec<LogEntry> {
     (0..100).map(entry).collect()
 }
 
-fn entry(n: i64) -> LogEntry {
-    let position = usize::try_from(n).unwrap();
-    let service = ["web", "pay", "db"][position % 3];
+fn entry(n: u32) -> LogEntry {
+    let service = match n % 3 {
+        0 => "web",
+        1 => "pay",
+        _ => "db",
+    };
     let level = match n % 10 {
         0 => "ERROR",
         1 | 2 => "WARN",
@@ -25,18 +32,18 @@ fn entry(n: i64) -> LogEntry {
     };
     let mut attributes = serde_json::json!({
         "status": 200 + 100 * (n % 4),
-        "ms": serde_json::Number::from_f64(position as f64 / 2.0),
+        "ms": serde_json::Number::from_f64(f64::from(n) / 2.0),
         "user": format!("u{}", n % 7),
-        "ok": n % 2 == 0,
+        "ok": n.is_multiple_of(2),
         "http": {"path": format!("/p{}", n % 4)},
     });
-    if n % 5 == 0 {
+    if n.is_multiple_of(5) {
         attributes["region"] = "eu".into();
     }
-    if n % 8 == 0 {
+    if n.is_multiple_of(8) {
         attributes["tags"] = serde_json::json!(["a", "b", "a"]);
     }
-    if n % 50 == 0 {
+    if n.is_multiple_of(50) {
         attributes["nothing"] = serde_json::Value::Null;
     }
     attributes["mixed"] = match n % 3 {
@@ -44,8 +51,8 @@ fn entry(n: i64) -> LogEntry {
         1 => "7".into(),
         _ => true.into(),
     };
-    let time = at(FIRST).as_micros() + n * 60_000_000;
-    EntryBuilder::new(format!("request {n} took {} ms", position as f64 / 2.0))
+    let time = at(FIRST).as_micros() + i64::from(n) * 60_000_000;
+    EntryBuilder::new(format!("request {n} took {} ms", f64::from(n) / 2.0))
         .service(service)
         .level(level)
         .timestamp(Timestamp::from_micros(time).unwrap())
@@ -137,7 +144,7 @@ pub(super) fn aggregation(query: &str, what: &str) -> Aggregation {
     if let Some(top) = what.strip_prefix("top:") {
         let (name, limit) = top.rsplit_once(':').unwrap();
         let top = Top { field: field(name), limit: limit.parse().unwrap() };
-        return Aggregation { condition, top: vec![top], histogram: None };
+        return Aggregation { top: vec![top], ..Aggregation::of(condition) };
     }
     let (interval, measure_by) = what.split_once("m ").unwrap();
     let (measure, is_by_level) = match measure_by.strip_suffix(" by level") {
@@ -157,7 +164,7 @@ pub(super) fn aggregation(query: &str, what: &str) -> Aggregation {
         groups,
         measure: measure_of(measure),
     };
-    Aggregation { condition, top: Vec::new(), histogram: Some(histogram) }
+    Aggregation { histogram: Some(histogram), ..Aggregation::of(condition) }
 }
 
 fn field(name: &str) -> Field {
@@ -187,13 +194,13 @@ pub(super) fn text(aggregates: &Aggregates) -> String {
         let values: Vec<String> =
             top.values.iter().map(|(value, count)| format!(" {value} {count}")).collect();
         text += &values.join(",");
-        text +=
-            &format!("; other {}, distinct {}, entries {}", top.other, top.distinct, top.entries);
+        let TopValues { other, distinct, entries, .. } = top;
+        write!(text, "; other {other}, distinct {distinct}, entries {entries}").unwrap();
     }
     for series in &aggregates.series {
         let number = |value: &Option<f64>| value.map_or("-".to_owned(), |value| value.to_string());
         let values: Vec<String> = series.values.iter().map(number).collect();
-        text += &format!(" [{}] {}", values.join(" "), number(&series.total));
+        write!(text, " [{}] {}", values.join(" "), number(&series.total)).unwrap();
     }
     text
 }

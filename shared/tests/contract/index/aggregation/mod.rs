@@ -33,6 +33,8 @@ contract! {
         entries_in_several_batches_are_aggregated_together,
         an_empty_index_has_empty_results,
         an_attribute_without_columns_is_rejected,
+        attributes_with_columns_are_listed,
+        values_are_counted_in_a_sample,
     ]
 }
 
@@ -106,8 +108,9 @@ fn aggregations(entries: &[LogEntry]) -> impl Strategy<Value = Aggregation> + us
         Histogram { boundaries: boundaries.into_iter().collect(), groups, measure }
     });
     let condition = prop_oneof![1 => Just(Condition::everything()), 2 => conditions(entries)];
-    (condition, proptest::collection::vec(top, 0..3), option::of(histogram))
-        .prop_map(|(condition, top, histogram)| Aggregation { condition, top, histogram })
+    (condition, proptest::collection::vec(top, 0..3), option::of(histogram)).prop_map(
+        |(condition, top, histogram)| Aggregation { top, histogram, ..Aggregation::of(condition) },
+    )
 }
 
 /// A time at or next to that of an entry.
@@ -120,7 +123,7 @@ fn boundary() -> impl Strategy<Value = Timestamp> {
 fn are_close(found: &[Series], expected: &[Series]) -> bool {
     let is_close = |(found, expected): (&Option<f64>, &Option<f64>)| match (found, expected) {
         (Some(found), Some(expected)) => {
-            found == expected || (found - expected).abs() <= expected.abs() * 1e-9
+            found.total_cmp(expected).is_eq() || (found - expected).abs() <= expected.abs() * 1e-9
         }
         (found, expected) => found == expected,
     };
@@ -141,11 +144,8 @@ async fn percentiles_are_close(fixture: Fixture) {
     for percent in [1, 50, 95, 99] {
         let measure = Measure::Numbers(Statistic::Percentile(percent), "ms".to_owned());
         let histogram = Histogram { boundaries: Vec::new(), groups: Vec::new(), measure };
-        let aggregation = Aggregation {
-            condition: Condition::everything(),
-            top: Vec::new(),
-            histogram: Some(histogram),
-        };
+        let aggregation =
+            Aggregation { histogram: Some(histogram), ..Aggregation::of(Condition::everything()) };
         let found = aggregate(&*index, &aggregation).await.series[0].total.unwrap();
         let exact = f64::from(percent) * 10.0;
         assert!((found - exact).abs() <= 2.0 + 0.02 * exact, "p{percent}: {found}");
@@ -160,13 +160,13 @@ async fn many_values_are_counted(fixture: Fixture) {
     add(&*index, &entries).await;
     let user = Field::Attribute("user".to_owned());
     let aggregation = Aggregation {
-        condition: Condition::everything(),
         top: vec![Top { field: user.clone(), limit: 3 }],
         histogram: Some(Histogram {
             boundaries: Vec::new(),
             groups: Vec::new(),
             measure: Measure::Distinct(user),
         }),
+        ..Aggregation::of(Condition::everything())
     };
     let found = aggregate(&*index, &aggregation).await;
     let top = &found.top[0];
@@ -194,9 +194,8 @@ async fn entries_in_several_batches_are_aggregated_together(fixture: Fixture) {
     }
     let field = Field::Attribute("n".to_owned());
     let aggregation = Aggregation {
-        condition: Condition::everything(),
         top: vec![Top { field, limit: 10 }],
-        histogram: None,
+        ..Aggregation::of(Condition::everything())
     };
     let found = aggregate(&*index, &aggregation).await;
     let expected = [("0", 2), ("1", 2), ("2", 1)].map(|(text, count)| (text.to_owned(), count));
@@ -221,13 +220,57 @@ async fn an_attribute_without_columns_is_rejected(mut fixture: Fixture) {
     for (path, is_valid) in [("first", true), ("second", false), ("third", true)] {
         let top = Top { field: Field::Attribute(path.to_owned()), limit: 1 };
         for condition in [Condition::everything(), condition("m", false)] {
-            let aggregation = Aggregation { condition, top: vec![top.clone()], histogram: None };
+            let aggregation = Aggregation { top: vec![top.clone()], ..Aggregation::of(condition) };
             let found = snapshot.aggregate(&aggregation).await;
             assert_eq!(found.is_ok(), is_valid, "{path}: {found:?}");
         }
     }
     let none = condition("nothing", false);
     let top = Top { field: Field::Attribute("second".to_owned()), limit: 1 };
-    let aggregation = Aggregation { condition: none, top: vec![top], histogram: None };
+    let aggregation = Aggregation { top: vec![top], ..Aggregation::of(none) };
     assert_eq!(snapshot.aggregate(&aggregation).await.unwrap().total, 0);
+}
+
+async fn attributes_with_columns_are_listed(fixture: Fixture) {
+    let index = fixture.open().await;
+    let snapshot = index.snapshot().await.unwrap();
+    assert_eq!(snapshot.attributes().await.unwrap(), [""; 0]);
+    let json = r#"{"b":1,"a":{"c.d":"x","é":[true]},"":null,"long":"LONG"}"#;
+    let json = json.replace("LONG", &"x".repeat(300));
+    add(&*index, &[EntryBuilder::new("m").attributes(json).build()]).await;
+    let snapshot = index.snapshot().await.unwrap();
+    assert_eq!(snapshot.attributes().await.unwrap(), ["", "a.c.d", "a.é", "b"]);
+}
+
+async fn values_are_counted_in_a_sample(fixture: Fixture) {
+    let index = fixture.open().await;
+    let entry = |n: u32| {
+        let level = if n.is_multiple_of(4) { "ERROR" } else { "INFO" };
+        let attributes = if n.is_multiple_of(2) { r#"{"a":1,"b":"x"}"# } else { r#"{"b":true}"# };
+        EntryBuilder::new("m").level(level).attributes(attributes).build()
+    };
+    let entries: Vec<LogEntry> = (0..2000).map(entry).collect();
+    add(&*index, &entries).await;
+    let top = |field| Top { field, limit: 2 };
+    let attribute = |path: &str| top(Field::Attribute(path.to_owned()));
+    let aggregation = Aggregation {
+        top: vec![top(Field::Level), attribute("a"), attribute("b"), attribute("none")],
+        sample: Some(500),
+        ..Aggregation::of(Condition::everything())
+    };
+    let found = aggregate(&*index, &aggregation).await;
+    assert_eq!(found.total, 2000);
+    assert!((400..=600).contains(&found.examined), "{}", found.examined);
+    let [level, a, b, none] = [0, 1, 2, 3].map(|n: usize| found.top[n].clone());
+    assert_eq!(level.entries, found.examined);
+    assert_eq!((a.kinds.strings, a.kinds.numbers, a.kinds.constants), (false, true, false));
+    assert_eq!((b.kinds.strings, b.kinds.numbers, b.kinds.constants), (true, false, true));
+    assert_eq!((none.entries, none.distinct), (0, 0));
+    for (values, text, percent) in [(level, "INFO", 75), (a, "1", 50), (b, "true", 50)] {
+        let (_, count) = values.values.iter().find(|(value, _)| value == text).unwrap();
+        let expected = found.examined * percent / 100;
+        assert!(count.abs_diff(expected) < 80, "{text}: {count} of {}", found.examined);
+    }
+    let all = Aggregation { sample: Some(2000), ..aggregation };
+    assert_eq!(aggregate(&*index, &all).await.examined, 2000);
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::LogEntry;
 use shared::aggregation::{
-    Aggregates, Aggregation, Field, Histogram, Measure, Series, Statistic, Top, TopValues,
+    Aggregates, Aggregation, Field, Histogram, Kinds, Measure, Series, Statistic, Top, TopValues,
 };
 use shared::query::{Condition, Leaf, Scalar, Subject, leaves};
 
@@ -17,6 +17,7 @@ pub(super) fn recount(entries: &[LogEntry], aggregation: &Aggregation) -> Aggreg
     let times = hits.iter().map(|entry| entry.timestamp);
     Aggregates {
         total: hits.len() as u64,
+        examined: hits.len() as u64,
         time: times.clone().min().zip(times.max()),
         top: aggregation.top.iter().map(|top| recount_top(&hits, top)).collect(),
         series: aggregation.histogram.iter().flat_map(|it| recount_series(&hits, it)).collect(),
@@ -43,7 +44,14 @@ fn recount_top(hits: &[&LogEntry], top: &Top) -> TopValues {
     // Sorting is stable, so equal counts stay in the order of their values.
     all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let rest = all.split_off(top.limit.min(all.len()));
+    let kinds: BTreeSet<u8> =
+        hits.iter().flat_map(|hit| values(hit, &top.field)).map(|(kind, _)| kind).collect();
     TopValues {
+        kinds: Kinds {
+            strings: kinds.contains(&0),
+            numbers: kinds.contains(&1),
+            constants: kinds.contains(&2),
+        },
         values: all,
         other: rest.iter().map(|(_, count)| count).sum(),
         distinct,

@@ -1,0 +1,102 @@
+//! Tests for the stats and fields operations.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{Api, unique};
+
+/// Saves three hundred entries of a new service, one for each second.
+async fn save_series(api: &Api) -> String {
+    let service = unique("stats");
+    let entry = |n: u32| {
+        let level = if n.is_multiple_of(10) { "error" } else { "info" };
+        let timestamp = format!("2024-06-14T12:{:02}:{:02}Z", n / 60, n % 60);
+        json!({
+            "service": service,
+            "level": level,
+            "message": format!("number {n}"),
+            "timestamp": timestamp,
+            "attributes": {"ms": f64::from(n) / 2.0, "even": n.is_multiple_of(2)},
+        })
+    };
+    let entries: Vec<Value> = (0..300).map(entry).collect();
+    api.post("/logs/batch", "application/json", json!(entries).to_string()).await;
+    api.search_until(&[("service_name", &service)], 300).await;
+    service
+}
+
+async fn json_of(api: &Api, path: &str, query: &[(&str, &str)]) -> Value {
+    let response = api.send(api.http.get(api.url(path)).query(query)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK, "{path} {query:?}");
+    response.json().await.unwrap()
+}
+
+pub async fn stats_add_up_to_the_exported_entries(api: &Api) {
+    let service = save_series(api).await;
+    let filters = [("service_name", service.as_str()), ("q", "even:true OR level:error")];
+    let with = |more: &[(&'static str, &'static str)]| [&filters, more].concat();
+
+    let stats = with(&[("interval", "1m"), ("by", "level"), ("top", "level,attributes.even")]);
+    let stats = json_of(api, "/logs/stats", &stats).await;
+    let export = api.http.get(api.url("/logs/export")).query(&filters);
+    let exported = api.send(export).await.unwrap().text().await.unwrap().lines().count();
+
+    assert_eq!((stats["total"].as_u64(), exported), (Some(150), 150));
+    let expected = json!([
+        {"by": {"level": "INFO"}, "values": [24, 24, 24, 24, 24], "total": 120},
+        {"by": {"level": "ERROR"}, "values": [6, 6, 6, 6, 6], "total": 30},
+    ]);
+    assert_eq!(stats["series"], expected);
+    assert_eq!(stats["other"], json!({"values": [0, 0, 0, 0, 0], "total": 0}));
+    assert_eq!(stats["buckets"][1], "2024-06-14T12:01:00.000000Z");
+    assert_eq!(stats["top"]["attributes.even"]["values"], json!([{"value": "true", "count": 150}]));
+
+    let slowest = with(&[("interval", "1m"), ("measure", "max:attributes.ms")]);
+    let slowest = json_of(api, "/logs/stats", &slowest).await;
+    let expected = json!([{"values": [29, 59, 89, 119, 149], "total": 149}]);
+    assert_eq!(slowest["series"], expected);
+
+    let range = [("from", "2024-06-14T12:04:00Z"), ("to", "2024-06-14T12:05:00Z")];
+    let compared = with(&[range[0], range[1], ("compare", "previous"), ("top", "level")]);
+    let compared = json_of(api, "/logs/stats", &compared).await;
+    assert_eq!((&compared["total"], &compared["previous"]["total"]), (&json!(30), &json!(30)));
+    assert_eq!(compared["changes"], json!([]));
+}
+
+pub async fn fields_are_listed_with_their_values(api: &Api) {
+    let service = save_series(api).await;
+    let query = [("service_name", service.as_str()), ("values", "1")];
+    let found = json_of(api, "/logs/fields", &query).await;
+    assert_eq!((&found["total"], &found["examined"]), (&json!(300), &json!(300)));
+    let expected = json!([
+        {
+            "name": "level",
+            "types": ["string"],
+            "share": 1.0,
+            "distinct": 2,
+            "values": [{"value": "INFO", "count": 270}],
+        },
+        {
+            "name": "service_name",
+            "types": ["string"],
+            "share": 1.0,
+            "distinct": 1,
+            "values": [{"value": service, "count": 300}],
+        },
+        {
+            "name": "attributes.even",
+            "types": ["boolean"],
+            "share": 1.0,
+            "distinct": 2,
+            "values": [{"value": "false", "count": 150}],
+        },
+        {
+            "name": "attributes.ms",
+            "types": ["number"],
+            "share": 1.0,
+            "distinct": 300,
+            "values": [{"value": "0", "count": 1}],
+        },
+    ]);
+    assert_eq!(found["fields"], expected);
+}

@@ -26,13 +26,13 @@ macro_rules! for_each_test {
     ($run:ident) => {
         $run! { [
             a_saved_entry_is_found_by_id_and_by_search,
-            an_entry_has_a_context_of_its_service_or_trace,
+            context_returns_neighbours_from_the_same_service_or_trace,
             an_export_contains_every_hit_of_the_search,
             stats_add_up_to_the_exported_entries,
             fields_are_listed_with_their_values,
             batches_are_accepted_as_json_or_ndjson_plain_or_compressed,
             bad_lines_in_a_batch_are_reported_and_the_others_are_saved,
-            notations_of_common_loggers_are_accepted,
+            formats_of_common_loggers_are_accepted,
             unknown_fields_become_attributes_on_request,
             an_entry_resent_with_the_same_id_is_stored_once_unchanged,
             an_unknown_id_is_not_found,

@@ -94,7 +94,7 @@ pub async fn bad_lines_in_a_batch_are_reported_and_the_others_are_saved(api: &Ap
     api.search_until(&[("service_name", &service)], 2).await;
 }
 
-pub async fn notations_of_common_loggers_are_accepted(api: &Api) {
+pub async fn formats_of_common_loggers_are_accepted(api: &Api) {
     let cases = [
         (r#""level":"WRN""#, "level", "WARN"),
         (r#""level":"[error]""#, "level", "ERROR"),

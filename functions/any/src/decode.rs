@@ -20,7 +20,7 @@ const WRAPPERS: [&str; 5] = ["logs", "records", "events", "Events", "lines"];
 /// How the records of a request become entries.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The field names that have a meaning.
+    /// The field names that are recognized as the time, level, service and message.
     pub names: Arc<Names>,
     /// The service of records that do not name one.
     pub service: Option<ServiceName>,
@@ -31,7 +31,7 @@ pub struct Context {
 pub enum Format {
     /// A JSON array, or a sequence of JSON values.
     Json {
-        /// Whether lines that are not JSON are messages.
+        /// Whether lines that are not JSON are read as text messages.
         with_text: bool,
     },
     /// Lines of text, some of which may be JSON objects.
@@ -75,7 +75,9 @@ pub type Entry = Result<NewLogEntry, ValidationError>;
 pub type Push<'a> = &'a mut dyn FnMut(Entry) -> Result<(), Problem>;
 
 impl Format {
-    /// Detects the format of a body. The media type matters only if the body is ambiguous.
+    /// Detects the format of a body. A media type for `MessagePack` or the journal decides; so does one
+    /// for JSON, unless the body looks like one of those two formats. With any other media type, the
+    /// body decides.
     #[must_use]
     pub fn of(media_type: &str, body: &[u8]) -> Self {
         if media_type.contains("msgpack") || msgpack::is_likely(body) {
@@ -133,8 +135,8 @@ impl Context {
         record.into_entry(&self.names, Defaults { service: self.service.clone(), ..defaults })
     }
 
-    /// Turns a line, which may be a JSON object or logfmt, into an entry. Logfmt is kept as an
-    /// attribute too, so it is parsed only if it is much smaller than the largest entry.
+    /// Turns a line, which may be a JSON object or logfmt, into an entry. The original of a logfmt
+    /// line is kept too, so a line is parsed only if it is much shorter than the maximum entry size.
     fn line(&self, line: &[u8], max_entry_bytes: usize) -> Entry {
         if line.trim_ascii_start().starts_with(b"{")
             && let Ok(entry) = self.json(line.trim_ascii())

@@ -37,7 +37,7 @@ impl Parameters for AnyParameters {
                     Meaning::Level,
                     query.optional(Parameter {
                         name: "level_field",
-                        description: "The field with the level, like `time_field`.",
+                        description: "The field with the level, in the same format as `time_field`.",
                         example: "syslog.severity",
                         synonyms: &["severity_field", "level", "severity"],
                     }),
@@ -46,7 +46,7 @@ impl Parameters for AnyParameters {
                     Meaning::Service,
                     query.optional(Parameter {
                         name: "service_field",
-                        description: "The field with the name of the service, like `time_field`.",
+                        description: "The field with the service name, in the same format as `time_field`.",
                         example: "team,unit",
                         synonyms: &["service_name_field", "app_field"],
                     }),
@@ -55,7 +55,7 @@ impl Parameters for AnyParameters {
                     Meaning::Message,
                     query.optional(Parameter {
                         name: "message_field",
-                        description: "The field with the message, like `time_field`.",
+                        description: "The field with the message, in the same format as `time_field`.",
                         example: "summary",
                         synonyms: &["msg_field", "_msg_field", "message"],
                     }),
@@ -64,7 +64,7 @@ impl Parameters for AnyParameters {
             service: query.optional(Parameter {
                 name: "service",
                 description: "The service of records that do not name one. Default: the product \
-                              in the `User-Agent` header.",
+                              name in the `User-Agent` header.",
                 example: "payment-service",
                 synonyms: &["service_name", "app", "application"],
             }),

@@ -81,7 +81,7 @@ impl Problems for AnyProblems {
         ),
         (
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "The content encoding is not gzip, deflate, zstd or snappy, or the charset is not UTF-8.",
+            "The content encoding is not gzip, deflate, zstd or snappy, or the charset is UTF-16 or UTF-32.",
         ),
         (StatusCode::SERVICE_UNAVAILABLE, "The queue is full or unavailable; retry later."),
     ];

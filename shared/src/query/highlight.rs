@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{Condition, FuzzyRun, Scalar, Scope, Subject, Words};
 use crate::log_entry::LogEntry;
-use crate::text::{self, Located};
+use crate::text::{self, LocatedText};
 
 /// The maximum number of ranges that are marked in a message.
 const MAX_RANGES: usize = 100;
@@ -92,17 +92,17 @@ type LocatedForms = Vec<(Range<usize>, String)>;
 /// A message and its marked ranges, in bytes.
 #[derive(Default)]
 struct Message {
-    plain: Located,
-    with_escapes: Located,
+    plain: LocatedText,
+    with_escapes: LocatedText,
     /// The forms of each run, with their ranges in `normalized`.
     runs: Vec<LocatedForms>,
-    normalized: Located,
+    normalized: LocatedText,
     marked: Vec<Range<usize>>,
 }
 
 impl Message {
     fn new(message: &str) -> Self {
-        let normalized = Located::without_ansi(message).normalized();
+        let normalized = LocatedText::without_ansi(message).normalized();
         let mut runs = Vec::new();
         for run in text::runs(&normalized.text) {
             let mut forms = Vec::new();
@@ -111,7 +111,7 @@ impl Message {
         }
         Self {
             plain: normalized.folded(),
-            with_escapes: Located::original(message).normalized().folded(),
+            with_escapes: LocatedText::original(message).normalized().folded(),
             runs,
             normalized,
             marked: Vec::new(),

@@ -1,5 +1,5 @@
-//! Derived texts that record where in the original each byte comes from, so that matches can be
-//! marked there.
+//! Derived text that maps each byte back to the original, so that matches can be highlighted in the
+//! original.
 
 use std::ops::Range;
 
@@ -8,15 +8,15 @@ use super::normalize::{fold_located, normalize_located};
 
 /// Text derived from an original.
 #[derive(Debug, Default)]
-pub(crate) struct Located {
+pub(crate) struct LocatedText {
     /// The derived text.
     pub(crate) text: String,
-    /// For each byte of the derived text, the byte range in the original of the characters that it
-    /// comes from, without invisible ones after them.
+    /// Maps each byte of `text` to the byte range of its source characters in the original, excluding
+    /// any invisible characters that follow.
     pub(super) origins: Vec<Range<usize>>,
 }
 
-impl Located {
+impl LocatedText {
     /// The original, unchanged.
     pub(crate) fn original(text: &str) -> Self {
         Self { text: text.to_owned(), origins: bytes(0..text.len()).collect() }
@@ -40,8 +40,8 @@ impl Located {
         fold_located(self)
     }
 
-    /// The byte range of the original that a part of the derived text comes from. A character of
-    /// the original can become several; the range covers all of it.
+    /// The byte range in the original from which a part of the derived text comes. One character of
+    /// the original can become several; the range includes that character as a whole.
     pub(crate) fn origin(&self, range: Range<usize>) -> Range<usize> {
         let covered = &self.origins[range];
         let (Some(first), Some(last)) = (covered.first(), covered.last()) else { return 0..0 };
@@ -70,7 +70,7 @@ mod tests {
             ("red\u{200b} soft\u{ad}hyphen\u{ad}.", "softhyphen", "soft\u{ad}hyphen"),
             ("İx", "x", "x"),
         ] {
-            let located = Located::without_ansi(original).normalized().folded();
+            let located = LocatedText::without_ansi(original).normalized().folded();
             let start = located.text.find(part).unwrap();
             let origin = located.origin(start..start + part.len());
             assert_eq!(&original[origin], expected, "{original}");

@@ -19,7 +19,7 @@ pub use normalize::{fold, normalize};
 pub use words::{MAX_FORM_BYTES, Run, runs};
 
 pub(crate) use ansi::strip_ansi;
-pub(crate) use located::Located;
+pub(crate) use located::LocatedText;
 
 use std::borrow::Cow;
 

@@ -14,7 +14,7 @@ use icu_properties::{
     CodePointMapData, CodePointMapDataBorrowed, CodePointSetData, CodePointSetDataBorrowed,
 };
 
-use super::located::Located;
+use super::located::LocatedText;
 
 const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfkc();
 const CASES: CaseMapperBorrowed<'static> = CaseMapper::new();
@@ -77,16 +77,16 @@ fn ascii_length(text: &str) -> usize {
 }
 
 /// Normalizes text and records where each character comes from.
-pub(super) fn normalize_located(text: &Located) -> Located {
+pub(super) fn normalize_located(text: &LocatedText) -> LocatedText {
     text.map_clusters(push_normalized)
 }
 
 /// Folds normalized text and records where each character comes from.
-pub(super) fn fold_located(normalized: &Located) -> Located {
+pub(super) fn fold_located(normalized: &LocatedText) -> LocatedText {
     normalized.map_clusters(push_folded)
 }
 
-impl Located {
+impl LocatedText {
     fn map_clusters(&self, push: impl Fn(&mut String, &str)) -> Self {
         let mut mapped = Self::default();
         for (start, cluster) in clusters(&self.text) {

@@ -92,7 +92,7 @@ proptest! {
 
     #[test]
     fn located_texts_equal_those_without_positions(text in any_text()) {
-        let located = Located::without_ansi(&text).normalized();
+        let located = LocatedText::without_ansi(&text).normalized();
         prop_assert_eq!(&located.text, &word_text(&text));
         let folded = located.folded();
         prop_assert_eq!(&folded.text, &fragment(&strip_ansi(&text)));

@@ -1,23 +1,24 @@
-//! Words: the runs of letters and digits in a normalized text, and the forms that find each of
-//! them.
+//! Splits normalized text into words (runs of letters and digits) and lists the forms under which
+//! each word is indexed.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use super::normalize::{fold, is_mark};
 
-/// The maximum length of a form. Longer ones, which are usually encoded data, are left out of the
-/// index.
+/// The maximum length of a form. Longer forms are usually encoded data and are not indexed.
 pub const MAX_FORM_BYTES: usize = 1024;
 
-/// A run with more parts is usually encoded data. It is found only as a whole.
+/// The maximum number of parts of a run that is split. A run with more parts is usually encoded
+/// data; it is indexed only as a whole.
 const MAX_PARTS: usize = 16;
 
-/// A run with digits and more parts than this is usually an identifier. It is found as a whole and
-/// by each of its parts, but not by several parts together.
+/// A run with digits and more parts than this is usually an identifier. It is indexed as a whole and
+/// by each of its parts, but not by sequences of parts.
 const MAX_MIXED_PARTS: usize = 4;
 
-/// A word: a run of letters and digits, or a single character of a script without spaces.
+/// A word: a run of letters and digits, or one character of a script that is split into characters
+/// (see `is_unspaced`), with the marks that follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Run<'t> {
     /// The normalized run in its original case.
@@ -26,8 +27,8 @@ pub struct Run<'t> {
     pub start: usize,
 }
 
-/// The runs in a normalized text. A character of a script without spaces is a run by itself, so a
-/// word of several such characters is a sequence of runs.
+/// The runs in a normalized text. In scripts that are split into characters, a word of several
+/// characters is a sequence of runs.
 pub fn runs(normalized: &str) -> impl Iterator<Item = Run<'_>> {
     let mut position = 0;
     std::iter::from_fn(move || {
@@ -44,9 +45,10 @@ pub fn runs(normalized: &str) -> impl Iterator<Item = Run<'_>> {
 }
 
 impl<'t> Run<'t> {
-    /// Calls `on_form` with each form that finds the run: the run itself and, if it has internal
-    /// borders (`OOMKilled`, `32mDEBUG`, `14T12`), each part between two borders and everything
-    /// before and after each border. All forms are folded; those that are too long are left out.
+    /// Calls `on_form` with each form under which the run is indexed: the run itself and, if it has
+    /// internal boundaries (`OOMKilled`, `32mDEBUG`, `14T12`), each part between two boundaries and
+    /// everything before and after each boundary. All forms are folded; forms that are too long are
+    /// omitted.
     pub fn forms(self, mut on_form: impl FnMut(Cow<'t, str>)) {
         self.located_forms(|_, form| on_form(form));
     }
@@ -64,14 +66,14 @@ impl<'t> Run<'t> {
         };
         let length = self.text.len();
         on_form(0..length);
-        let borders = borders(self.text);
-        let parts = borders.len() + 1;
+        let boundaries = boundaries(self.text);
+        let parts = boundaries.len() + 1;
         if parts == 1 || parts > MAX_PARTS {
             return;
         }
         let has_sequences = parts <= MAX_MIXED_PARTS || !self.text.contains(char::is_numeric);
         let mut start = 0;
-        for end in borders.into_iter().chain([length]) {
+        for end in boundaries.into_iter().chain([length]) {
             on_form(start..end);
             if has_sequences && start > 0 && end < length {
                 on_form(0..end);
@@ -81,7 +83,7 @@ impl<'t> Run<'t> {
         }
     }
 
-    /// The folded run, as a query looks for it.
+    /// The folded run, as used in queries.
     #[must_use]
     pub fn folded(self) -> Cow<'t, str> {
         fold(self.text)
@@ -91,7 +93,7 @@ impl<'t> Run<'t> {
 /// The byte offsets at which a run's parts meet: between a letter and a digit, between a lower-case
 /// letter and a capital, and before the last of several capitals if a lower-case letter follows it
 /// (`HTTP|Server`).
-fn borders(run: &str) -> Vec<usize> {
+fn boundaries(run: &str) -> Vec<usize> {
     if run.bytes().all(|byte| byte.is_ascii_lowercase())
         || run.bytes().all(|byte| byte.is_ascii_digit())
     {
@@ -100,7 +102,7 @@ fn borders(run: &str) -> Vec<usize> {
     let kinds: Vec<(usize, Kind)> =
         run.char_indices().filter_map(|(at, c)| Some((at, Kind::of(c)?))).collect();
     let neighbours = kinds.windows(2).enumerate();
-    let borders = neighbours.filter(|(index, pair)| match (pair[0].1, pair[1].1) {
+    let boundaries = neighbours.filter(|(index, pair)| match (pair[0].1, pair[1].1) {
         (Kind::Digit, Kind::Digit) => false,
         (Kind::Digit, _) | (_, Kind::Digit) | (Kind::Other, Kind::Upper) => true,
         (Kind::Upper, Kind::Upper) => {
@@ -108,7 +110,7 @@ fn borders(run: &str) -> Vec<usize> {
         }
         (_, Kind::Other) => false,
     });
-    borders.map(|(_, pair)| pair[1].0).collect()
+    boundaries.map(|(_, pair)| pair[1].0).collect()
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -131,9 +133,10 @@ impl Kind {
     }
 }
 
-/// Whether the character belongs to a script that does not separate words with spaces: Han, kana,
-/// Hangul, Thai, Lao, Khmer, Burmese, Yi and Tibetan, by Unicode block. (Korean has spaces, but
-/// attaches particles and endings to its words.)
+/// Whether each character of the character's script is a run by itself. This applies to scripts that
+/// do not separate words with spaces (Han, kana, Thai, Lao, Khmer, Burmese, Yi and Tibetan), and to
+/// Hangul, because Korean attaches particles and endings to its words. Scripts are told apart by
+/// Unicode block.
 fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{0e00}'..='\u{0fff}'
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_found_by_its_parts_and_the_text_on_each_side_of_a_border() {
+    fn a_run_is_indexed_by_its_parts_and_the_text_around_each_boundary() {
         for (run, expected) in [
             ("oomkilled", &["oomkilled"][..]),
             ("OOMKilled", &["killed", "oom", "oomkilled"]),
@@ -198,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_is_found_as_a_whole_and_by_single_parts() {
+    fn an_identifier_is_indexed_as_a_whole_and_by_single_parts() {
         let forms = forms("643B0FF09D44C745DF4E");
         assert!(forms.contains(&"643b0ff09d44c745df4e".to_owned()));
         assert!(forms.contains(&"643".to_owned()));

@@ -29,7 +29,7 @@ fn check_bulk_responses(replay: &Replay, first: usize, media_type: &str) {
     }
 }
 
-/// Checks that a reply describes a product that clients accept.
+/// Checks that a response passes the clients' product check.
 fn check_product(replay: &Replay, position: usize) {
     let response = &replay.replies[position];
     assert_eq!((response.status, response.header("x-elastic-product")), (200, "Elasticsearch"));

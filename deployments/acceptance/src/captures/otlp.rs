@@ -11,10 +11,11 @@ const PROTOBUF: &str = "application/x-protobuf";
 /// The service of records whose resource does not name one.
 const UNKNOWN: &[&str] = &["unknown_service"];
 
-/// The number of records of each kind in the batches that OpenTelemetry's SDK for Node sent.
-const NODE_BATCHES: [usize; 8] = [300, 300, 300, 300, 300, 300, 1, 1];
+/// How often each expected entry occurs in the captures of the OpenTelemetry SDK for Node.
+const NODE_COUNTS: [usize; 8] = [300, 300, 300, 300, 300, 300, 1, 1];
 
-/// Replays a capture and checks that each response means success in the format of the request.
+/// Replays a capture and checks that each response is an empty success response in the request's
+/// format.
 async fn replay(
     api: &Api,
     folder: &'static str,
@@ -49,7 +50,7 @@ pub async fn otlp_go(api: &Api) {
 
 pub async fn otlp_node_json_gzip(api: &Api) {
     let replay = replay(api, "otlp-node-json-gzip", &["storefront"], JSON).await;
-    replay.check_kinds(&NODE_BATCHES).await;
+    replay.check_kinds(&NODE_COUNTS).await;
 }
 
 pub async fn otlp_node_json_none(api: &Api) {
@@ -64,7 +65,7 @@ pub async fn otlp_node_pino_protobuf(api: &Api) {
 
 pub async fn otlp_node_proto_gzip(api: &Api) {
     let replay = replay(api, "otlp-node-proto-gzip", &["storefront"], PROTOBUF).await;
-    replay.check_kinds(&NODE_BATCHES).await;
+    replay.check_kinds(&NODE_COUNTS).await;
 }
 
 pub async fn otlp_node_proto_none(api: &Api) {
@@ -75,13 +76,13 @@ pub async fn otlp_node_proto_none(api: &Api) {
 pub async fn otlp_otelcol_big(api: &Api) {
     let replay = replay(api, "otlp-otelcol-big", &["shop-file"], PROTOBUF).await;
     let entries = replay.entries(20_000).await;
-    let mut numbers: Vec<u64> = entries.iter().map(big_number).collect();
+    let mut numbers: Vec<u64> = entries.iter().map(request_number).collect();
     numbers.sort_unstable();
     assert!(numbers.into_iter().eq(0..20_000));
 }
 
 /// Returns the number in the message of an entry, and checks the other values.
-fn big_number(entry: &Value) -> u64 {
+fn request_number(entry: &Value) -> u64 {
     let message = entry["message"].as_str().unwrap();
     let words: Vec<&str> = message.split(' ').collect();
     let [_, "INFO", "request", number, "handled", "in", _, "ms", ..] = words[..] else {
@@ -92,7 +93,7 @@ fn big_number(entry: &Value) -> u64 {
     let attributes = json!({"log.file.name": "big.log", "scope": {"name": scope}});
     assert_eq!(entry["attributes"], attributes);
     assert_eq!((&entry["level"], &entry["service_name"]), (&json!("INFO"), &json!("shop-file")));
-    // Without a time, the time of the observation is used.
+    // The record has no time, so its observed time is used.
     assert!(entry["timestamp"].as_str().unwrap().starts_with("2026-11-25T18:54:23."), "{entry}");
     number.parse().unwrap()
 }

@@ -1,11 +1,11 @@
-//! The operations that show more than a page of hits.
+//! Tests for the context and export operations.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{Api, unique};
 
-pub async fn an_entry_has_a_context_of_its_service_or_trace(api: &Api) {
+pub async fn context_returns_neighbours_from_the_same_service_or_trace(api: &Api) {
     let (service, other) = (unique("context"), unique("context"));
     let trace_id = format!("{:032x}", uuid::Uuid::now_v7().as_u128());
     let entry = |n: u32, service: &str| {

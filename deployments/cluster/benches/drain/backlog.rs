@@ -12,7 +12,7 @@ use shared::{Arrival, LogEntry, NewLogEntry, Timestamp};
 use crate::entries::{Rng, entry};
 
 /// Entries that arrive in one request.
-const REQUEST_ENTRIES: usize = 1000;
+const ENTRIES_PER_REQUEST: usize = 1000;
 
 /// Entries per batch: the default of `BATCH_MAX_ENTRIES`.
 pub(crate) const BATCH_ENTRIES: usize = 5000;
@@ -20,14 +20,14 @@ pub(crate) const BATCH_ENTRIES: usize = 5000;
 /// The maximum size of an entry as JSON.
 const MAX_ENTRY_BYTES: usize = 1024 * 1024;
 
-/// Records per call of `publish`.
-const PUBLISH_RECORDS: usize = 8;
+/// Records per `publish` call.
+const RECORDS_PER_PUBLISH: usize = 8;
 
 /// The entries that the loader writes to each sink in one transaction or bulk request.
 pub(crate) struct Batch {
     /// The entries, for the rows in MySQL.
     pub(crate) entries: Vec<LogEntry>,
-    /// The body of the bulk request that indexes them.
+    /// The body of the bulk request that indexes the entries.
     pub(crate) bulk: Bytes,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn entries(count: usize) -> Vec<LogEntry> {
     let mut entries = Vec::with_capacity(count);
     while entries.len() < count {
         let arrival = Arrival::new(Timestamp::now());
-        for position in (0..).take(REQUEST_ENTRIES.min(count - entries.len())) {
+        for position in (0..).take(ENTRIES_PER_REQUEST.min(count - entries.len())) {
             let new = NewLogEntry::from_json(entry(&mut rng).as_bytes()).unwrap();
             entries.push(new.arrive(&arrival, position).unwrap());
         }
@@ -74,7 +74,7 @@ pub(crate) async fn publish(queue_url: &str, entries: &[LogEntry]) {
         packer.push(entry, MAX_ENTRY_BYTES).unwrap();
     }
     let records: Vec<Record> = packer.finish();
-    for records in records.chunks(PUBLISH_RECORDS) {
+    for records in records.chunks(RECORDS_PER_PUBLISH) {
         queue.producer.publish(records.to_vec()).await.unwrap();
     }
 }

@@ -83,7 +83,7 @@ impl Loader {
     fn print_sizes(&self) {
         let bulk: usize = self.batches.iter().map(|batch| batch.bulk.len()).sum();
         println!(
-            "{BACKLOG} entries of {} bytes as JSON, {} bytes in a bulk request",
+            "{BACKLOG} entries, one has {} bytes as JSON; on average, {} bytes in a bulk request",
             self.first.to_json().len(),
             bulk / BACKLOG
         );

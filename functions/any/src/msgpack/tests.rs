@@ -20,7 +20,7 @@ fn decode_all(body: &[u8]) -> Result<Vec<Entry>, DecodeError> {
 }
 
 /// The time, message and attributes of each entry.
-fn short(body: &[u8]) -> Vec<(String, String, String)> {
+fn summaries(body: &[u8]) -> Vec<(String, String, String)> {
     let entries = decode_all(body).unwrap().into_iter().map(Result::unwrap);
     entries
         .map(|entry| {
@@ -48,21 +48,21 @@ fn events_are_recognized_in_every_arrangement() {
         (b"\x90".to_vec(), 0),
         (Vec::new(), 0),
     ] {
-        let entries = short(&body);
+        let entries = summaries(&body);
         assert_eq!(entries.len(), events, "{body:x?}");
         assert!(entries.iter().all(|(_, message, _)| message == "m"), "{entries:?}");
     }
 }
 
 #[test]
-fn the_time_of_an_event_is_its_date() {
+fn the_event_time_becomes_the_timestamp() {
     let body = [b"\x92\x92", TIME_EXTENSION, b"\x80", RECORD].concat();
     let time = "2026-11-25T19:16:23.597335Z";
     let attributes = r#"{"date":1795634183.59733511,"n":1}"#;
-    assert_eq!(short(&body), [(time.to_owned(), "m".to_owned(), attributes.to_owned())]);
+    assert_eq!(summaries(&body), [(time.to_owned(), "m".to_owned(), attributes.to_owned())]);
     let body = b"\x92\xcb\x41\xda\xc1\xcd\x01\xc0\x00\x00\x81\xa3msg\xa1m";
     assert_eq!(
-        short(body),
+        summaries(body),
         [("2026-11-25T19:16:23.000000Z".to_owned(), "m".to_owned(), String::new())]
     );
 }
@@ -72,11 +72,11 @@ fn the_time_of_the_record_takes_precedence_and_both_are_kept() {
     let body =
         [&b"\x92\xce\x6b\x07\x34\x07\x82\xa3msg\xa1m\xa2ts\xce\x6b\x07\x34\x08"[..]].concat();
     let expected = ("2026-11-25T19:16:24.000000Z", r#"{"date":1795634183}"#);
-    let entries = short(&body);
+    let entries = summaries(&body);
     assert_eq!((entries[0].0.as_str(), entries[0].2.as_str()), expected);
     let body = b"\x92\xce\x6b\x07\x34\x07\x82\xa3msg\xa1m\xa4date\xa1x";
     let expected = ("2026-11-25T19:16:23.000000Z", r#"{"date":"x"}"#);
-    let entries = short(body);
+    let entries = summaries(body);
     assert_eq!((entries[0].0.as_str(), entries[0].2.as_str()), expected);
 }
 
@@ -92,13 +92,13 @@ fn every_value_becomes_an_attribute() {
         r#"{"m":"","a":null,"b":false,"c":-1,"d":1.5,"e":"a","f":"/w==","g":[1,"\""],"h":{"7":"v"},"#,
         r#""i":"inf","2":"Bw=="}"#
     );
-    assert_eq!(short(&body)[0].2, expected);
+    assert_eq!(summaries(&body)[0].2, expected);
 }
 
 #[test]
 fn metadata_becomes_an_attribute() {
     let body = [b"\x92\x92", TIME_EXTENSION, b"\x81\xa1k\xa1v", RECORD].concat();
-    assert!(short(&body)[0].2.starts_with(r#"{"metadata":{"k":"v"},"#));
+    assert!(summaries(&body)[0].2.starts_with(r#"{"metadata":{"k":"v"},"#));
 }
 
 #[test]

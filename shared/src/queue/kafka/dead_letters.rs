@@ -175,7 +175,7 @@ mod tests {
     fn a_long_reason_is_truncated_between_characters() {
         let dead_letter = DeadLetter {
             line: Vec::new(),
-            // The limit is within the last character that begins before it.
+            // The limit falls in the middle of a character.
             reason: format!("x{}", "🦀".repeat(MAX_REASON_BYTES)),
             source: Position { partition: 0, offset: 0 },
             time: Timestamp::now(),

@@ -13,7 +13,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(20);
 /// A client for one deployment.
 #[derive(Clone)]
 pub struct Api {
-    /// The address of functions that have no separate address.
+    /// The address of all functions without an address of their own.
     default_url: String,
     /// The addresses of separate functions, by name.
     function_urls: HashMap<String, String>,

@@ -1,9 +1,9 @@
-//! Replays requests of real clients, and checks the responses and that every record is found.
+//! Replays requests from real clients, then checks the responses and that every record is found.
 //!
 //! A folder in `deployments/acceptance/captures` contains the first requests of one client:
 //! `NNN.head` is the request line and the headers as sent, and `NNN.body` is the unchunked body.
 //! `entries.ndjson` lists the entries that the requests save, one per line, without their ids and
-//! in any order; `…` in it matches the parts that vary (see [`crate::examples`]).
+//! in any order; `…` matches the parts that vary (see [`crate::examples`]).
 //!
 //! A deployment may contain the entries of earlier replays. An entry belongs to this replay if its
 //! id is later than that of an entry saved just before.
@@ -39,7 +39,7 @@ const MAX_EXACT_TOTAL: usize = 10_000;
 /// Several captures contain entries of the same services, so only one is replayed at a time.
 static REPLAYING: Mutex<()> = Mutex::const_new(());
 
-/// The requests of one client, and the services that log in them.
+/// The recorded requests of one client, and the services of their entries.
 #[derive(Debug, Clone, Copy)]
 pub struct Capture {
     folder: &'static str,
@@ -54,7 +54,7 @@ pub struct Replay {
     pub replies: Vec<Reply>,
     capture: Capture,
     api: Api,
-    /// The number of entries of the services before the replay.
+    /// The number of entries that the services had before the replay.
     total_before: usize,
     /// The id of an entry that was saved before the replay.
     id_before: String,
@@ -62,7 +62,7 @@ pub struct Replay {
 }
 
 impl Capture {
-    /// The capture in a folder, with the names of the services that log in it.
+    /// The capture in a folder, with the services of its entries.
     #[must_use]
     pub const fn new(folder: &'static str, services: &'static [&'static str]) -> Self {
         Self { folder, services, path: None, has_ids: false }
@@ -74,7 +74,7 @@ impl Capture {
         Self { path: Some(path), ..self }
     }
 
-    /// The client sends ids, so each replay saves the same entries.
+    /// Marks the client as one that sends ids, so each replay saves the same entries.
     #[must_use]
     pub const fn with_ids(self) -> Self {
         Self { has_ids: true, ..self }
@@ -126,7 +126,7 @@ impl Capture {
 }
 
 impl Replay {
-    /// Checks that each expected entry is found once, and that there are no others.
+    /// Checks that each expected entry is found once, and that no others are found.
     pub async fn check_entries(&self) {
         let started = Instant::now();
         loop {
@@ -150,9 +150,9 @@ impl Replay {
         }
     }
 
-    /// Checks a capture with many similar entries: each entry matches one of the expected ones, and
-    /// `counts` is the number of matches of each.
-    pub async fn check_kinds(&self, counts: &[usize]) {
+    /// Checks a capture with many similar entries: each entry must match an expected entry, and
+    /// `counts` is how often each expected entry must be matched.
+    pub async fn check_counts(&self, counts: &[usize]) {
         let kinds = self.expected();
         let mut found = vec![0; kinds.len()];
         for mut entry in self.entries(counts.iter().sum()).await {
@@ -172,7 +172,7 @@ impl Replay {
         lines.lines().map(parse).collect()
     }
 
-    /// The saved entries, oldest first. Waits until there are `count` of them.
+    /// The saved entries, oldest first. Waits until there are `count` entries.
     pub async fn entries(&self, count: usize) -> Vec<Value> {
         let started = Instant::now();
         loop {
@@ -204,12 +204,12 @@ impl Replay {
 async fn save_marker(api: &Api) -> String {
     let marker = json!({"service": "before-replay", "message": "a replay begins"}).to_string();
     let saved: Value = api.post("/logs", "application/json", marker).await.json().await.unwrap();
-    // Ids of the same millisecond do not sort by arrival.
+    // Ids from the same millisecond are not ordered by arrival.
     tokio::time::sleep(Duration::from_millis(2)).await;
     saved["id"].as_str().unwrap().to_owned()
 }
 
-/// Describes the entries that were expected but not found, and those that were not expected.
+/// Describes the missing and the unexpected entries.
 fn differences(expected: &[Value], found: &[Value]) -> String {
     let missing = expected.iter().map(|expected| {
         let same_message = found.iter().find(|entry| entry["message"] == expected["message"]);

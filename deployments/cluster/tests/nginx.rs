@@ -130,7 +130,7 @@ async fn nginx_refuses_bulk_requests_in_plain_text_so_that_rsyslog_resends_them(
     let http = Client::new();
     let deadline = Instant::now() + RESPONSE_TIMEOUT;
     let refusal = loop {
-        // Until nginx has counted the unfinished writes, `bulk` answers.
+        // Until nginx has counted the unfinished writes, `bulk` responds.
         let request = http.post(format!("{url}/_bulk")).body(vec![b' '; large]);
         let response = request.send().await.unwrap();
         if response.headers()["content-type"] == "text/plain" {
@@ -145,7 +145,7 @@ async fn nginx_refuses_bulk_requests_in_plain_text_so_that_rsyslog_resends_them(
     drop(writes);
 }
 
-/// Requests whose bodies, of this many bytes, are not sent.
+/// Starts requests that announce a body of this many bytes but do not send it.
 fn unfinished_writes(url: &str, count: usize, path: &str, bytes: usize) -> Vec<TcpStream> {
     let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {bytes}\r\n\r\n");
     let write = |_| {

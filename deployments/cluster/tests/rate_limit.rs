@@ -20,9 +20,9 @@ const DURATION: Duration = Duration::from_secs(30);
 /// How late a request may be sent. The bucket gains two or three tokens in this time.
 const MAX_DELAY: Duration = Duration::from_millis(50);
 
-/// The maximum number of runs. On a busy machine, Redis may not respond within 50 ms, so that some
+/// The maximum number of runs. On a busy machine, Redis may not respond within 50 ms, so some
 /// requests pass without a decision. The run is then repeated, and the last one counts.
-const ATTEMPTS: usize = 3;
+const MAX_RUNS: usize = 3;
 
 /// The number of requests with each result.
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ async fn three_replicas_share_a_clients_bucket() {
     let replicas = Arc::new(["ingest"; 3].map(|name| cluster.start(name)));
 
     let mut results = Results::default();
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_RUNS {
         let replicas = Arc::clone(&replicas);
         results = tokio::spawn(async move { send_in_turn(&*replicas).await }).await.unwrap();
         println!("{:.2} % passed: {results:?}", 100.0 * results.share());

@@ -32,7 +32,7 @@ pub struct Parts {
     pub queue: Queue,
     store: Arc<dyn Store>,
     index: Arc<dyn Index>,
-    /// The same index, if it is embedded and therefore built from the store when necessary.
+    /// The same index if it is embedded: only the embedded index is rebuilt automatically.
     derived_index: Option<Arc<DerivedIndex>>,
     cache: Arc<dyn Cache>,
     /// Prevents other processes from using the same `DATA_DIR`.

@@ -70,7 +70,8 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
         print_banner(listener.local_addr()?, syslog).context("writing to standard error")?;
     }
 
-    // Requests in flight and syslog messages get one half of the shutdown timeout, the consumer's batches the other.
+    // Requests in flight and syslog messages get one half of the shutdown timeout, and the
+    // consumer's batches the other half.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let rebuilding = parts.spawn_rebuilds(consumer.batches(), stop.clone());

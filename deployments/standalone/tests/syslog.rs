@@ -9,7 +9,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use acceptance::{Api, unique};
 
-/// The number of messages that are sent at once.
+/// The number of messages that are sent together.
 const MESSAGES: usize = 2000;
 
 /// A port that is free at the moment.
@@ -17,7 +17,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Sends numbered messages, half of them with their length, over one connection.
+/// Sends numbered messages, half of them preceded by their length, over one connection.
 fn send_numbered(connection: &mut TcpStream, app: &str) {
     let framed = (0..MESSAGES).map(|number| {
         let message = format!("<13>1 - host {app} - - - number {number}");

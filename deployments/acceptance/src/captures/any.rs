@@ -47,12 +47,12 @@ pub async fn any_rsyslog_omhttp_gzip(api: &Api) {
     check("any-rsyslog-omhttp-gzip", &["shopapp", "nginx", "mysqld"], api).await;
 }
 
-/// The records do not name a service, so it is the product in the `User-Agent` header.
+/// The records name no service, so they get the product in the `User-Agent` header.
 async fn check_fluentbit(folder: &'static str, api: &Api) {
     check(folder, &["Fluent-Bit"], api).await;
 }
 
-/// Sends the requests to `/logs/any`, as a client does once its path is changed.
+/// Sends the requests to `/logs/any`, as the client would with a changed path.
 async fn check(folder: &'static str, services: &'static [&'static str], api: &Api) {
     let replay = Capture::new(folder, services).sent_to("/logs/any").replay(api, 200).await;
     for reply in &replay.replies {

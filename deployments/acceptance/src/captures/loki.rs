@@ -1,4 +1,4 @@
-//! Loki's clients.
+//! Clients of Loki.
 
 use super::Capture;
 use crate::Api;

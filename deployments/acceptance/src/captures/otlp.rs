@@ -8,7 +8,7 @@ use crate::Api;
 const JSON: &str = "application/json";
 const PROTOBUF: &str = "application/x-protobuf";
 
-/// The service of records whose resource does not name one.
+/// The service of records without a service name in their resource.
 const UNKNOWN: &[&str] = &["unknown_service"];
 
 /// How often each expected entry occurs in the captures of the OpenTelemetry SDK for Node.
@@ -50,7 +50,7 @@ pub async fn otlp_go(api: &Api) {
 
 pub async fn otlp_node_json_gzip(api: &Api) {
     let replay = replay(api, "otlp-node-json-gzip", &["storefront"], JSON).await;
-    replay.check_kinds(&NODE_COUNTS).await;
+    replay.check_counts(&NODE_COUNTS).await;
 }
 
 pub async fn otlp_node_json_none(api: &Api) {
@@ -65,7 +65,7 @@ pub async fn otlp_node_pino_protobuf(api: &Api) {
 
 pub async fn otlp_node_proto_gzip(api: &Api) {
     let replay = replay(api, "otlp-node-proto-gzip", &["storefront"], PROTOBUF).await;
-    replay.check_kinds(&NODE_COUNTS).await;
+    replay.check_counts(&NODE_COUNTS).await;
 }
 
 pub async fn otlp_node_proto_none(api: &Api) {
@@ -125,7 +125,7 @@ pub async fn otlp_python(api: &Api) {
 
 pub async fn otlp_python_gzip(api: &Api) {
     let replay = replay(api, "otlp-python-gzip", &["checkout"], PROTOBUF).await;
-    replay.check_kinds(&[298, 4, 300, 299, 296, 1, 2, 1, 1]).await;
+    replay.check_counts(&[298, 4, 300, 299, 296, 1, 2, 1, 1]).await;
 }
 
 pub async fn otlp_rust_json_zstd(api: &Api) {

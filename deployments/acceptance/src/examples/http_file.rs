@@ -105,9 +105,9 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// Makes the call and returns the body of the response. Until the timeout, repeats a call that
-    /// is rate-limited, and a GET that gets 404, or the expected status but another body, because
-    /// the entry may not be indexed yet.
+    /// Makes the call and returns the body of the response. Until the timeout, repeats the call if
+    /// it is rate-limited. Also repeats a GET that gets 404, or the expected status with another
+    /// body, because the entry may not be indexed yet.
     async fn check(&self, http: &Client, url: &str) -> Result<String, String> {
         let started = Instant::now();
         loop {

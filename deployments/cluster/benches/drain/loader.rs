@@ -1,5 +1,5 @@
-//! The bare loader performs only a consumer's writes, to both sinks in parallel, over several
-//! connections to each. It does not preserve order, retry or commit offsets.
+//! The bare loader performs only the writes of a consumer. It writes to both sinks in parallel, over
+//! several connections to each. It does not preserve order, retry or commit offsets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::backlog::{BATCH_ENTRIES, Batch};
 use crate::sinks::Sinks;
 
 /// Rows per `INSERT`.
-const ROWS: usize = 1000;
+const ROWS_PER_INSERT: usize = 1000;
 
 const INSERT: &str = "INSERT INTO log_entries
      (id, timestamp, level, service_name, message, attributes, trace_id, span_id) ";
@@ -70,7 +70,7 @@ async fn insert(options: MySqlConnectOptions, work: Arc<Work>) {
 
 async fn insert_batch(connection: &mut MySqlConnection, batch: &Batch) {
     let mut transaction = connection.begin().await.unwrap();
-    for rows in batch.entries.chunks(ROWS) {
+    for rows in batch.entries.chunks(ROWS_PER_INSERT) {
         let mut insert = QueryBuilder::<MySql>::new(INSERT);
         insert.push_values(rows, |mut row, entry| {
             row.push_bind(&entry.id.as_bytes()[..])

@@ -29,10 +29,10 @@ use shared::LogEntry;
 use sinks::Sinks;
 
 /// Entries in the backlog.
-const BACKLOG: usize = 500_000;
+const BACKLOG_ENTRIES: usize = 500_000;
 
 /// Documents written to try out each concurrency level.
-const TRIAL: usize = 200_000;
+const TRIAL_ENTRIES: usize = 200_000;
 
 /// The number of runs of the consumer. Each is preceded and followed by a run of the loader.
 const ROUNDS: usize = 3;
@@ -42,7 +42,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 #[tokio::main]
 async fn main() {
-    let mut entries = backlog::entries(BACKLOG + 1);
+    let mut entries = backlog::entries(BACKLOG_ENTRIES + 1);
     let first = entries.pop().unwrap();
     println!("{}", machine());
     let documents = warm_up(&entries).await;
@@ -83,18 +83,18 @@ impl Loader {
     fn print_sizes(&self) {
         let bulk: usize = self.batches.iter().map(|batch| batch.bulk.len()).sum();
         println!(
-            "{BACKLOG} entries, one has {} bytes as JSON; on average, {} bytes in a bulk request",
+            "{BACKLOG_ENTRIES} entries, one has {} bytes as JSON; on average, {} bytes in a bulk request",
             self.first.to_json().len(),
-            bulk / BACKLOG
+            bulk / BACKLOG_ENTRIES
         );
     }
 
     async fn best_concurrency(&self) -> usize {
         let mut best = (0.0, 0);
         for concurrency in 1..=4 {
-            let rate = self.run(concurrency, TRIAL).await;
+            let rate = self.run(concurrency, TRIAL_ENTRIES).await;
             println!(
-                "loader, {concurrency} connections to each sink, {TRIAL} entries: {rate:.0}/s"
+                "loader, {concurrency} connections to each sink, {TRIAL_ENTRIES} entries: {rate:.0}/s"
             );
             if rate > best.0 {
                 best = (rate, concurrency);
@@ -104,7 +104,7 @@ impl Loader {
     }
 
     async fn full_run(&self, concurrency: usize) -> f64 {
-        let rate = self.run(concurrency, BACKLOG).await;
+        let rate = self.run(concurrency, BACKLOG_ENTRIES).await;
         println!("loader, {concurrency} connections to each sink: {rate:.0}/s");
         rate
     }

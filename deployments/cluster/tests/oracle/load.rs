@@ -1,5 +1,5 @@
-//! The load: writers post entries whose content is derived from their numbers, and record the
-//! outcome of each. No entry is sent twice.
+//! The load: writers post numbered entries and record the outcome of each. An entry's content is
+//! derived from its number. No entry is sent twice.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,11 +30,11 @@ const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 /// The outcome of posting an entry, as far as the client knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It was accepted with this id.
+    /// Accepted with this id.
     Acknowledged(String),
-    /// It was rejected, either by a 4xx response or as a line of a batch.
+    /// Rejected, either by a 4xx response or as a line of a batch.
     Rejected,
-    /// There was no usable response, or a 503 or 504; it may have been accepted.
+    /// No usable response, or a 503 or 504; the entry may have been accepted.
     Unknown,
 }
 

@@ -234,7 +234,7 @@ async fn search(data_dir: &Path) {
         ("a fragment of 18 characters", "q=%22.42.7.42+port+5%22"),
         ("an attribute", "q=@component:worker.7"),
         ("an attribute in a range", "q=@pid:%5B%2259900%22+TO+*%5D"),
-        ("a word without another", "q=block+-7"),
+        ("one word, excluding another", "q=block+-7"),
     ] {
         let requests = vec![get(&format!("/logs/search?{query}&limit=100")); 200];
         let run = drive(&address, 1, requests).await;

@@ -51,7 +51,7 @@ pub enum DecodeError {
     /// The `MessagePack` is malformed.
     #[error("the body is not valid MessagePack: {0}")]
     Malformed(#[from] Malformed),
-    /// The export of a journal is malformed.
+    /// The journal export is malformed.
     #[error("the body is not a valid journal export: {0}")]
     MalformedJournal(#[from] journal::Malformed),
     /// The body begins with the byte order mark of UTF-16.

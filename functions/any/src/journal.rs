@@ -25,10 +25,10 @@ const MAX_NAME_BYTES: usize = 64;
 pub enum Malformed {
     /// A field has an invalid name.
     #[error(
-        "byte {0} does not begin a field: a name has upper-case letters, digits and underscores"
+        "no field begins at byte {0}: names consist of upper-case letters, digits and underscores"
     )]
     Name(usize),
-    /// A value with a length is incomplete, or no line break follows it.
+    /// A value is shorter than the length before it, or is not followed by a line break.
     #[error("the value at byte {0} does not have the length that precedes it")]
     Value(usize),
 }
@@ -109,7 +109,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The fields up to the next empty line or the end of the body; only those in the first
+    /// The fields up to the next empty line or the end of the body. Omits those beyond the first
     /// `max_bytes`, because there can be millions.
     fn fields(&mut self, max_bytes: usize) -> Result<Vec<Field<'a>>, Malformed> {
         let mut fields = Vec::new();

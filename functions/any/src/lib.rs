@@ -66,11 +66,11 @@ impl Any {
     /// journal, or plain text with one entry per line. The content type may be anything or absent.
     /// `systemd-journal-upload` sends the same request to `/logs/any/upload`.
     ///
-    /// The time, level, service, message, trace id and span id are found by the names that common
-    /// loggers use, also in nested objects; the query parameters add names that take precedence.
+    /// LogPulse recognizes the time, level, service, message, trace id and span id by the names that
+    /// common loggers use, also in nested objects; the query parameters add names that take precedence.
     /// All other fields become attributes, as does the original of a value that the entry cannot
-    /// represent exactly, such as a time in nanoseconds. A record without a message has its JSON as
-    /// the message. No value of a field causes a record to be rejected, unless it is too large.
+    /// represent exactly, such as a time in nanoseconds. If a record has no message, its JSON becomes
+    /// the message. The value of a field never causes a record to be rejected, unless it is too large.
     ///
     /// Records are accepted or rejected independently, and the accepted ones are as durable as with
     /// `POST /logs`. If every record is rejected, the response is `400`.

@@ -28,7 +28,7 @@ impl Parameters for AnyParameters {
                         name: "time_field",
                         description: "The field with the time, if its name is not recognized: a \
                                       name, a path such as `event.created`, or several of them \
-                                      separated by commas. The first one that fits is used.",
+                                      separated by commas. The first one with a suitable value is used.",
                         example: "event.created",
                         synonyms: &["timestamp_field", "timestamp", "time", "_time_field"],
                     }),

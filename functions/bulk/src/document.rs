@@ -59,7 +59,7 @@ pub(crate) fn entry(
     Ok(NewLogEntry { id, timestamp, ..entry })
 }
 
-/// The id of an entry whose document has an `_id`.
+/// The entry's id for a document that has an `_id`.
 fn id(action: &Action<'_>, entry: &NewLogEntry, arrival: &Arrival) -> Option<EntryId> {
     let id = action.id.as_deref()?;
     let index = action.index.as_deref().unwrap_or_default();

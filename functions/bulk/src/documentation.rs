@@ -29,7 +29,7 @@ impl BodyContent for Actions {
 
     fn schema() -> MetaSchemaRef {
         let lines = MetaSchema {
-            description: Some("Each action is on a line of its own, as is each document."),
+            description: Some("Each action and each document is on a line of its own."),
             example: Some(EXAMPLE.into()),
             ..MetaSchema::new_with_format("string", "binary")
         };
@@ -40,15 +40,15 @@ impl BodyContent for Actions {
 }
 
 /// The response, written item by item.
-pub(crate) struct Answered(pub(crate) Response);
+pub(crate) struct BulkResponse(pub(crate) Response);
 
-impl IntoResponse for Answered {
+impl IntoResponse for BulkResponse {
     fn into_response(self) -> Response {
         self.0
     }
 }
 
-impl ApiResponse for Answered {
+impl ApiResponse for BulkResponse {
     fn meta() -> MetaResponses {
         // `complete` adds the schema, which is not in the registry.
         let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("object")));
@@ -101,7 +101,7 @@ pub(crate) fn complete(document: &mut Value) {
     responses["200"]["content"] = json!({ "application/json": response });
     document_problems::<SaveProblems>(
         responses,
-        "The body is an error of Elasticsearch.",
+        "The body is an error in Elasticsearch's format.",
         |status| {
             let schema = json!({ "$ref": "#/components/schemas/ElasticError" });
             let example = error_example(status.as_u16());
@@ -123,12 +123,12 @@ fn bulk_response() -> Value {
                 "type": "integer",
                 "format": "int64",
                 "minimum": 0,
-                "description": "Milliseconds that the request took.",
+                "description": "How long the request took, in milliseconds.",
             },
             "errors": { "type": "boolean", "description": "Whether an action was refused." },
             "items": {
                 "type": "array",
-                "description": "An item for each action, by the name of its operation.",
+                "description": "An item for each action, keyed by the name of its operation.",
                 "items": {
                     "type": "object",
                     "additionalProperties": { "$ref": "#/components/schemas/BulkItem" },

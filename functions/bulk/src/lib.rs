@@ -26,13 +26,13 @@ use shared::queue::Producer;
 use shared::{Arrival, Timestamp, TraceParent};
 
 pub use document::decode;
-use documentation::{Actions, Answered, SaveProblems};
+use documentation::{Actions, BulkResponse, SaveProblems};
 
-/// The path below which LogPulse serves everything it supports of Elasticsearch's API.
+/// LogPulse serves everything that it supports of Elasticsearch's API below this path.
 const PREFIX: &str = "/elastic";
 
 /// The queue that entries are published to, the limits, the threads that parse bodies, and the
-/// field names that have a meaning.
+/// field names that are recognized.
 struct Bulk {
     intake: Intake,
     names: Arc<Names>,
@@ -51,7 +51,7 @@ pub fn function(queue: Arc<dyn Producer>, limits: Limits) -> Function {
     );
     for (path, index) in [
         ("/:index/_bulk", None),
-        // In `/logs/{id}`, this would be an id.
+        // The router would otherwise read `_bulk` as the id in `/logs/{id}`.
         ("/logs/_bulk", Some("logs")),
         ("/elastic/_bulk", None),
         ("/elastic/:index/_bulk", None),
@@ -96,8 +96,8 @@ impl Api {
         &self,
         request: &Request,
         body: Upload<Actions>,
-    ) -> Result<Answered, ProblemResponse<SaveProblems>> {
-        Ok(Answered(self.0.save(request, None, body).await?))
+    ) -> Result<BulkResponse, ProblemResponse<SaveProblems>> {
+        Ok(BulkResponse(self.0.save(request, None, body).await?))
     }
 }
 

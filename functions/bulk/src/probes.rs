@@ -123,8 +123,8 @@ fn features() -> Value {
 }
 
 fn not_found() -> poem::Result<Response> {
-    let detail = "there is none with this name: LogPulse keeps no templates, policies, aliases or \
-                  indexes; creating one is acknowledged and ignored";
+    let detail = "not found: LogPulse stores no templates, policies, aliases or indexes; requests to \
+                  create one are acknowledged and ignored";
     Err(Problem::new(StatusCode::NOT_FOUND, detail).into())
 }
 
@@ -142,7 +142,7 @@ fn unknown() -> poem::Result<Response> {
     Err(Problem::new(StatusCode::NOT_FOUND, detail).into())
 }
 
-/// Acknowledges a request to create a resource, which has no effect.
+/// Acknowledges a request to create a resource, without creating it.
 struct Acknowledge {
     limits: BodyLimits,
     response: fn(&Request) -> Option<Value>,
@@ -161,17 +161,17 @@ impl Endpoint for Acknowledge {
     }
 }
 
-/// The response, if the name can be that of an index. Clients can send documents to any index.
+/// The response, if the name is allowed for an index. Clients can send documents to any index.
 fn index_created(request: &Request) -> Option<Value> {
     let index = request.raw_path_param("index").filter(|index| !index.starts_with('_'))?;
     Some(json!({ "acknowledged": true, "shards_acknowledged": true, "index": index }))
 }
 
-/// Writes the response to a health request, while the queue is ready.
+/// Writes the response to a health request if the queue is ready.
 type Render = fn(&HeaderMap) -> Response;
 
-/// Reports the cluster as healthy while the queue is ready, so that a client that checks the health
-/// before it sends documents waits until they can be saved.
+/// Reports the cluster as healthy while the queue is ready. A client that checks the health first
+/// therefore sends its documents only once they can be saved.
 struct Health {
     queue: Arc<dyn Producer>,
     render: Render,

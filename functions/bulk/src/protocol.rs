@@ -75,8 +75,8 @@ fn error_type(status: StatusCode) -> &'static str {
     }
 }
 
-/// The cause of a problem that affects all documents of a request, which can be resent later. The
-/// response has an item for each action, because rsyslog only checks the items.
+/// The cause of a problem that affects all documents of a request, so that the client must resend
+/// the request. The response has an item for each action, because rsyslog only checks the items.
 #[derive(Debug)]
 pub(crate) struct Overload {
     items: String,

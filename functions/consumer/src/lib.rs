@@ -60,8 +60,8 @@ impl Consumer {
         Self { queue, dead_letters, store, index, batching, batches: Arc::default() }
     }
 
-    /// A lock that is held for reading while a batch is written. Hold it for writing to act while
-    /// no entry is on its way to one of the sinks.
+    /// A lock that is held for reading while a batch is written. While it is held for writing, no
+    /// entry is in only one of the sinks.
     #[must_use]
     pub fn batches(&self) -> Arc<RwLock<()>> {
         self.batches.clone()

@@ -28,11 +28,11 @@ impl BodyContent for EntryBody {
     }
 }
 
-/// The packed entry, and the decoded body, which keeps its memory reserved until the entry is on
-/// the queue; or why the entry is rejected.
+/// The packed entry and the decoded body, or why the entry is rejected. The body keeps its memory
+/// reserved until the entry is on the queue.
 type Entry = Result<(Packed<EntryId>, DecodedBody), Rejection>;
 
-/// Parses and packs the entry, whose rejection is counted here.
+/// Parses and packs the entry. Counts the entry if it is rejected.
 ///
 /// # Errors
 /// When the body cannot be decoded.

@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    /// The entry of a stream with these labels and this line, whose time is unknown.
+    /// The entry for this line in a stream with these labels. Its time is unknown.
     fn entry(labels: &[(&str, &str)], line: &str) -> NewLogEntry {
         let names = Names::standard();
         let labels = labels.iter().map(|(name, value)| Field::text(*name, *value)).collect();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_in_another_notation_is_not_repeated() {
+    fn a_level_in_another_form_is_not_repeated() {
         for line in [r#"{"level":40,"msg":"m"}"#, r#"{"level":"WARN","msg":"m"}"#] {
             let entry = entry(&[("level", "warning")], line);
             assert_eq!(level(&entry), "WARN");

@@ -184,7 +184,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
     type Value = Entry<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of a time, a line, and perhaps an object of metadata")
+        f.write_str("an array of a time, a line and optionally an object of metadata")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Entry<'de>, A::Error> {

@@ -30,9 +30,9 @@ pub use sink::Bounds;
 /// The maximum number of rejected entries that a response lists.
 const MAX_REJECTIONS: usize = 10;
 
-/// The divisor of the maximum entry size that limits the size of parsed lines. An entry contains a
+/// The maximum entry size divided by this is the maximum size of a parsed line. An entry contains a
 /// parsed line twice, with additional escapes.
-const PARSED_FRACTION: usize = 4;
+const PARSED_LINE_DIVISOR: usize = 4;
 
 /// The API, with the queue it publishes to, its limits, the field names it recognizes, and the
 /// threads that parse large bodies.
@@ -67,9 +67,9 @@ impl Loki {
     /// Accepts the push requests of Grafana Alloy, Promtail, Fluent Bit and Loki's logging
     /// libraries. `204` means that the entries are durable. Labels and structured metadata become
     /// the service name, the level and attributes. A line that is a JSON object or logfmt is
-    /// parsed, and kept as the attribute `log.record.original`. If some entries are invalid, the
+    /// parsed, and the original is kept as the attribute `log.record.original`. If some entries are invalid, the
     /// others are saved and the response is `204`, because clients would otherwise send all of them
-    /// again or give up. If all are invalid, it is `400`. Errors are plain text, as Loki's are.
+    /// again or give up. If all are invalid, the response is `400`. Errors are plain text, as in Loki.
     #[oai(
         path = "/loki/api/v1/push",
         method = "post",
@@ -97,7 +97,7 @@ impl Loki {
     fn bounds(&self) -> Bounds {
         let Limits { body, max_entry_bytes } = self.intake.limits();
         Bounds {
-            parsed_line_bytes: max_entry_bytes / PARSED_FRACTION,
+            parsed_line_bytes: max_entry_bytes / PARSED_LINE_DIVISOR,
             label_bytes: body.max_decompressed_bytes(),
         }
     }

@@ -7,7 +7,7 @@ use shared::protobuf::{Fields, Malformed, Wire};
 
 use crate::entry::{Entry, Stream, Time};
 use crate::labels;
-use crate::sink::{Sink, Stopped};
+use crate::sink::{LimitExceeded, Sink};
 
 /// Why reading a request stopped.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Malformed(#[from] Malformed),
     #[error(transparent)]
-    Stopped(#[from] Stopped),
+    LimitExceeded(#[from] LimitExceeded),
 }
 
 /// Passes the entries of `PushRequest { repeated Stream streams = 1; }` to the sink.

@@ -22,7 +22,7 @@ impl TryFrom<Outcome> for PushResponse {
     type Error = Problem;
 
     /// Returns a problem if every entry was rejected. If some were accepted, the client must not
-    /// resend them, and the others could never be saved; they are counted in the metrics.
+    /// resend the request; the rejected ones, which could never be saved, are counted in the metrics.
     fn try_from(outcome: Outcome) -> Result<Self, Problem> {
         let Outcome { accepted, rejected, rejections, .. } = outcome;
         let mut errors = rejections.into_iter().map(field_error);
@@ -47,7 +47,7 @@ fn field_error(rejection: Rejection) -> FieldError {
     FieldError::new(format!("entry {}", rejection.position + 1), rejection.error.detail)
 }
 
-/// Formats a problem as plain text, like Loki: the detail, then a line for each error.
+/// Formats a problem as plain text, as Loki does: the detail, then a line for each error.
 pub(crate) fn text_of(problem: &Problem, _: &HeaderMap) -> Response {
     let lines = problem.errors.iter().map(FieldError::to_string);
     let lines: Vec<String> = std::iter::once(problem.detail.clone()).chain(lines).collect();

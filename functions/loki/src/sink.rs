@@ -23,7 +23,7 @@ pub(crate) struct Sink<'a> {
     problem: Option<Problem>,
 }
 
-/// The bounds on how much larger the entries may be than their request.
+/// Bounds on parts of a request that its entries repeat.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     /// The maximum size of a line that is parsed. An entry contains a parsed line twice.
@@ -32,11 +32,10 @@ pub struct Bounds {
     pub label_bytes: usize,
 }
 
-/// The request exceeds a bound, so there is no point in decoding the rest. [`Sink::finish`] returns
-/// the problem.
+/// The request exceeds a bound, so decoding it stops. [`Sink::finish`] returns the problem.
 #[derive(Debug, thiserror::Error)]
 #[error("the request exceeds a limit")]
-pub(crate) struct Stopped;
+pub(crate) struct LimitExceeded;
 
 impl<'a> Sink<'a> {
     pub(crate) fn new(names: &'a Names, bounds: Bounds, add: &'a mut Add<'a>) -> Self {
@@ -48,7 +47,11 @@ impl<'a> Sink<'a> {
     }
 
     /// Adds an entry of a stream.
-    pub(crate) fn push(&mut self, stream: &Stream<'_>, entry: Entry<'_>) -> Result<(), Stopped> {
+    pub(crate) fn push(
+        &mut self,
+        stream: &Stream<'_>,
+        entry: Entry<'_>,
+    ) -> Result<(), LimitExceeded> {
         self.label_bytes = self.label_bytes.saturating_add(stream.bytes());
         if self.label_bytes > self.bounds.label_bytes {
             let max = self.bounds.label_bytes;
@@ -59,7 +62,7 @@ impl<'a> Sink<'a> {
     }
 
     /// Rejects an entry that cannot be decoded.
-    pub(crate) fn reject(&mut self, reason: impl fmt::Display) -> Result<(), Stopped> {
+    pub(crate) fn reject(&mut self, reason: impl fmt::Display) -> Result<(), LimitExceeded> {
         self.add(Err(ValidationError::whole(&reason.to_string())))
     }
 
@@ -68,15 +71,15 @@ impl<'a> Sink<'a> {
         self.problem.map_or(Ok(()), Err)
     }
 
-    fn add(&mut self, entry: Result<NewLogEntry, ValidationError>) -> Result<(), Stopped> {
+    fn add(&mut self, entry: Result<NewLogEntry, ValidationError>) -> Result<(), LimitExceeded> {
         match (self.add)(entry) {
             Ok(()) => Ok(()),
             Err(problem) => self.stop(problem),
         }
     }
 
-    fn stop(&mut self, problem: Problem) -> Result<(), Stopped> {
+    fn stop(&mut self, problem: Problem) -> Result<(), LimitExceeded> {
         self.problem = Some(problem);
-        Err(Stopped)
+        Err(LimitExceeded)
     }
 }

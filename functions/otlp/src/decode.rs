@@ -64,7 +64,7 @@ pub fn decode(
     body: &mut [u8],
     visit: impl FnMut(Result<NewLogEntry, ValidationError>),
 ) -> Result<(), ValidationError> {
-    Ok(read(format, body, &mut Visited { builder: EntryBuilder::default(), visit })?)
+    Ok(read(format, body, &mut EntrySink { builder: EntryBuilder::default(), visit })?)
 }
 
 /// Passes the parts of a request to the sink.
@@ -76,12 +76,12 @@ pub(crate) fn read<S: Sink>(format: Format, body: &mut [u8], sink: &mut S) -> Re
 }
 
 /// Builds an entry for each record, and passes it to a closure.
-struct Visited<F> {
+struct EntrySink<F> {
     builder: EntryBuilder,
     visit: F,
 }
 
-impl<F: FnMut(Result<NewLogEntry, ValidationError>)> Sink for Visited<F> {
+impl<F: FnMut(Result<NewLogEntry, ValidationError>)> Sink for EntrySink<F> {
     type Error = Invalid;
 
     fn resource(&mut self, resource: &Resource<'_>) -> Result<(), Invalid> {

@@ -1,10 +1,10 @@
 //! Builds the entry of a log record: `LogRecord -- EntryBuilder --> NewLogEntry`.
 //!
 //! The entry keeps the record's attributes under their own names. Everything else in the record
-//! that has no field in the entry is added to them: the other fields of a map body, `event_name`,
+//! that has no field in the entry becomes an additional attribute: the other fields of a map body, `event_name`,
 //! `severity_text`, `severity_number`, `observed_timestamp`, `flags`, `dropped_attributes_count`,
 //! `resource` (its attributes) and `scope` (its name, version and attributes). If an attribute of
-//! the record already has that name, an underscore is added.
+//! the record already has that name, an underscore is appended.
 
 use std::mem;
 
@@ -28,7 +28,7 @@ const SERVICE_NAME: &str = "service.name";
 /// The maximum number of nested levels within an attribute of the entry.
 const LEVELS: usize = Attributes::MAX_DEPTH - 1;
 
-/// A smaller difference between the time of an event and that of its observation only reflects the
+/// A smaller difference between the time of an event and its observed time only reflects the
 /// client's processing time.
 const MIN_OBSERVATION_DELAY_MICROS: i64 = 1000;
 
@@ -162,7 +162,7 @@ fn timestamp(unix_nano: u64) -> Option<Timestamp> {
     Timestamp::from_micros(micros).filter(|_| unix_nano != 0)
 }
 
-/// The time of the observation, if it differs enough from the time of the event to be kept.
+/// The observed time, if it differs enough from the time of the event to be kept.
 fn delayed_observation(known: &Known) -> Option<Timestamp> {
     let (time, observed) = (known.timestamp?, known.observed?);
     let micros = (observed.as_micros() - time.as_micros()).abs();

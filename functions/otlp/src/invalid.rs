@@ -12,7 +12,7 @@ pub(crate) enum Invalid {
     Protobuf(#[from] Malformed),
     #[error("the JSON is invalid: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("a value nests deeper than {MAX_NESTING} levels")]
+    #[error("a value is nested more than {MAX_NESTING} levels deep")]
     TooDeep,
     #[error("{}", .0.detail)]
     Entry(ValidationError),

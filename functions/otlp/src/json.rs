@@ -44,8 +44,8 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Invalid> {
     Ok(serde_json::from_str(json)?)
 }
 
-/// Visits the JSON of each element of an array in a field of an object. The field may have any of
-/// the names.
+/// Visits the JSON of each element of the array in an object's field. The field may have any of the
+/// names.
 fn for_each<'a, E: From<Invalid>>(
     object: &'a str,
     names: &'static [&'static str],
@@ -133,7 +133,7 @@ impl<'de, F: FnMut(&'de RawValue) -> Result<(), ()>> Visitor<'de> for ElementsOf
 /// values take dozens of times as much.
 const MAX_PART_BYTES: usize = 4 * 1024 * 1024;
 
-/// A value whose JSON is not too large to be parsed.
+/// A value that is parsed only if its JSON is not too large.
 #[derive(Debug)]
 struct Bounded<T>(T);
 

@@ -28,7 +28,7 @@ pub use decode::{Format, decode};
 use request::ExportRequest;
 use response::{ExportProblems, ExportResponse};
 
-/// The maximum number of rejected records whose reasons are in a response.
+/// The maximum number of rejected records that a response explains.
 const MAX_REJECTIONS: usize = 10;
 
 /// The API, with the queue it publishes to, its limits, and the threads that parse large bodies.

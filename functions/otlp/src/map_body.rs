@@ -24,8 +24,9 @@ pub(crate) struct Known {
     pub(crate) span_id: Option<TraceId>,
 }
 
-/// Builds the entry of a record with this map as its body. The message, and values that the record
-/// lacks, are found in the map by the names that loggers use. Its other fields become attributes.
+/// Builds the entry of a record with this map as its body. Takes the message, and values that the
+/// record lacks, from the fields with the names that loggers use. The map's other fields become
+/// attributes.
 pub(crate) fn entry(body: &Any<'_>, known: Known) -> Result<NewLogEntry, Invalid> {
     let json = body.to_json()?;
     let names = names(&known);

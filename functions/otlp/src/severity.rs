@@ -5,7 +5,7 @@ use shared::log_entry::Level;
 use crate::members::Members;
 use crate::record::LogRecord;
 
-/// The levels in order of severity. Each has four numbers.
+/// Each level has four severity numbers, for example `INFO` to `INFO4`.
 const NUMBERS_PER_LEVEL: i64 = 4;
 
 /// The level of a record. The number takes precedence, because the text may be any level name of
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_level_is_that_of_the_number_or_the_text() {
+    fn the_level_comes_from_the_number_or_else_from_the_text() {
         for (number, text, expected, kept) in [
             (1, "", Some("TRACE"), "{}"),
             (5, "debug", Some("DEBUG"), "{}"),

@@ -90,7 +90,7 @@ impl Any<'_> {
         self.write_nested(levels, 0, json)
     }
 
-    /// The value as JSON, no matter how deeply it nests.
+    /// The value as JSON, no matter how deeply it is nested.
     pub(crate) fn to_json(&self) -> Result<String, Invalid> {
         let mut json = Vec::new();
         self.write(MAX_NESTING, &mut json)?;
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn values_below_the_maximum_depth_are_written_as_a_string() {
+    fn values_beyond_the_maximum_depth_are_written_as_a_string() {
         let value = nested(4);
         let value = protobuf::any(&value).unwrap();
         assert_eq!(write(&value, 4), "[[[[null]]]]");
@@ -223,14 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn values_that_nest_too_deeply_are_rejected() {
+    fn values_that_are_nested_too_deeply_are_rejected() {
         for (depth, levels) in [(MAX_NESTING, 16), (MAX_NESTING, MAX_NESTING)] {
             let value = nested(depth);
             protobuf::any(&value).unwrap().write(levels, &mut Vec::new()).unwrap();
         }
         let value = nested(MAX_NESTING + 1);
         let error = protobuf::any(&value).unwrap().write(16, &mut Vec::new()).unwrap_err();
-        assert_eq!(error.to_string(), "a value nests deeper than 100 levels");
+        assert_eq!(error.to_string(), "a value is nested more than 100 levels deep");
         let value = nested(10_000);
         assert!(protobuf::any(&value).unwrap().to_json().is_err());
     }

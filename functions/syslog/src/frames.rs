@@ -7,7 +7,7 @@ use memchr::memchr2;
 /// The smallest limit on the length of a message, which is longer than any header.
 const MIN_LIMIT: usize = 256;
 
-/// The longest length before a message, in digits.
+/// The maximum number of digits in the length before a message.
 const MAX_LENGTH_DIGITS: usize = 10;
 
 /// The part of a stream that has not been split yet.
@@ -40,7 +40,7 @@ enum Start {
 }
 
 impl Frames {
-    /// Splits a stream. Messages longer than `max_bytes` are cut into several ones.
+    /// Splits a stream. Messages longer than `max_bytes` are split into several.
     #[must_use]
     pub fn new(max_bytes: usize) -> Self {
         let max_bytes = max_bytes.max(MIN_LIMIT);
@@ -52,8 +52,8 @@ impl Frames {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Removes the next complete message, which is not blank. Once this returns `None`, the buffer
-    /// has at most as many bytes as the longest message.
+    /// Removes and returns the next complete message that is not blank. Once this returns `None`, the
+    /// buffer is no longer than the longest message.
     pub fn next_message(&mut self) -> Option<Bytes> {
         loop {
             let frame = match self.state {

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 /// The maximum size of the messages in the inbox.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a message needs in addition to its bytes.
+/// The memory that a message needs in addition to its bytes.
 const OVERHEAD_BYTES: usize = 256;
 
 /// A message, and the address of its sender.
@@ -57,7 +57,7 @@ impl Sender {
         }
     }
 
-    /// Adds a message if there is enough memory. Returns whether there is.
+    /// Adds a message if there is enough memory. Returns whether it was added.
     pub(crate) fn try_send(&self, message: Bytes, peer: IpAddr) -> bool {
         let Ok(memory) = self.memory.clone().try_acquire_many_owned(permits(&message)) else {
             return false;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_full_inbox_takes_no_message_until_one_is_received() {
+    async fn a_full_inbox_accepts_no_message_until_one_is_received() {
         let (sender, inbox) = open();
         let message = Bytes::from(vec![b'x'; MAX_BYTES / 4]);
         let try_send = || sender.try_send(message.clone(), Ipv4Addr::LOCALHOST.into());

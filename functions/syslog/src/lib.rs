@@ -1,9 +1,9 @@
 //! Syslog: accepts messages over TCP and UDP and puts them on the queue as log entries.
 //! `Frames -- next_message --> Message -- into_entry --> NewLogEntry -- queue.publish`
 //!
-//! Syslog has no acknowledgements. Over TCP, a full or unavailable queue stops the reading, so that
-//! senders wait; a message is lost only if the process is killed or its grace period ends before
-//! the message is on the queue. Over UDP, messages are dropped.
+//! Syslog has no acknowledgements. While the queue is full or unavailable, TCP connections are not
+//! read, so senders wait, and UDP messages are dropped. A message over TCP is lost only if the
+//! process is killed, or its grace period ends, before the message is on the queue.
 
 pub mod frames;
 mod inbox;
@@ -34,8 +34,8 @@ pub const DEFAULT_PORT: u16 = 5514;
 /// The number of batches that are published at the same time.
 const PUBLISHERS: usize = 4;
 
-/// A message has at most the maximum entry size divided by this, because each of its bytes may become
-/// an escape sequence of six.
+/// The maximum entry size divided by this is the maximum size of a message, because each of its
+/// bytes may become an escape sequence of six.
 const MESSAGE_DIVISOR: usize = 8;
 
 /// The sockets that messages arrive on.

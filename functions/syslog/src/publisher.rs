@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::inbox::{Inbox, Received};
 
-/// A batch is published once its entries have this size, which is that of a queue record.
+/// A batch is published once its entries have this size, the size of a queue record.
 const BATCH_BYTES: usize = 512 * 1024;
 
 /// How long a batch waits for more messages.

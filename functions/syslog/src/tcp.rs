@@ -17,8 +17,8 @@ use crate::frames::Frames;
 use crate::inbox::Sender;
 use crate::throttle::Throttle;
 
-/// The maximum number of open connections. Idle ones are not closed, because syslog senders do not
-/// expect it: they notice only after they have lost a message.
+/// The maximum number of open connections. Idle connections are not closed, because syslog senders
+/// do not expect that: they notice it only after they have lost a message.
 const MAX_CONNECTIONS: usize = 1000;
 
 /// The size of the buffer for reading, in bytes.
@@ -31,10 +31,10 @@ const ERROR_PAUSE: Duration = Duration::from_millis(50);
 const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
 
 /// At shutdown, a connection is closed once it has been silent for this long.
-const LAST_SILENCE: Duration = Duration::from_millis(100);
+const SHUTDOWN_SILENCE: Duration = Duration::from_millis(100);
 
 /// At shutdown, a connection is read for at most this long.
-const LAST_READS: Duration = Duration::from_secs(1);
+const SHUTDOWN_READ_TIME: Duration = Duration::from_secs(1);
 
 /// The maximum number of connections to accept from the backlog at shutdown.
 const MAX_BACKLOG: usize = 1000;
@@ -99,7 +99,7 @@ fn accept_backlog(
     Ok(())
 }
 
-/// What the connections share.
+/// The state that all connections share.
 #[derive(Clone)]
 struct Connection {
     inbox: Sender,
@@ -120,7 +120,7 @@ impl Connection {
             let read = match deadline {
                 None => self.shutdown.run_until_cancelled(stream.read(&mut buffer)).await,
                 Some(deadline) if Instant::now() >= deadline => break,
-                Some(_) => timeout(LAST_SILENCE, stream.read(&mut buffer)).await.ok(),
+                Some(_) => timeout(SHUTDOWN_SILENCE, stream.read(&mut buffer)).await.ok(),
             };
             match read {
                 Some(Ok(0)) => break,
@@ -134,7 +134,7 @@ impl Connection {
                     tracing::debug!(%peer, %error, "the connection failed");
                     break;
                 }
-                None if deadline.is_none() => deadline = Some(Instant::now() + LAST_READS),
+                None if deadline.is_none() => deadline = Some(Instant::now() + SHUTDOWN_READ_TIME),
                 None => break,
             }
         }

@@ -21,7 +21,7 @@ const MAX_DATAGRAM_BYTES: usize = 64 * 1024;
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long to receive datagrams that have already arrived at shutdown.
-const LAST_RECEIVES: Duration = Duration::from_millis(100);
+const SHUTDOWN_RECEIVE_TIME: Duration = Duration::from_millis(100);
 
 /// Receives messages until shutdown, then those that have already arrived.
 pub(crate) async fn serve(
@@ -41,7 +41,7 @@ pub(crate) async fn serve(
             }
         }
     }
-    let deadline = Instant::now() + LAST_RECEIVES;
+    let deadline = Instant::now() + SHUTDOWN_RECEIVE_TIME;
     while let Ok(Ok((bytes, peer))) = timeout_at(deadline, socket.recv_from(&mut buffer)).await {
         receiver.receive(&buffer[..bytes], peer.ip());
     }
@@ -56,7 +56,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    /// Adds a message to the inbox. There is no backpressure in UDP, so it is dropped if the inbox
+    /// Adds a message to the inbox. UDP has no backpressure, so the message is dropped if the inbox
     /// is full.
     fn receive(&mut self, message: &[u8], peer: IpAddr) {
         if is_blank(message) || self.inbox.try_send(Bytes::copy_from_slice(message), peer) {

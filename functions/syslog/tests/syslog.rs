@@ -24,20 +24,20 @@ use url::Url;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A queue that can be made unavailable.
-struct Switch {
+struct SwitchableQueue {
     queue: Arc<dyn Producer>,
     is_down: AtomicBool,
 }
 
 #[async_trait]
-impl Ready for Switch {
+impl Ready for SwitchableQueue {
     async fn ready(&self) -> Result<(), Error> {
         self.queue.ready().await
     }
 }
 
 #[async_trait]
-impl Producer for Switch {
+impl Producer for SwitchableQueue {
     async fn publish(&self, records: Vec<Record>) -> Result<(), Error> {
         if self.is_down.load(Ordering::SeqCst) {
             return Err(Error::unavailable("queue", "the test made it unavailable"));
@@ -50,7 +50,7 @@ impl Producer for Switch {
 struct Fixture {
     address: SocketAddr,
     queue: Queue,
-    switch: Arc<Switch>,
+    switch: Arc<SwitchableQueue>,
     shutdown: CancellationToken,
     running: JoinHandle<anyhow::Result<()>>,
     _folder: TempDir,
@@ -62,7 +62,7 @@ impl Fixture {
         let url = format!("sqlite://{}/queue.db", folder.path().display());
         let queue = queue::open(&Url::parse(&url).unwrap()).await.unwrap();
         let is_down = AtomicBool::new(false);
-        let switch = Arc::new(Switch { queue: queue.producer.clone(), is_down });
+        let switch = Arc::new(SwitchableQueue { queue: queue.producer.clone(), is_down });
         let listener = Listener::bind("127.0.0.1", 0).await.unwrap();
         let address = listener.address().unwrap();
         let shutdown = CancellationToken::new();
@@ -88,7 +88,7 @@ impl Fixture {
         entries
     }
 
-    /// The messages of the entries, each of which must be there once.
+    /// The messages of the entries. Checks that each occurs once.
     async fn messages(&self, count: usize) -> HashSet<String> {
         let entries = self.entries(count).await;
         let ids: HashSet<_> = entries.iter().map(|entry| entry.id).collect();

@@ -8,9 +8,9 @@ const MAX_DEPTH: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// A length exceeds the remaining bytes.
-    #[error("it is truncated, or a length in it is wrong")]
+    #[error("it is truncated or contains a wrong length")]
     Truncated,
-    /// A value nests too deeply.
+    /// A value is nested too deeply.
     #[error("a value must nest at most {MAX_DEPTH} levels deep")]
     TooDeep,
     /// The name of a field is an array or a map.

@@ -60,7 +60,7 @@ async fn clients_find_a_product_with_a_license() {
 }
 
 #[tokio::test]
-async fn the_root_path_is_the_product_except_for_browsers() {
+async fn the_root_path_returns_the_product_except_to_browsers() {
     let bulk = Bulk::open().await;
     let client = bulk.client();
     for (accept, expected) in [
@@ -131,7 +131,7 @@ async fn index_paths_do_not_hide_logpulse_errors() {
 }
 
 #[tokio::test]
-async fn the_cluster_health_is_that_of_the_queue() {
+async fn the_cluster_health_follows_the_queue() {
     let response = send(&Bulk::open().await.client(), request(Method::GET, "/_cat/health")).await;
     assert_eq!(response.status(), StatusCode::OK);
     let line = response.into_body().into_string().await.unwrap();

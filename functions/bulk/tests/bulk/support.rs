@@ -44,7 +44,7 @@ impl Bulk {
         call(&self.client(), request.body(lines.to_owned())).await
     }
 
-    /// Posts lines whose documents must all be saved, and returns the entries.
+    /// Posts lines, checks that all documents are saved, and returns the entries.
     pub(crate) async fn save(&self, lines: &str) -> Vec<LogEntry> {
         let (status, response) = self.post(lines).await;
         assert_eq!(

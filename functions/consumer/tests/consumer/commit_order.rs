@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::support::{BATCHING, Backends, entry, ready_as_inner, run, store_with_own_insert};
 
-/// A store whose first insert finishes after the second.
+/// A store that finishes its first insert after the second.
 struct ReorderingStore {
     calls: AtomicU32,
     second_inserted: Notify,

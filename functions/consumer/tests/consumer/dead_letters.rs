@@ -14,7 +14,7 @@ use shared::{LogEntry, Timestamp};
 
 use crate::support::{Backends, entry, ready_as_inner, run, store_with_own_insert};
 
-/// An index that refuses every entry whose message ends in 1.
+/// An index that refuses entries with messages that end in 1.
 struct RefusingIndex {
     inner: Arc<dyn Index>,
 }

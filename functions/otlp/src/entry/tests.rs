@@ -36,7 +36,7 @@ fn text(key: &str, value: &str) -> Value {
 }
 
 #[test]
-fn the_fields_of_a_record_become_those_of_the_entry() {
+fn the_fields_of_a_record_become_fields_of_the_entry() {
     let resource = json!([text("service.name", "shop"), text("host.name", "web-1")]);
     let record = json!({
         "timeUnixNano": NOW, "severityNumber": 17, "severityText": "ERROR",
@@ -148,7 +148,7 @@ fn an_attribute_takes_precedence_over_other_values_of_its_name() {
 }
 
 #[test]
-fn the_time_is_that_of_the_event_or_of_its_observation() {
+fn the_time_is_the_event_time_or_else_the_observed_time() {
     let observed = r#"{"observed_timestamp":"2026-11-25T17:00:00.125456Z"}"#;
     let (at, after) = ("2026-11-25T17:00:00.123456Z", "2026-11-25T17:00:00.125456Z");
     for (record, expected, kept) in [

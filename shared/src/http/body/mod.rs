@@ -149,8 +149,9 @@ impl DecodedBody {
     }
 }
 
-/// The media type of the body, if the operation accepts it. Of the parameters, only a `charset` that
-/// is certainly not UTF-8 matters: many clients send another one with a body in ASCII.
+/// The media type of the body, if the operation accepts it. A `charset` of UTF-16 or UTF-32 is
+/// rejected. Other parameters are ignored, because many clients declare another charset but send
+/// ASCII.
 fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<String, Problem> {
     let sent = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let sent = sent.unwrap_or_default().to_ascii_lowercase();
@@ -160,7 +161,7 @@ fn media_type<C: BodyContent>(headers: &HeaderMap) -> Result<String, Problem> {
     let charset = charset.map(|charset| charset.trim_matches('"'));
     if charset.is_some_and(|charset| charset.starts_with("utf-16") || charset.starts_with("utf-32"))
     {
-        let detail = "the body must be UTF-8, but the charset in Content-Type is another one";
+        let detail = "the body must be UTF-8, but Content-Type declares another charset";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     if C::ANY_MEDIA_TYPE || essence == C::MEDIA_TYPE || C::ALSO_ACCEPTED.contains(&essence.as_str())

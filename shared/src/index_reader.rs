@@ -1,4 +1,4 @@
-//! The functions that only read the index: their program, and how they are served.
+//! The functions that only read the index: their program and server setup.
 
 use std::sync::Arc;
 

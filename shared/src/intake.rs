@@ -159,17 +159,17 @@ mod tests {
     const REPORT: Report = Report { ids: false, max_rejections: 10 };
 
     /// A queue that accepts every record and discards it.
-    struct Discard;
+    struct DiscardingQueue;
 
     #[async_trait]
-    impl Ready for Discard {
+    impl Ready for DiscardingQueue {
         async fn ready(&self) -> Result<(), Error> {
             Ok(())
         }
     }
 
     #[async_trait]
-    impl Producer for Discard {
+    impl Producer for DiscardingQueue {
         async fn publish(&self, _: Vec<Record>) -> Result<(), Error> {
             Ok(())
         }
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn entries_are_counted_as_accepted_once_they_are_on_the_queue() {
-        let text = metrics_of(publish_two_of_three(&Discard));
+        let text = metrics_of(publish_two_of_three(&DiscardingQueue));
         assert!(text.contains(r#"ingest_entries_accepted_total{protocol="logs"} 2"#), "{text}");
         let refused = r#"ingest_entries_refused_total{protocol="logs",reason="invalid"} 1"#;
         assert!(text.contains(refused), "{text}");
@@ -214,17 +214,17 @@ mod tests {
     }
 
     /// A queue that returns each of these errors once, and then accepts every record.
-    struct Failing(Mutex<Vec<Error>>);
+    struct FailingQueue(Mutex<Vec<Error>>);
 
     #[async_trait]
-    impl Ready for Failing {
+    impl Ready for FailingQueue {
         async fn ready(&self) -> Result<(), Error> {
             Ok(())
         }
     }
 
     #[async_trait]
-    impl Producer for Failing {
+    impl Producer for FailingQueue {
         async fn publish(&self, _: Vec<Record>) -> Result<(), Error> {
             self.0.lock().unwrap().pop().map_or(Ok(()), Err)
         }
@@ -241,7 +241,7 @@ mod tests {
                 start_counters(Protocol::Syslog);
                 let packed =
                     pack_one(Protocol::Syslog, NewLogEntry::from_json(VALID), &arrival(), 1000);
-                let queue = Failing(Mutex::new(vec![error]));
+                let queue = FailingQueue(Mutex::new(vec![error]));
                 let published =
                     packed.unwrap().publish_persistently(&queue, TraceParent::start()).await;
                 assert_eq!(published.is_ok(), accepted == 1);

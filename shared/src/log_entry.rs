@@ -33,7 +33,7 @@ impl ServiceName {
     }
 }
 
-/// A trace or span id in any notation: 1 to 128 characters.
+/// A trace or span id in any format: 1 to 128 characters.
 pub type TraceId = BoundedString<128>;
 
 /// How to handle fields that a [`NewLogEntry`] does not have.

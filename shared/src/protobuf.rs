@@ -19,7 +19,7 @@ pub enum Wire<'a> {
 #[error("the protobuf message is malformed or incomplete")]
 pub struct Malformed;
 
-/// The fields of a message, each with its number. It ends after an error.
+/// The fields of a message, each with its number. The iterator ends after an error.
 #[derive(Debug, Clone)]
 pub struct Fields<'a>(&'a [u8]);
 

@@ -16,7 +16,7 @@ use shared::log_entry::{Attributes, ServiceName, Timestamp};
 
 use crate::id::Ids;
 use crate::invalid::Invalid;
-use crate::map_body::{self, Known};
+use crate::map_body::{self, KnownValues};
 use crate::members::Members;
 use crate::record::{LogRecord, Resource, Scope};
 use crate::severity;
@@ -91,7 +91,7 @@ impl EntryBuilder {
             members.add(name, &value, LEVELS)
         })?;
         let ids = Ids::of(record);
-        let known = Known {
+        let known = KnownValues {
             timestamp: timestamp(record.time_unix_nano),
             observed: timestamp(record.observed_time_unix_nano),
             level: severity::level(record),
@@ -129,8 +129,8 @@ impl EntryBuilder {
 }
 
 /// The entry of a record whose body is not a map.
-fn plain_entry(message: String, known: Known) -> NewLogEntry {
-    let Known { timestamp, observed, level, service, trace_id, span_id } = known;
+fn plain_entry(message: String, known: KnownValues) -> NewLogEntry {
+    let KnownValues { timestamp, observed, level, service, trace_id, span_id } = known;
     NewLogEntry {
         id: None,
         timestamp: timestamp.or(observed),
@@ -163,7 +163,7 @@ fn timestamp(unix_nano: u64) -> Option<Timestamp> {
 }
 
 /// The observed time, if it differs enough from the time of the event to be kept.
-fn delayed_observation(known: &Known) -> Option<Timestamp> {
+fn delayed_observation(known: &KnownValues) -> Option<Timestamp> {
     let (time, observed) = (known.timestamp?, known.observed?);
     let micros = (observed.as_micros() - time.as_micros()).abs();
     (micros >= MIN_OBSERVATION_DELAY_MICROS).then_some(observed)

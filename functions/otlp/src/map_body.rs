@@ -15,7 +15,7 @@ use crate::value::Any;
 
 /// The values that a record contains outside its body.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct KnownValues {
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) observed: Option<Timestamp>,
     pub(crate) level: Option<Level>,
@@ -27,7 +27,7 @@ pub(crate) struct Known {
 /// Builds the entry of a record with this map as its body. Takes the message, and values that the
 /// record lacks, from the fields with the names that loggers use. The map's other fields become
 /// attributes.
-pub(crate) fn entry(body: &Any<'_>, known: Known) -> Result<NewLogEntry, Invalid> {
+pub(crate) fn entry(body: &Any<'_>, known: KnownValues) -> Result<NewLogEntry, Invalid> {
     let json = body.to_json()?;
     let names = names(&known);
     let defaults = Defaults {
@@ -52,7 +52,7 @@ pub(crate) fn add_fields<'a>(
 }
 
 /// The field names to recognize in the body: those of values that the record lacks.
-fn names(known: &Known) -> &'static Names {
+fn names(known: &KnownValues) -> &'static Names {
     static NAMES: [OnceLock<Names>; 32] = [const { OnceLock::new() }; 32];
     let known = [
         (Meaning::Time, known.timestamp.is_some()),

@@ -16,7 +16,7 @@ const OVERHEAD_BYTES: usize = 256;
 
 /// A message, and the address of its sender.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedMessage {
     pub(crate) message: Bytes,
     pub(crate) peer: IpAddr,
     /// The memory that is reserved for the message until it is published.
@@ -27,14 +27,14 @@ pub(crate) struct Received {
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
     memory: Arc<Semaphore>,
-    messages: mpsc::UnboundedSender<Received>,
+    messages: mpsc::UnboundedSender<ReceivedMessage>,
     unpublished: Arc<AtomicUsize>,
 }
 
 /// The receiving end, for the publishers.
 #[derive(Debug, Clone)]
 pub(crate) struct Inbox {
-    pub(crate) messages: Arc<Mutex<mpsc::UnboundedReceiver<Received>>>,
+    pub(crate) messages: Arc<Mutex<mpsc::UnboundedReceiver<ReceivedMessage>>>,
     unpublished: Arc<AtomicUsize>,
 }
 
@@ -53,7 +53,7 @@ impl Sender {
     pub(crate) async fn send(&self, message: Bytes, peer: IpAddr) {
         // The semaphore is never closed.
         if let Ok(memory) = self.memory.clone().acquire_many_owned(permits(&message)).await {
-            self.add(Received { message, peer, memory });
+            self.add(ReceivedMessage { message, peer, memory });
         }
     }
 
@@ -62,11 +62,11 @@ impl Sender {
         let Ok(memory) = self.memory.clone().try_acquire_many_owned(permits(&message)) else {
             return false;
         };
-        self.add(Received { message, peer, memory });
+        self.add(ReceivedMessage { message, peer, memory });
         true
     }
 
-    fn add(&self, message: Received) {
+    fn add(&self, message: ReceivedMessage) {
         self.unpublished.fetch_add(1, Ordering::Relaxed);
         // The publishers run until all senders are dropped.
         let _ = self.messages.send(message);

@@ -12,7 +12,7 @@ use shared::{Arrival, Timestamp};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use crate::inbox::{Inbox, Received};
+use crate::inbox::{Inbox, ReceivedMessage};
 
 /// A batch is published once its entries have this size, the size of a queue record.
 const BATCH_BYTES: usize = 512 * 1024;
@@ -57,7 +57,7 @@ impl Publisher {
         let arrival = Arrival::new(Timestamp::now());
         let mut packer = self.intake.packer(arrival, Report { ids: false, max_rejections: 0 });
         let mut memory = Vec::new();
-        while let Some(Received { message, peer, memory: reserved }) = next {
+        while let Some(ReceivedMessage { message, peer, memory: reserved }) = next {
             // Far fewer messages than fit in an id make a batch full.
             let _ = packer.push(memory.len(), self.entry(&message, peer, &arrival));
             memory.push(reserved);

@@ -56,7 +56,7 @@ impl ConfigError {
         Self { problems: vec![problem] }
     }
 
-    /// Creates an error about several variables, each of which it names once.
+    /// Creates an error about several variables. It names each of them once.
     fn all(mut problems: Vec<Problem>) -> Self {
         problems.sort_unstable();
         problems.dedup_by(|one, other| one.variable == other.variable);
@@ -123,8 +123,8 @@ pub fn load_from<T: DeserializeOwned>(
             Ok(_) => return Err(ConfigError::all(problems)),
             Err(problem) => problem,
         };
-        // Parse again without the invalid value, to find the next one. A variable that is missing is
-        // reported after all invalid ones, of which it may be one.
+        // Parse again without the invalid value, to find the next one. A missing variable is found
+        // only after all invalid ones. It may be one of these, because its value was removed.
         let set = variables.len();
         variables.retain(|(name, _)| *name != problem.variable);
         let is_missing = variables.len() == set;

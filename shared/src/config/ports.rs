@@ -12,7 +12,7 @@ pub(super) const DEFAULT_CACHE_TTL: Duration = Duration::from_hours(1);
 /// The default of `INDEX_ATTRIBUTES_MAX`, and of the option `attributes` of `INDEX_URL`.
 pub(crate) const DEFAULT_INDEX_ATTRIBUTES_MAX: usize = 200;
 
-/// The highest value of both. Each attribute has columns, which make tantivy's segments slow to
+/// The maximum of both settings. Each attribute has columns, which make tantivy's segments slow to
 /// open and are part of OpenSearch's cluster state.
 pub(crate) const HIGHEST_INDEX_ATTRIBUTES_MAX: u64 = 5000;
 

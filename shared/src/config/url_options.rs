@@ -10,7 +10,7 @@ use url::Url;
 
 use super::ConfigError;
 
-/// The error for a URL whose scheme no compiled-in adapter handles.
+/// The error for a URL with a scheme that no compiled-in adapter handles.
 pub(crate) fn unknown_scheme(variable: &str, url: &Url, supported: &[&str]) -> ConfigError {
     let supported = if supported.is_empty() { "none" } else { &supported.join(", ") };
     let problem = format!("unknown scheme \"{}\"; this binary supports {supported}", url.scheme());

@@ -47,7 +47,7 @@ impl Function {
         Self::with_operations(name, api, without_query)
     }
 
-    /// A function for a protocol whose clients send query parameters that have no meaning here. An
+    /// A function for a protocol with clients that send query parameters without a meaning here. An
     /// operation without documented query parameters ignores them.
     pub fn ignoring_queries(name: &'static str, api: impl OpenApi + 'static) -> Self {
         Self::with_operations(name, api, |endpoint| endpoint)
@@ -128,8 +128,8 @@ impl Function {
         self
     }
 
-    /// Serves `GET /` to clients that do not ask for HTML. Another function may serve `/` to the
-    /// others.
+    /// Serves `GET /` to clients that do not ask for HTML. Another function may serve `/` to
+    /// browsers.
     #[must_use]
     pub fn home_for_programs(mut self, endpoint: impl Endpoint + 'static) -> Self {
         self.home = Some(endpoint.map_to_response().boxed());

@@ -1,4 +1,4 @@
-//! The responses for entries that were not found, or may not have been.
+//! The responses for entries that were not found, or that the index may not contain yet.
 
 use poem::http::StatusCode;
 
@@ -19,7 +19,7 @@ pub fn may_be_pending(id: EntryId, now: Timestamp) -> bool {
 }
 
 /// The problem for an entry that was not found: a 404, with `Retry-After` if the entry may still be
-/// on the queue. `None` stands for a text that is not a valid id, so that no entry can have it.
+/// on the queue. `None` stands for text that is not a valid id, which no entry can have.
 #[must_use]
 pub fn missing_entry(id: Option<EntryId>, now: Timestamp) -> Problem {
     let problem = Problem::new(StatusCode::NOT_FOUND, "no log entry has this id");

@@ -41,8 +41,8 @@ struct Header<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Parses a message. A time without a year is assumed to be in the year that is nearest to the
-    /// arrival, and a time without a zone in UTC.
+    /// Parses a message. A time without a year is assumed to be as near to the arrival as possible,
+    /// and a time without a zone to be in UTC.
     #[must_use]
     pub fn parse(text: &'a str, arrival: Timestamp) -> Self {
         let text = text.trim_end_matches(['\r', '\n', '\0']);

@@ -147,7 +147,7 @@ impl Arrival {
     /// resent is stored only once. The id depends on all parts of the name and on the time of the
     /// event.
     ///
-    /// The id contains the time of the event, if a client's id may contain that time. Otherwise,
+    /// The id contains the time of the event, if that time is allowed in a client's id. Otherwise,
     /// the name gets a new id every seven days, at moments that differ between names, and the id
     /// contains the most recent of these moments.
     #[must_use]

@@ -30,7 +30,7 @@ impl Day {
         Self { since_1970: u32::try_from(since_1970).unwrap_or_default() }
     }
 
-    /// The day as bytes that sort like days.
+    /// The day as bytes, in the same order as the days.
     #[cfg(any(feature = "tantivy", test))]
     pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
         self.since_1970.to_be_bytes()
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_day_sort_like_days() {
+    fn the_bytes_of_days_are_in_the_same_order_as_the_days() {
         for (text, bytes) in
             [("1970-01-01", [0; 4]), ("1970-01-02", [0, 0, 0, 1]), ("2024-06-10", [0, 0, 77, 172])]
         {

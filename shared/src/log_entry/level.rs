@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for Level {
     }
 }
 
-/// The standard name for a logger's notation of a level.
+/// The standard name for a level as a logger writes it.
 fn standard_name(text: &str) -> Option<&'static str> {
     const PUNCTUATION: &[char] =
         &['[', ']', '(', ')', '<', '>', '{', '}', '"', '\'', ':', ',', ';', '|', '*'];
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_recognized_in_any_notation() {
+    fn levels_are_recognized_in_any_form() {
         for (text, name) in [
             ("\u{1b}[31mERROR\u{1b}[0m", "ERROR"),
             ("\u{1b}[1;33m WRN \u{1b}[m", "WARN"),

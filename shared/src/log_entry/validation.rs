@@ -26,7 +26,7 @@ pub struct FieldError {
     pub field: String,
     /// What is wrong with it, and what to send instead.
     pub detail: String,
-    /// Where in its text the mistake is, in characters from 0, if that is known.
+    /// The position of the mistake in the field's text, in characters from 0, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
 }

@@ -74,7 +74,7 @@ impl<'e> Subject<'e> {
     }
 }
 
-/// The texts, besides the message, whose words find an entry: the service name, level, trace id,
+/// The texts other than the message that are searched for words: the service name, level, trace id,
 /// span id, and the strings and numbers in its attributes.
 pub fn texts_besides_message<'e>(
     entry: &'e LogEntry,

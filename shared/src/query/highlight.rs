@@ -1,4 +1,4 @@
-//! Highlights: the parts of an entry that made it a hit.
+//! Highlights: the parts of a hit that match the query.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -72,7 +72,7 @@ impl Marks {
         }
     }
 
-    /// Marks the attributes whose values match the condition.
+    /// Marks the attributes with values that match the condition.
     fn mark_attributes_with(&mut self, scope: Scope, condition: &Condition, subject: &Subject<'_>) {
         if scope == Scope::Message {
             return;
@@ -185,8 +185,8 @@ fn occurrences<'t>(text: &'t str, fragment: &'t str) -> impl Iterator<Item = Ran
     })
 }
 
-/// The shortest range of a sequence of words in the forms of as many runs; `None` if a word is not
-/// there.
+/// The shortest range that a sequence of words matches in as many runs; `None` if a word matches no
+/// form of its run.
 fn sequence(words: &[FuzzyRun], runs: &[LocatedForms]) -> Option<Range<usize>> {
     let matching = |(word, forms): (&FuzzyRun, &LocatedForms)| {
         let forms = forms.iter().filter(|(_, form)| word.matches_form(form));

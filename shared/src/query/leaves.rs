@@ -8,7 +8,7 @@ use crate::log_entry::Attributes;
 /// The maximum number of an entry's leaves that can be found.
 const MAX_LEAVES: usize = 1000;
 
-/// The maximum length of a path. Leaves with longer paths are left out.
+/// The maximum length of a path. Leaves with longer paths are omitted.
 const MAX_PATH_BYTES: usize = 1024;
 
 /// Values are compared up to this length. Values in queries are always shorter.
@@ -58,7 +58,7 @@ impl Scalar {
     }
 }
 
-/// The leaves of the attributes: at most 1,000, without those whose path is too long.
+/// The leaves of the attributes, at most 1,000. Omits those with a path that is too long.
 #[must_use]
 pub fn leaves(attributes: Option<&Attributes>) -> Vec<Leaf> {
     let mut leaves = Vec::new();

@@ -70,8 +70,8 @@ impl DerivedIndex {
 
     /// Starts the requested rebuild.
     async fn start(&self, batches: &RwLock<()>, stop: &CancellationToken) {
-        // Otherwise a batch could be stored after the last id has been read and be indexed before
-        // the rebuild starts. The rebuild would lack its entries.
+        // Otherwise, a batch could be stored after the last id has been read and be indexed before
+        // the rebuild starts. The rebuild would then lack the entries of the batch.
         let _no_batch = tokio::select! {
             guard = batches.write() => guard,
             () = stop.cancelled() => return,
@@ -133,7 +133,7 @@ impl DerivedIndex {
         rebuild.advance(last.id).await
     }
 
-    /// Replaces each entry that the store may contain with different content with the stored one.
+    /// Returns the entries as the store contains them: with the same id, it may have other content.
     async fn as_stored(&self, entries: &[LogEntry], until: EntryId) -> Result<Vec<LogEntry>> {
         let mut stored = entries.to_vec();
         for entry in stored.iter_mut().filter(|entry| entry.id <= until) {

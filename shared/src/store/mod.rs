@@ -76,8 +76,8 @@ pub trait Store: Ready {
 pub struct ScanPage {
     /// The entries, in the order of their ids.
     pub entries: Vec<LogEntry>,
-    /// The number of rows before the last entry, or in the whole range if it has no entry, that
-    /// are not entries: they were changed or damaged.
+    /// The number of rows that are not entries, because they were changed or damaged. Counts those
+    /// before the last entry, or all in the range if it has no entry.
     pub damaged: u64,
 }
 

@@ -3,8 +3,8 @@
 //! functions, so all three find the same entries.
 //!
 //! * [`normalize`] maps texts that look alike to the same text (Unicode's NFKC).
-//! * [`runs`] splits normalized text into words; [`Run::forms`] yields the terms that find each of
-//!   them.
+//! * [`runs`] splits normalized text into words; [`Run::forms`] yields the forms under which a word
+//!   is indexed.
 //! * [`searchable`] returns text that contains every fragment of a message; [`grams`] yields its
 //!   groups of three characters, which narrow a search for a fragment.
 

@@ -134,7 +134,7 @@ impl DecodedBody {
         Ok(())
     }
 
-    /// Reserves memory for entries of which there are `bytes` bytes so far, with room for a quarter
+    /// Reserves memory for the entries, which have `bytes` bytes so far, with room for a quarter
     /// more. Entries may be larger than the body, because each repeats data that the body contains
     /// only once.
     ///

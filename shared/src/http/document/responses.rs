@@ -50,8 +50,8 @@ pub(super) fn shared() -> Value {
 }
 
 /// Adds the shared responses, and adds headers and examples to every response. A public operation
-/// is rate limited and reachable through the proxy. A response that is null is one that the
-/// operation never returns, although others do.
+/// is rate limited and reachable through the proxy. A null response means that the operation never
+/// returns it, although others do.
 pub(super) fn complete(responses: &mut Value, is_public: bool) {
     let excluded = remove_null(responses);
     for (status, response) in members(responses) {

@@ -33,13 +33,13 @@ pub struct Parameter {
 #[derive(Debug)]
 pub struct Reader {
     unread: Vec<Pair>,
-    known: Vec<Known>,
+    known: Vec<KnownParameter>,
     errors: Vec<FieldError>,
 }
 
 /// A parameter that was read.
 #[derive(Debug)]
-struct Known {
+struct KnownParameter {
     parameter: Parameter,
     /// Builds the schema of a value.
     schema: fn() -> MetaSchema,
@@ -69,7 +69,7 @@ impl Reader {
     pub fn many<T: ParameterType>(&mut self, parameter: Parameter) -> Vec<T> {
         let name = parameter.name;
         let schema = T::schema;
-        let texts = self.take(Known { parameter, schema, is_list: true, default: None });
+        let texts = self.take(KnownParameter { parameter, schema, is_list: true, default: None });
         if texts.len() > MAX_VALUES {
             self.reject(name, format!("must appear at most {MAX_VALUES} times"));
             return Vec::new();
@@ -83,7 +83,8 @@ impl Reader {
         default: Option<Value>,
     ) -> Option<T> {
         let name = parameter.name;
-        let texts = self.take(Known { parameter, schema: T::schema, is_list: false, default });
+        let texts =
+            self.take(KnownParameter { parameter, schema: T::schema, is_list: false, default });
         if texts.len() > 1 {
             self.reject(name, "must not be repeated");
             return None;
@@ -92,7 +93,7 @@ impl Reader {
     }
 
     /// Removes a parameter's values from the unread pairs and returns them.
-    fn take(&mut self, known: Known) -> Vec<Option<String>> {
+    fn take(&mut self, known: KnownParameter) -> Vec<Option<String>> {
         let name = known.parameter.name;
         self.known.push(known);
         self.unread.extract_if(.., |(other, _)| other == name).map(|(_, value)| value).collect()
@@ -167,7 +168,7 @@ impl Reader {
     }
 }
 
-impl Known {
+impl KnownParameter {
     fn into_schema(self) -> MetaSchema {
         let Parameter { description, example, .. } = self.parameter;
         let value = (self.schema)();

@@ -122,20 +122,20 @@ mod tests {
     const HALF_A_SECOND: Duration = Duration::from_millis(500);
 
     /// A limiter that always returns the same decision and counts its calls.
-    struct Fixed {
+    struct FixedLimiter {
         decision: Option<Decision>,
         calls: AtomicUsize,
     }
 
     #[async_trait]
-    impl Ready for Fixed {
+    impl Ready for FixedLimiter {
         async fn ready(&self) -> Result<()> {
             Ok(())
         }
     }
 
     #[async_trait]
-    impl Limiter for Fixed {
+    impl Limiter for FixedLimiter {
         async fn try_acquire(&self, _: &str) -> Result<Decision> {
             self.calls.fetch_add(1, Ordering::Relaxed);
             self.decision.ok_or_else(|| Error::unavailable("limiter", "connection refused"))
@@ -143,8 +143,8 @@ mod tests {
     }
 
     /// Creates a rate limit whose limiter always returns `decision`, or fails if it is `None`.
-    fn limited_by(decision: Option<Decision>) -> (RateLimit, Arc<Fixed>) {
-        let limiter = Arc::new(Fixed { decision, calls: AtomicUsize::new(0) });
+    fn limited_by(decision: Option<Decision>) -> (RateLimit, Arc<FixedLimiter>) {
+        let limiter = Arc::new(FixedLimiter { decision, calls: AtomicUsize::new(0) });
         let bucket = TokenBucket::from(&RateLimitConfig::default());
         (RateLimit::new(Arc::clone(&limiter) as _, bucket), limiter)
     }

@@ -26,7 +26,7 @@ impl_type!(
 
 fn position() -> MetaSchema {
     MetaSchema {
-        description: Some("Where in the value the mistake is, in characters from 0."),
+        description: Some("The position of the mistake in the value, in characters from 0."),
         example: Some(json!(6)),
         minimum: Some(0.0),
         ..MetaSchema::new_with_format("integer", "int32")

@@ -96,7 +96,7 @@ fn fields() -> [EntryField; 8] {
                 pattern: Some(Timestamp::YEAR_PATTERN.to_owned()),
                 ..MetaSchema::new_with_format("string", "date-time")
             },
-            sent: "When the event happened: RFC 3339, years 1970 to 9999. Other ISO 8601 notations \
+            sent: "When the event happened: RFC 3339, years 1970 to 9999. Other ISO 8601 formats \
                    are accepted: a comma before the fraction, an offset without a colon, or none \
                    (UTC). Default: the id's time.",
             stored: "When the event happened, in UTC with microseconds.",

@@ -1,4 +1,5 @@
-//! The fields of a record that have a meaning, in order of precedence.
+//! The fields of a record that may be the entry's time, level, service, message, trace or span, in
+//! order of precedence.
 
 use super::Record;
 use super::names::{Match, Meaning, Names};

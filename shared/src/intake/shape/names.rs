@@ -25,7 +25,7 @@ pub enum Meaning {
     SpanId,
 }
 
-/// The field names that have a meaning.
+/// The field names that are recognized, each with its meaning.
 #[derive(Debug, Clone)]
 pub struct Names {
     /// The names, grouped by length.

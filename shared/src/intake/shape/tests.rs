@@ -3,7 +3,7 @@ use crate::log_entry::Attributes;
 
 /// A summary of an entry: time, level, service, message and attributes.
 #[derive(Debug, PartialEq)]
-struct Short {
+struct Summary {
     time: String,
     level: String,
     service: String,
@@ -19,9 +19,9 @@ fn entry_with(json: &str, names: &Names) -> NewLogEntry {
     Record::from_json(json).unwrap().into_entry(names, Defaults::default()).unwrap()
 }
 
-fn short(json: &str) -> Short {
+fn summary(json: &str) -> Summary {
     let entry = entry(json);
-    Short {
+    Summary {
         time: entry.timestamp.map_or_else(String::new, |time| time.to_string()),
         level: entry.level.map_or_else(String::new, |level| level.as_str().to_owned()),
         service: entry.service_name.as_str().to_owned(),
@@ -31,7 +31,7 @@ fn short(json: &str) -> Short {
 }
 
 fn attributes(json: &str) -> String {
-    short(json).attributes
+    summary(json).attributes
 }
 
 #[test]
@@ -112,7 +112,11 @@ fn the_records_of_common_loggers_are_recognized() {
     for (logger, json, level, service, attributes) in cases {
         let [level, service, attributes] = [level, service, attributes].map(str::to_owned);
         let (time, message) = (time.to_owned(), "m".to_owned());
-        assert_eq!(short(json), Short { time, level, service, message, attributes }, "{logger}");
+        assert_eq!(
+            summary(json),
+            Summary { time, level, service, message, attributes },
+            "{logger}"
+        );
     }
 }
 
@@ -165,7 +169,7 @@ fn a_long_service_name_is_truncated() {
 }
 
 #[test]
-fn the_first_field_that_fits_wins() {
+fn the_first_field_with_a_suitable_value_wins() {
     let entry =
         entry(r#"{"ts":1795626000,"time":"noon","service":{},"app":"","job":"j","msg":"m"}"#);
     assert_eq!(entry.timestamp.unwrap().to_string(), "2026-11-25T17:00:00.000000Z");
@@ -187,29 +191,29 @@ fn preferred_names_come_first_and_may_be_paths() {
 }
 
 #[test]
-fn a_record_without_a_message_has_its_json_as_the_message() {
-    let short = short(r#"{"level":"warn", "order":7,"a":{"b": 1}}"#);
+fn a_record_without_a_message_gets_its_json_as_the_message() {
+    let short = summary(r#"{"level":"warn", "order":7,"a":{"b": 1}}"#);
     assert_eq!(short.message, r#"{"level":"warn","order":7,"a":{"b": 1}}"#);
     assert_eq!(short.attributes, r#"{"order":7,"a":{"b": 1}}"#);
 }
 
 #[test]
 fn a_message_that_is_an_object_becomes_its_json_and_is_kept() {
-    let short = short(r#"{"message":{"order":7}}"#);
+    let short = summary(r#"{"message":{"order":7}}"#);
     assert_eq!(short.message, r#"{"order":7}"#);
     assert_eq!(short.attributes, r#"{"message":{"order":7}}"#);
 }
 
 #[test]
 fn a_journal_message_may_be_an_array_of_bytes() {
-    let short = short(r#"{"MESSAGE":[27,91,109,195,188]}"#);
+    let short = summary(r#"{"MESSAGE":[27,91,109,195,188]}"#);
     assert_eq!((short.message.as_str(), short.attributes.as_str()), ("\u{1b}[mü", ""));
 }
 
 #[test]
 fn numbers_and_booleans_can_be_messages() {
-    assert_eq!(short(r#"{"msg":42}"#).message, "42");
-    assert_eq!(short(r#"{"msg":null,"event":true}"#).message, "true");
+    assert_eq!(summary(r#"{"msg":42}"#).message, "42");
+    assert_eq!(summary(r#"{"msg":null,"event":true}"#).message, "true");
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn attributes_in_logpulse_format_are_not_nested() {
 }
 
 #[test]
-fn a_value_that_nests_too_deeply_is_kept_as_a_string() {
+fn a_value_that_is_nested_too_deeply_is_kept_as_a_string() {
     let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert_eq!(
         attributes(&format!(r#"{{"msg":"m","a":{}}}"#, deep(15))),
@@ -238,7 +242,7 @@ fn a_value_that_nests_too_deeply_is_kept_as_a_string() {
 }
 
 #[test]
-fn the_defaults_fill_in_what_the_record_does_not_have() {
+fn the_defaults_fill_in_missing_values() {
     let defaults = || Defaults {
         timestamp: Timestamp::from_micros(0),
         level: Some(Level::parse("warn")),
@@ -357,7 +361,7 @@ fn the_records_of_clouds_and_event_collectors_are_recognized() {
     );
     assert_eq!((google.message.as_str(), google.service_name.as_str()), ("m", "shop"));
     let json = r#"{"timestampSeconds":1795626000,"timestampNanos":123456789,"severity":"null"}"#;
-    let google = short(json);
+    let google = summary(json);
     assert_eq!(google.time, "2026-11-25T17:00:00.123456Z");
     assert_eq!((google.level.as_str(), google.attributes.as_str()), ("", json));
     let lambda = entry(r#"{"time":"2026-11-26T10:00:00.1Z","type":"function","record":"line"}"#);

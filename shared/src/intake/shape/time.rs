@@ -1,4 +1,4 @@
-//! Parses times in the notations that loggers use: RFC 3339, ISO 8601, numbers since 1970 in any
+//! Parses times in the formats that loggers use: RFC 3339, ISO 8601, numbers since 1970 in any
 //! unit, and some others.
 
 use chrono::DateTime;
@@ -17,8 +17,8 @@ const UNITS: [(std::ops::RangeInclusive<usize>, u32); 3] =
 /// The number of digits of a time in nanoseconds.
 const NANOSECOND_DIGITS: std::ops::RangeInclusive<usize> = 18..=19;
 
-/// The notations of web servers, Ruby and `date` in chrono's syntax. The zone is required.
-const OTHER_NOTATIONS: [&str; 2] = ["%d/%b/%Y:%H:%M:%S %z", "%a %b %e %H:%M:%S %z %Y"];
+/// The formats of web servers, Ruby and `date` in chrono's syntax. The zone is required.
+const OTHER_FORMATS: [&str; 2] = ["%d/%b/%Y:%H:%M:%S %z", "%a %b %e %H:%M:%S %z %Y"];
 
 /// The names of UTC in the output of `date`. Other names of zones are ambiguous.
 const UTC_NAMES: [&str; 2] = [" UTC ", " GMT "];
@@ -66,12 +66,12 @@ pub(super) fn in_two_fields(record: &Record<'_>) -> Option<Timestamp> {
     Timestamp::from_micros(micros.checked_add(nanos / 1000)?)
 }
 
-/// Parses a time in a notation without fractions of a second, such as that of RFC 5322.
+/// Parses a time in a format without fractions of a second, such as that of RFC 5322.
 fn parse_other(text: &str) -> Option<Found<Timestamp>> {
     let parse = |text: &str, format| DateTime::parse_from_str(text, format).ok();
     let time = DateTime::parse_from_rfc2822(text).ok();
-    let time = time.or_else(|| OTHER_NOTATIONS.into_iter().find_map(|format| parse(text, format)));
-    let in_utc = |name| parse(&text.replacen(name, " +0000 ", 1), OTHER_NOTATIONS[1]);
+    let time = time.or_else(|| OTHER_FORMATS.into_iter().find_map(|format| parse(text, format)));
+    let in_utc = |name| parse(&text.replacen(name, " +0000 ", 1), OTHER_FORMATS[1]);
     let time = time.or_else(|| UTC_NAMES.into_iter().find_map(in_utc))?;
     found(time.timestamp_micros(), true)
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn web_server_and_email_notations_are_recognized() {
+    fn web_server_and_email_formats_are_recognized() {
         for json in [
             "\"26/Nov/2026:11:00:00 +0100\"",
             "\"Thu, 26 Nov 2026 10:00:00 GMT\"",

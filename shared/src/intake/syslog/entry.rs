@@ -63,8 +63,8 @@ impl Message<'_> {
     }
 }
 
-/// Adds the fields of the header. The names `timereported` and `appname` have a meaning for the
-/// entry, but a lower rank than those that loggers use.
+/// Adds the fields of the header. The names `timereported` and `appname` are recognized as the time
+/// and the service, but rank below those that loggers use.
 fn add_header<'a>(record: &mut Record<'a>, header: Header<'a>) {
     if let Some(time) = header.time {
         add(record, "timereported", time);
@@ -95,7 +95,7 @@ fn add<'a>(record: &mut Record<'a>, name: &'static str, value: impl Into<Cow<'a,
     }
 }
 
-/// The name for a field of the header: another one if the message has a field with this name.
+/// The name for a field of the header. It is changed if the message has a field with this name.
 fn free_name(record: &Record<'_>, name: &'static str) -> Cow<'static, str> {
     let is_taken = record.fields().iter().any(|field| field.name == name);
     if is_taken { Cow::Owned(format!("syslog.{name}")) } else { Cow::Borrowed(name) }

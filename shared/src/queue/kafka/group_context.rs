@@ -5,13 +5,13 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext, Rebalance};
 use rdkafka::error::KafkaError;
 
 use super::broker_health::BrokerHealth;
-use super::lag::Uncommitted;
+use super::lag::UncommittedRecords;
 use crate::queue::metrics;
 
 /// A group member's state, which librdkafka's callbacks update.
 #[derive(Default)]
 pub(super) struct GroupContext {
-    pub(super) uncommitted: Uncommitted,
+    pub(super) uncommitted: UncommittedRecords,
     pub(super) health: BrokerHealth,
 }
 

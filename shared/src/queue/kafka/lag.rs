@@ -35,11 +35,11 @@ pub(super) fn report(client: &BaseConsumer<GroupContext>, topics: &Topics) -> Ka
 /// The publish times, in milliseconds, of records that were polled but not committed, by
 /// partition and offset.
 #[derive(Default)]
-pub(super) struct Uncommitted {
+pub(super) struct UncommittedRecords {
     published_millis: Mutex<BTreeMap<(i32, i64), i64>>,
 }
 
-impl Uncommitted {
+impl UncommittedRecords {
     pub(super) fn insert(&self, position: Position, published_millis: i64) {
         self.published_millis().insert((position.partition, position.offset), published_millis);
     }

@@ -68,22 +68,22 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 /// A task that runs rebuilds until it is stopped.
-struct Running {
+struct RunningRebuilds {
     batches: Arc<RwLock<()>>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-fn run(index: &Arc<DerivedIndex>) -> Running {
+fn run(index: &Arc<DerivedIndex>) -> RunningRebuilds {
     let (batches, stop) = (Arc::new(RwLock::new(())), CancellationToken::new());
     let task = tokio::spawn({
         let (index, batches, stop) = (Arc::clone(index), Arc::clone(&batches), stop.clone());
         async move { index.run(&batches, &stop).await }
     });
-    Running { batches, stop, task }
+    RunningRebuilds { batches, stop, task }
 }
 
-impl Running {
+impl RunningRebuilds {
     async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();

@@ -74,7 +74,7 @@ async fn reacquire(url: &Url) -> Option<MySqlConnection> {
         match acquire(url).await {
             Ok(Some(connection)) => return Some(connection),
             Ok(None) if failed.elapsed() > MAX_IDLE => return None,
-            // Until MySQL notices that the previous connection has ended, that one holds the lock.
+            // The previous connection holds the lock until MySQL notices that it has ended.
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "failed to reacquire the lock; retrying"),
         }

@@ -63,7 +63,8 @@ impl Any {
     /// For loggers and shippers whose format cannot be changed. The body may be a JSON object, an
     /// array, NDJSON, concatenated JSON, an object with only the field `logs`, `records`, `events`
     /// or `lines` (an array), the `MessagePack` of Fluent Bit, the export format of the systemd
-    /// journal, or plain text with one entry per line. The content type may be anything or absent.
+    /// journal, or plain text with one entry per line. The content type is optional, but if it is
+    /// that of JSON, `MessagePack` or the journal, the body must have this format.
     /// `systemd-journal-upload` sends the same request to `/logs/any/upload`.
     ///
     /// LogPulse recognizes the time, level, service, message, trace id and span id by the names that

@@ -53,7 +53,7 @@ impl ApiResponse for BulkResponse {
         // `complete` adds the schema, which is not in the registry.
         let schema = MetaSchemaRef::Inline(Box::new(MetaSchema::new("object")));
         let response = MetaResponse {
-            description: "The documents whose items have the status 201 are durable.",
+            description: "Documents are durable if their items have the status 201.",
             status: Some(200),
             status_range: None,
             content: vec![MetaMediaType { content_type: "application/json", schema }],
@@ -82,7 +82,7 @@ impl Problems for SaveProblems {
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The content encoding is not supported."),
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "No document need be considered saved: the queue is full or unavailable, or the \
+            "Treat all documents as not saved: the queue is full or unavailable, or the \
              client's bucket is empty. Send all of them again later.",
         ),
     ];

@@ -83,9 +83,9 @@ impl Api {
     ///
     /// The bulk API of Elasticsearch and OpenSearch, for shippers and loggers that support it. Each
     /// document follows a line with its action, `create` or `index`. A document may have any
-    /// fields: those with the usual names become the entry's time, level, service and message, and
-    /// the others become attributes. The index becomes the attribute `index`, and the service of
-    /// documents that name none. The response has an item for each action; an item with a status of
+    /// fields: those with common names become the entry's time, level, service and message, and the
+    /// others become attributes. The index becomes the attribute `index`, and the service of
+    /// documents that do not name one. The response has an item for each action; an item with a status of
     /// 400 or 413 was not saved and never will be. A document with an `_id` and a time in the last
     /// seven days is saved once, no matter how often it is sent in that week. The same operation
     /// also has the paths `/{index}/_bulk`, `/elastic/_bulk` and `/elastic/{index}/_bulk`, and

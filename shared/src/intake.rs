@@ -72,7 +72,7 @@ impl<T> Packed<T> {
         Ok(self.result)
     }
 
-    /// Publishes the records like [`Packed::publish`], but tries again until the queue accepts them,
+    /// Publishes the records as [`Packed::publish`] does, but retries until the queue accepts them,
     /// for a protocol that cannot report failures to its clients.
     ///
     /// # Errors

@@ -30,7 +30,7 @@ trait Target {
     fn add(&mut self, entries: &[LogEntry]) -> impl Future<Output = Result<Vec<Refused>>> + Send;
 }
 
-/// Adds the entries. Those that the index will never accept are logged and left out; the consumer
+/// Adds the entries. Those that the index will never accept are logged and skipped; the consumer
 /// writes such entries as dead letters.
 async fn add(mut target: impl Target, entries: &[LogEntry]) -> Result<()> {
     let mut parts = vec![entries];

@@ -1,4 +1,4 @@
-//! Pauses between attempts to use a service that is unavailable. They grow and are jittered, so that
+//! Pauses between attempts to use an unavailable service. The pauses grow and are jittered, so that
 //! processes do not retry in lockstep.
 
 use std::time::Duration;

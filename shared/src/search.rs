@@ -83,7 +83,7 @@ pub struct SearchHits {
     pub entries: Vec<LogEntry>,
     /// The cursor of the next page; `None` on the last page and with [`Sort::Relevance`].
     pub next_cursor: Option<Cursor>,
-    /// Whether the index is being built from the store, so that hits may be missing.
+    /// Whether the index is being built from the store, which means that hits may be missing.
     pub is_rebuilding: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Test support: log entries to send through a port, and ports whose calls all fail.
+//! Test support: log entries to send through a port, and ports that always fail.
 #![allow(clippy::unwrap_used, reason = "only tests use this module")]
 
 mod broken;

@@ -48,7 +48,7 @@ async fn scrape(api: &Api) -> String {
 }
 
 /// Returns the counter series of the functions. Omits the CPU time, the rate limiter's failures,
-/// and the requests, whose label values are not fixed.
+/// and the requests, because their label values are not fixed.
 fn fixed_counters(metrics: &str) -> Vec<String> {
     let mut counters = counters(metrics);
     assert!(counters.remove("process_cpu_seconds_total"), "{metrics}");

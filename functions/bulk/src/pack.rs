@@ -100,7 +100,7 @@ fn pack_items(
 /// are too many actions, the response has no items.
 pub(crate) fn refuse_all(problem: Problem, body: &DecodedBody, index: Option<&str>) -> Problem {
     let refusal = Refusal {
-        // rsyslog resends documents whose items have this status.
+        // rsyslog resends documents with this status in their items.
         status: StatusCode::TOO_MANY_REQUESTS,
         kind: "es_rejected_execution_exception",
         reason: &problem.detail,

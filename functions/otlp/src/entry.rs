@@ -128,7 +128,7 @@ impl EntryBuilder {
     }
 }
 
-/// The entry of a record whose body is not a map.
+/// The entry of a record with a body that is not a map.
 fn plain_entry(message: String, known: KnownValues) -> NewLogEntry {
     let KnownValues { timestamp, observed, level, service, trace_id, span_id } = known;
     NewLogEntry {

@@ -45,7 +45,7 @@ async fn export(
     request.header("content-encoding", encoding).body(body).send().await
 }
 
-/// A request in protobuf whose records have these messages.
+/// A request in protobuf with a record for each of these messages.
 fn protobuf(messages: &[&str]) -> Vec<u8> {
     let mut scope_logs = Vec::new();
     for message in messages {
@@ -199,7 +199,7 @@ async fn a_request_during_a_queue_outage_gets_503_in_its_own_format() {
     assert_eq!(status, json!({"code": 14, "message": "the broken is unavailable; retry later"}));
 }
 
-/// A request whose record contains arrays to this depth.
+/// A request with a record that contains arrays nested to this depth.
 fn nested(depth: usize) -> Vec<u8> {
     let mut value = Vec::new();
     for _ in 0..depth {
@@ -295,7 +295,7 @@ async fn a_malformed_record_does_not_affect_the_others() {
     let queue = open_queue(&folder).await;
     let client = client(queue.producer);
     let mut scope_logs = Vec::new();
-    // A record whose severity number is truncated, and one with a valid severity.
+    // A record with a truncated severity number, and one with a valid severity.
     push_bytes(&mut scope_logs, 2, b"\x10\xff");
     let mut record = Vec::new();
     push_varint(&mut record, 2, 17);

@@ -22,7 +22,7 @@ pub struct Frames {
 enum State {
     /// Between two messages.
     Between,
-    /// In a message of which this many bytes are left.
+    /// In a message with this many bytes left.
     Counted(u64),
     /// In a message that ends with a line break. This many bytes of the buffer contain none.
     Line(usize),

@@ -1,4 +1,4 @@
-//! Receives datagrams, each of which is a message.
+//! Receives datagrams. Each datagram is a message.
 
 use std::net::IpAddr;
 use std::sync::Arc;

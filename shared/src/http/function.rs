@@ -25,9 +25,9 @@ pub struct Function {
 
 /// The operation for one method of one path.
 pub(super) struct Operation {
-    /// The path in poem's notation, e.g. `/logs/:param0`.
+    /// The path in poem's syntax, e.g. `/logs/:param0`.
     pub(super) path: String,
-    /// The path in the notation of the OpenAPI document and of metrics, e.g. `/logs/{id}`.
+    /// The path in the syntax of the OpenAPI document and of metrics, e.g. `/logs/{id}`.
     pub(super) template: String,
     pub(super) method: Method,
     pub(super) endpoint: BoxEndpoint<'static>,
@@ -105,7 +105,7 @@ impl Function {
         self
     }
 
-    /// Serves GET requests for `path` (in poem's notation), which is not in the OpenAPI document.
+    /// Serves GET requests for `path` (in poem's syntax), which is not in the OpenAPI document.
     #[must_use]
     pub fn route(self, path: &str, endpoint: impl Endpoint + 'static) -> Self {
         self.route_for(Method::GET, path, endpoint)
@@ -158,7 +158,7 @@ fn without_query(operation: BoxEndpoint<'static>) -> BoxEndpoint<'static> {
     operation.before(check).map_to_response().boxed()
 }
 
-/// The path without its parameter names, in either notation: poem-openapi renames parameters for
+/// The path without its parameter names, in either syntax: poem-openapi renames parameters for
 /// poem's router.
 pub(super) fn path_shape(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment.as_bytes().first() {

@@ -161,7 +161,7 @@ mod tests {
     use crate::config::AllowedOrigins;
     use crate::http::client::TrustedProxies;
 
-    /// A function whose operations return their path.
+    /// A function with operations that return their path.
     fn function(name: &'static str, operations: &[(Method, &'static str)]) -> Function {
         let mut function = Function::without_api(name);
         for (method, path) in operations {

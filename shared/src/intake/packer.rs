@@ -43,7 +43,7 @@ pub struct Packer {
 }
 
 impl Packer {
-    /// Creates a packer for the request with this arrival. Entries whose JSON is larger than
+    /// Creates a packer for the request with this arrival. Entries with JSON larger than
     /// `max_entry_bytes` are rejected.
     #[must_use]
     pub fn new(
@@ -89,8 +89,8 @@ impl Packer {
         self.records.bytes()
     }
 
-    /// Packs or rejects the entry like [`Packer::push`], and returns its id or why it was rejected,
-    /// for a protocol whose response describes every entry.
+    /// Packs or rejects the entry as [`Packer::push`] does, and returns its id or why it was rejected,
+    /// for protocols with responses that describe every entry.
     ///
     /// # Errors
     /// When the position is too large to fit in an id.

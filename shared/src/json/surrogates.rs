@@ -48,7 +48,7 @@ enum Half {
     Low,
 }
 
-/// The surrogate whose escape follows a backslash.
+/// The surrogate in the escape after a backslash.
 fn surrogate(escape: &[u8]) -> Option<Half> {
     let [b'u', b'd' | b'D', kind, a, b, ..] = escape else { return None };
     if !(a.is_ascii_hexdigit() && b.is_ascii_hexdigit()) {
@@ -61,7 +61,7 @@ fn surrogate(escape: &[u8]) -> Option<Half> {
     }
 }
 
-/// The surrogate whose escape follows this escape of a surrogate.
+/// The surrogate in the escape that follows this escape of a surrogate.
 fn surrogate_after(escape: &[u8]) -> Option<Half> {
     surrogate(escape.get(REPLACEMENT.len()..)?.strip_prefix(b"\\")?)
 }

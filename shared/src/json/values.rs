@@ -99,7 +99,7 @@ impl<'a> Values<'a> {
         end.or_else(|| damaged::next_comma(self.rest)).or_else(|| self.last_length())
     }
 
-    /// The length of the last element of an array whose quotes or brackets do not match.
+    /// The length of an array's last element if its quotes or brackets do not match.
     fn last_length(&self) -> Option<usize> {
         let array = self.rest.trim_ascii_end();
         array.ends_with(b"]").then(|| array.len() - 1)

@@ -36,7 +36,7 @@ impl EntryId {
     /// The smallest id.
     pub(crate) const FIRST: Self = Self(Uuid::from_u64_pair(VERSION_7, RFC_VARIANT));
 
-    /// The greatest id whose time is before `time`; `None` if `time` is the beginning of 1970.
+    /// The greatest id with a time before `time`; `None` if `time` is the beginning of 1970.
     pub(crate) fn last_before(time: Timestamp) -> Option<Self> {
         let millis = u64::try_from(time.as_micros()).ok()?.div_ceil(1000).checked_sub(1)?;
         Some(Self(Uuid::from_u64_pair(
@@ -51,7 +51,7 @@ impl EntryId {
         Self::time_in(self.0.as_u64_pair().0)
     }
 
-    /// The time in an id whose first eight bytes are this number.
+    /// The time in an id that begins with these eight bytes.
     pub(crate) fn time_in(first_half: u64) -> Timestamp {
         // The first 48 bits are milliseconds since 1970.
         let micros = i64::try_from((first_half >> 16) * 1000).ok();

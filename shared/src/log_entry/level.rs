@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_those_of_syslog_pino_or_monolog() {
+    fn numbers_of_syslog_pino_and_monolog_map_to_levels() {
         let expected = [
             ("FATAL", vec![0, 1, 2, 60, 500, 600]),
             ("ERROR", vec![3, 50, 400]),

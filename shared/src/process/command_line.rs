@@ -80,7 +80,7 @@ pub(super) struct CommandLine<C: Subcommand> {
 }
 
 impl<C: Subcommand> CommandLine<C> {
-    /// Parses the arguments, the first of which is the path of the binary.
+    /// Parses the arguments. The first one is the path of the binary.
     ///
     /// # Errors
     /// When the command line is invalid, or requests the help or the version. The error is the text

@@ -34,13 +34,13 @@ pub enum Condition {
     /// Text that occurs anywhere in the message, even within a word, ignoring case. It has the form
     /// that [`text::fragment`](crate::text::fragment) returns, and is not empty.
     Fragment(String),
-    /// A field whose value passes a test.
+    /// A field with a value that passes a test.
     Keyword(Keyword, KeywordTest),
     /// The entry with this id.
     Id(EntryId),
     /// A timestamp in this range.
     Timestamp(TimeRange),
-    /// An attribute whose value passes a test.
+    /// An attribute with a value that passes a test.
     Attribute(Attribute),
 }
 
@@ -82,7 +82,7 @@ pub struct Prefix {
     pub text: String,
 }
 
-/// A field whose whole value is compared, case-sensitively.
+/// A field that is compared as a whole, case-sensitively.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keyword {
     /// The service name.
@@ -128,9 +128,9 @@ pub struct Attribute {
 /// The test that an attribute's value must pass.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AttributeTest {
-    /// A value whose text is one of these. (Numbers are compared by their canonical text.)
+    /// A value with one of these texts. (Numbers are compared by their canonical text.)
     AnyOf(Vec<String>),
-    /// A value whose text begins with this text.
+    /// A value with a text that begins like this.
     Prefix(String),
     /// Any value, or an object that contains one.
     Exists,

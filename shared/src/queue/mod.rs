@@ -69,7 +69,7 @@ pub trait Consumer: Ready {
 ///
 /// # Contract
 /// * When `write` returns `Ok`, the dead letters are as durable as published records.
-/// * Dead letters are numbered in the order in which they were written, and listed in that order.
+/// * Dead letters are numbered and listed in the order they were written.
 #[async_trait]
 pub trait DeadLetters: Ready {
     /// Appends the dead letters.

@@ -65,7 +65,7 @@ impl RecordPacker {
         self.full_bytes + self.open.len()
     }
 
-    /// Adds an entry whose JSON is at most `max_bytes` long.
+    /// Adds an entry, if its JSON is at most `max_bytes` long.
     ///
     /// # Errors
     /// When the JSON is longer. The error is its size in bytes, and the entry is not added.

@@ -115,7 +115,7 @@ impl Rebuilds<'_> {
         self.finish(rebuild).await
     }
 
-    /// Completes a rebuild whose new index has replaced the previous one.
+    /// Completes a rebuild after the new index has replaced the previous one.
     async fn finish(&mut self, mut rebuild: DayRebuild) -> Result<()> {
         self.catch_up(&mut rebuild).await?;
         step(&mut rebuild, async |rebuild| rebuild.complete().await).await?;
@@ -160,7 +160,7 @@ impl Rebuilds<'_> {
         }
     }
 
-    /// Adds entries. Those that keep failing for an unknown reason are logged and left out,
+    /// Adds entries. Those that keep failing for an unknown reason are logged and skipped,
     /// provided that the new index contains others.
     async fn add_page(&self, rebuild: &mut DayRebuild, entries: &[LogEntry]) -> Result<()> {
         let mut failures = 0;

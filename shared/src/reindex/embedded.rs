@@ -139,8 +139,8 @@ impl DerivedIndex {
         for entry in stored.iter_mut().filter(|entry| entry.id <= until) {
             match self.store.get(entry.id).await {
                 Ok(Some(first)) => *entry = first,
-                // The entry is not in the store, or its row is damaged, in which case the rebuild
-                // skips the row.
+                // The entry is not in the store, or its row is damaged. The rebuild skips damaged
+                // rows.
                 Ok(None) | Err(Error::Rejected { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -1,4 +1,4 @@
-//! The store in MySQL: one table, whose rows are ordered by the time in the id.
+//! The store in MySQL: one table with rows ordered by the time in the id.
 //! Opening it does not connect. The first request connects and creates the table.
 
 mod lock;

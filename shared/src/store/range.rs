@@ -1,4 +1,4 @@
-//! Ranges of ids, in which the store is read in order of arrival.
+//! Ranges of ids. The store is read range by range, in order of arrival.
 
 use crate::log_entry::{Day, EntryId, Timestamp};
 
@@ -15,7 +15,7 @@ impl IdRange {
     /// Every id.
     pub const ALL: Self = Self { after: None, until: None };
 
-    /// The ids whose time is at or after `from` and before `to`.
+    /// The ids with a time at or after `from` and before `to`.
     #[must_use]
     pub fn between(from: Timestamp, to: Timestamp) -> Self {
         match EntryId::last_before(to) {

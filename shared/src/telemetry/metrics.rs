@@ -17,7 +17,7 @@ enum Kind {
     Counter,
     /// A counter with one label, and the values of the label.
     CounterBy(&'static str, &'static [&'static str]),
-    /// A counter with labels whose values are not known in advance.
+    /// A counter with label values that are not known in advance.
     CounterByAny,
     Gauge,
     Histogram,

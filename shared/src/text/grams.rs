@@ -8,8 +8,8 @@ use super::SEPARATOR;
 pub const GRAM_CHARS: usize = 3;
 
 /// Calls `on_gram` with each gram of a [`searchable`](super::searchable) text. The text is padded
-/// with two separators, so that each of its characters begins a gram, and a fragment shorter than a
-/// gram is in the text if and only if it is in one of the grams.
+/// with two separators, so each of its characters begins a gram. A fragment shorter than a gram is
+/// therefore in the text if and only if it is in one of the grams.
 pub fn grams(searchable: &str, mut on_gram: impl FnMut(&str)) {
     for gram in whole_grams(searchable) {
         on_gram(gram);

@@ -38,7 +38,7 @@ pub fn searchable(message: &str) -> String {
     text
 }
 
-/// A fragment in the form in which a [`searchable`] text contains it.
+/// A fragment in the form that a [`searchable`] text contains.
 #[must_use]
 pub fn fragment(text: &str) -> String {
     fold(&normalize(text)).into_owned()

@@ -90,7 +90,7 @@ impl<'t> Run<'t> {
     }
 }
 
-/// The byte offsets at which a run's parts meet: between a letter and a digit, between a lower-case
+/// The byte offsets where a run's parts meet: between a letter and a digit, between a lower-case
 /// letter and a capital, and before the last of several capitals if a lower-case letter follows it
 /// (`HTTP|Server`).
 fn boundaries(run: &str) -> Vec<usize> {

@@ -40,7 +40,7 @@ impl Reply {
 pub(super) async fn send_with_retries(address: &str, request: &[u8], method: &str) -> Reply {
     loop {
         let reply = timeout(TIMEOUT, send(address, request, method)).await.unwrap();
-        // Functions whose clients do not retry after 429 use 503 instead.
+        // Functions with clients that do not retry after 429 use 503 instead.
         let is_limited = reply.status == 503 && reply.header("ratelimit").contains("r=0");
         if reply.status != 429 && !is_limited {
             return reply;

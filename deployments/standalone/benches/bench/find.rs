@@ -16,7 +16,7 @@ use crate::samples::{Kind, index};
 
 const SAMPLES: usize = 1000;
 
-/// The number of generated entries whose messages are in Chinese characters.
+/// The number of generated entries with messages in Chinese characters.
 const CHINESE_ENTRIES: usize = 2000;
 
 /// The maximum number of wrong results that are printed for each kind of sample.
@@ -45,7 +45,7 @@ pub(crate) async fn find(url: &str, folder: &Path) {
     }
 }
 
-/// An entry whose message consists of 8 to 30 of the first 2,000 Chinese characters in Unicode.
+/// An entry with a message of 8 to 30 of the first 2,000 Chinese characters in Unicode.
 fn ideographs(rng: &mut Rng) -> String {
     let length = 8 + index(rng, 23);
     let character = |_| char::from_u32(0x4e00 + index(rng, 2000) as u32);

@@ -79,7 +79,7 @@ pub(crate) fn client(queue: Arc<dyn Producer>) -> impl Endpoint<Output = Respons
     endpoint(functions, &config, None, &CancellationToken::new()).unwrap()
 }
 
-/// A client of a function whose queue is down.
+/// A client of a function while its queue is down.
 pub(crate) fn client_without_queue() -> impl Endpoint<Output = Response> {
     client(Arc::new(Broken))
 }

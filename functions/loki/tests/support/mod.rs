@@ -76,7 +76,7 @@ pub(crate) fn number(number: u64, value: u64) -> Vec<u8> {
     field
 }
 
-/// An entry whose time is `seconds` and `nanos` since 1970.
+/// An entry with a time of `seconds` and `nanos` since 1970.
 pub(crate) fn entry(
     seconds: u64,
     nanos: u64,

@@ -1,4 +1,4 @@
-//! Records a request's arrival, from which the ids of its entries are derived. A trusted proxy may
+//! Records a request's arrival. The ids of its entries are derived from it. A trusted proxy may
 //! send the request id and the start time, so that a retry on another replica yields the same ids.
 
 use poem::{Endpoint, Request, Response, Result};

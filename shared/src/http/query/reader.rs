@@ -154,7 +154,7 @@ impl Reader {
         }
     }
 
-    /// The known parameter whose name is most similar, if it is similar at all.
+    /// The known parameter with the most similar name, if any is similar.
     fn closest(&self, unknown: &str) -> Option<&'static str> {
         let parameters = self.known.iter().map(|known| &known.parameter);
         let similar = parameters.filter_map(|one| Some((one.distance(unknown)?, one.name)));

@@ -1,4 +1,4 @@
-//! Remembers clients whose bucket is empty, to refuse their requests without calling the limiter.
+//! Remembers clients with an empty bucket, to refuse their requests without calling the limiter.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -25,7 +25,7 @@ impl<'a> Field<'a> {
         Self { name: name.into(), content: Content::Text(text.into()) }
     }
 
-    /// A field whose value is the given JSON, which must be valid.
+    /// A field with the given JSON as its value. The JSON must be valid.
     pub fn json(name: impl Into<Cow<'a, str>>, json: impl Into<Cow<'a, str>>) -> Self {
         Self { name: name.into(), content: Content::Json(json.into()) }
     }

@@ -52,7 +52,7 @@ impl<'a> Record<'a> {
         self.push(Field::text(name, text));
     }
 
-    /// Adds a field whose value is the given JSON, which must be valid.
+    /// Adds a field with the given JSON as its value. The JSON must be valid.
     pub fn push_json(&mut self, name: impl Into<Cow<'a, str>>, json: impl Into<Cow<'a, str>>) {
         self.push(Field::json(name, json));
     }

@@ -33,7 +33,7 @@ pub(super) fn parse(text: &str, arrival: Timestamp) -> Option<(Header<'_>, &str)
 /// Parses the part of a message after the time.
 fn parse_names<'a>(header: Header<'a>, text: &'a str) -> Option<(Header<'a>, &'a str)> {
     if let Some(Tag { app, process_id, message }) = Tag::read(text) {
-        // `CET: %SYS-5-…` is a zone, whose offset is unknown.
+        // `CET: %SYS-5-…` is a zone with an unknown offset.
         if is_zone(app) && message.starts_with('%') {
             return None;
         }

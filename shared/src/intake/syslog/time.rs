@@ -51,7 +51,7 @@ fn read_iso8601(text: &str) -> Option<(Cow<'_, str>, &str)> {
     is_time.then_some((Cow::Borrowed(time), rest))
 }
 
-/// The time in the year in which it is nearest to the arrival.
+/// The time in the year that puts it nearest to the arrival.
 fn nearest(
     in_year: impl Fn(u32) -> Option<(Timestamp, String)>,
     arrival: Timestamp,

@@ -10,7 +10,7 @@ fn parse(query: &str) -> Result<String, QueryError> {
     super::parse(query, false, Timestamp::parse(NOW).unwrap()).map(|condition| show(&condition))
 }
 
-/// A compact notation for a condition. `all` and `none` stand for the conditions that every entry
+/// Writes a condition compactly. `all` and `none` stand for the conditions that every entry
 /// and no entry meets.
 fn show(condition: &Condition) -> String {
     let join = |conditions: &[Condition], operator: &str| {

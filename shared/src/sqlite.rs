@@ -15,8 +15,8 @@ use url::Url;
 
 use crate::config::ConfigError;
 
-/// The page size of new files. Large pages suit large records, because overflow pages are read
-/// one by one. Small pages suit small transactions, because they write whole pages.
+/// The page size of new files. Large pages suit large records, because overflow pages are read one
+/// by one. Small pages suit small transactions, because they write whole pages.
 const PAGE_BYTES: u32 = 8 * 1024;
 
 /// The write-ahead log is copied into the file when it reaches this size. The transaction that

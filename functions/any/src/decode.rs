@@ -75,9 +75,9 @@ pub type Entry = Result<NewLogEntry, ValidationError>;
 pub type Push<'a> = &'a mut dyn FnMut(Entry) -> Result<(), Problem>;
 
 impl Format {
-    /// Detects the format of a body. A media type for `MessagePack` or the journal decides; so does one
-    /// for JSON, unless the body looks like one of those two formats. With any other media type, the
-    /// body decides.
+    /// Detects the format of a body. A media type for `MessagePack` or the journal decides; so does
+    /// one for JSON, unless the body looks like one of those two formats. With any other media
+    /// type, the body decides.
     #[must_use]
     pub fn of(media_type: &str, body: &[u8]) -> Self {
         if media_type.contains("msgpack") || msgpack::is_likely(body) {
@@ -136,7 +136,8 @@ impl Context {
     }
 
     /// Turns a line, which may be a JSON object or logfmt, into an entry. The original of a logfmt
-    /// line is kept too, so a line is parsed only if it is much shorter than the maximum entry size.
+    /// line is kept too, so a line is parsed only if it is much shorter than the maximum entry
+    /// size.
     fn line(&self, line: &[u8], max_entry_bytes: usize) -> Entry {
         if line.trim_ascii_start().starts_with(b"{")
             && let Ok(entry) = self.json(line.trim_ascii())

@@ -67,11 +67,12 @@ impl Any {
     /// that of JSON, `MessagePack` or the journal, the body must have this format.
     /// `systemd-journal-upload` sends the same request to `/logs/any/upload`.
     ///
-    /// LogPulse recognizes the time, level, service, message, trace id and span id by the names that
-    /// common loggers use, also in nested objects; the query parameters add names that take precedence.
-    /// All other fields become attributes, as does the original of a value that the entry cannot
-    /// represent exactly, such as a time in nanoseconds. If a record has no message, its JSON becomes
-    /// the message. The value of a field never causes a record to be rejected, unless it is too large.
+    /// LogPulse recognizes the time, level, service, message, trace id and span id by the names
+    /// that common loggers use, also in nested objects; the query parameters add names that take
+    /// precedence. All other fields become attributes, as does the original of a value that the
+    /// entry cannot represent exactly, such as a time in nanoseconds. If a record has no message,
+    /// its JSON becomes the message. A record is never rejected because of the value of a field,
+    /// but only if it is empty, too large or malformed.
     ///
     /// Records are accepted or rejected independently, and the accepted ones are as durable as with
     /// `POST /logs`. If every record is rejected, the response is `400`.

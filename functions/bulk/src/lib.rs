@@ -85,12 +85,12 @@ impl Api {
     /// document follows a line with its action, `create` or `index`. A document may have any
     /// fields: those with common names become the entry's time, level, service and message, and the
     /// others become attributes. The index becomes the attribute `index`, and the service of
-    /// documents that do not name one. The response has an item for each action; an item with a status of
-    /// 400 or 413 was not saved and never will be. A document with an `_id` and a time in the last
-    /// seven days is saved once, no matter how often it is sent in that week. The same operation
-    /// also has the paths `/{index}/_bulk`, `/elastic/_bulk` and `/elastic/{index}/_bulk`, and
-    /// accepts `PUT`; query parameters are ignored. A single document can also be sent to
-    /// `/{index}/_doc`, `/{index}/_doc/{id}` and `/{index}/_create/{id}`.
+    /// documents that do not name one. The response has an item for each action; an item with a
+    /// status of 400 or 413 was not saved and never will be. A document with an `_id` and a time in
+    /// the last seven days is saved once, no matter how often it is sent in that week. The same
+    /// operation also has the paths `/{index}/_bulk`, `/elastic/_bulk` and
+    /// `/elastic/{index}/_bulk`, and accepts `PUT`; query parameters are ignored. A single document
+    /// can also be sent to `/{index}/_doc`, `/{index}/_doc/{id}` and `/{index}/_create/{id}`.
     #[oai(path = "/_bulk", method = "post", operation_id = "saveDocuments", tag = "Tag::Logs")]
     async fn save(
         &self,

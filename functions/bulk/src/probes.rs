@@ -1,8 +1,8 @@
 //! The requests that clients make before they send documents: about the product, its health, and
 //! the templates, policies and aliases that they need.
 //!
-//! LogPulse stores no such resources. It responds that a template does not exist, and if the
-//! client then creates it, LogPulse acknowledges the request but ignores it.
+//! LogPulse stores no such resources. It responds that a template does not exist, and if the client
+//! then creates it, LogPulse acknowledges the request but ignores it.
 
 use std::sync::Arc;
 

@@ -35,10 +35,11 @@ impl BatchWriter {
         }
     }
 
-    /// Writes the batch to the store, then to the index. A rebuild of the index relies on this order,
-    /// because every entry in the index is then also in the store. Once the previous batch is committed, writes the
-    /// dead letters and commits. Returns `None` without committing if shutdown interrupts the
-    /// retries, the dead letters cannot be written, or the previous batch was not committed.
+    /// Writes the batch to the store, then to the index. A rebuild of the index relies on this
+    /// order, because every entry in the index is then also in the store. Once the previous batch
+    /// is committed, writes the dead letters and commits. Returns `None` without committing if
+    /// shutdown interrupts the retries, the dead letters cannot be written, or the previous batch
+    /// was not committed.
     pub(crate) async fn write(
         &self,
         batch: Batch,

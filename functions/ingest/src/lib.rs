@@ -75,9 +75,9 @@ impl Ingest {
     /// Save a log entry
     ///
     /// `201` means that the entry is durable: it is on the queue and survives a crash of any
-    /// process. It can be fetched by its id and found by search soon after (`GET /logs/{id}`
-    /// with `Prefer: wait=10` waits for it). After a `503` or a broken connection, the entry may or
-    /// may not be saved; retry with your own `id` to avoid duplicates. The body may be compressed
+    /// process. It can be fetched by its id and found by search soon after (`GET /logs/{id}` with
+    /// `Prefer: wait=10` waits for it). After a `503` or a broken connection, the entry may or may
+    /// not be saved; retry with your own `id` to avoid duplicates. The body may be compressed
     /// (`Content-Encoding: gzip`, `deflate`, `zstd` or `snappy`).
     #[oai(path = "/logs", method = "post", operation_id = "saveLog", tag = "Tag::Logs")]
     async fn save(

@@ -67,9 +67,10 @@ impl Loki {
     /// Accepts the push requests of Grafana Alloy, Promtail, Fluent Bit and Loki's logging
     /// libraries. `204` means that the entries are durable. Labels and structured metadata become
     /// the service name, the level and attributes. A line that is a JSON object or logfmt is
-    /// parsed, and the original is kept as the attribute `log.record.original`. If some entries are invalid, the
-    /// others are saved and the response is `204`, because clients would otherwise send all of them
-    /// again or give up. If all are invalid, the response is `400`. Errors are plain text, as in Loki.
+    /// parsed, and the original is kept as the attribute `log.record.original`. If some entries are
+    /// invalid, the others are saved and the response is `204`, because clients would otherwise
+    /// send all of them again or give up. If all are invalid, the response is `400`. Errors are
+    /// plain text, as in Loki.
     #[oai(
         path = "/loki/api/v1/push",
         method = "post",

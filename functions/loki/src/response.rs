@@ -22,7 +22,8 @@ impl TryFrom<Outcome> for PushResponse {
     type Error = Problem;
 
     /// Returns a problem if every entry was rejected. If some were accepted, the client must not
-    /// resend the request; the rejected ones, which could never be saved, are counted in the metrics.
+    /// resend the request; the rejected ones, which could never be saved, are counted in the
+    /// metrics.
     fn try_from(outcome: Outcome) -> Result<Self, Problem> {
         let Outcome { accepted, rejected, rejections, .. } = outcome;
         let mut errors = rejections.into_iter().map(field_error);

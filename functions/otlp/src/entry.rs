@@ -1,10 +1,10 @@
 //! Builds the entry of a log record: `LogRecord -- EntryBuilder --> NewLogEntry`.
 //!
 //! The entry keeps the record's attributes under their own names. Everything else in the record
-//! that has no field in the entry becomes an additional attribute: the other fields of a map body, `event_name`,
-//! `severity_text`, `severity_number`, `observed_timestamp`, `flags`, `dropped_attributes_count`,
-//! `resource` (its attributes) and `scope` (its name, version and attributes). If an attribute of
-//! the record already has that name, an underscore is appended.
+//! that has no field in the entry becomes an additional attribute: the other fields of a map body,
+//! `event_name`, `severity_text`, `severity_number`, `observed_timestamp`, `flags`,
+//! `dropped_attributes_count`, `resource` (its attributes) and `scope` (its name, version and
+//! attributes). If an attribute of the record already has that name, an underscore is appended.
 
 use std::mem;
 

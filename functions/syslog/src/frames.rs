@@ -52,8 +52,8 @@ impl Frames {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Removes and returns the next complete message that is not blank. Once this returns `None`, the
-    /// buffer is no longer than the longest message.
+    /// Removes and returns the next complete message that is not blank. Once this returns `None`,
+    /// the buffer is no longer than the longest message.
     pub fn next_message(&mut self) -> Option<Bytes> {
         loop {
             let frame = match self.state {

@@ -96,8 +96,8 @@ fn asks_for_html(headers: &HeaderMap) -> bool {
     accepted.any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
 }
 
-/// A path that begins with a parameter and therefore matches any name. It handles only the methods of
-/// its operations; other methods get 404, because most names are unknown paths.
+/// A path that begins with a parameter and therefore matches any name. It handles only the methods
+/// of its operations; other methods get 404, because most names are unknown paths.
 struct AnyName {
     methods: Vec<Method>,
     endpoint: BoxEndpoint<'static, Response>,

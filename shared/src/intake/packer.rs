@@ -89,8 +89,8 @@ impl Packer {
         self.records.bytes()
     }
 
-    /// Packs or rejects the entry as [`Packer::push`] does, and returns its id or why it was rejected,
-    /// for protocols with responses that describe every entry.
+    /// Packs or rejects the entry as [`Packer::push`] does, and returns its id or why it was
+    /// rejected, for protocols with responses that describe every entry.
     ///
     /// # Errors
     /// When the position is too large to fit in an id.

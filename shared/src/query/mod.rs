@@ -58,8 +58,8 @@ pub enum Scope {
 pub struct Words {
     /// Where to look.
     pub scope: Scope,
-    /// The folded [`runs`](crate::text::runs) to find, at least one. A run in the text matches
-    /// by any of its [`forms`](crate::text::Run::forms).
+    /// The folded [`runs`](crate::text::runs) to find, at least one. A run in the text matches by
+    /// any of its [`forms`](crate::text::Run::forms).
     pub runs: Vec<FuzzyRun>,
 }
 

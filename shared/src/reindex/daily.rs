@@ -160,8 +160,8 @@ impl Rebuilds<'_> {
         }
     }
 
-    /// Adds entries. Those that keep failing for an unknown reason are logged and skipped,
-    /// provided that the new index contains others.
+    /// Adds entries. Those that keep failing for an unknown reason are logged and skipped, provided
+    /// that the new index contains others.
     async fn add_page(&self, rebuild: &mut DayRebuild, entries: &[LogEntry]) -> Result<()> {
         let mut failures = 0;
         let mut failed = Vec::new();

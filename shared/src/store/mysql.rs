@@ -1,5 +1,5 @@
-//! The store in MySQL: one table with rows ordered by the time in the id.
-//! Opening it does not connect. The first request connects and creates the table.
+//! The store in MySQL: one table with rows ordered by the time in the id. Opening it does not
+//! connect. The first request connects and creates the table.
 
 mod lock;
 

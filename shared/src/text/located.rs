@@ -11,8 +11,8 @@ use super::normalize::{fold_located, normalize_located};
 pub(crate) struct LocatedText {
     /// The derived text.
     pub(crate) text: String,
-    /// Maps each byte of `text` to the byte range of its source characters in the original, excluding
-    /// any invisible characters that follow.
+    /// Maps each byte of `text` to the byte range of its source characters in the original,
+    /// excluding any invisible characters that follow.
     pub(super) origins: Vec<Range<usize>>,
 }
 

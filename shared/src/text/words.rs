@@ -13,8 +13,8 @@ pub const MAX_FORM_BYTES: usize = 1024;
 /// data; it is indexed only as a whole.
 const MAX_PARTS: usize = 16;
 
-/// A run with digits and more parts than this is usually an identifier. It is indexed as a whole and
-/// by each of its parts, but not by sequences of parts.
+/// A run with digits and more parts than this is usually an identifier. It is indexed as a whole
+/// and by each of its parts, but not by sequences of parts.
 const MAX_MIXED_PARTS: usize = 4;
 
 /// A word: a run of letters and digits, or one character of a script that is split into characters
@@ -133,10 +133,10 @@ impl Kind {
     }
 }
 
-/// Whether each character of the character's script is a run by itself. This applies to scripts that
-/// do not separate words with spaces (Han, kana, Thai, Lao, Khmer, Burmese, Yi and Tibetan), and to
-/// Hangul, because Korean attaches particles and endings to its words. Scripts are told apart by
-/// Unicode block.
+/// Whether each character of the character's script is a run by itself. This applies to scripts
+/// that do not separate words with spaces (Han, kana, Thai, Lao, Khmer, Burmese, Yi and Tibetan),
+/// and to Hangul, because Korean attaches particles and endings to its words. Scripts are told
+/// apart by Unicode block.
 fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{0e00}'..='\u{0fff}'

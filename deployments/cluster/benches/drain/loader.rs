@@ -1,5 +1,5 @@
-//! The bare loader performs only the writes of a consumer. It writes to both sinks in parallel, over
-//! several connections to each. It does not preserve order, retry or commit offsets.
+//! The bare loader performs only the writes of a consumer. It writes to both sinks in parallel,
+//! over several connections to each. It does not preserve order, retry or commit offsets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -25,8 +25,8 @@ pub(super) fn to_text(value: Reader<'_>) -> Result<Cow<'_, str>, Malformed> {
     }
 }
 
-/// The name of a field. Arrays and maps cannot be names: their text would double in length with each
-/// level, because each level escapes the quotes again.
+/// The name of a field. Arrays and maps cannot be names: their text would double in length with
+/// each level, because each level escapes the quotes again.
 pub(super) fn to_name(value: Reader<'_>) -> Result<Cow<'_, str>, Malformed> {
     match value.peek()? {
         Token::Array(_) | Token::Map(_) => Err(Malformed::Name),

@@ -36,8 +36,8 @@ pub(super) struct Middleware {
 }
 
 impl Middleware {
-    /// Wraps the operations of the path `route`, for example `/logs/{id}`. Their problems are sent in
-    /// this format.
+    /// Wraps the operations of the path `route`, for example `/logs/{id}`. Their problems are sent
+    /// in this format.
     ///
     /// The innermost layer comes first: a request passes through the list from the bottom up,
     /// and its response from the top down.

@@ -1,6 +1,6 @@
-//! Sends problems in the format of the function's protocol, if it has its own. Otherwise, sends them
-//! as `application/json` if the client accepts nothing else: some generated clients can only parse
-//! errors in the media type that they accept.
+//! Sends problems in the format of the function's protocol, if it has its own. Otherwise, sends
+//! them as `application/json` if the client accepts nothing else: some generated clients can only
+//! parse errors in the media type that they accept.
 
 use poem::http::{HeaderMap, HeaderValue, header};
 use poem::{Endpoint, Request, Response, Result};

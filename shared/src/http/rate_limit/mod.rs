@@ -142,7 +142,8 @@ mod tests {
         }
     }
 
-    /// Creates a rate limit with a limiter that always returns `decision`, or fails if it is `None`.
+    /// Creates a rate limit with a limiter that always returns `decision`, or fails if it is
+    /// `None`.
     fn limited_by(decision: Option<Decision>) -> (RateLimit, Arc<FixedLimiter>) {
         let limiter = Arc::new(FixedLimiter { decision, calls: AtomicUsize::new(0) });
         let bucket = TokenBucket::from(&RateLimitConfig::default());

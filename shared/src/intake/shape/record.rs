@@ -68,7 +68,8 @@ impl<'a> Record<'a> {
     }
 
     /// Adds an attribute that is not part of the record. It never becomes the entry's time, level,
-    /// service or message. If the record has a field with this name, the record's field is kept instead.
+    /// service or message. If the record has a field with this name, the record's field is kept
+    /// instead.
     pub fn push_attribute(&mut self, name: impl Into<Cow<'a, str>>, text: impl Into<Cow<'a, str>>) {
         let name = name.into();
         if !self.has(&name) {

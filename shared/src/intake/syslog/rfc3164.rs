@@ -1,5 +1,5 @@
-//! The header of RFC 3164 and its dialects: `TIME HOST APP[PID]: MESSAGE`. The host or the
-//! app may be missing, as in messages from Docker and the C library.
+//! The header of RFC 3164 and its dialects: `TIME HOST APP[PID]: MESSAGE`. The host or the app may
+//! be missing, as in messages from Docker and the C library.
 
 use super::{Header, time};
 use crate::log_entry::Timestamp;

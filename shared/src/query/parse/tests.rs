@@ -10,8 +10,8 @@ fn parse(query: &str) -> Result<String, QueryError> {
     super::parse(query, false, Timestamp::parse(NOW).unwrap()).map(|condition| show(&condition))
 }
 
-/// Writes a condition compactly. `all` and `none` stand for the conditions that every entry
-/// and no entry meets.
+/// Writes a condition compactly. `all` and `none` stand for the conditions that every entry and no
+/// entry meets.
 fn show(condition: &Condition) -> String {
     let join = |conditions: &[Condition], operator: &str| {
         let texts: Vec<String> = conditions.iter().map(show).collect();

@@ -39,8 +39,8 @@ pub(super) async fn read_after(reader: &SqlitePool, offset: i64) -> sqlx::Result
     Ok(batch)
 }
 
-/// Returns the last offset of the next batch. Reads only the lengths of the values, to avoid loading
-/// values and then discarding them.
+/// Returns the last offset of the next batch. Reads only the lengths of the values, to avoid
+/// loading values and then discarding them.
 async fn last_of_batch(connection: &mut SqliteConnection, after: i64) -> sqlx::Result<Option<i64>> {
     let lengths: Vec<(i64, i64)> = sqlx::query_as(
         "SELECT offset, LENGTH(value) FROM records WHERE offset > ? ORDER BY offset LIMIT ?",

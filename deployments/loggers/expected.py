@@ -128,7 +128,7 @@ LINE = {"log.record.original": re.compile(r"\{.*\}")}
 
 
 def opentelemetry(**attributes: object) -> Attributes:
-    # Only some SDKs send the time of observation and the flags of the trace.
+    # Only some SDKs send the observed time and the trace flags.
     return {"scope": {"name": "shop"}, "observed_timestamp?": str, "flags?": 1, **attributes}
 
 

@@ -77,7 +77,8 @@ pub type Push<'a> = &'a mut dyn FnMut(Entry) -> Result<(), Problem>;
 impl Format {
     /// Detects the format of a body. A media type for `MessagePack` or the journal decides; so does
     /// one for JSON, unless the body looks like one of those two formats. With any other media
-    /// type, the body decides.
+    /// type, the body decides; a `text/plain` body is JSON only if it begins with an array or with
+    /// an object on several lines.
     #[must_use]
     pub fn of(media_type: &str, body: &[u8]) -> Self {
         if media_type.contains("msgpack") || msgpack::is_likely(body) {

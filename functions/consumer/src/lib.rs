@@ -61,7 +61,7 @@ impl Consumer {
     }
 
     /// A lock that is held for reading while a batch is written. While it is held for writing, no
-    /// entry is in only one of the sinks.
+    /// batch is being written.
     #[must_use]
     pub fn batches(&self) -> Arc<RwLock<()>> {
         self.batches.clone()

@@ -19,7 +19,7 @@ use crate::error::{Error, Refused, Result};
 use crate::log_entry::LogEntry;
 
 /// The maximum number of entries that are read from the store and added together.
-const PAGE_ENTRIES: usize = 2000;
+const MAX_PAGE_ENTRIES: usize = 2000;
 
 /// The pause before a retry.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 const ELLIPSIS: &str = "…";
 
 /// Represents a bare `…` after parsing. It is a private-use character, which no pattern contains.
-const BARE: &str = "\u{e000}";
+const BARE_ELLIPSIS: &str = "\u{e000}";
 
 /// Parses a pattern.
 pub(crate) fn parse(pattern: &str) -> serde_json::Result<Value> {
@@ -29,7 +29,7 @@ fn compare_at(path: &str, pattern: &Value, value: &Value) -> Result<(), String> 
         (Value::Array(pattern), Value::Array(elements)) => {
             return compare_elements(path, pattern, elements);
         }
-        (Value::String(bare), _) if bare == BARE => true,
+        (Value::String(bare), _) if bare == BARE_ELLIPSIS => true,
         (Value::String(pattern), Value::String(text)) => matches_text(pattern, text),
         _ => pattern == value,
     };
@@ -41,7 +41,7 @@ fn compare_members(
     pattern: &Map<String, Value>,
     members: &Map<String, Value>,
 ) -> Result<(), String> {
-    let is_ellipsis = |name: &str| name == BARE || name == ELLIPSIS;
+    let is_ellipsis = |name: &str| name == BARE_ELLIPSIS || name == ELLIPSIS;
     for (name, expected) in pattern.iter().filter(|(name, _)| !is_ellipsis(name)) {
         let Some(member) = members.get(name) else { return Err(format!("{path}.{name}: missing")) };
         compare_at(&format!("{path}.{name}"), expected, member)?;
@@ -57,7 +57,7 @@ fn compare_members(
 
 fn compare_elements(path: &str, pattern: &[Value], elements: &[Value]) -> Result<(), String> {
     let (pattern, is_open) = match pattern.split_last() {
-        Some((last, first)) if last == BARE => (first, true),
+        Some((last, first)) if last == BARE_ELLIPSIS => (first, true),
         _ => (pattern, false),
     };
     if elements.len() < pattern.len() || (!is_open && elements.len() > pattern.len()) {
@@ -110,8 +110,8 @@ fn quote_bare_ellipses(pattern: &str) -> String {
         }
         let is_member = containers.last() == Some(&'{') && previous != ':';
         match c {
-            '…' if is_member => json.extend(["\"", BARE, "\":null"]),
-            '…' => json.extend(["\"", BARE, "\""]),
+            '…' if is_member => json.extend(["\"", BARE_ELLIPSIS, "\":null"]),
+            '…' => json.extend(["\"", BARE_ELLIPSIS, "\""]),
             _ => json.push(c),
         }
         if !c.is_whitespace() {

@@ -78,7 +78,7 @@ pub fn skip(test: &str, how_to_run: &str) {
 }
 
 /// The `docker compose` arguments that start services and wait until they are healthy.
-const UP: &[&str] = &["up", "-d", "--wait"];
+const COMPOSE_UP: &[&str] = &["up", "-d", "--wait"];
 
 /// An outage of a service. Dropping it restores the service.
 pub struct Outage {
@@ -91,7 +91,7 @@ impl Outage {
     #[must_use]
     pub fn stop(service: &'static str) -> Self {
         run_compose(&["stop", service]);
-        Self { service, restore: UP }
+        Self { service, restore: COMPOSE_UP }
     }
 
     /// Freezes the service, so that it accepts connections but never responds.
@@ -105,7 +105,7 @@ impl Outage {
     #[must_use]
     pub fn kill(service: &'static str) -> Self {
         run_compose(&["kill", service]);
-        Self { service, restore: UP }
+        Self { service, restore: COMPOSE_UP }
     }
 
     /// Restores the service and waits until it is healthy.
@@ -116,7 +116,7 @@ impl Outage {
 
 /// Starts a service that `make services` does not start, and waits until it is healthy.
 pub fn start(service: &str) {
-    run_compose(&[UP, &[service]].concat());
+    run_compose(&[COMPOSE_UP, &[service]].concat());
 }
 
 /// Restarts a service and waits until it is healthy.

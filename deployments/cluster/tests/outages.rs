@@ -21,7 +21,7 @@ type StartOutage = fn(&'static str) -> Outage;
 const OUTAGES: [(&str, StartOutage); 2] = [("stopped", Outage::stop), ("hanging", Outage::pause)];
 
 /// The time limit for requests that do not need the unavailable service.
-const QUICK_LIMIT: Duration = Duration::from_secs(1);
+const QUICK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running cluster with five entries in the store and the index.
 struct RunningCluster {
@@ -119,9 +119,9 @@ async fn without_redis_every_request_succeeds_quickly() {
         let outage = start_outage("redis");
         let mut longest = Duration::ZERO;
         for _ in 0..20 {
-            let post = running.post().await.expect(StatusCode::CREATED, QUICK_LIMIT);
-            let read = running.read(&running.ids[0]).await.expect(StatusCode::OK, QUICK_LIMIT);
-            let search = running.search().await.expect(StatusCode::OK, QUICK_LIMIT);
+            let post = running.post().await.expect(StatusCode::CREATED, QUICK_TIMEOUT);
+            let read = running.read(&running.ids[0]).await.expect(StatusCode::OK, QUICK_TIMEOUT);
+            let search = running.search().await.expect(StatusCode::OK, QUICK_TIMEOUT);
             longest = longest.max(post.elapsed).max(read.elapsed).max(search.elapsed);
             posted.push(id_of(post.response).await);
         }
@@ -153,9 +153,9 @@ async fn without_opensearch_writes_and_reads_succeed_and_search_fails_in_time() 
         let outage = start_outage("opensearch");
         let mut longest = Duration::ZERO;
         for id in &running.ids[..3] {
-            let post = running.post().await.expect(StatusCode::CREATED, QUICK_LIMIT);
+            let post = running.post().await.expect(StatusCode::CREATED, QUICK_TIMEOUT);
             posted.push(id_of(post.response).await);
-            running.read(id).await.expect(StatusCode::OK, QUICK_LIMIT);
+            running.read(id).await.expect(StatusCode::OK, QUICK_TIMEOUT);
             longest = longest.max(running.search().await.expect_unavailable(limit));
         }
         println!("OpenSearch {kind}: the slowest 503 took {longest:?}");
@@ -172,7 +172,7 @@ async fn without_mysql_only_uncached_reads_fail() {
     }
     let running = RunningCluster::start(Cluster::fresh().await).await;
     let [cached, uncached @ ..] = &running.ids[..] else { panic!("no entries") };
-    running.read(cached).await.expect(StatusCode::OK, QUICK_LIMIT);
+    running.read(cached).await.expect(StatusCode::OK, QUICK_TIMEOUT);
     let mut posted = Vec::new();
     // Connecting times out after two seconds, a read after five.
     let limits = [Duration::from_secs(3), Duration::from_secs(6)];
@@ -180,10 +180,10 @@ async fn without_mysql_only_uncached_reads_fail() {
         let outage = start_outage("mysql");
         let mut longest = Duration::ZERO;
         for id in &uncached[..3] {
-            let post = running.post().await.expect(StatusCode::CREATED, QUICK_LIMIT);
+            let post = running.post().await.expect(StatusCode::CREATED, QUICK_TIMEOUT);
             posted.push(id_of(post.response).await);
-            running.read(cached).await.expect(StatusCode::OK, QUICK_LIMIT);
-            running.search().await.expect(StatusCode::OK, QUICK_LIMIT);
+            running.read(cached).await.expect(StatusCode::OK, QUICK_TIMEOUT);
+            running.search().await.expect(StatusCode::OK, QUICK_TIMEOUT);
             longest = longest.max(running.read(id).await.expect_unavailable(limit));
         }
         println!("MySQL {kind}: the slowest 503 took {longest:?}");
@@ -210,8 +210,8 @@ async fn without_kafka_posts_fail_in_time_and_reads_succeed() {
                     longest = longest.max(post.expect_unavailable(Duration::from_secs(3)));
                 }
             }
-            running.read(id).await.expect(StatusCode::OK, QUICK_LIMIT);
-            running.search().await.expect(StatusCode::OK, QUICK_LIMIT);
+            running.read(id).await.expect(StatusCode::OK, QUICK_TIMEOUT);
+            running.search().await.expect(StatusCode::OK, QUICK_TIMEOUT);
         }
         println!("Kafka {kind}: the slowest 503 took {longest:?}");
         outage.end();

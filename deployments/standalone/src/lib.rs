@@ -27,7 +27,7 @@ pub use self::reindex::request_rebuild;
 const LOCK: &str = "lock";
 
 /// The open adapters of standalone LogPulse.
-pub struct Parts {
+pub struct Adapters {
     /// Entries that are accepted but not yet stored.
     pub queue: Queue,
     store: Arc<dyn Store>,
@@ -39,7 +39,7 @@ pub struct Parts {
     _lock: File,
 }
 
-impl Parts {
+impl Adapters {
     /// Opens the configured adapters. By default, they keep their data in `DATA_DIR`, which is
     /// created if it does not exist.
     ///
@@ -50,7 +50,7 @@ impl Parts {
         let store = store::open(config.store_url()?.expose()).await.context("opening the store")?;
         let (index, derived_index) =
             open_index(config, &store).await.context("opening the index")?;
-        let parts = Self {
+        let adapters = Self {
             queue: open_queue(config).await?,
             store,
             index,
@@ -59,7 +59,7 @@ impl Parts {
             _lock: lock,
         };
         sync_directory(&config.data_dir).context("syncing DATA_DIR")?;
-        Ok(parts)
+        Ok(adapters)
     }
 
     /// Returns all functions, ready to serve.
@@ -123,7 +123,7 @@ async fn open_index(
     Ok((index.clone(), Some(index)))
 }
 
-/// Opens only the queue. Unlike [`Parts::open`], this never creates one.
+/// Opens only the queue. Unlike [`Adapters::open`], this never creates one.
 ///
 /// # Errors
 /// When `DATA_DIR` contains no queue, or the queue cannot be opened.

@@ -15,7 +15,7 @@ use shared::config::{
 };
 use shared::http;
 use shared::process::{self, Program, StandaloneCommand};
-use standalone::{Parts, open_existing_queue, open_rate_limit, request_rebuild};
+use standalone::{Adapters, open_existing_queue, open_rate_limit, request_rebuild};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -57,14 +57,14 @@ async fn run(command: StandaloneCommand, shutdown: CancellationToken) -> anyhow:
 async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     let http_config = load::<HttpConfig>()?;
     let rate_limit = open_rate_limit(config).await?;
-    let parts = Parts::open(config).await?;
-    let endpoint = http::endpoint(parts.functions()?, &http_config, rate_limit, &shutdown)?;
+    let adapters = Adapters::open(config).await?;
+    let endpoint = http::endpoint(adapters.functions()?, &http_config, rate_limit, &shutdown)?;
     let listener = http::bind(&http_config).await?;
     let syslog = match load::<SyslogConfig>()?.syslog_port {
         Some(port) => Some(syslog::Listener::bind(&http_config.host, port).await?),
         None => None,
     };
-    let consumer = parts.consumer()?;
+    let consumer = adapters.consumer()?;
     if load::<TelemetryConfig>()?.log_format == LogFormat::Text {
         let syslog = syslog.as_ref().map(syslog::Listener::address).transpose()?;
         print_banner(listener.local_addr()?, syslog).context("writing to standard error")?;
@@ -74,11 +74,11 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     // consumer's batches the other half.
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
-    let rebuilding = parts.spawn_rebuilds(consumer.batches(), stop.clone());
+    let rebuilding = adapters.spawn_rebuilds(consumer.batches(), stop.clone());
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());
     tokio::try_join!(
         http::serve_on(listener, endpoint, half, shutdown.clone()),
-        serve_syslog(syslog, &parts, half, shutdown.clone()),
+        serve_syslog(syslog, &adapters, half, shutdown.clone()),
     )?;
     stop.cancel();
     let finished = timeout(half, async { tokio::try_join!(consuming, rebuilding) }).await;
@@ -89,13 +89,13 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
 /// Publishes syslog messages until shutdown, if `SYSLOG_PORT` is set.
 async fn serve_syslog(
     listener: Option<syslog::Listener>,
-    parts: &Parts,
+    adapters: &Adapters,
     grace_period: Duration,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Some(listener) = listener else { return Ok(()) };
     let limits = load::<LimitsConfig>()?.into();
-    listener.run(parts.queue.producer.clone(), limits, grace_period, shutdown).await
+    listener.run(adapters.queue.producer.clone(), limits, grace_period, shutdown).await
 }
 
 /// Prints the server's addresses and an example request. The log also contains the addresses.

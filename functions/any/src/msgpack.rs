@@ -14,13 +14,13 @@ use reader::{Reader, Token};
 use time::EventTime;
 
 /// The field for the time of an event, as in Fluent Bit's JSON formats.
-const TIME: &str = "date";
+const TIME_FIELD: &str = "date";
 
-/// The field for the time of an event if its record already has a field named [`TIME`].
-const OTHER_TIME: &str = "event_time";
+/// The field for the time of an event if its record already has a field named [`TIME_FIELD`].
+const OTHER_TIME_FIELD: &str = "event_time";
 
 /// The field that contains an event's metadata.
-const METADATA: &str = "metadata";
+const METADATA_FIELD: &str = "metadata";
 
 /// Whether a body is likely to be `MessagePack`: it begins with a map or an array and is not text.
 pub(crate) fn is_likely(body: &[u8]) -> bool {
@@ -77,7 +77,7 @@ fn entry(event: Reader<'_>, context: &Context, max_entry_bytes: usize) -> Result
             push_metadata(&mut record, time)?;
         }
         if let Some(time) = EventTime::read(time)? {
-            let name = if has_field(fields, TIME)? { OTHER_TIME } else { TIME };
+            let name = if has_field(fields, TIME_FIELD)? { OTHER_TIME_FIELD } else { TIME_FIELD };
             record.push_json(name, time.to_string());
         }
     }
@@ -99,7 +99,7 @@ fn entry(event: Reader<'_>, context: &Context, max_entry_bytes: usize) -> Result
 fn push_metadata(record: &mut Record<'_>, mut time: Reader<'_>) -> Result<(), Malformed> {
     time.value()?;
     if !matches!(time.peek()?, Token::Map(0) | Token::Nil) {
-        record.push_json(METADATA, json::to_json(time)?);
+        record.push_json(METADATA_FIELD, json::to_json(time)?);
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ pub(crate) fn add(
         }
         for kind in IGNORED_RESOURCES {
             let path = format!("{prefix}/{kind}/:name");
-            let create = Acknowledge {
+            let create = Acknowledgement {
                 limits: limits.clone(),
                 response: |_| Some(json!({ "acknowledged": true })),
             };
@@ -54,10 +54,10 @@ pub(crate) fn add(
             function = function.route_for(Method::PUT, &path, create);
         }
         let path = format!("{prefix}/:index");
-        let create = Acknowledge { limits: limits.clone(), response: index_created };
+        let create = Acknowledgement { limits: limits.clone(), response: index_created };
         function = function.route_for(Method::PUT, &path, create);
         for (path, render) in [
-            ("_cluster/health", cluster_health as Render),
+            ("_cluster/health", cluster_health as RenderHealth),
             ("_cluster/health/:index", cluster_health),
             ("_cat/health", cat_health),
         ] {
@@ -143,12 +143,12 @@ fn unknown() -> poem::Result<Response> {
 }
 
 /// Acknowledges a request to create a resource, without creating it.
-struct Acknowledge {
+struct Acknowledgement {
     limits: BodyLimits,
     response: fn(&Request) -> Option<Value>,
 }
 
-impl Endpoint for Acknowledge {
+impl Endpoint for Acknowledgement {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
@@ -168,13 +168,13 @@ fn index_created(request: &Request) -> Option<Value> {
 }
 
 /// Writes the response to a health request if the queue is ready.
-type Render = fn(&HeaderMap) -> Response;
+type RenderHealth = fn(&HeaderMap) -> Response;
 
 /// Reports the cluster as healthy while the queue is ready. A client that checks the health first
 /// therefore sends its documents only once they can be saved.
 struct Health {
     queue: Arc<dyn Producer>,
-    render: Render,
+    render: RenderHealth,
 }
 
 impl Endpoint for Health {

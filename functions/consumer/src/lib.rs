@@ -31,7 +31,7 @@ use gather::gather;
 
 /// The number of batches written concurrently: enough that neither sink waits for the other or for
 /// a commit. One more batch is gathered in memory.
-const CONCURRENT_WRITES: usize = 3;
+const MAX_CONCURRENT_WRITES: usize = 3;
 
 /// The maximum number of trace ids that the span of a batch records.
 const MAX_SPAN_TRACES: usize = 8;
@@ -97,7 +97,7 @@ impl Consumer {
         let mut is_stopping = false;
         while !is_stopping || !writing.is_empty() {
             tokio::select! {
-                batch = &mut gathering, if !is_stopping && writing.len() < CONCURRENT_WRITES => {
+                batch = &mut gathering, if !is_stopping && writing.len() < MAX_CONCURRENT_WRITES => {
                     is_stopping = batch.is_empty();
                     if !is_stopping {
                         let ticket = CommitTicket::issue(&mut last_ticket);

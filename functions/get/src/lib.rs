@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The maximum number of requests that wait at the same time. Further requests do not wait.
-const MAX_WAITING: usize = 256;
+const MAX_WAITING_REQUESTS: usize = 256;
 
 /// The API, with the cache and the store that it reads from.
 pub struct Get {
@@ -36,7 +36,7 @@ pub struct Get {
 /// requests are merely slower.
 #[must_use]
 pub fn function(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> Function {
-    let waiting = Semaphore::new(MAX_WAITING);
+    let waiting = Semaphore::new(MAX_WAITING_REQUESTS);
     start_counters(&CACHE_METRICS);
     Function::new("get", Get { cache, store: store.clone(), waiting }).requires("store", store)
 }

@@ -9,7 +9,7 @@ use shared::intake::{BodyPacker, Outcome, Packed, Packer};
 use shared::json::{replace_lone_surrogates, without_byte_order_mark};
 use shared::log_entry::ValidationError;
 
-use crate::sink::{Add, Bounds, Sink};
+use crate::sink::{AddEntry, Bounds, Sink};
 use crate::{json, protobuf};
 
 const EXAMPLE: &str = concat!(
@@ -85,7 +85,7 @@ pub fn decode<'a>(
     body: &mut [u8],
     names: &'a Names,
     bounds: Bounds,
-    add: &'a mut Add<'a>,
+    add: &'a mut AddEntry<'a>,
 ) -> Result<(), Problem> {
     let mut sink = Sink::new(names, bounds, add);
     let read = match form {

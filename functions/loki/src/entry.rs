@@ -12,10 +12,10 @@ use shared::{Level, NewLogEntry, Timestamp};
 const WEAK_SERVICE_LABEL: &str = "job";
 
 /// The suffix for a field of the line that has the same name as a label, as in Loki.
-const EXTRACTED: &str = "_extracted";
+const EXTRACTED_SUFFIX: &str = "_extracted";
 
 /// Labels and metadata beyond this number are not compared with the fields of the line.
-const MAX_COMPARED: usize = 32;
+const MAX_COMPARED_FIELDS: usize = 32;
 
 /// The labels that the entries of a stream share.
 #[derive(Debug, Default)]
@@ -115,11 +115,11 @@ impl Entry<'_> {
         let fields = parsed.as_ref().map_or(&[][..], Record::fields);
         for field in stream.labels.iter().chain(&self.metadata) {
             // Labels are always strings, so the number in the line is kept instead.
-            if fields.iter().take(MAX_COMPARED).any(|number| is_number_of(number, field)) {
+            if fields.iter().take(MAX_COMPARED_FIELDS).any(|number| is_number_of(number, field)) {
                 continue;
             }
             add(field, &mut record, &compared);
-            if compared.len() < MAX_COMPARED {
+            if compared.len() < MAX_COMPARED_FIELDS {
                 compared.push(field);
             }
         }
@@ -148,7 +148,7 @@ fn add<'a>(field: &'a Field<'_>, record: &mut Record<'a>, earlier: &[&Field<'_>]
     let name = match same_name {
         None => Cow::Borrowed(&*field.name),
         Some(earlier) if is_repeated(earlier, field) => return,
-        Some(_) => Cow::Owned(format!("{}{EXTRACTED}", field.name)),
+        Some(_) => Cow::Owned(format!("{}{EXTRACTED_SUFFIX}", field.name)),
     };
     record.push(field.renamed(name));
 }

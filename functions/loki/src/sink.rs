@@ -11,14 +11,14 @@ use shared::log_entry::ValidationError;
 use crate::entry::{Entry, Stream};
 
 /// Receives each entry, or why it is rejected.
-pub(crate) type Add<'a> =
+pub(crate) type AddEntry<'a> =
     dyn FnMut(Result<NewLogEntry, ValidationError>) -> Result<(), Problem> + 'a;
 
 /// Receives the entries of a request.
 pub(crate) struct Sink<'a> {
     names: &'a Names,
     bounds: Bounds,
-    add: &'a mut Add<'a>,
+    add: &'a mut AddEntry<'a>,
     label_bytes: usize,
     problem: Option<Problem>,
 }
@@ -38,7 +38,7 @@ pub struct Bounds {
 pub(crate) struct LimitExceeded;
 
 impl<'a> Sink<'a> {
-    pub(crate) fn new(names: &'a Names, bounds: Bounds, add: &'a mut Add<'a>) -> Self {
+    pub(crate) fn new(names: &'a Names, bounds: Bounds, add: &'a mut AddEntry<'a>) -> Self {
         Self { names, bounds, add, label_bytes: 0, problem: None }
     }
 

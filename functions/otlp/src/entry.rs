@@ -26,7 +26,7 @@ use crate::value::Any;
 const SERVICE_NAME: &str = "service.name";
 
 /// The maximum number of nested levels within an attribute of the entry.
-const LEVELS: usize = Attributes::MAX_DEPTH - 1;
+const MAX_LEVELS: usize = Attributes::MAX_DEPTH - 1;
 
 /// A smaller difference between the time of an event and its observed time only reflects the
 /// client's processing time.
@@ -57,7 +57,7 @@ impl EntryBuilder {
                     return Ok(());
                 }
             }
-            members.add(name, &value, LEVELS - 1)
+            members.add(name, &value, MAX_LEVELS - 1)
         })?;
         members.add_number("dropped_attributes_count", resource.dropped_attributes_count.into());
         members.add_text("schema_url", &resource.schema_url);
@@ -72,7 +72,7 @@ impl EntryBuilder {
         members.add_text("name", &scope.name);
         members.add_text("version", &scope.version);
         if !scope.attributes.is_empty() {
-            members.add("attributes".into(), &Any::Map(scope.attributes), LEVELS - 1)?;
+            members.add("attributes".into(), &Any::Map(scope.attributes), MAX_LEVELS - 1)?;
         }
         members.add_number("dropped_attributes_count", scope.dropped_attributes_count.into());
         members.add_text("schema_url", &scope.schema_url);
@@ -88,7 +88,7 @@ impl EntryBuilder {
             if service.is_none() && name == SERVICE_NAME {
                 service = service_name(&value);
             }
-            members.add(name, &value, LEVELS)
+            members.add(name, &value, MAX_LEVELS)
         })?;
         let ids = Ids::of(record);
         let known = KnownValues {

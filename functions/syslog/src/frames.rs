@@ -29,7 +29,7 @@ enum State {
 }
 
 /// How the next message ends.
-enum Start {
+enum Framing {
     Counted {
         prefix: usize,
         length: u64,
@@ -80,13 +80,13 @@ impl Frames {
     fn begin(&mut self) -> Option<()> {
         let breaks = self.buffer.iter().take_while(|byte| b"\r\n\0".contains(byte)).count();
         self.buffer.advance(breaks);
-        match start(&self.buffer) {
-            Start::Counted { prefix, length } => {
+        match framing_of(&self.buffer) {
+            Framing::Counted { prefix, length } => {
                 self.buffer.advance(prefix);
                 self.state = State::Counted(length);
             }
-            Start::Line => self.state = State::Line(0),
-            Start::Unknown => return None,
+            Framing::Line => self.state = State::Line(0),
+            Framing::Unknown => return None,
         }
         Some(())
     }
@@ -134,19 +134,19 @@ impl Frames {
 
 /// How the message at the beginning of `bytes` ends. A number is a length only if a priority
 /// follows, because lines may begin with a number too.
-fn start(bytes: &[u8]) -> Start {
+fn framing_of(bytes: &[u8]) -> Framing {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits > MAX_LENGTH_DIGITS || bytes.starts_with(b"0") {
-        return Start::Line;
+        return Framing::Line;
     }
     let prefix = digits + 1;
     match (digits, &bytes[digits..]) {
-        (_, []) | (1.., [b' ']) => Start::Unknown,
+        (_, []) | (1.., [b' ']) => Framing::Unknown,
         (1.., [b' ', b'<', ..]) => {
             let number = str::from_utf8(&bytes[..digits]).ok().and_then(|text| text.parse().ok());
-            number.map_or(Start::Line, |length| Start::Counted { prefix, length })
+            number.map_or(Framing::Line, |length| Framing::Counted { prefix, length })
         }
-        _ => Start::Line,
+        _ => Framing::Line,
     }
 }
 

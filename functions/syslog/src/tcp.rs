@@ -22,7 +22,7 @@ use crate::throttle::Throttle;
 const MAX_CONNECTIONS: usize = 1000;
 
 /// The size of the buffer for reading, in bytes.
-const READ_BYTES: usize = 16 * 1024;
+const READ_BUFFER_BYTES: usize = 16 * 1024;
 
 /// How long to stop accepting connections after an error such as "too many open files".
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
@@ -114,7 +114,7 @@ impl Connection {
         let _ = set_socket_keepalive(&stream, true);
         let _ = set_tcp_keepidle(&stream, KEEPALIVE_IDLE);
         let mut frames = Frames::new(self.max_message_bytes);
-        let mut buffer = vec![0; READ_BYTES];
+        let mut buffer = vec![0; READ_BUFFER_BYTES];
         let mut deadline = None;
         loop {
             let read = match deadline {

@@ -66,7 +66,7 @@ impl Router {
             if path == "/" {
                 root = endpoint;
             } else if path.starts_with("/:") {
-                let endpoint = AnyName { methods, endpoint, not_found: not_found().boxed() };
+                let endpoint = ParameterPath { methods, endpoint, not_found: not_found().boxed() };
                 paths = paths.try_at(&path, endpoint).with_context(|| path)?;
             } else {
                 paths = paths.try_at(&path, endpoint).with_context(|| path)?;
@@ -98,13 +98,13 @@ fn asks_for_html(headers: &HeaderMap) -> bool {
 
 /// A path that begins with a parameter and therefore matches any name. It handles only the methods
 /// of its operations; other methods get 404, because most names are unknown paths.
-struct AnyName {
+struct ParameterPath {
     methods: Vec<Method>,
     endpoint: BoxEndpoint<'static, Response>,
     not_found: BoxEndpoint<'static, Response>,
 }
 
-impl Endpoint for AnyName {
+impl Endpoint for ParameterPath {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {

@@ -28,7 +28,7 @@ pub use record::Record;
 pub use value::without_line_break;
 
 /// The attribute that keeps the text that a record was parsed from, as in OpenTelemetry.
-const ORIGINAL: &str = "log.record.original";
+const ORIGINAL_ATTRIBUTE: &str = "log.record.original";
 
 /// Values that the protocol provides for fields that the record lacks.
 #[derive(Debug, Default)]
@@ -90,7 +90,7 @@ impl Record<'_> {
         let message = message.unwrap_or_else(|| self.to_json());
         let mut represented = guesses.into_represented();
         if let Some(original) = self.original.filter(|original| original.trim() != message.trim()) {
-            self.push_text(ORIGINAL, original);
+            self.push_text(ORIGINAL_ATTRIBUTE, original);
             represented.push(false);
         }
         Ok(NewLogEntry {

@@ -17,20 +17,20 @@ pub struct IncompleteArray;
 #[must_use]
 pub fn values(body: &[u8]) -> Values<'_> {
     let rest = without_byte_order_mark(body);
-    Values { rest, place: Place::Start, budget: MAX_PASSES.saturating_mul(rest.len()) }
+    Values { rest, position: Position::Start, budget: MAX_PASSES.saturating_mul(rest.len()) }
 }
 
 /// The iterator of [`values`].
 #[derive(Debug, Clone)]
 pub struct Values<'a> {
     rest: &'a [u8],
-    place: Place,
+    position: Position,
     /// The number of bytes that may still be read without success.
     budget: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     /// Where an array may begin.
     Start,
     Array,
@@ -44,14 +44,14 @@ impl<'a> Iterator for Values<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             self.rest = self.rest.trim_ascii_start();
-            match self.place {
-                Place::Start => self.start(),
-                Place::Array => {
+            match self.position {
+                Position::Start => self.start(),
+                Position::Array => {
                     if let Some(element) = self.next_element() {
                         return Some(element);
                     }
                 }
-                Place::Top => return self.next_top().map(Ok),
+                Position::Top => return self.next_top().map(Ok),
             }
         }
     }
@@ -60,20 +60,20 @@ impl<'a> Iterator for Values<'a> {
 impl<'a> Values<'a> {
     fn start(&mut self) {
         let array = self.rest.strip_prefix(b"[");
-        self.place = if array.is_some() { Place::Array } else { Place::Top };
+        self.position = if array.is_some() { Position::Array } else { Position::Top };
         self.rest = array.unwrap_or(self.rest);
     }
 
     /// The next element; `None` at the end of the array.
     fn next_element(&mut self) -> Option<Result<&'a [u8], IncompleteArray>> {
         let Some(length) = self.element_length() else {
-            (self.rest, self.place) = (&[], Place::Top);
+            (self.rest, self.position) = (&[], Position::Top);
             return Some(Err(IncompleteArray));
         };
         let element = self.take(length);
         self.rest = self.rest.trim_ascii_start();
         if let Some(rest) = self.rest.strip_prefix(b"]") {
-            (self.rest, self.place) = (rest, Place::Start);
+            (self.rest, self.position) = (rest, Position::Start);
             // Nothing precedes the bracket in an empty array, or after a superfluous comma.
             return (!element.is_empty()).then_some(Ok(element));
         }

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{Instrument, info_span};
 
 use super::report::Report;
-use super::{PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
+use super::{MAX_PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
 use crate::error::{Error, Refused, Result};
 use crate::index::opensearch::{DayRebuild, OpenSearchIndex};
 use crate::log_entry::{Day, EntryId, LogEntry, Timestamp};
@@ -147,7 +147,7 @@ impl Rebuilds<'_> {
         range.until = retrying(async || self.store.last(range).await).await?;
         let Some(until) = range.until else { return Ok(None) };
         loop {
-            let page = retrying(async || self.store.scan(range, PAGE_ENTRIES).await).await?;
+            let page = retrying(async || self.store.scan(range, MAX_PAGE_ENTRIES).await).await?;
             let Some(last) = page.entries.last().map(|entry| entry.id) else {
                 return Ok(Some(until));
             };

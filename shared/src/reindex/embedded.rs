@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::report::Report;
-use super::{PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
+use super::{MAX_PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
 use crate::error::{Error, Ready, Refused, Result};
 use crate::index::embedded::{Cause, EmbeddedIndex, Progress, Rebuild};
 use crate::index::{Index, Snapshot};
@@ -100,7 +100,7 @@ impl DerivedIndex {
             && !stop.is_cancelled()
         {
             let range = IdRange { after, until: Some(until) };
-            let page = match self.store.scan(range, PAGE_ENTRIES).await {
+            let page = match self.store.scan(range, MAX_PAGE_ENTRIES).await {
                 Ok(page) => page,
                 Err(error) => {
                     retry(&error, stop).await;

@@ -17,7 +17,7 @@ use icu_properties::{
 use super::located::LocatedText;
 
 const NFKC: ComposingNormalizerBorrowed<'static> = ComposingNormalizer::new_nfkc();
-const CASES: CaseMapperBorrowed<'static> = CaseMapper::new();
+const CASE_MAPPER: CaseMapperBorrowed<'static> = CaseMapper::new();
 const IGNORABLE: CodePointSetDataBorrowed<'static> =
     CodePointSetData::new::<DefaultIgnorableCodePoint>();
 const CATEGORIES: CodePointMapDataBorrowed<'static, GeneralCategory> = CodePointMapData::new();
@@ -141,7 +141,7 @@ fn push_folded_ascii(folded: &mut String, ascii: &str) {
 fn push_folded(folded: &mut String, cluster: &str) {
     match single(cluster) {
         Some(c) if c.is_ascii() => folded.push(c.to_ascii_lowercase()),
-        _ => folded.push_str(&NFKC.normalize(&CASES.fold_string(cluster))),
+        _ => folded.push_str(&NFKC.normalize(&CASE_MAPPER.fold_string(cluster))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-const RELEASED: [(&str, &str); 4] = [
+const RELEASED_MIGRATIONS: [(&str, &str); 4] = [
     (
         include_str!("../../migrations/mysql/0001_log_entries.sql"),
         "1097ffd4c5e559eb1cec006cc775b70891ab0865ab22a9b90f44e1fd40cbba2c",
@@ -26,7 +26,7 @@ const RELEASED: [(&str, &str); 4] = [
 
 #[test]
 fn released_migrations_are_unchanged() {
-    for (sql, checksum) in RELEASED {
+    for (sql, checksum) in RELEASED_MIGRATIONS {
         let mut digest = String::new();
         for byte in Sha256::digest(sql) {
             write!(digest, "{byte:02x}").unwrap();

@@ -20,7 +20,7 @@ const SAMPLES: usize = 1000;
 const CHINESE_ENTRIES: usize = 2000;
 
 /// The maximum number of wrong results that are printed for each kind of sample.
-const MAX_SHOWN: usize = 5;
+const MAX_SHOWN_RESULTS: usize = 5;
 
 /// Measures searches for the entries in the folder's `.ndjson` files, and for generated entries in
 /// Chinese characters.
@@ -97,7 +97,7 @@ async fn measure(
         exact += usize::from(hits == total);
         let is_found = matching.contains(&position) && hits > 0;
         found += usize::from(is_found);
-        if (!is_found || hits != total) && shown < MAX_SHOWN {
+        if (!is_found || hits != total) && shown < MAX_SHOWN_RESULTS {
             shown += 1;
             println!("  {query:?}: {hits} hits, {total} expected, {:?}", condition.err());
         }

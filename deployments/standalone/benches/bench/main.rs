@@ -34,7 +34,7 @@ use entries::{BATCH_ENTRIES, Rng, batch, entry};
 use load::{Connection, Request, drive, get, post_batch, post_entry};
 
 const CONNECTIONS: usize = 8;
-const BURST: usize = 600_000;
+const BURST_ENTRIES: usize = 600_000;
 const SEARCHED_ENTRIES: usize = 1_000_000;
 const ENVIRONMENT: [(&str, &str); 2] = [("RATE_LIMIT_ENABLED", "false"), ("RUST_LOG", "warn")];
 
@@ -122,9 +122,9 @@ fn entries_folder() -> Option<PathBuf> {
 /// The requests of a burst, and the number and total size of their entries.
 fn burst_requests() -> (Vec<Request>, usize, usize) {
     let Some(folder) = entries_folder() else {
-        let requests = requests(BURST);
+        let requests = requests(BURST_ENTRIES);
         let bytes = requests.iter().map(|request| request.len()).sum();
-        return (requests, BURST, bytes);
+        return (requests, BURST_ENTRIES, bytes);
     };
     let batches = folder::read(&folder);
     let requests = batches.iter().map(|lines| post_batch(lines.join("\n").as_bytes())).collect();

@@ -18,7 +18,7 @@ use limits::Reservation;
 
 /// The largest body that is parsed on the async runtime, in bytes. Parsing it takes a fraction of a
 /// millisecond.
-const SMALL_BYTES: usize = 64 * 1024;
+const MAX_SMALL_BODY_BYTES: usize = 64 * 1024;
 
 /// The media types that an operation accepts.
 pub trait BodyContent: Send + Sync + 'static {
@@ -90,7 +90,7 @@ impl EncodedBody {
     /// Whether the body is small enough to be parsed on a thread of the async runtime.
     #[must_use]
     pub fn is_small(&self) -> bool {
-        self.encoding == Encoding::Identity && self.bytes.len() <= SMALL_BYTES
+        self.encoding == Encoding::Identity && self.bytes.len() <= MAX_SMALL_BODY_BYTES
     }
 
     /// Whether its `Content-Encoding` is snappy.

@@ -7,7 +7,7 @@ use poem::{Endpoint, Request, Response, Result};
 use crate::config::AllowedOrigins;
 
 /// The headers of a preflight response.
-const PREFLIGHT: [(HeaderName, &str); 3] = [
+const PREFLIGHT_HEADERS: [(HeaderName, &str); 3] = [
     (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
     (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type, Content-Encoding, Prefer, traceparent"),
     // Two hours, the maximum that browsers respect.
@@ -15,7 +15,7 @@ const PREFLIGHT: [(HeaderName, &str); 3] = [
 ];
 
 /// The response headers that a page may read.
-const EXPOSED: HeaderValue =
+const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, Location");
 
 pub(super) struct Cors<E> {
@@ -40,7 +40,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Cors<E> {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = allowed {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         }
         Ok(response)
     }
@@ -67,7 +67,7 @@ fn is_preflight(request: &Request) -> bool {
 
 fn preflight_response() -> Response {
     let mut response = Response::from(StatusCode::NO_CONTENT);
-    for (name, value) in PREFLIGHT {
+    for (name, value) in PREFLIGHT_HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response

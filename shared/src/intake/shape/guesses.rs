@@ -3,7 +3,7 @@
 
 use super::Record;
 use super::names::{Match, Meaning, Names};
-use super::value::{Found, Value};
+use super::value::{Converted, Value};
 
 /// The fields with a meaning, and which fields the entry represents exactly.
 pub(super) struct Guesses<'r> {
@@ -39,10 +39,10 @@ impl<'r> Guesses<'r> {
     pub(super) fn take<T>(
         &mut self,
         meaning: Meaning,
-        convert: impl Fn(Value<'r>) -> Option<Found<T>>,
+        convert: impl Fn(Value<'r>) -> Option<Converted<T>>,
     ) -> Option<T> {
         for candidate in self.candidates.iter().filter(|candidate| candidate.meaning == meaning) {
-            let Some(Found { value, is_exact }) = convert(candidate.value) else { continue };
+            let Some(Converted { value, is_exact }) = convert(candidate.value) else { continue };
             if let Some(field) = candidate.field {
                 self.represented[field] |= is_exact;
             }

@@ -2,7 +2,7 @@
 
 mod standard;
 
-use standard::STANDARD;
+use standard::STANDARD_NAMES;
 
 /// The meaning of a record's field for the entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ impl Names {
     #[must_use]
     pub fn standard() -> Self {
         let mut names = Self { by_length: Vec::new(), next_rank: 0 };
-        for (meaning, paths) in STANDARD {
+        for (meaning, paths) in STANDARD_NAMES {
             for (rank, path) in (Self::STANDARD_RANK..).zip(paths) {
                 names.add(path, meaning, rank);
             }

@@ -5,7 +5,7 @@ use chrono::DateTime;
 use serde::Deserialize;
 
 use super::Record;
-use super::value::{Found, Value};
+use super::value::{Converted, Value};
 use crate::log_entry::Timestamp;
 
 /// The units of numbers since 1970, by the number of digits before the point, and the number of
@@ -34,7 +34,7 @@ struct Instant {
 }
 
 /// Parses a time. It is exact if it has no digits beyond the microseconds.
-pub(super) fn parse(value: Value<'_>) -> Option<Found<Timestamp>> {
+pub(super) fn parse(value: Value<'_>) -> Option<Converted<Timestamp>> {
     if let Some(json) = value.structure() {
         let instant: Instant = serde_json::from_str(json).ok()?;
         let micros = instant.seconds.checked_mul(1_000_000)?;
@@ -53,7 +53,7 @@ pub(super) fn parse(value: Value<'_>) -> Option<Found<Timestamp>> {
         return parse_number(&format!("{:.6}", text.parse::<f64>().ok()?));
     }
     match Timestamp::parse_lenient(text) {
-        Ok(value) => Some(Found { value, is_exact: !has_nanoseconds(text) }),
+        Ok(value) => Some(Converted { value, is_exact: !has_nanoseconds(text) }),
         Err(_) => parse_other(text),
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn in_two_fields(record: &Record<'_>) -> Option<Timestamp> {
 }
 
 /// Parses a time in a format without fractions of a second, such as that of RFC 5322.
-fn parse_other(text: &str) -> Option<Found<Timestamp>> {
+fn parse_other(text: &str) -> Option<Converted<Timestamp>> {
     let parse = |text: &str, format| DateTime::parse_from_str(text, format).ok();
     let time = DateTime::parse_from_rfc2822(text).ok();
     let time = time.or_else(|| OTHER_FORMATS.into_iter().find_map(|format| parse(text, format)));
@@ -76,7 +76,7 @@ fn parse_other(text: &str) -> Option<Found<Timestamp>> {
     found(time.timestamp_micros(), true)
 }
 
-fn parse_number(text: &str) -> Option<Found<Timestamp>> {
+fn parse_number(text: &str) -> Option<Converted<Timestamp>> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let number: i64 = whole.parse().ok()?;
     let digits = number.checked_ilog10()? as usize + 1;
@@ -102,8 +102,8 @@ fn is_zero(digits: &str) -> bool {
     digits.bytes().all(|digit| digit == b'0')
 }
 
-fn found(micros: i64, is_exact: bool) -> Option<Found<Timestamp>> {
-    Some(Found { value: Timestamp::from_micros(micros)?, is_exact })
+fn found(micros: i64, is_exact: bool) -> Option<Converted<Timestamp>> {
+    Some(Converted { value: Timestamp::from_micros(micros)?, is_exact })
 }
 
 #[cfg(test)]

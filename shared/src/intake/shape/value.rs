@@ -10,7 +10,7 @@ use crate::log_entry::{Level, ServiceName, TraceId};
 const AMBIGUOUS_LEVELS: [&str; 4] = ["notice", "alert", "emerg", "emergency"];
 
 /// The numbers that stand for exactly one level: some of syslog's, and those of pino.
-const EXACT_NUMBERS: [i64; 11] = [2, 3, 4, 6, 7, 10, 20, 30, 40, 50, 60];
+const EXACT_LEVEL_NUMBERS: [i64; 11] = [2, 3, 4, 6, 7, 10, 20, 30, 40, 50, 60];
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy)]
@@ -22,13 +22,13 @@ pub(super) enum Value<'a> {
 }
 
 /// A converted value.
-pub(super) struct Found<T> {
+pub(super) struct Converted<T> {
     pub(super) value: T,
     /// Whether the original value could be restored from the converted one.
     pub(super) is_exact: bool,
 }
 
-impl<T> Found<T> {
+impl<T> Converted<T> {
     pub(super) fn exact(value: T) -> Self {
         Self { value, is_exact: true }
     }
@@ -81,7 +81,7 @@ impl<'a> Value<'a> {
 }
 
 /// Converts the name or the number of a level.
-pub(super) fn level(value: Value<'_>) -> Option<Found<Level>> {
+pub(super) fn level(value: Value<'_>) -> Option<Converted<Level>> {
     let text = value.scalar()?;
     let text = text.trim();
     // Google Cloud calls the absence of a level `DEFAULT`, and Log4j's layout for it writes `null`.
@@ -91,23 +91,23 @@ pub(super) fn level(value: Value<'_>) -> Option<Found<Level>> {
     if text.starts_with(|char: char| char.is_ascii_digit() || "+-.".contains(char)) {
         let number: i64 = text.strip_suffix(".0").unwrap_or(text).parse().ok()?;
         let value = Level::from_number(number)?;
-        return Some(Found { value, is_exact: EXACT_NUMBERS.contains(&number) });
+        return Some(Converted { value, is_exact: EXACT_LEVEL_NUMBERS.contains(&number) });
     }
     let is_ambiguous = AMBIGUOUS_LEVELS.iter().any(|name| name.eq_ignore_ascii_case(text));
     let is_truncated = text.chars().count() > Level::MAX_CHARS;
-    Some(Found { value: Level::parse(text), is_exact: !is_ambiguous && !is_truncated })
+    Some(Converted { value: Level::parse(text), is_exact: !is_ambiguous && !is_truncated })
 }
 
 /// Converts the name of a standard level. Loggers disagree about the meaning of numbers, so a name
 /// is preferred to a number.
-pub(super) fn named_level(value: Value<'_>) -> Option<Found<Level>> {
+pub(super) fn named_level(value: Value<'_>) -> Option<Converted<Level>> {
     value.text().filter(|text| !text.trim_start().starts_with(|c: char| c.is_ascii_digit()))?;
     level(value).filter(|found| found.value.severity().is_some())
 }
 
 /// Converts a level number of Python's `logging`, such as 30 for a warning, or of Logback, whose
 /// numbers are a thousand times as large. The number is kept, because loggers also send the name.
-pub(super) fn level_number(value: Value<'_>) -> Option<Found<Level>> {
+pub(super) fn level_number(value: Value<'_>) -> Option<Converted<Level>> {
     let number: i64 = value.scalar()?.trim().parse().ok()?;
     let name = match if number >= 1000 { number / 1000 } else { number } {
         1..=9 => "TRACE",
@@ -118,16 +118,16 @@ pub(super) fn level_number(value: Value<'_>) -> Option<Found<Level>> {
         50..=59 => "FATAL",
         _ => return None,
     };
-    Some(Found::inexact(Level::parse(name)))
+    Some(Converted::inexact(Level::parse(name)))
 }
 
 /// Converts the name of a service. Docker puts a slash before the name of a container, and syslog
 /// appends the process id: `cron[7]:`.
-pub(super) fn service(value: Value<'_>) -> Option<Found<ServiceName>> {
+pub(super) fn service(value: Value<'_>) -> Option<Converted<ServiceName>> {
     let text = value.text()?;
     let name = without_process(text.trim().trim_start_matches('/'));
     let value = ServiceName::truncated(name)?;
-    Some(Found { is_exact: value.as_str() == text, value })
+    Some(Converted { is_exact: value.as_str() == text, value })
 }
 
 /// The program in a syslog tag.
@@ -142,10 +142,10 @@ fn without_process(tag: &str) -> &str {
 
 /// The text of a message without its trailing line break, which shippers leave on the lines that
 /// they read.
-pub(super) fn message(value: Value<'_>) -> Option<Found<String>> {
+pub(super) fn message(value: Value<'_>) -> Option<Converted<String>> {
     let text = value.scalar()?;
     let text = without_line_break(&text);
-    (!text.trim().is_empty()).then(|| Found::exact(text.to_owned()))
+    (!text.trim().is_empty()).then(|| Converted::exact(text.to_owned()))
 }
 
 /// The text without the line break at the end of a line that a shipper read.
@@ -156,20 +156,20 @@ pub fn without_line_break(text: &str) -> &str {
 
 /// The text of a journal message that is sent as an array of bytes, or the JSON of any other object
 /// or array.
-pub(super) fn structured_message(value: Value<'_>) -> Option<Found<String>> {
+pub(super) fn structured_message(value: Value<'_>) -> Option<Converted<String>> {
     let json = value.structure()?;
     if let Ok(bytes) = serde_json::from_str::<Vec<u8>>(json)
         && let Ok(text) = String::from_utf8(bytes)
         && !text.is_empty()
     {
-        return Some(Found::exact(text));
+        return Some(Converted::exact(text));
     }
-    Some(Found::inexact(json.to_owned()))
+    Some(Converted::inexact(json.to_owned()))
 }
 
 /// Converts the id of a trace or a span. Some loggers write zeros if there is none. Google Cloud
 /// writes the path of the trace.
-pub(super) fn trace_id(value: Value<'_>) -> Option<Found<TraceId>> {
+pub(super) fn trace_id(value: Value<'_>) -> Option<Converted<TraceId>> {
     let text = value.scalar()?;
     let is_id = text.chars().any(|char| char != '0') && !text.contains(char::is_whitespace);
     let id = text.strip_prefix("projects/").and_then(|path| path.split_once("/traces/"));
@@ -177,7 +177,7 @@ pub(super) fn trace_id(value: Value<'_>) -> Option<Found<TraceId>> {
     if !is_id || id == "true" || id == "false" {
         return None;
     }
-    TraceId::try_from(id.to_owned()).ok().map(|value| Found { value, is_exact })
+    TraceId::try_from(id.to_owned()).ok().map(|value| Converted { value, is_exact })
 }
 
 fn decode(json: &str) -> Option<Cow<'_, str>> {

@@ -14,7 +14,7 @@ const SEVERITIES: [&str; 8] =
     ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
 /// The severities that share a level with another one.
-const AMBIGUOUS: [usize; 3] = [0, 1, 5];
+const AMBIGUOUS_SEVERITIES: [usize; 3] = [0, 1, 5];
 
 /// A priority: eight times the facility plus the severity, at most 191.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Priority {
 
     /// Whether the level stands for exactly this severity.
     pub(super) fn is_exact(self) -> bool {
-        !AMBIGUOUS.contains(&self.severity_number())
+        !AMBIGUOUS_SEVERITIES.contains(&self.severity_number())
     }
 
     fn facility_number(self) -> usize {

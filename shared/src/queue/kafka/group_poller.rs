@@ -25,7 +25,7 @@ use crate::trace::{TRACEPARENT, TraceParent};
 const BATCH_BYTES: usize = 1024 * 1024;
 
 /// The maximum number of records in a batch. Needed because records may be empty.
-const BATCH_RECORDS: usize = 4096;
+const MAX_BATCH_RECORDS: usize = 4096;
 
 /// The amount of data fetched ahead, in KiB.
 const FETCH_AHEAD_KBYTES: &str = "16384";
@@ -114,7 +114,7 @@ impl GroupPoller {
     fn poll_into(&self, polled: &mut Batch) {
         let now = Timestamp::now();
         let mut poll_timeout = POLL_TIMEOUT;
-        for _ in 0..BATCH_RECORDS {
+        for _ in 0..MAX_BATCH_RECORDS {
             match self.client.poll(poll_timeout) {
                 Some(Ok(record)) => self.push(&record, polled, now),
                 // librdkafka reconnects when a broker recovers.

@@ -9,10 +9,10 @@ use crate::log_entry::Timestamp;
 pub(super) const PARTITION: i32 = 0;
 
 /// The maximum size of a polled batch, unless its only record is larger.
-const POLL_BYTES: i64 = 1024 * 1024;
+const MAX_POLL_BYTES: i64 = 1024 * 1024;
 
 /// The maximum number of records in a polled batch.
-const POLL_RECORDS: i64 = 4096;
+const MAX_POLL_RECORDS: i64 = 4096;
 
 /// Reads the next batch of records after `offset`.
 pub(super) async fn read_after(reader: &SqlitePool, offset: i64) -> sqlx::Result<Batch> {
@@ -46,14 +46,14 @@ async fn last_of_batch(connection: &mut SqliteConnection, after: i64) -> sqlx::R
         "SELECT offset, LENGTH(value) FROM records WHERE offset > ? ORDER BY offset LIMIT ?",
     )
     .bind(after)
-    .bind(POLL_RECORDS)
+    .bind(MAX_POLL_RECORDS)
     .fetch_all(connection)
     .await?;
     let mut last = None;
     let mut bytes = 0;
     for (offset, length) in lengths {
         bytes += length;
-        if last.is_some() && bytes > POLL_BYTES {
+        if last.is_some() && bytes > MAX_POLL_BYTES {
             break;
         }
         last = Some(offset);

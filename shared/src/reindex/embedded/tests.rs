@@ -17,12 +17,12 @@ use crate::{Arrival, Timestamp};
 const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A data directory.
-struct Data {
+struct DataDirectory {
     directory: TempDir,
     store: Arc<dyn Store>,
 }
 
-impl Data {
+impl DataDirectory {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/store.db", directory.path().display());
@@ -140,7 +140,7 @@ fn days_old(days: i64, message: &str) -> LogEntry {
 
 #[tokio::test]
 async fn an_empty_store_needs_no_rebuild() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let index = data.open().await;
     let written = entries(["one", "two"]);
     data.write(&index, &written).await;
@@ -152,7 +152,7 @@ async fn an_empty_store_needs_no_rebuild() {
 
 #[tokio::test]
 async fn a_missing_index_is_built_while_entries_arrive() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let mut written = entries((0..7000).map(|number| format!("before {number}")));
     data.store.insert(&written).await.unwrap();
     let index = data.open().await;
@@ -179,7 +179,7 @@ async fn a_missing_index_is_built_while_entries_arrive() {
 
 #[tokio::test]
 async fn a_stopped_rebuild_resumes_where_it_stopped() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let mut written = entries((0..9000).map(|number| format!("before {number}")));
     data.store.insert(&written).await.unwrap();
     let mut positions = Vec::new();
@@ -205,7 +205,7 @@ async fn a_stopped_rebuild_resumes_where_it_stopped() {
 
 #[tokio::test]
 async fn a_requested_rebuild_replaces_the_index_while_it_serves() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let index = data.open().await;
     let running = run(&index);
     let mut written = entries((0..5000).map(|number| format!("before {number}")));
@@ -232,7 +232,7 @@ async fn a_requested_rebuild_replaces_the_index_while_it_serves() {
 
 #[tokio::test]
 async fn a_rebuild_brings_the_index_in_line_with_the_store() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let index = data.open().await;
     let (both, indexed, stored) = (entries(["both"]), entries(["indexed"]), entries(["stored"]));
     data.write(&index, &both).await;
@@ -248,7 +248,7 @@ async fn a_rebuild_brings_the_index_in_line_with_the_store() {
 
 #[tokio::test]
 async fn a_rebuild_requested_between_runs_begins_at_the_next_start() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let written = entries(["one", "two", "three"]);
     let index = data.open().await;
     data.write(&index, &written).await;
@@ -269,7 +269,7 @@ async fn a_rebuild_requested_between_runs_begins_at_the_next_start() {
 
 #[tokio::test]
 async fn a_rebuild_begins_between_batches() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let index = data.open().await;
     let (before, in_batch) = (entries(["before"]), entries(["in the batch"]));
     data.write(&index, &before).await;
@@ -289,7 +289,7 @@ async fn a_rebuild_begins_between_batches() {
 
 #[tokio::test]
 async fn the_first_write_wins_during_a_rebuild() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let first = entries(["first", "other"]);
     data.store.insert(&first).await.unwrap();
     let duplicate = [LogEntry { message: "second".to_owned(), ..first[0].clone() }];
@@ -304,7 +304,7 @@ async fn the_first_write_wins_during_a_rebuild() {
 
 #[tokio::test]
 async fn a_rebuild_that_cannot_be_written_is_abandoned_and_the_index_is_kept() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let index = data.open().await;
     let mut written = entries(["before"]);
     data.write(&index, &written).await;
@@ -354,7 +354,7 @@ impl Damage {
 
 #[tokio::test]
 async fn a_damaged_index_is_rebuilt() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let written = entries(["one", "two", "three"]);
     let index = data.open().await;
     data.write(&index, &written).await;
@@ -385,7 +385,7 @@ async fn a_damaged_index_is_rebuilt() {
 
 #[tokio::test]
 async fn an_index_of_version_1_is_rebuilt() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let written = entries(["one", "two"]);
     data.store.insert(&written).await.unwrap();
     fs::create_dir(data.path("")).unwrap();
@@ -409,7 +409,7 @@ async fn an_index_of_version_1_is_rebuilt() {
 
 #[tokio::test]
 async fn an_unusable_index_is_kept_while_the_store_is_down() {
-    let data = Data::new().await;
+    let data = DataDirectory::new().await;
     let index = data.open().await;
     data.write(&index, &entries(["one"])).await;
     drop(index);

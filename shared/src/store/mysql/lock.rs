@@ -21,7 +21,7 @@ const MAX_IDLE: Duration = Duration::from_secs(70);
 
 /// Acquires the lock without waiting. The name contains a hash, because with the database's own
 /// name it could exceed the maximum length of a lock's name.
-const ACQUIRE: &str = "SELECT GET_LOCK(CONCAT('reindex.', SHA2(DATABASE(), 224)), 0)";
+const ACQUIRE_LOCK: &str = "SELECT GET_LOCK(CONCAT('reindex.', SHA2(DATABASE(), 224)), 0)";
 
 /// An acquired lock, which is released when it is dropped.
 pub struct Lock {
@@ -87,7 +87,7 @@ async fn acquire(url: &Url) -> Result<Option<MySqlConnection>> {
         let options = connect_options(url).map_err(unavailable)?;
         let mut connection = MySqlConnection::connect_with(&options).await.map_err(classify)?;
         connection.execute(SESSION).await.map_err(classify)?;
-        let acquire = sqlx::query_scalar::<_, Option<i64>>(ACQUIRE);
+        let acquire = sqlx::query_scalar::<_, Option<i64>>(ACQUIRE_LOCK);
         let is_acquired = acquire.fetch_one(&mut connection).await.map_err(classify)?;
         Ok((is_acquired == Some(1)).then_some(connection))
     };

@@ -4,7 +4,7 @@ use super::Meaning;
 
 /// The standard names, in order of precedence. A dot separates the names of nested objects, but may
 /// also be part of a field's name. Case is ignored, except in names without lower-case letters.
-pub(super) const STANDARD: [(Meaning, &[&str]); 8] = [
+pub(super) const STANDARD_NAMES: [(Meaning, &[&str]); 8] = [
     (
         Meaning::Time,
         &[

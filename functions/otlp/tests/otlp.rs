@@ -254,7 +254,7 @@ async fn bad_input_is_rejected_with_the_reason_in_the_format_of_the_request() {
         (PROTOBUF, "identity", truncated.clone(), 400, "protobuf message is malformed"),
         (PROTOBUF, "identity", b"\x0a\xff\xff\xff\xff\x0f".to_vec(), 400, "malformed"),
         (PROTOBUF, "identity", b"hello".to_vec(), 400, "malformed"),
-        (PROTOBUF, "identity", nested(10_000), 400, "deeper than 100 levels"),
+        (PROTOBUF, "identity", nested(10_000), 400, "more than 100 levels deep"),
         (PROTOBUF, "identity", vec![0; 100_001], 413, "100000 bytes"),
         (PROTOBUF, "gzip", gzip(&bomb), 413, "1000000 bytes"),
         (PROTOBUF, "zstd", zstd(&bomb), 413, "1000000 bytes"),

@@ -16,6 +16,7 @@
 //! * [`search`]: queries and hits; [`aggregation`]: figures about all hits.
 //! * [`intake`]: from decoded entries to records on the queue.
 //! * [`json`]: splits a body into JSON texts, so that an invalid one does not affect the others.
+//! * [`pattern`]: the template of a message, its identifier, and merging similar templates.
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module contains a
 //!   trait that documents the contract, `open(&url)`, and one file or folder per adapter.
 //! * `reindex`: builds the index from the store.
@@ -47,6 +48,7 @@ pub mod intake;
 pub mod json;
 pub mod limiter;
 pub mod log_entry;
+pub mod pattern;
 pub mod process;
 pub mod protobuf;
 pub mod query;

@@ -50,7 +50,14 @@ mod tests {
         for text in ["6b86b273ff34fce1", "0000000000000001", "ffffffffffffffff"] {
             assert_eq!(text.parse::<PatternId>().unwrap().to_string(), text);
         }
-        for text in ["", "1", "6b86b273ff34fce", "6b86b273ff34fce11", "+b86b273ff34fce1", "6b86b273ff34fcéx"] {
+        for text in [
+            "",
+            "1",
+            "6b86b273ff34fce",
+            "6b86b273ff34fce11",
+            "+b86b273ff34fce1",
+            "6b86b273ff34fcéx",
+        ] {
             assert!(text.parse::<PatternId>().unwrap_err().contains("16 hexadecimal digits"));
         }
     }

@@ -1,4 +1,11 @@
 //! Merges templates that differ only in values.
+//!
+//! As in IPLoM (Makanju, Zincir-Heywood, Milios: "Clustering Event Logs Using Iterative
+//! Partitioning", KDD 2009), templates with the same number of tokens are divided by the column
+//! with the fewest different tokens, until each part differs only in values. As in Drain (He, Zhu,
+//! Zheng, Lyu: "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017), the first
+//! token divides them beforehand, and at least half of the tokens of a group are equal. Unlike
+//! Drain's, the result does not depend on the order of the templates.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +27,13 @@ pub struct Group {
 const MAX_ROUNDS: usize = 4;
 
 /// Merges templates that differ only in values. Each template belongs to exactly one group. The
-/// largest group is first; groups of the same size are in the order of their templates.
+/// largest group is first; groups of the same size are in the order of their templates. The groups
+/// depend on the templates, but not on their order or counts.
+///
+/// Templates differ in a value if their tokens have the form of one (a placeholder, a digit, a
+/// path, a field), or if there are at least four different words at this position (eight if it is
+/// the first). The time is proportional to the total number of tokens times the number of splits:
+/// about 10 ms for 5,000 templates of real logs.
 #[must_use]
 pub fn merge(templates: &[(String, u64)]) -> Vec<Group> {
     let mut order: Vec<usize> = (0..templates.len()).collect();

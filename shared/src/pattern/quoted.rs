@@ -14,9 +14,28 @@ pub(super) enum Quoted {
 
 /// Names of fields whose values belong to the template.
 const TEXT_FIELDS: [&str; 22] = [
-    "@message", "caller", "component", "err", "error", "event", "exception", "level", "log",
-    "logger", "loglevel", "lvl", "message", "method", "module", "msg", "operation", "reason",
-    "severity", "source", "status", "verb",
+    "@message",
+    "caller",
+    "component",
+    "err",
+    "error",
+    "event",
+    "exception",
+    "level",
+    "log",
+    "logger",
+    "loglevel",
+    "lvl",
+    "message",
+    "method",
+    "module",
+    "msg",
+    "operation",
+    "reason",
+    "severity",
+    "source",
+    "status",
+    "verb",
 ];
 
 const METHODS: [&str; 9] =
@@ -28,7 +47,8 @@ impl Quoted {
         let text = &line[content.clone()];
         let before = line[..content.start - 1].trim_ascii_end();
         let after = line[content.end + 1..].trim_ascii_start();
-        if after.starts_with(':') && before.ends_with(['{', ',']) && is_name(text) {
+        let is_key = after.starts_with(':') && !after.starts_with("::");
+        if is_key && before.ends_with(['{', ',']) && is_name(text) {
             return Self::Name;
         }
         let is_request = text.split_once(' ').is_some_and(|(method, target)| {
@@ -102,6 +122,7 @@ impl Closers {
     }
 }
 
+/// Whether the byte is part of a word or of a placeholder.
 fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80
+    byte.is_ascii_alphanumeric() || matches!(byte, b'<' | b'>') || !byte.is_ascii()
 }

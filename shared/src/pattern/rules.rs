@@ -11,6 +11,9 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
+/// The maximum size of each of the two caches of a thread that searches. Real logs need less.
+const CACHE_BYTES: usize = 1 << 20;
+
 /// What a candidate looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
@@ -63,7 +66,7 @@ fn search(input: Input<'_>) -> Option<Candidate> {
     static AUTOMATON: LazyLock<Option<(Vec<Rule>, Regex)>> = LazyLock::new(|| {
         let (rules, expressions): (Vec<Rule>, Vec<String>) = expressions().into_iter().unzip();
         let syntax = syntax::Config::new().unicode(false).utf8(false);
-        let config = Regex::config().utf8_empty(false);
+        let config = Regex::config().utf8_empty(false).hybrid_cache_capacity(CACHE_BYTES);
         let regex = Regex::builder().syntax(syntax).configure(config).build_many(&expressions);
         Some((rules, regex.ok()?))
     });
@@ -82,13 +85,19 @@ fn expressions() -> Vec<(Rule, String)> {
     ];
     rules.extend(times);
     let others = [
-        (Rule::KlogTime, r"\b[IWEF](?:0[1-9]|1[0-2])[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]+\b"),
+        (
+            Rule::KlogTime,
+            r"\b[IWEF](?:0[1-9]|1[0-2])[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]\.[0-9]+\b",
+        ),
         (Rule::Uuid, r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b"),
-        (Rule::Mac, r"\b[0-9A-Fa-f]{2}(?:(?:-[0-9A-Fa-f]{2}){5}|(?::[0-9A-Fa-f]{2}){5})\b"),
+        (Rule::Mac, r"\b[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}\b"),
         (Rule::Email, r"\b[A-Za-z0-9_][A-Za-z0-9_.%+-]*@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b"),
         (Rule::Host, HOST),
         (Rule::Dotted, r"[0-9]+(?:\.[0-9]+){2,}|\bv[0-9]+(?:\.[0-9]+)+"),
-        (Rule::Colons, r"\b[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,}|::(?:[0-9A-Fa-f]{1,4}:)*[0-9A-Fa-f]{1,4}"),
+        (
+            Rule::Colons,
+            r"\b[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,31}|::(?:[0-9A-Fa-f]{1,4}:){0,7}[0-9A-Fa-f]{1,4}",
+        ),
         (Rule::Duration, DURATION),
         (Rule::Size, r"[0-9]+(?:\.[0-9]+)?(?: ?(?:[KMGTPE]i?B|[kKMmGg]b|kB|B)|[KMGT])\b"),
         (Rule::Hex, r"0[xX][0-9A-Fa-f]+\b"),
@@ -100,7 +109,7 @@ fn expressions() -> Vec<(Rule, String)> {
 }
 
 /// Labels with a common top-level domain. Only names with a digit in their first label are masked.
-const HOST: &str = r"\b[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+)*(?:\.[A-Za-z0-9-]+\.[a-z]{2}|\.(?:com|net|org|edu|gov|mil|info|biz|arpa|local|internal|lan|corp|cloud|home))\b";
+const HOST: &str = r"\b[A-Za-z0-9][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){0,8}(?:\.[A-Za-z0-9-]+\.[a-z]{2}|\.(?:com|net|org|edu|gov|mil|info|biz|arpa|local|internal|lan|corp|cloud|home))\b";
 
 /// Go's and Prometheus's notation (`1m30.5s`), a number and a short unit, and ISO 8601 (`PT1.5S`).
 const DURATION: &str = r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|us|\xC2\xB5s|\xCE\xBCs|ns|min|mins|secs?|msecs?|hrs?|[dhms]))+\b|[0-9]+(?:\.[0-9]+)? (?:ms|us|\xC2\xB5s|\xCE\xBCs|ns|s|secs?|msecs?)\b|\bPT[0-9][0-9.HM]*S?\b";
@@ -113,7 +122,7 @@ fn times() -> [String; 6] {
     let (mm, dd) = ("(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])");
     let zone = r"(?: ?(?:Z|[+-][0-9]{2}:?[0-9]{2}|UTC|GMT|CES?T|E[SD]T|P[SD]T|C[SD]T|M[SD]T|JST|IST|BST)\b)?";
     let minutes = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]";
-    let clock = format!(r"{minutes}:[0-6][0-9](?:[.,][0-9]+)?(?: ?[AaPp][Mm]\b)?");
+    let clock = format!(r"{minutes}:[0-6][0-9](?:[.,][0-9]+|:[0-9]{{3}}\b)?(?: ?[AaPp][Mm]\b)?");
     let short_clock = format!(r"(?:{clock}|{minutes}(?: ?[AaPp][Mm]\b)?)");
     let date = format!(
         r"(?:[0-9]{{4}}(?:-{mm}-{dd}|/{mm}/{dd}|\.{mm}\.{dd})|[0-9]{{1,2}}(?:/{month}/|-{month}-)[0-9]{{2,4}}|(?:{mm}/{dd}|{dd}/{mm}|{dd}\.{mm}\.)/?[0-9]{{4}})"
@@ -123,7 +132,7 @@ fn times() -> [String; 6] {
         format!(r"(?:{date}|{loose_date})[T :_-]{short_clock}{zone}\b"),
         format!(r"{date}\b"),
         format!(r"[0-9]{{2}}/{mm}/{dd} {clock}\b"),
-        format!(r"[0-9]{{8}}T[0-9]{{6}}(?:\.[0-9]+)?Z?\b"),
+        format!(r"[0-9]{{8}}(?:T[0-9]{{6}}(?:\.[0-9]+)?Z?|[-_]{clock})\b"),
         format!(
             r"(?:\b{weekday},? )?(?:\b{month} +[0-9]{{1,2}}|[0-9]{{1,2}} {month})(?:,? [0-9]{{4}})?,? {clock}{zone}(?: [0-9]{{4}}\b)?"
         ),

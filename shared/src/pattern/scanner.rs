@@ -57,9 +57,14 @@ impl<F: FnMut(Piece, Range<usize>)> Scanner<'_, F> {
         let Candidate { rule, range } = candidate;
         if *rule == Rule::Word {
             let literal_start = self.literal_start;
-            return words::mask(self.line, literal_start..end, range.start, |placeholder, range| {
-                self.piece(Piece::Variable(placeholder), range);
-            });
+            return words::mask(
+                self.line,
+                literal_start..end,
+                range.start,
+                |placeholder, range| {
+                    self.piece(Piece::Variable(placeholder), range);
+                },
+            );
         }
         let Some((placeholder, range)) = judge(self.line, candidate) else {
             return self.rejected(candidate, end);
@@ -165,8 +170,9 @@ fn judge(line: &str, candidate: &Candidate) -> Option<(Placeholder, Range<usize>
 fn dotted(line: &str, range: Range<usize>) -> Option<(Placeholder, Range<usize>)> {
     let before = &line[..range.start];
     let is_version = before.ends_with(['~', 'v']) || before.ends_with("ersion ");
-    if !is_version && line[range.clone()].parse::<Ipv4Addr>().is_ok() {
-        return is_end(line, range.end).then_some((Placeholder::Ip, range));
+    let is_address = line[range.clone()].parse::<Ipv4Addr>().is_ok();
+    if is_address && !is_version && is_end(line, range.end) {
+        return Some((Placeholder::Ip, range));
     }
     let rest = line[range.end..].as_bytes();
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric();
@@ -180,13 +186,18 @@ fn dotted(line: &str, range: Range<usize>) -> Option<(Placeholder, Range<usize>)
     Some((Placeholder::Version, range.start..range.end + length))
 }
 
-/// An IPv6 address, or a fingerprint.
+/// An IPv6 address, a MAC address or a fingerprint.
 fn colons(line: &str, range: Range<usize>) -> Option<(Placeholder, Range<usize>)> {
     let text = &line[range.clone()];
     let trimmed = if text.ends_with("::") { text } else { text.trim_end_matches(':') };
     let end = range.start + trimmed.len();
+    let is_mac = trimmed.len() == 17 && trimmed.split(':').all(|group| group.len() == 2);
+    if is_mac && is_end(line, end) {
+        return Some((Placeholder::Mac, range.start..end));
+    }
     let has_digit = trimmed.contains(|c: char| c.is_ascii_digit());
-    let continues_word = line[..range.start].ends_with(|c: char| c.is_ascii_alphanumeric());
+    let before = &line[..range.start];
+    let continues_word = before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '>');
     if !has_digit || continues_word || !is_end(line, end) {
         return None;
     }
@@ -199,9 +210,8 @@ fn colons(line: &str, range: Range<usize>) -> Option<(Placeholder, Range<usize>)
 
 /// Whether a name with labels is probably that of one of several hosts.
 fn is_host(name: &str) -> bool {
-    const FILE_EXTENSIONS: [&str; 14] = [
-        "cc", "db", "go", "gz", "js", "md", "pl", "pm", "ps", "py", "rb", "rs", "sh", "so",
-    ];
+    const FILE_EXTENSIONS: [&str; 14] =
+        ["cc", "db", "go", "gz", "js", "md", "pl", "pm", "ps", "py", "rb", "rs", "sh", "so"];
     let first = name.split('.').next().unwrap_or_default();
     let last = name.rsplit('.').next().unwrap_or_default();
     first.contains(|c: char| c.is_ascii_digit()) && !FILE_EXTENSIONS.contains(&last)

@@ -53,7 +53,8 @@ struct Pieces(Vec<(Piece, Range<usize>, Range<usize>)>);
 impl Pieces {
     /// The ranges in the line of the variable parts in this range of the template.
     fn variables(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-        let is_in = move |piece: &Range<usize>| range.start <= piece.start && piece.end <= range.end;
+        let is_in =
+            move |piece: &Range<usize>| range.start <= piece.start && piece.end <= range.end;
         let pieces = self.0.iter();
         pieces.filter_map(move |(piece, template, line)| {
             let is_variable = matches!(piece, Piece::Variable(_)) && is_in(template);

@@ -6,14 +6,24 @@ use super::placeholder::Placeholder;
 
 /// Words whose digits are part of the name although a rule says otherwise.
 const NAMES: [&str; 21] = [
-    "aes128", "aes192", "aes256", "cp1252", "e820", "ed25519", "es256", "h264", "h265", "hs256", "hs512",
-    "iso8601", "log4j2", "rfc3339", "rs256", "rs512", "sha224", "sha256", "sha384", "sha512",
-    "x509",
+    "aes128", "aes192", "aes256", "cp1252", "e820", "ed25519", "es256", "h264", "h265", "hs256",
+    "hs512", "iso8601", "log4j2", "rfc3339", "rs256", "rs512", "sha224", "sha256", "sha384",
+    "sha512", "x509",
 ];
 
 /// What stands before a number that is part of a name (`UTF-8`, `HTTP/1.1`), in lower case.
 const NAME_STARTS: [&str; 11] = [
-    "aes-", "http/", "iso-", "iso-8859-", "sha-", "ssl", "tls1.", "tlsv1.", "utf-", "win-", "x86_",
+    "aes-",
+    "http/",
+    "iso-",
+    "iso-8859-",
+    "sha-",
+    "ssl",
+    "tls1.",
+    "tlsv1.",
+    "utf-",
+    "win-",
+    "x86_",
 ];
 
 /// The longest name in [`NAMES`].
@@ -209,17 +219,17 @@ fn identifier_end(line: &str, range: Range<usize>, first: &Word) -> Option<usize
         let next = Word::at(line, end + 1..range.end);
         let text = &line[end + 1..next.end];
         let is_letter = text.len() == 1 && next.variable.is_none() && is_joiner(next.end);
-        let is_pod_suffix = is_random && joiner == b'-' && is_pod_suffix(text);
+        let is_suffix = is_random && is_random_suffix(text);
         let is_whole = next.is_whole(end + 1);
-        if !is_whole && !is_letter && !is_pod_suffix {
+        if !is_whole && !is_letter && !is_suffix {
             break;
         }
         if is_letter && !Word::at(line, next.end + 1..range.end).is_whole(next.end + 1) {
             break;
         }
-        has_joined_words |= joiner == b'_' || is_letter || next.is_random() || is_pod_suffix;
+        has_joined_words |= joiner == b'_' || is_letter || next.is_random() || is_suffix;
         is_random |= next.is_random();
-        parts += usize::from(is_whole || is_pod_suffix);
+        parts += usize::from(is_whole || is_suffix);
         end = next.end;
     }
     has_joined_words |= is_random;
@@ -237,9 +247,11 @@ impl Word {
     }
 }
 
-/// Whether the text is the random suffix that Kubernetes appends to the names of pods.
-fn is_pod_suffix(text: &str) -> bool {
-    text.len() == 5 && text.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz2456789".contains(&byte))
+/// Whether the text after a random word and a hyphen is random too: it has a digit, or it is the
+/// suffix that Kubernetes appends to the names of pods, which has no vowels.
+fn is_random_suffix(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_digit())
+        || (text.len() == 5 && text.bytes().all(|byte| b"bcdfghjklmnpqrstvwxz".contains(&byte)))
 }
 
 fn is_name(word: &str) -> bool {
@@ -249,9 +261,10 @@ fn is_name(word: &str) -> bool {
 /// Whether the text before a number makes it part of a name.
 fn is_part_of_name(before: &str) -> bool {
     let ends_with = |start: &&str| {
-        before.len().checked_sub(start.len()).is_some_and(|at| {
-            before.as_bytes()[at..].eq_ignore_ascii_case(start.as_bytes())
-        })
+        before
+            .len()
+            .checked_sub(start.len())
+            .is_some_and(|at| before.as_bytes()[at..].eq_ignore_ascii_case(start.as_bytes()))
     };
     before.ends_with(['-', '/', '.', '_', 'l', 'L']) && NAME_STARTS.iter().any(|s| ends_with(&s))
 }
@@ -262,6 +275,10 @@ fn has_sign(before: &str) -> bool {
         return false;
     };
     before.chars().next_back().is_none_or(|c| {
-        c.is_ascii_whitespace() || matches!(c, '=' | ':' | ',' | ';' | '(' | '[' | '{' | '<' | '|' | '/' | '_' | '"' | '\'')
+        c.is_ascii_whitespace()
+            || matches!(
+                c,
+                '=' | ':' | ',' | ';' | '(' | '[' | '{' | '<' | '|' | '/' | '_' | '"' | '\''
+            )
     })
 }

@@ -1,6 +1,6 @@
 //! Merges templates that differ only in values.
 //!
-//! As in IPLoM (Makanju, Zincir-Heywood, Milios: "Clustering Event Logs Using Iterative
+//! As in `IPLoM` (Makanju, Zincir-Heywood, Milios: "Clustering Event Logs Using Iterative
 //! Partitioning", KDD 2009), templates with the same number of tokens are divided by the column
 //! with the fewest different tokens, until each part differs only in values. As in Drain (He, Zhu,
 //! Zheng, Lyu: "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017), the first

@@ -69,7 +69,8 @@ fn field(before: &str) -> Option<&str> {
     before.get(start..)
 }
 
-fn is_text_field(name: &str) -> bool {
+/// Whether the values of the field belong to the template.
+pub(super) fn is_text_field(name: &str) -> bool {
     TEXT_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
 }
 

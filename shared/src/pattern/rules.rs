@@ -38,6 +38,7 @@ pub(super) enum Rule {
     Duration,
     Size,
     Hex,
+    /// A hash in base64, as OpenSSH writes that of a key.
     Fingerprint,
     /// A number or a word with a digit.
     Word,
@@ -125,7 +126,7 @@ fn times() -> [String; 6] {
     let clock = format!(r"{minutes}:[0-6][0-9](?:[.,][0-9]+|:[0-9]{{3}}\b)?(?: ?[AaPp][Mm]\b)?");
     let short_clock = format!(r"(?:{clock}|{minutes}(?: ?[AaPp][Mm]\b)?)");
     let date = format!(
-        r"(?:[0-9]{{4}}(?:-{mm}-{dd}|/{mm}/{dd}|\.{mm}\.{dd})|[0-9]{{1,2}}(?:/{month}/|-{month}-)[0-9]{{2,4}}|(?:{mm}/{dd}|{dd}/{mm}|{dd}\.{mm}\.)/?[0-9]{{4}})"
+        r"(?:[0-9]{{4}}(?:-{mm}-{dd}|/{mm}/{dd}|\.{mm}\.{dd})|[0-9]{{1,2}}(?:/{month}/|-{month}-)[0-9]{{2,4}}|(?:{mm}/{dd}/|{dd}/{mm}/|{dd}\.{mm}\.)[0-9]{{4}})"
     );
     let loose_date = "[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}";
     [

@@ -152,7 +152,7 @@ fn judge(line: &str, candidate: &Candidate) -> Option<(Placeholder, Range<usize>
         Rule::Uuid => Some(Placeholder::Uuid),
         Rule::Mac => Some(Placeholder::Mac),
         Rule::Email => Some(Placeholder::Email),
-        Rule::Dotted => return dotted(line, range.clone()),
+        Rule::Dotted => return Some(dotted(line, range.clone())),
         Rule::Colons => return colons(line, range.clone()),
         Rule::Host => is_host(text).then_some(Placeholder::Host),
         Rule::Duration => Some(Placeholder::Duration),
@@ -167,14 +167,14 @@ fn judge(line: &str, candidate: &Candidate) -> Option<(Placeholder, Range<usize>
 }
 
 /// An IPv4 address, or a version with its suffix (`1.2.3-rc.1`).
-fn dotted(line: &str, range: Range<usize>) -> Option<(Placeholder, Range<usize>)> {
+fn dotted(line: &str, range: Range<usize>) -> (Placeholder, Range<usize>) {
     let before = &line[..range.start];
     let is_version = before.ends_with(['~', 'v']) || before.ends_with("ersion ");
     let is_address = line[range.clone()].parse::<Ipv4Addr>().is_ok();
     if is_address && !is_version && is_end(line, range.end) {
-        return Some((Placeholder::Ip, range));
+        return (Placeholder::Ip, range);
     }
-    let rest = line[range.end..].as_bytes();
+    let rest = &line.as_bytes()[range.end..];
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric();
     let mut length = rest.iter().take_while(|byte| is_part(byte)).count();
     while matches!(rest.get(length), Some(b'-' | b'+' | b'.'))
@@ -183,7 +183,7 @@ fn dotted(line: &str, range: Range<usize>) -> Option<(Placeholder, Range<usize>)
     {
         length += 1 + rest[length + 1..].iter().take_while(|byte| is_part(byte)).count();
     }
-    Some((Placeholder::Version, range.start..range.end + length))
+    (Placeholder::Version, range.start..range.end + length)
 }
 
 /// An IPv6 address, a MAC address or a fingerprint.

@@ -1,5 +1,7 @@
 //! The tokens of templates: what stands between their spaces.
 
+use super::quoted::is_text_field;
+
 /// The text in a merged template that stands for the different texts of its members.
 pub(super) const WILDCARD: &str = "<*>";
 
@@ -11,10 +13,19 @@ pub(super) fn tokens(template: &str) -> impl Iterator<Item = &str> {
 /// Whether the token probably contains a value: it has a placeholder, a digit, or the form of a
 /// path, a qualified name or a field.
 pub(super) fn has_value(token: &str) -> bool {
-    let inner = token.trim_matches(|c: char| c.is_ascii_punctuation() && c != '<' && c != '>');
-    token.contains(|c: char| c.is_ascii_digit() || matches!(c, '=' | '/' | '\\' | '@'))
-        || inner.contains(['<', '>', '.', '-', '_'])
-        || inner.split_once(':').is_some_and(|(_, value)| !value.starts_with(':'))
+    if token.contains(|c: char| c.is_ascii_digit() || matches!(c, '/' | '\\' | '@')) {
+        return true;
+    }
+    let inner =
+        token.trim_matches(|c: char| c.is_ascii_punctuation() && !matches!(c, '<' | '>' | '='));
+    if inner.contains(['<', '>', '.', '_']) {
+        return true;
+    }
+    // A qualified name such as `Type::method` is not a field.
+    inner.split_once(['=', ':']).is_some_and(|(name, value)| {
+        let name = name.trim_end_matches(['"', '\'']);
+        !value.starts_with(':') && !is_text_field(name)
+    })
 }
 
 /// A token that stands for all of `tokens`: what they have in common at their start and end, cut

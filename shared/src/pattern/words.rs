@@ -12,19 +12,8 @@ const NAMES: [&str; 21] = [
 ];
 
 /// What stands before a number that is part of a name (`UTF-8`, `HTTP/1.1`), in lower case.
-const NAME_STARTS: [&str; 11] = [
-    "aes-",
-    "http/",
-    "iso-",
-    "iso-8859-",
-    "sha-",
-    "ssl",
-    "tls1.",
-    "tlsv1.",
-    "utf-",
-    "win-",
-    "x86_",
-];
+const NAME_STARTS: [&str; 9] =
+    ["aes-", "http/", "iso-", "iso-8859-", "sha-", "tls1.", "tlsv1.", "utf-", "x86_"];
 
 /// The longest name in [`NAMES`].
 const MAX_NAME_BYTES: usize = 8;
@@ -60,16 +49,12 @@ pub(super) fn mask(
     let continued = (variable.end == word.end)
         .then(|| identifier_end(line, variable.start..bounds.end, &word))
         .flatten();
-    match continued {
-        Some(end) => {
-            on_variable(Placeholder::Id, variable.start..end);
-            end
-        }
-        None => {
-            on_variable(placeholder, variable);
-            word.end
-        }
+    if let Some(end) = continued {
+        on_variable(Placeholder::Id, variable.start..end);
+        return end;
     }
+    on_variable(placeholder, variable);
+    word.end
 }
 
 /// What the word stands for if all of it is variable.
@@ -260,13 +245,12 @@ fn is_name(word: &str) -> bool {
 
 /// Whether the text before a number makes it part of a name.
 fn is_part_of_name(before: &str) -> bool {
-    let ends_with = |start: &&str| {
-        before
-            .len()
-            .checked_sub(start.len())
-            .is_some_and(|at| before.as_bytes()[at..].eq_ignore_ascii_case(start.as_bytes()))
+    let before = before.as_bytes();
+    let is_start = |start: &str| {
+        let at = before.len().checked_sub(start.len());
+        at.is_some_and(|at| before[at..].eq_ignore_ascii_case(start.as_bytes()))
     };
-    before.ends_with(['-', '/', '.', '_', 'l', 'L']) && NAME_STARTS.iter().any(|s| ends_with(&s))
+    NAME_STARTS.into_iter().any(is_start)
 }
 
 /// Whether the text before a number ends in its sign.

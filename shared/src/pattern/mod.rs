@@ -3,9 +3,9 @@
 //! * [`template`] replaces the variable parts of a message by placeholders. It runs before an entry
 //!   is indexed, so that both indexes store the same template and its counts are exact.
 //! * [`PatternId`] identifies a template.
-//! * [`merge`] combines templates that differ in values which no rule recognizes, such as names of
+//! * [`merge()`] combines templates that differ in values which no rule recognizes, such as names of
 //!   users. It runs at query time on the templates that a query finds.
-//! * [`values`] returns the variable parts of a message.
+//! * [`values()`] returns the variable parts of a message.
 //!
 //! # Rules
 //!

@@ -105,7 +105,7 @@ impl Closers {
             b'\'' => 1,
             _ => 2,
         };
-        // An apostrophe, a quote in an escaped string.
+        // Neither an apostrophe nor an escaped quote opens a string.
         let is_apostrophe = kind > 0 && before.is_some_and(is_word);
         if self.unclosed[kind] || before == Some(b'\\') || is_apostrophe {
             return None;

@@ -198,7 +198,7 @@ fn identifier_end(line: &str, range: Range<usize>, first: &Word) -> Option<usize
     let mut end = first.end;
     let mut parts = 1;
     let mut is_random = first.is_random();
-    let mut has_joined_words = range.start > 0 && is_joiner(range.start - 1);
+    let mut is_identifier = range.start > 0 && is_joiner(range.start - 1);
     while is_joiner(end) {
         let joiner = bytes[end];
         let next = Word::at(line, end + 1..range.end);
@@ -212,13 +212,13 @@ fn identifier_end(line: &str, range: Range<usize>, first: &Word) -> Option<usize
         if is_letter && !Word::at(line, next.end + 1..range.end).is_whole(next.end + 1) {
             break;
         }
-        has_joined_words |= joiner == b'_' || is_letter || next.is_random() || is_suffix;
+        is_identifier |= joiner == b'_' || is_letter || next.is_random() || is_suffix;
         is_random |= next.is_random();
         parts += usize::from(is_whole || is_suffix);
         end = next.end;
     }
-    has_joined_words |= is_random;
-    (parts > 1 && has_joined_words).then_some(end)
+    is_identifier |= is_random;
+    (parts > 1 && is_identifier).then_some(end)
 }
 
 impl Word {

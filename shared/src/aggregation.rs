@@ -4,7 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::log_entry::Timestamp;
+use crate::log_entry::{LogEntry, Timestamp};
+use crate::pattern;
 use crate::query::{
     Attribute, AttributeTest, Bound, Condition, Keyword, KeywordTest, Range, canonical_text,
 };
@@ -42,7 +43,7 @@ pub struct Top {
 
 impl Top {
     /// The maximum number of values that can be returned.
-    pub const MAX_LIMIT: usize = 1000;
+    pub const MAX_LIMIT: usize = 5000;
 }
 
 /// A field whose values can be counted.
@@ -52,6 +53,8 @@ pub enum Field {
     ServiceName,
     /// The level.
     Level,
+    /// The [key](crate::pattern::key()) of the message's pattern.
+    Pattern,
     /// The attribute with this path. Numbers have the precision of a 64-bit float, and strings of
     /// more than [`Leaf::MAX_COLUMN_BYTES`](crate::query::Leaf) are not counted.
     Attribute(String),
@@ -67,6 +70,8 @@ pub struct Histogram {
     pub groups: Vec<Condition>,
     /// What to measure.
     pub measure: Measure,
+    /// The number of newest entries of each series to return.
+    pub newest: usize,
 }
 
 /// What to measure.
@@ -149,7 +154,8 @@ impl Aggregates {
         let series = aggregation.histogram.iter().flat_map(|histogram| {
             let nothing = histogram.measure.of_nothing();
             let buckets = histogram.boundaries.len().saturating_sub(1);
-            let series = Series { values: vec![nothing; buckets], total: nothing };
+            let series =
+                Series { values: vec![nothing; buckets], total: nothing, ..Series::default() };
             vec![series; histogram.groups.len().max(1)]
         });
         Self {
@@ -193,6 +199,10 @@ pub struct Series {
     pub values: Vec<Option<f64>>,
     /// The measure of the whole group.
     pub total: Option<f64>,
+    /// The earliest and the latest timestamp of the group; `None` if it has no entries.
+    pub time: Option<(Timestamp, Timestamp)>,
+    /// The newest entries of the group, newest first.
+    pub newest: Vec<LogEntry>,
 }
 
 /// Above this, not every whole number is a 64-bit float.
@@ -206,6 +216,7 @@ impl fmt::Display for Field {
         match self {
             Self::ServiceName => f.write_str("service_name"),
             Self::Level => f.write_str("level"),
+            Self::Pattern => f.write_str("pattern"),
             Self::Attribute(path) => write!(f, "{ATTRIBUTES}{path}"),
         }
     }
@@ -244,6 +255,10 @@ impl Field {
         match self {
             Self::ServiceName => keyword(Keyword::ServiceName),
             Self::Level => keyword(Keyword::Level),
+            Self::Pattern => match pattern::parse_key(value) {
+                Some((id, _)) => Condition::Pattern(id),
+                None => Condition::Any(Vec::new()),
+            },
             Self::Attribute(path) => {
                 let test = |test| Condition::Attribute(Attribute { path: path.clone(), test });
                 let equal = test(AttributeTest::AnyOf(vec![value.to_owned()]));
@@ -268,14 +283,14 @@ impl Aggregation {
     pub(crate) fn condition_on_columns(&self) -> Condition {
         let of_measure = self.histogram.as_ref().and_then(|histogram| match &histogram.measure {
             Measure::Distinct(Field::Attribute(path)) | Measure::Numbers(_, path) => Some(path),
-            Measure::Count | Measure::Distinct(Field::ServiceName | Field::Level) => None,
+            Measure::Count | Measure::Distinct(_) => None,
         });
         if self.sample.is_some() {
             return self.condition.clone();
         }
         let of_top = self.top.iter().filter_map(|top| match &top.field {
             Field::Attribute(path) => Some(path),
-            Field::ServiceName | Field::Level => None,
+            Field::ServiceName | Field::Level | Field::Pattern => None,
         });
         let paths = of_top.chain(of_measure);
         let any_string = |path: &String| {

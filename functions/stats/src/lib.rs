@@ -29,6 +29,9 @@ use response::{Previous, Series, Stats, TopValues};
 /// Measures that keep a sketch are limited to this number of buckets of all series.
 const MAX_SKETCHES: usize = 5_000;
 
+/// The number of values of a field that are compared with the previous period.
+const COMPARED_VALUES: usize = 1000;
+
 /// The API, and the index that it queries.
 pub struct StatsApi {
     index: Arc<dyn Index>,
@@ -143,6 +146,7 @@ impl<'a> Request<'a> {
                 boundaries: boundaries.clone(),
                 groups: self.groups(&values),
                 measure: parameters.measure.clone(),
+                newest: 0,
             };
             let measured =
                 self.aggregate(parameters.filters.time, Vec::new(), Some(histogram)).await?;
@@ -176,7 +180,7 @@ impl<'a> Request<'a> {
     /// The fields of `top`, then that of `by`. Comparisons need more values than are returned.
     fn tops(&self) -> Vec<Top> {
         let tops = self.parameters.top.iter().chain(&self.parameters.by);
-        let limit = |top: &Top| if self.parameters.compares { Top::MAX_LIMIT } else { top.limit };
+        let limit = |top: &Top| if self.parameters.compares { COMPARED_VALUES } else { top.limit };
         tops.map(|top| Top { field: top.field.clone(), limit: limit(top) }).collect()
     }
 

@@ -17,6 +17,18 @@ impl PatternId {
         let hash = Sha256::digest(template);
         Self(hash.iter().take(8).fold(0, |id, byte| id << 8 | u64::from(*byte)))
     }
+
+    /// The identifier of the template of this message.
+    #[must_use]
+    pub fn of_message(message: &str) -> Self {
+        Self::of(&super::template(message))
+    }
+
+    /// The start of every [`key`](super::key()) with this identifier.
+    #[must_use]
+    pub fn prefix(self) -> String {
+        format!("{self} ")
+    }
 }
 
 impl fmt::Display for PatternId {

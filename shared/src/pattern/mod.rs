@@ -3,6 +3,7 @@
 //! * [`template`] replaces the variable parts of a message by placeholders. It runs before an entry
 //!   is indexed, so that both indexes store the same template and its counts are exact.
 //! * [`PatternId`] identifies a template.
+//! * [`key()`] is the text that an index stores.
 //! * [`merge()`] combines templates that differ in values which no rule recognizes, such as names of
 //!   users. It runs at query time on the templates that a query finds.
 //! * [`values()`] returns the variable parts of a message.
@@ -81,6 +82,23 @@ pub const MAX_TEMPLATE_BYTES: usize = 1024;
 #[must_use]
 pub fn template(message: &str) -> String {
     build(&first_line(message), |_, _, _| {})
+}
+
+/// The text that an index stores for a message: its pattern's id, a space and its template. The id
+/// is a prefix, so that it alone finds the entries.
+#[must_use]
+pub fn key(message: &str) -> String {
+    let template = template(message);
+    let mut key = PatternId::of(&template).prefix();
+    key.push_str(&template);
+    key
+}
+
+/// The id and the template in a [`key()`].
+#[must_use]
+pub fn parse_key(key: &str) -> Option<(PatternId, &str)> {
+    let (id, template) = key.split_once(' ')?;
+    Some((id.parse().ok()?, template))
 }
 
 /// The template of a line. Calls `on_piece` with each piece, its range in the template and its

@@ -446,3 +446,13 @@ fn a_message_has_no_values_of_another_template() {
         assert_eq!(values(template, "from 10.0.0.1 to 10.0.0.2"), None, "{template}");
     }
 }
+
+#[test]
+fn a_key_contains_the_id_and_the_template() {
+    let key = key("took 5 ms");
+    let template = "took <duration>";
+    assert_eq!(key, format!("{} {template}", PatternId::of(template)));
+    assert_eq!(parse_key(&key), Some((PatternId::of(template), template)));
+    assert_eq!(PatternId::of_message("took 7 ms"), PatternId::of(template));
+    assert_eq!(parse_key("took <duration>"), None);
+}

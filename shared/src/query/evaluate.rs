@@ -9,6 +9,7 @@ use super::{
     Scope, Words,
 };
 use crate::log_entry::{LogEntry, TraceId};
+use crate::pattern::PatternId;
 use crate::text;
 
 /// An entry on which conditions are evaluated. Values that several conditions share are computed
@@ -110,6 +111,7 @@ impl Condition {
             Self::Fragment(fragment) => subject.searchable().contains(fragment.as_str()),
             Self::Keyword(field, test) => test.matches(subject.keyword(*field)),
             Self::Id(id) => subject.entry.id == *id,
+            Self::Pattern(id) => PatternId::of_message(&subject.entry.message) == *id,
             Self::Timestamp(range) => {
                 let time = subject.entry.timestamp;
                 range.from.is_none_or(|from| from <= time) && range.to.is_none_or(|to| time < to)

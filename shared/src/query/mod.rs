@@ -17,6 +17,7 @@ pub use parse::{MAX_QUERY_CHARS, QueryError, parse, quoted};
 pub use time::{TIME_PATTERN, TimeExpression};
 
 use crate::log_entry::{EntryId, Timestamp};
+use crate::pattern::PatternId;
 
 /// A condition that an entry meets or does not meet.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,8 @@ pub enum Condition {
     Keyword(Keyword, KeywordTest),
     /// The entry with this id.
     Id(EntryId),
+    /// A message with this pattern.
+    Pattern(PatternId),
     /// A timestamp in this range.
     Timestamp(TimeRange),
     /// An attribute with a value that passes a test.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::document::{
-    ATTR, GENERATION, GRAMS, ID, LEVEL, MESSAGE_WORDS, NUMBERS, OTHER_WORDS, SEARCHABLE,
+    ATTR, GENERATION, GRAMS, ID, LEVEL, MESSAGE_WORDS, NUMBERS, OTHER_WORDS, PATTERN, SEARCHABLE,
     SERVICE_NAME, SPAN_ID, STRINGS, TIMESTAMP_MICROS, TRACE_ID, column_name,
 };
 use crate::text::GRAM_CHARS;
@@ -39,6 +39,7 @@ pub(super) fn mappings(column_paths: usize) -> Value {
             TIMESTAMP_MICROS: {"type": "long"},
             LEVEL: {"type": "keyword"},
             SERVICE_NAME: {"type": "keyword"},
+            PATTERN: {"type": "keyword"},
             TRACE_ID: {"type": "keyword"},
             SPAN_ID: {"type": "keyword"},
             "message": {"type": "text", "index": false, "copy_to": [GRAMS, SEARCHABLE]},

@@ -10,6 +10,7 @@ use super::column_paths::{ColumnPaths, Decision, column_name};
 use super::keyword;
 use super::schema::{Fields, id_halves, micros};
 use crate::log_entry::{LogEntry, TraceId};
+use crate::pattern;
 use crate::query::{Leaf, Scalar, leaves, texts_besides_message};
 
 /// Converts an entry. The paths of its day must be loaded.
@@ -30,6 +31,7 @@ pub(super) fn document(
     }
     document.add_bytes(fields.service_name, entry.service_name.as_str().as_bytes());
     document.add_bytes(fields.level, entry.level.as_str().as_bytes());
+    document.add_bytes(fields.pattern, pattern::key(&entry.message).as_bytes());
     add_id(&mut document, fields.trace_id, entry.trace_id.as_ref());
     add_id(&mut document, fields.span_id, entry.span_id.as_ref());
     for leaf in &leaves {

@@ -233,20 +233,18 @@ impl Inner {
         let page = Page::collect(target, &plan, query).map_err(classify)?;
         plan.checks.result()?;
         let total = page.total;
-        let found = page.into_addresses().into_iter().map(|address| {
-            let json = self.entry_json(searcher, address)?;
-            let entry = LogEntry::from_json(&json).map_err(unavailable)?;
-            Ok((entry, json.len()))
-        });
+        let addresses = page.into_addresses().into_iter();
+        let found = addresses.map(|address| entry(target, address));
         SearchHits::page(query, total, found)
     }
+}
 
-    /// The JSON of an entry, as it was added.
-    fn entry_json(&self, searcher: &Searcher, address: DocAddress) -> Result<Vec<u8>> {
-        let document: TantivyDocument = searcher.doc(address).map_err(classify)?;
-        let json = document.get_first(self.fields.entry).and_then(|value| value.as_str());
-        Ok(json.unwrap_or_default().to_owned().into_bytes())
-    }
+/// Loads an entry, and the size of its JSON.
+fn entry(target: Target<'_>, address: DocAddress) -> Result<(LogEntry, usize)> {
+    let document: TantivyDocument = target.searcher.doc(address).map_err(classify)?;
+    let json = document.get_first(target.fields.entry).and_then(|value| value.as_str());
+    let json = json.unwrap_or_default();
+    Ok((LogEntry::from_json(json.as_bytes()).map_err(unavailable)?, json.len()))
 }
 
 /// An invalid argument is rejected. Every other error is about the directory: it is full, damaged

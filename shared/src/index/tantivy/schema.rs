@@ -21,6 +21,9 @@ pub(super) const SERVICE_NAME: &str = "service_name";
 /// The name of the column with the level.
 pub(super) const LEVEL: &str = "level";
 
+/// The name of the column with the key of the pattern.
+pub(super) const PATTERN: &str = "pattern";
+
 /// The name of the field with the attributes' numbers.
 pub(super) const NUMBERS: &str = "num";
 
@@ -41,6 +44,8 @@ pub(super) struct Fields {
     pub(super) service_name: Field,
     /// The exact level, also a column.
     pub(super) level: Field,
+    /// The [key](crate::pattern::key()) of the message's pattern, also a column.
+    pub(super) pattern: Field,
     /// The exact trace id, and [`keyword::EXISTS`](super::keyword::EXISTS) if there is one.
     pub(super) trace_id: Field,
     /// The exact span id, and [`keyword::EXISTS`](super::keyword::EXISTS) if there is one.
@@ -80,6 +85,7 @@ impl Fields {
             pieces: schema.add_text_field("pieces", pieces),
             service_name: schema.add_bytes_field(SERVICE_NAME, keyword.clone().set_fast()),
             level: schema.add_bytes_field(LEVEL, keyword.clone().set_fast()),
+            pattern: schema.add_bytes_field(PATTERN, keyword.clone().set_fast()),
             trace_id: schema.add_bytes_field("trace_id", keyword.clone()),
             span_id: schema.add_bytes_field("span_id", keyword.clone()),
             attributes: schema.add_bytes_field("attr", keyword.clone()),

@@ -1,6 +1,7 @@
 //! Translates the tests of fields into conditions.
 
 use crate::log_entry::{EntryId, Level, Timestamp};
+use crate::pattern::PatternId;
 use crate::query::leaves::canonical_text;
 use crate::query::{
     Attribute, AttributeTest, Bound, Condition, Keyword, KeywordTest, Range, TimeExpression,
@@ -127,6 +128,22 @@ pub(super) fn any(mut alternatives: Vec<Condition>) -> Condition {
 
 fn not(condition: Condition) -> Condition {
     Condition::Not(Box::new(condition))
+}
+
+/// Tests the pattern of the message. `None` unless the field has this name and every value is the id
+/// of a pattern, because an attribute may have the same name.
+pub(super) fn pattern(field: &Field, test: &Test) -> Option<Condition> {
+    let id = |value: &Value| value.text.parse::<PatternId>().ok().map(Condition::Pattern);
+    match field {
+        Field::Attribute { path, is_explicit: false } if path == "pattern" => {}
+        _ => return None,
+    }
+    match test {
+        Test::Equals(value) => id(value),
+        Test::AnyOf(values) => values.iter().map(id).collect::<Option<Vec<_>>>().map(any),
+        Test::Compare(Comparison::NotEqual, value) => id(value).map(not),
+        Test::Exists | Test::Compare(..) | Test::Between(..) => None,
+    }
 }
 
 /// Tests a service name, trace id or span id, which is compared as a whole.

@@ -41,6 +41,9 @@ impl Parser {
             // `List<String>` is text.
             return Ok(None);
         }
+        if let Some(condition) = conditions::pattern(&field, &test) {
+            return Ok(Some(condition));
+        }
         let field = match (field, &test) {
             // `id=42` is not the id of an entry.
             (Field::Id, Test::Equals(value)) if value.is_other_id() => {

@@ -47,6 +47,7 @@ fn show(condition: &Condition) -> String {
             }
         }
         Condition::Id(id) => format!("id={id}"),
+        Condition::Pattern(id) => format!("pattern={id}"),
         Condition::Timestamp(TimeRange { from, to }) => {
             let text =
                 |time: &Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
@@ -209,6 +210,15 @@ fn fields_are_parsed_with_their_tests() {
         ("message:(a OR b*)", "(message:a | message:b*)"),
         ("id:0190163d-8694-7000-8000-000000000001", "id=0190163d-8694-7000-8000-000000000001"),
         ("id:42", "(@id=42 | id+42)"),
+        ("pattern:6b86b273ff34fce1", "pattern=6b86b273ff34fce1"),
+        ("-pattern:6B86B273FF34FCE1", "!pattern=6b86b273ff34fce1"),
+        ("pattern!=6b86b273ff34fce1", "!pattern=6b86b273ff34fce1"),
+        (
+            "pattern:(6b86b273ff34fce1 OR e3b0c44298fc1c14)",
+            "(pattern=6b86b273ff34fce1 | pattern=e3b0c44298fc1c14)",
+        ),
+        ("pattern:6b86", "(@pattern=6b86 | pattern+6b86)"),
+        ("@pattern:6b86b273ff34fce1", "@pattern=6b86b273ff34fce1"),
         ("id=42", "(@id=42 | id+42)"),
     ]);
 }

@@ -5,6 +5,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
+use shared::pattern::PatternId;
 use shared::query::{
     Attribute, AttributeTest, Bound, Condition, FuzzyRun, Keyword, KeywordTest, Prefix, Range,
     Scope, TimeRange, Words,
@@ -262,12 +263,15 @@ fn time() -> impl Strategy<Value = Condition> {
 /// Conditions on these entries.
 pub(super) fn conditions(entries: &[LogEntry]) -> impl Strategy<Value = Condition> + use<> {
     let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+    let patterns: Vec<_> =
+        entries.iter().map(|entry| PatternId::of_message(&entry.message)).collect();
     let leaf = prop_oneof![
         4 => words(),
         2 => prefix(),
         4 => fragment(),
         1 => keyword(),
         1 => select(ids).prop_map(Condition::Id),
+        1 => select(patterns).prop_map(Condition::Pattern),
         1 => time(),
         4 => attribute(),
     ];

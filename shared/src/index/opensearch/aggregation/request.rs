@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::aggregation::{Aggregation, Field, Histogram, Measure, Statistic, Top};
+use crate::aggregation::{Aggregation, Field, Histogram, Measure, Statistic};
 use crate::index::opensearch::document::{
-    LEVEL, NUMBERS, SERVICE_NAME, STRINGS, TIMESTAMP_MICROS, column_name,
+    LEVEL, NUMBERS, OMITTED_FROM_HITS, PATTERN, SERVICE_NAME, STRINGS, TIMESTAMP_MICROS,
+    column_name,
 };
 use crate::index::opensearch::query;
 use crate::query::{Attribute, AttributeTest, Bound, Condition, Range};
+use crate::search::Sort;
 
 /// The texts of booleans and null, which have no column.
 const CONSTANTS: [&str; 3] = ["false", "null", "true"];
@@ -25,6 +27,9 @@ const SEED: u32 = 1;
 /// The number of values of all fields to request: less than half of OpenSearch's limit for buckets,
 /// because an attribute has two lists.
 const MAX_LISTED: usize = 25_000;
+
+/// The number of values of a field to request, unless more are to be returned.
+const LISTED_PER_FIELD: usize = 1000;
 
 /// The body of the search request.
 ///
@@ -82,7 +87,7 @@ pub(super) fn body(aggregation: &Aggregation) -> Result<Value, String> {
 /// The number of values of each field to request. If all of a field's values are listed, their number
 /// and counts are exact.
 fn list_size(fields: usize) -> usize {
-    (MAX_LISTED / fields.max(1)).min(Top::MAX_LIMIT)
+    (MAX_LISTED / fields.max(1)).min(LISTED_PER_FIELD)
 }
 
 /// The name of the aggregation with the values of a field.
@@ -100,7 +105,7 @@ fn values(field: &Field, size: usize) -> Result<Value, String> {
     let terms =
         |column: &str| json!({"terms": {"field": column, "size": size, "shard_size": 4 * size}});
     let path = match field {
-        Field::ServiceName | Field::Level => {
+        Field::ServiceName | Field::Level | Field::Pattern => {
             let column = keyword(field);
             return Ok(json!({"texts": terms(column), "distinct_texts": distinct(column)}));
         }
@@ -130,6 +135,15 @@ fn series(histogram: &Histogram) -> Result<Value, String> {
         .collect();
     let measures = measures(&histogram.measure)?;
     let mut series = measures.clone();
+    series["earliest"] = json!({"min": {"field": TIMESTAMP_MICROS}});
+    series["latest"] = json!({"max": {"field": TIMESTAMP_MICROS}});
+    if histogram.newest > 0 {
+        series["newest"] = json!({"top_hits": {
+            "size": histogram.newest,
+            "sort": query::sort(Sort::Newest),
+            "_source": {"excludes": OMITTED_FROM_HITS},
+        }});
+    }
     if !ranges.is_empty() {
         series["buckets"] = json!({
             "range": {"field": TIMESTAMP_MICROS, "ranges": ranges},
@@ -143,7 +157,7 @@ fn series(histogram: &Histogram) -> Result<Value, String> {
 fn measures(measure: &Measure) -> Result<Value, String> {
     Ok(match measure {
         Measure::Count => json!({}),
-        Measure::Distinct(field @ (Field::ServiceName | Field::Level)) => {
+        Measure::Distinct(field @ (Field::ServiceName | Field::Level | Field::Pattern)) => {
             json!({"distinct_texts": distinct(keyword(field))})
         }
         Measure::Distinct(Field::Attribute(path)) => {
@@ -189,7 +203,11 @@ fn constants(path: &str) -> Result<Map<String, Value>, String> {
 }
 
 fn keyword(field: &Field) -> &'static str {
-    if *field == Field::Level { LEVEL } else { SERVICE_NAME }
+    match field {
+        Field::Level => LEVEL,
+        Field::Pattern => PATTERN,
+        _ => SERVICE_NAME,
+    }
 }
 
 /// The columns with the texts and the numbers of an attribute.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::request::{SAMPLE, group_name, top_name};
@@ -11,6 +12,7 @@ use crate::aggregation::{
     Aggregates, Aggregation, Histogram, Kinds, Measure, Series, Statistic, TopValues, number_text,
 };
 use crate::error::Source;
+use crate::index::opensearch::document;
 use crate::log_entry::Timestamp;
 
 #[derive(Deserialize)]
@@ -42,6 +44,25 @@ struct Group {
     entries: Option<Count>,
     measure: Option<Statistics>,
     buckets: Option<Buckets>,
+    earliest: Option<Metric<Option<f64>>>,
+    latest: Option<Metric<Option<f64>>>,
+    newest: Option<Newest>,
+}
+
+#[derive(Deserialize)]
+struct Newest {
+    hits: NewestHits,
+}
+
+#[derive(Deserialize)]
+struct NewestHits {
+    hits: Vec<Hit>,
+}
+
+#[derive(Deserialize)]
+struct Hit {
+    #[serde(rename = "_source")]
+    source: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +123,7 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
     if let Some(histogram) = &aggregation.histogram {
         for position in 0..histogram.groups.len().max(1) {
             let group: Group = take(&mut aggregations, &group_name(position))?;
-            series.push(group.series(histogram));
+            series.push(group.series(histogram)?);
         }
     }
     let time = earliest.value.zip(latest.value);
@@ -181,11 +202,19 @@ impl Group {
             + constants.map(|count| u64::from(count.doc_count > 0)).sum::<u64>()
     }
 
-    fn series(self, histogram: &Histogram) -> Series {
+    fn series(self, histogram: &Histogram) -> Result<Series, Source> {
         let measure = &histogram.measure;
         let total = self.measure(measure);
+        let time = |metric: Option<Metric<Option<f64>>>| metric?.value.map(timestamp);
+        let hits = self.newest.into_iter().flat_map(|newest| newest.hits.hits);
+        let newest = hits.map(|hit| document::parse(&hit.source)).collect::<Result<_, _>>()?;
         let buckets = self.buckets.into_iter().flat_map(|buckets| buckets.buckets);
-        Series { values: buckets.map(|bucket| bucket.measure(measure)).collect(), total }
+        Ok(Series {
+            values: buckets.map(|bucket| bucket.measure(measure)).collect(),
+            total,
+            time: time(self.earliest).zip(time(self.latest)),
+            newest,
+        })
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]

@@ -20,12 +20,15 @@ pub(super) use self::searchable::{MAX_FRAGMENT_BYTES, lowercase_stable};
 use self::words::{message_words, other_words};
 use crate::error::Source;
 use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
+use crate::pattern;
 use crate::query::Leaf;
 
 /// The exact service name.
 pub(super) const SERVICE_NAME: &str = "service_name";
 /// The exact level.
 pub(super) const LEVEL: &str = "level";
+/// The [key](crate::pattern::key()) of the message's pattern.
+pub(super) const PATTERN: &str = "pattern";
 /// The exact trace id.
 pub(super) const TRACE_ID: &str = "trace_id";
 /// The exact span id.
@@ -53,13 +56,14 @@ pub(super) const STRINGS: &str = "str";
 
 /// Fields that hits do not need, because other fields contain the same data. `attributes` only
 /// exists in indexes that an earlier release created.
-pub(super) const OMITTED_FROM_HITS: [&str; 9] = [
+pub(super) const OMITTED_FROM_HITS: [&str; 10] = [
     "attributes",
     ATTR,
     GENERATION,
     MESSAGE_WORDS,
     NUMBERS,
     OTHER_WORDS,
+    PATTERN,
     "searchable_text",
     STRINGS,
     TIMESTAMP_MICROS,
@@ -73,6 +77,7 @@ struct Document<'a> {
     timestamp_micros: i64,
     level: &'a Level,
     service_name: &'a ServiceName,
+    pattern: String,
     #[serde(flatten)]
     searchable: Searchable<'a>,
     message_words: Vec<String>,
@@ -108,6 +113,7 @@ pub(super) fn write(
         timestamp_micros: entry.timestamp.as_micros(),
         level: &entry.level,
         service_name: &entry.service_name,
+        pattern: pattern::key(&entry.message),
         searchable: Searchable::of(&entry.message),
         message_words: message_words(&entry.message),
         other_words: other_words(entry, leaves),

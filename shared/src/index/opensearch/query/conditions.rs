@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::document::{LEVEL, SERVICE_NAME, SPAN_ID, TIMESTAMP_MICROS, TRACE_ID};
+use super::super::document::{LEVEL, PATTERN, SERVICE_NAME, SPAN_ID, TIMESTAMP_MICROS, TRACE_ID};
 use super::fragments::Fragments;
 use super::{attributes, words};
 use crate::query::{Condition, Keyword, KeywordTest, TimeRange};
@@ -49,6 +49,7 @@ fn clause(condition: &Condition, fragments: &Fragments) -> Result<Clause, String
         Condition::Fragment(fragment) => Clause::filter(fragments.query(fragment)?),
         Condition::Keyword(field, test) => Clause::filter(keyword(*field, test)),
         Condition::Id(id) => Clause::filter(json!({"ids": {"values": [id]}})),
+        Condition::Pattern(id) => Clause::filter(json!({"prefix": {PATTERN: id.prefix()}})),
         Condition::Timestamp(range) => Clause::filter(timestamp(*range)),
         Condition::Attribute(attribute) => Clause::filter(attributes::query(attribute)),
     })

@@ -42,7 +42,7 @@ pub(super) fn limit_time(body: &mut Value, condition: &Condition) {
     }
 }
 
-fn sort(sort: Sort) -> Value {
+pub(super) fn sort(sort: Sort) -> Value {
     let by_time = |order| [json!({TIMESTAMP_MICROS: order}), json!({ID: order})];
     match sort {
         Sort::Newest => json!(by_time("desc")),

@@ -4,12 +4,17 @@ use std::collections::HashMap;
 
 use datasketches::hll::{Coupon, HllSketch, HllType};
 use sketches_ddsketch::DDSketch;
+use tantivy::collector::TopNComputer;
+use tantivy::collector::sort_key::NaturalComparator;
 use tantivy::columnar::Column;
-use tantivy::{DocId, SegmentReader, TantivyError};
+use tantivy::{DocAddress, DocId, SegmentReader, TantivyError};
 
+use super::timestamps;
 use super::values::{self, Value, Values};
 use crate::aggregation::{Histogram, Measure, Series, Statistic};
+use crate::error::Result;
 use crate::index::tantivy::schema::{Columns, Fields, micros};
+use crate::log_entry::LogEntry;
 
 /// The logarithm of the number of registers of a `HyperLogLog` sketch: a standard error of 1.6 %.
 const LOG_REGISTERS: u8 = 12;
@@ -24,6 +29,9 @@ pub(super) struct HistogramBuilder<'a> {
 struct SeriesBuilder {
     buckets: Vec<Cell>,
     total: Cell,
+    /// The earliest and the latest timestamp.
+    time: Option<(u64, u64)>,
+    newest: TopNComputer<[u64; 3], DocAddress, NaturalComparator>,
 }
 
 impl<'a> HistogramBuilder<'a> {
@@ -31,8 +39,12 @@ impl<'a> HistogramBuilder<'a> {
         let boundaries: Vec<u64> = histogram.boundaries.iter().copied().map(micros).collect();
         let empty = Cell::empty(&histogram.measure)?;
         let buckets = boundaries.len().saturating_sub(1);
-        let series = (0..histogram.groups.len().max(1))
-            .map(|_| SeriesBuilder { buckets: vec![empty.clone(); buckets], total: empty.clone() });
+        let series = (0..histogram.groups.len().max(1)).map(|_| SeriesBuilder {
+            buckets: vec![empty.clone(); buckets],
+            total: empty.clone(),
+            time: None,
+            newest: TopNComputer::new_with_comparator(histogram.newest, NaturalComparator),
+        });
         Ok(Self { histogram, boundaries, series: series.collect() })
     }
 
@@ -40,12 +52,14 @@ impl<'a> HistogramBuilder<'a> {
     pub(super) fn open<'s>(
         &'s mut self,
         fields: &Fields,
-        reader: &'s SegmentReader,
+        (ordinal, reader): (u32, &'s SegmentReader),
         columns: Columns,
     ) -> tantivy::Result<Segment<'s>> {
         let source = Source::open(reader, fields, &self.histogram.measure)?;
         Ok(Segment {
+            ordinal,
             reader,
+            needs_newest: self.histogram.newest > 0,
             columns,
             source,
             boundaries: &self.boundaries,
@@ -53,11 +67,20 @@ impl<'a> HistogramBuilder<'a> {
         })
     }
 
-    pub(super) fn finish(self) -> Vec<Series> {
+    /// The results. `load` loads an entry.
+    pub(super) fn finish(
+        self,
+        load: impl Fn(DocAddress) -> Result<LogEntry>,
+    ) -> Result<Vec<Series>> {
         let measure = &self.histogram.measure;
-        let series = self.series.into_iter().map(|series| Series {
-            values: series.buckets.iter().map(|cell| cell.result(measure)).collect(),
-            total: series.total.result(measure),
+        let series = self.series.into_iter().map(|series| {
+            let newest = series.newest.into_sorted_vec().into_iter();
+            Ok(Series {
+                values: series.buckets.iter().map(|cell| cell.result(measure)).collect(),
+                total: series.total.result(measure),
+                time: series.time.map(timestamps),
+                newest: newest.map(|hit| load(hit.doc)).collect::<Result<_>>()?,
+            })
         });
         series.collect()
     }
@@ -65,7 +88,9 @@ impl<'a> HistogramBuilder<'a> {
 
 /// A segment whose entries are measured.
 pub(super) struct Segment<'s> {
+    ordinal: u32,
     pub(super) reader: &'s SegmentReader,
+    needs_newest: bool,
     columns: Columns,
     source: Source,
     boundaries: &'s [u64],
@@ -79,6 +104,12 @@ impl Segment<'_> {
         let mut bucket = 0;
         for doc in docs {
             let time = self.columns.timestamp(*doc);
+            let (earliest, latest) = series.time.unwrap_or((time, time));
+            series.time = Some((earliest.min(time), latest.max(time)));
+            if self.needs_newest {
+                let (high, low) = self.columns.id(*doc);
+                series.newest.push([time, high, low], DocAddress::new(self.ordinal, *doc));
+            }
             // Neighbours are often in the same bucket.
             if !is_in(self.boundaries, bucket, time) {
                 bucket = self.boundaries.partition_point(|start| *start <= time).wrapping_sub(1);

@@ -14,10 +14,10 @@ use tantivy::{DocId, SegmentReader};
 use self::histogram::HistogramBuilder;
 use self::top::TopCounter;
 use super::checks::Checks;
-use super::classify;
 use super::messages::Messages;
 use super::query::{Plan, Target, check_ranges, plan};
 use super::schema::Columns;
+use super::{classify, entry};
 use crate::aggregation::{Aggregates, Aggregation};
 use crate::error::Result;
 use crate::log_entry::Timestamp;
@@ -44,11 +44,11 @@ pub(super) fn aggregate(
         None => 1,
     };
     let mut builder = Builder::new(target, aggregation, step).map_err(classify)?;
-    for segment in target.searcher.segment_readers() {
+    for segment in (0..).zip(target.searcher.segment_readers()) {
         builder.add_segment(segment, &hits, &groups).map_err(classify)?;
         checks.result()?;
     }
-    Ok(builder.finish())
+    builder.finish()
 }
 
 /// Finds the entries that meet a condition.
@@ -113,7 +113,7 @@ impl<'a> Builder<'a> {
 
     fn add_segment(
         &mut self,
-        segment: &SegmentReader,
+        (ordinal, segment): (u32, &SegmentReader),
         hits: &Matcher,
         groups: &[Matcher],
     ) -> tantivy::Result<()> {
@@ -130,7 +130,7 @@ impl<'a> Builder<'a> {
             top.add_segment(self.target.fields, segment, &examined)?;
         }
         if let Some(histogram) = &mut self.histogram {
-            let mut segment = histogram.open(self.target.fields, segment, columns)?;
+            let mut segment = histogram.open(self.target.fields, (ordinal, segment), columns)?;
             if groups.is_empty() {
                 segment.add(0, &docs);
             }
@@ -142,18 +142,25 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn finish(self) -> Aggregates {
-        let timestamp =
-            |micros: u64| Timestamp::saturating_from_micros(micros.try_into().unwrap_or(i64::MAX));
-        Aggregates {
+    fn finish(self) -> Result<Aggregates> {
+        let load = |address| entry(self.target, address).map(|(entry, _)| entry);
+        let series = self.histogram.map(|histogram| histogram.finish(load)).transpose()?;
+        Ok(Aggregates {
             total: self.total,
             examined: self.examined,
-            time: self.time.map(|(earliest, latest)| (timestamp(earliest), timestamp(latest))),
+            time: self.time.map(timestamps),
             top: self.top.into_iter().map(TopCounter::finish).collect(),
-            series: self.histogram.map(HistogramBuilder::finish).unwrap_or_default(),
+            series: series.unwrap_or_default(),
             is_rebuilding: false,
-        }
+        })
     }
+}
+
+/// The earliest and the latest timestamp.
+fn timestamps((earliest, latest): (u64, u64)) -> (Timestamp, Timestamp) {
+    let timestamp =
+        |micros: u64| Timestamp::saturating_from_micros(micros.try_into().unwrap_or(i64::MAX));
+    (timestamp(earliest), timestamp(latest))
 }
 
 /// One of `step` documents, chosen by a hash, because entries may repeat in a rhythm.

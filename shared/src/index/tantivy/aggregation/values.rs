@@ -7,7 +7,7 @@ use tantivy::{BitSet, DocId, DocSet, SegmentReader, TERMINATED, Term};
 use crate::aggregation::{Field, number_text};
 use crate::index::tantivy::column_paths::column_name;
 use crate::index::tantivy::keyword;
-use crate::index::tantivy::schema::{Fields, LEVEL, NUMBERS, SERVICE_NAME, STRINGS};
+use crate::index::tantivy::schema::{Fields, LEVEL, NUMBERS, PATTERN, SERVICE_NAME, STRINGS};
 
 /// The texts of booleans and null, which have terms but no column.
 const CONSTANTS: [&str; 3] = ["false", "null", "true"];
@@ -55,6 +55,7 @@ impl Values {
         match field {
             Field::ServiceName => keyword(SERVICE_NAME),
             Field::Level => keyword(LEVEL),
+            Field::Pattern => keyword(PATTERN),
             Field::Attribute(path) => {
                 let texts = columns.str(&column(STRINGS, path))?.map(BytesColumn::from);
                 let constants = constants(segment, fields, path, texts.as_ref())?;

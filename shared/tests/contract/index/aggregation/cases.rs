@@ -163,6 +163,7 @@ pub(super) fn aggregation(query: &str, what: &str) -> Aggregation {
         boundaries: boundaries.map(boundary).collect(),
         groups,
         measure: measure_of(measure),
+        newest: 0,
     };
     Aggregation { histogram: Some(histogram), ..Aggregation::of(condition) }
 }

@@ -90,6 +90,7 @@ fn aggregations(entries: &[LogEntry]) -> impl Strategy<Value = Aggregation> + us
     let field = prop_oneof![
         Just(Field::ServiceName),
         Just(Field::Level),
+        Just(Field::Pattern),
         select(PATHS).prop_map(|path| Field::Attribute(path.to_owned())),
     ];
     let top = (field.clone(), 1..20_usize).prop_map(|(field, limit)| Top { field, limit });
@@ -104,9 +105,14 @@ fn aggregations(entries: &[LogEntry]) -> impl Strategy<Value = Aggregation> + us
     ];
     let boundaries = proptest::collection::btree_set(boundary(), 2..6);
     let groups = proptest::collection::vec(conditions(entries), 0..3);
-    let histogram = (boundaries, groups, measure).prop_map(|(boundaries, groups, measure)| {
-        Histogram { boundaries: boundaries.into_iter().collect(), groups, measure }
-    });
+    let histogram = (boundaries, groups, measure, 0..4_usize).prop_map(
+        |(boundaries, groups, measure, newest)| Histogram {
+            boundaries: boundaries.into_iter().collect(),
+            groups,
+            measure,
+            newest,
+        },
+    );
     let condition = prop_oneof![1 => Just(Condition::everything()), 2 => conditions(entries)];
     (condition, proptest::collection::vec(top, 0..3), option::of(histogram)).prop_map(
         |(condition, top, histogram)| Aggregation { top, histogram, ..Aggregation::of(condition) },
@@ -130,6 +136,8 @@ fn are_close(found: &[Series], expected: &[Series]) -> bool {
     found.len() == expected.len()
         && found.iter().zip(expected).all(|(found, expected)| {
             found.values.len() == expected.values.len()
+                && found.time == expected.time
+                && found.newest == expected.newest
                 && is_close((&found.total, &expected.total))
                 && found.values.iter().zip(&expected.values).all(is_close)
         })
@@ -143,7 +151,8 @@ async fn percentiles_are_close(fixture: Fixture) {
     add(&*index, &entries).await;
     for percent in [1, 50, 95, 99] {
         let measure = Measure::Numbers(Statistic::Percentile(percent), "ms".to_owned());
-        let histogram = Histogram { boundaries: Vec::new(), groups: Vec::new(), measure };
+        let histogram =
+            Histogram { boundaries: Vec::new(), groups: Vec::new(), measure, newest: 0 };
         let aggregation =
             Aggregation { histogram: Some(histogram), ..Aggregation::of(Condition::everything()) };
         let found = aggregate(&*index, &aggregation).await.series[0].total.unwrap();
@@ -165,6 +174,7 @@ async fn many_values_are_counted(fixture: Fixture) {
             boundaries: Vec::new(),
             groups: Vec::new(),
             measure: Measure::Distinct(user),
+            newest: 0,
         }),
         ..Aggregation::of(Condition::everything())
     };

@@ -6,6 +6,7 @@ use shared::LogEntry;
 use shared::aggregation::{
     Aggregates, Aggregation, Field, Histogram, Kinds, Measure, Series, Statistic, Top, TopValues,
 };
+use shared::pattern;
 use shared::query::{Condition, Leaf, Scalar, Subject, leaves};
 
 /// A value, and whether it is a number or a constant.
@@ -71,7 +72,16 @@ fn recount_series(hits: &[&LogEntry], histogram: &Histogram) -> Vec<Series> {
             let bucket: Vec<&LogEntry> = hits.iter().filter(in_bucket).copied().collect();
             measure(&bucket, &histogram.measure)
         });
-        Series { values: buckets.collect(), total: measure(&hits, &histogram.measure) }
+        let times = hits.iter().map(|hit| hit.timestamp);
+        let mut newest: Vec<LogEntry> = hits.iter().map(|hit| (*hit).clone()).collect();
+        newest.sort_by_key(|entry| std::cmp::Reverse((entry.timestamp, entry.id)));
+        newest.truncate(histogram.newest);
+        Series {
+            values: buckets.collect(),
+            total: measure(&hits, &histogram.measure),
+            time: times.clone().min().zip(times.max()),
+            newest,
+        }
     });
     series.collect()
 }
@@ -105,6 +115,7 @@ fn values(entry: &LogEntry, field: &Field) -> BTreeSet<Value> {
     let path = match field {
         Field::ServiceName => return BTreeSet::from([(0, entry.service_name.as_str().to_owned())]),
         Field::Level => return BTreeSet::from([(0, entry.level.as_str().to_owned())]),
+        Field::Pattern => return BTreeSet::from([(0, pattern::key(&entry.message))]),
         Field::Attribute(path) => path,
     };
     let leaves = leaves(entry.attributes.as_ref());

@@ -1,6 +1,6 @@
 // Makes each call once. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
-import { bulk, context, docs, entry, exportEntries, exportLogs, get, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil } from './api.js';
+import { bulk, context, docs, entry, exportEntries, exportLogs, fields, get, patterns, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil, stats } from './api.js';
 
 export const options = { vus: 1, iterations: 1, thresholds: { checks: ['rate==1'] } };
 
@@ -29,6 +29,10 @@ export default function () {
   check(context(saved.json('id')), { ...is(200), 'contains the entry': (response) => response.json('data')[response.json('position')].id === saved.json('id') });
 
   check(exportEntries(`service_name=${service}`), { ...is(200), 'has a line for each of the eight entries': (response) => response.body.trim().split('\n').length === 8 });
+
+  check(stats(`service_name=${service}&by=level`), { ...is(200), 'counts the eight entries': (response) => response.json('total') === 8 });
+  check(patterns(`service_name=${service}`), { ...is(200), 'groups the eight entries': (response) => response.json('total') === 8 && response.json('other') === 0 });
+  check(fields(`service_name=${service}`), { ...is(200), 'lists the service name': (response) => response.json('fields').some((field) => field.name === 'service_name') });
 
   check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (response) => response.json('openapi').startsWith('3.') });
   check(docs('/docs/'), is(200));

@@ -154,6 +154,18 @@ test('exportEntries returns the saved entry', async () => {
   assert.ok(text.includes(savedId))
 })
 
+for (const [operationId, list] of [
+  ['getLogStats', 'series'],
+  ['listLogPatterns', 'patterns'],
+  ['listLogFields', 'fields'],
+]) {
+  test(`${operationId} counts the saved entry`, async () => {
+    const { status, body } = await execute(operationId)
+    assert.equal(status, 200)
+    assert.ok(body.total > 0 && body[list].length > 0, JSON.stringify(body))
+  })
+}
+
 for (const [operationId, expected] of [
   ['ping', /^\{"message":"pong"\}$/],
   ['getLiveness', /^\{"status":"alive"\}$/],

@@ -19,6 +19,7 @@ pub fn document() -> anyhow::Result<Value> {
         export::document(),
         stats::document(),
         fields::document(),
+        patterns::document(),
         search::document(),
         shared::http::document(),
     ])

@@ -256,8 +256,8 @@ impl Field {
             Self::ServiceName => keyword(Keyword::ServiceName),
             Self::Level => keyword(Keyword::Level),
             Self::Pattern => match pattern::parse_key(value) {
-                Some((id, _)) => Condition::Pattern(id),
-                None => Condition::Any(Vec::new()),
+                Some((id, _)) => Condition::Patterns(vec![id]),
+                None => Condition::Patterns(Vec::new()),
             },
             Self::Attribute(path) => {
                 let test = |test| Condition::Attribute(Attribute { path: path.clone(), test });

@@ -54,6 +54,7 @@ impl Api {
             "/logs/export" => "export",
             "/logs/stats" => "stats",
             "/logs/fields" => "fields",
+            "/logs/patterns" => "patterns",
             "/v1/logs" => "otlp",
             _ if name.starts_with("/logs/") && name.ends_with("/context") => "context",
             _ if name.starts_with("/logs/") => "get",

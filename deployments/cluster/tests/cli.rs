@@ -6,7 +6,7 @@ use std::process::Output;
 use cluster::{bare_function, functions};
 
 /// Each function, with a setting that its help describes.
-const FUNCTIONS: [(&str, &str); 14] = [
+const FUNCTIONS: [(&str, &str); 15] = [
     ("any", "QUEUE_URL"),
     ("bulk", "QUEUE_URL"),
     ("loki", "QUEUE_URL"),
@@ -17,6 +17,7 @@ const FUNCTIONS: [(&str, &str); 14] = [
     ("context", "INDEX_URL"),
     ("export", "INDEX_URL"),
     ("fields", "INDEX_URL"),
+    ("patterns", "INDEX_URL"),
     ("stats", "INDEX_URL"),
     ("docs", "LIMITER_URL"),
     ("syslog", "QUEUE_URL"),

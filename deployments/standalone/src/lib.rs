@@ -82,6 +82,7 @@ impl Adapters {
             export::function(self.index.clone()),
             stats::function(self.index.clone()),
             fields::function(self.index.clone()),
+            patterns::function(self.index.clone()),
             docs::function(),
         ])
     }

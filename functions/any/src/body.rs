@@ -25,7 +25,9 @@ impl BodyContent for AnyBody {
 
     fn schema() -> MetaSchemaRef {
         let records = MetaSchema {
-            description: Some("JSON, NDJSON, MessagePack or plain text."),
+            description: Some(
+                "JSON, NDJSON, MessagePack, the export format of the systemd journal, or plain text.",
+            ),
             example: Some(EXAMPLE.into()),
             ..MetaSchema::new_with_format("string", "binary")
         };

@@ -54,7 +54,7 @@ pub(crate) fn decode(
             return Ok(());
         }
         if bytes > max_entry_bytes {
-            let detail = format!("the record has {bytes} bytes; the limit is {max_entry_bytes}");
+            let detail = format!("the record is {bytes} bytes; the limit is {max_entry_bytes}");
             push(Err(ValidationError::whole(&detail)))?;
         } else if !fields.is_empty() {
             push(entry(fields, context))?;

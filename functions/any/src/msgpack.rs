@@ -27,7 +27,7 @@ pub(crate) fn is_likely(body: &[u8]) -> bool {
     matches!(body.first(), Some(0x80..=0x9f | 0xdc..=0xdf)) && str::from_utf8(body).is_err()
 }
 
-/// Decodes each event, or why it is invalid, and passes it to `push`.
+/// Decodes each event and passes it to `push`, or the reason if the event is invalid.
 pub(crate) fn decode(
     body: &[u8],
     context: &Context,
@@ -63,7 +63,7 @@ fn events(value: Reader<'_>) -> Result<Option<Reader<'_>>, Malformed> {
 fn entry(event: Reader<'_>, context: &Context, max_entry_bytes: usize) -> Result<Entry, Malformed> {
     let bytes = event.len();
     if bytes > max_entry_bytes {
-        let detail = format!("the record has {bytes} bytes; the limit is {max_entry_bytes}");
+        let detail = format!("the record is {bytes} bytes; the limit is {max_entry_bytes}");
         return Ok(Err(ValidationError::whole(&detail)));
     }
     let mut record = Record::default();

@@ -11,8 +11,8 @@ use Unit::{Day, Hour, Minute, Month, Second, Week, Year};
 /// The maximum number of buckets.
 pub(crate) const MAX_BUCKETS: i64 = 1000;
 
-/// The number of buckets that an automatic interval does not exceed.
-const AUTOMATIC_BUCKETS: i64 = 60;
+/// The maximum number of buckets for an automatic interval.
+const MAX_AUTOMATIC_BUCKETS: i64 = 60;
 
 /// The automatic intervals, shortest first.
 const AUTOMATIC: [Interval; 32] = [
@@ -105,9 +105,9 @@ impl Interval {
         })
     }
 
-    /// The shortest automatic interval with few buckets between two times.
+    /// The shortest automatic interval that divides a range into at most [`MAX_AUTOMATIC_BUCKETS`].
     pub(crate) fn automatic(from: Timestamp, to: Timestamp, zone: Tz) -> Self {
-        let has_few = |interval: &Self| interval.count(from, to, zone) <= AUTOMATIC_BUCKETS;
+        let has_few = |interval: &Self| interval.count(from, to, zone) <= MAX_AUTOMATIC_BUCKETS;
         AUTOMATIC.into_iter().find(has_few).unwrap_or(Interval(200, Year))
     }
 
@@ -117,7 +117,7 @@ impl Interval {
         last - first + 1
     }
 
-    /// The boundaries of these buckets: the start of each, and the end of the last.
+    /// The boundaries of the buckets that cover a range: the start of each, and the end of the last.
     pub(crate) fn boundaries(self, from: Timestamp, to: Timestamp, zone: Tz) -> Vec<Timestamp> {
         let grid = self.grid(from, zone);
         let (first, last) = self.indexes(from, to, zone);
@@ -144,8 +144,8 @@ impl Interval {
             Month => return Grid::Months { step: number },
             Year => return Grid::Months { step: number * 12 },
         };
-        // A repeated hour should not make a bucket of two hours, so short intervals ignore changes
-        // of the offset.
+        // When the clocks go back, an hour occurs twice. It must not become a bucket of two hours, so
+        // intervals of up to an hour ignore offset changes, as do those that do not divide a day.
         if seconds > 60 * 60 && SECONDS_PER_DAY % seconds == 0 {
             return Grid::SecondsOfDay { step: seconds };
         }
@@ -216,10 +216,10 @@ fn month(months: i64) -> Option<NaiveDateTime> {
     NaiveDate::from_ymd_opt(year, month, 1)?.and_hms_opt(0, 0, 0)
 }
 
-/// The first instant at or after a local time, in seconds since 1970.
+/// The first instant at or after a local time, to the minute, in seconds since 1970.
 fn utc_seconds(local: NaiveDateTime, zone: Tz) -> i64 {
-    // Clocks that are set forward skip at most a day, in steps of a quarter of an hour.
-    let times = (0..=96).map(|quarters| local + TimeDelta::minutes(15 * quarters));
+    // Clocks that are set forward skip at most a day.
+    let times = (0..=24 * 60).map(|minutes| local + TimeDelta::minutes(minutes));
     let mut instants = times.filter_map(|local| zone.from_local_datetime(&local).earliest());
     instants.next().map_or_else(|| local.and_utc().timestamp(), |instant| instant.timestamp())
 }
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn an_automatic_interval_has_about_sixty_buckets() {
+    fn an_automatic_interval_has_at_most_sixty_buckets() {
         for (from, to, expected) in [
             ("2024-06-14T12:00:00Z", "2024-06-14T12:00:00Z", "1s"),
             ("2024-06-14T12:00:00Z", "2024-06-14T13:00:00Z", "1m"),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_cover_the_whole_range_in_every_time_zone() {
+    fn buckets_cover_the_whole_range_in_many_time_zones() {
         for zone in chrono_tz::TZ_VARIANTS.into_iter().step_by(7) {
             for (from, to) in [
                 ("1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"),

@@ -6,7 +6,7 @@
 //! * [`key()`] is the text that an index stores.
 //! * [`merge()`] combines templates that differ in values which no rule recognizes, such as names of
 //!   users. It runs at query time on the templates that a query finds.
-//! * [`values()`] returns the variable parts of a message.
+//! * [`values()`] returns the variable parts of a message, and [`placeholders()`] those of a template.
 //!
 //! # Rules
 //!
@@ -58,7 +58,7 @@ mod words;
 
 pub use id::PatternId;
 pub use merge::{Group, merge};
-pub use values::values;
+pub use values::{placeholders, values};
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -89,9 +89,13 @@ pub fn template(message: &str) -> String {
 #[must_use]
 pub fn key(message: &str) -> String {
     let template = template(message);
-    let mut key = PatternId::of(&template).prefix();
-    key.push_str(&template);
-    key
+    key_of(PatternId::of(&template), &template)
+}
+
+/// The [`key()`] of a template.
+#[must_use]
+pub fn key_of(id: PatternId, template: &str) -> String {
+    id.prefix() + template
 }
 
 /// The id and the template in a [`key()`].

@@ -456,3 +456,9 @@ fn a_key_contains_the_id_and_the_template() {
     assert_eq!(PatternId::of_message("took 7 ms"), PatternId::of(template));
     assert_eq!(parse_key("took <duration>"), None);
 }
+
+#[test]
+fn placeholders_are_listed_in_order() {
+    let found: Vec<&str> = placeholders("a <<ip>:<port> <*>x <b> <number> <").collect();
+    assert_eq!(found, ["<ip>", "<port>", "<*>", "<number>"]);
+}

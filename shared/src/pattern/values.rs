@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::placeholder::Placeholder;
 use super::scanner::Piece;
 use super::tokens::{WILDCARD, tokens};
 use super::{build, first_line};
@@ -45,6 +46,16 @@ pub fn values<'m>(template: &str, message: &'m str) -> Option<Vec<Cow<'m, str>>>
         Cow::Owned(line) => line.get(range).map(|value| Cow::Owned(value.to_owned())),
     };
     ranges.into_iter().map(value).collect()
+}
+
+/// The placeholders in a template, in order.
+pub fn placeholders(template: &str) -> impl Iterator<Item = &str> {
+    let starts = template.match_indices('<').map(|(start, _)| &template[start..]);
+    starts.filter_map(|rest| {
+        let (placeholder, _) = rest.split_at_checked(rest.find('>')? + 1)?;
+        let is_known = placeholder == WILDCARD || Placeholder::parse(placeholder).is_some();
+        is_known.then_some(placeholder)
+    })
 }
 
 /// The pieces of a template: each with its range in the template and in the line.

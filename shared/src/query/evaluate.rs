@@ -111,7 +111,7 @@ impl Condition {
             Self::Fragment(fragment) => subject.searchable().contains(fragment.as_str()),
             Self::Keyword(field, test) => test.matches(subject.keyword(*field)),
             Self::Id(id) => subject.entry.id == *id,
-            Self::Pattern(id) => PatternId::of_message(&subject.entry.message) == *id,
+            Self::Patterns(ids) => ids.contains(&PatternId::of_message(&subject.entry.message)),
             Self::Timestamp(range) => {
                 let time = subject.entry.timestamp;
                 range.from.is_none_or(|from| from <= time) && range.to.is_none_or(|to| time < to)

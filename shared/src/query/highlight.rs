@@ -68,7 +68,7 @@ impl Marks {
             Condition::Not(_)
             | Condition::Keyword(..)
             | Condition::Id(_)
-            | Condition::Pattern(_)
+            | Condition::Patterns(_)
             | Condition::Timestamp(_) => {}
         }
     }

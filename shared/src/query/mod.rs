@@ -39,8 +39,8 @@ pub enum Condition {
     Keyword(Keyword, KeywordTest),
     /// The entry with this id.
     Id(EntryId),
-    /// A message with this pattern.
-    Pattern(PatternId),
+    /// A message with one of these patterns.
+    Patterns(Vec<PatternId>),
     /// A timestamp in this range.
     Timestamp(TimeRange),
     /// An attribute with a value that passes a test.

@@ -4,7 +4,7 @@ use crate::log_entry::Timestamp;
 
 /// A time in a query: RFC 3339 (`2024-06-14T12:00:00Z`), a day in UTC (`2024-06-14`), or relative
 /// to now (`now`, `now-1h`, `-15m`; units `s`, `m`, `h`, `d` and `w`). A relative time before 1970
-/// stands for the start of 1970.
+/// is clamped to the start of 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeExpression {
     /// The first microsecond at or after the time.
@@ -57,7 +57,8 @@ impl TimeExpression {
     }
 }
 
-/// The error for a time that is not a timestamp.
+/// Replaces the error for a timestamp with one that lists all accepted forms, unless the time is out of
+/// range.
 fn explain(error: &'static str) -> &'static str {
     if error == Timestamp::OUT_OF_RANGE { error } else { EXPECTED }
 }

@@ -26,8 +26,8 @@ use std::borrow::Cow;
 /// Separates the two parts of a [`searchable`] text. No fragment contains it.
 pub const SEPARATOR: char = '\0';
 
-/// The normalized and folded `message`, which contains each of its fragments. If the message
-/// contains terminal escape sequences, a copy without them follows.
+/// The normalized and folded `message`. It contains [`fragment(part)`](fragment) for each part of the
+/// message. If the message contains terminal escape sequences, a copy without them follows.
 #[must_use]
 pub fn searchable(message: &str) -> String {
     let mut text = fragment(message);

@@ -108,7 +108,7 @@ pub async fn otlp_otelcol_json_zstd(api: &Api) {
     replay.check_entries().await;
 }
 
-pub async fn otlp_otelcol_none_bearer(api: &Api) {
+pub async fn otlp_otelcol_uncompressed_with_bearer_token(api: &Api) {
     let replay = replay(api, "otlp-otelcol-none-bearer", &["shop-file"], PROTOBUF).await;
     replay.check_entries().await;
 }

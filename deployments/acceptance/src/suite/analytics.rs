@@ -1,4 +1,4 @@
-//! Tests for the stats and fields operations.
+//! Tests for the stats, fields and patterns operations.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -99,4 +99,27 @@ pub async fn fields_are_listed_with_their_values(api: &Api) {
         },
     ]);
     assert_eq!(found["fields"], expected);
+}
+
+pub async fn entries_are_grouped_by_pattern(api: &Api) {
+    let service = save_series(api).await;
+    let found = json_of(api, "/logs/patterns", &[("service_name", &service)]).await;
+    assert_eq!((&found["total"], &found["other"]), (&json!(300), &json!(0)));
+    let patterns = found["patterns"].as_array().unwrap();
+    assert_eq!(patterns.len(), 1);
+    assert_eq!(patterns[0]["template"], "number <number>");
+    assert_eq!(patterns[0]["count"], 300);
+    assert_eq!(patterns[0]["first_seen"], "2024-06-14T12:00:00.000000Z");
+    assert_eq!(patterns[0]["last_seen"], "2024-06-14T12:04:59.000000Z");
+    let sparkline = patterns[0]["sparkline"].as_array().unwrap();
+    assert_eq!(sparkline.iter().filter_map(Value::as_u64).sum::<u64>(), 300);
+    let values = &patterns[0]["variables"][0]["values"];
+    assert_eq!(values, &json!(["299", "298", "297", "296", "295"]));
+
+    let q = patterns[0]["q"].as_str().unwrap();
+    let hits = api.all_hits(&[("service_name", &service), ("q", q)]).await;
+    assert_eq!(hits.len(), 300);
+    let filters = [("service_name", service.as_str()), ("new_since", "2024-06-14T12:01:00Z")];
+    let new = json_of(api, "/logs/patterns", &filters).await;
+    assert_eq!((&new["patterns"], &new["other"]), (&json!([]), &json!(240)));
 }

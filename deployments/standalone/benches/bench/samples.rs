@@ -74,7 +74,7 @@ impl Kind {
 }
 
 /// A random part of the message with `shortest` to `longest` characters; `None` if the message is
-/// shorter.
+/// shorter than the length that was drawn.
 fn part(message: &str, shortest: usize, longest: usize, rng: &mut Rng) -> Option<String> {
     let chars: Vec<char> = message.chars().collect();
     let length = shortest + index(rng, longest - shortest + 1);

@@ -52,7 +52,7 @@ fn an_entry_that_is_too_large_does_not_affect_the_others() {
     let large = format!("MESSAGE={}\n\n\n\nMESSAGE=small", "x".repeat(300));
     let entries = entries_as(MEDIA_TYPE, large.as_bytes()).unwrap();
     let [Err(detail), Ok(small)] = &entries[..] else { panic!("{entries:?}") };
-    assert_eq!(detail, "the record has 310 bytes; the limit is 300");
+    assert_eq!(detail, "the record is 310 bytes; the limit is 300");
     assert_eq!(small.message, "small");
 }
 

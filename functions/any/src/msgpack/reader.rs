@@ -11,7 +11,7 @@ pub enum Malformed {
     #[error("it is truncated or contains a wrong length")]
     Truncated,
     /// A value is nested too deeply.
-    #[error("a value must nest at most {MAX_DEPTH} levels deep")]
+    #[error("values must not be nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
     /// The name of a field is an array or a map.
     #[error("the name of a field must not be an array or a map")]

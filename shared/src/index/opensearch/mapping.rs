@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::document::{
-    ATTR, GENERATION, GRAMS, ID, LEVEL, MESSAGE_WORDS, NUMBERS, OTHER_WORDS, PATTERN, SEARCHABLE,
-    SERVICE_NAME, SPAN_ID, STRINGS, TIMESTAMP_MICROS, TRACE_ID, column_name,
+    ATTR, GENERATION, GRAMS, ID, LEVEL, MESSAGE_WORDS, NUMBERS, OTHER_WORDS, PATTERN, PATTERN_ID,
+    SEARCHABLE, SERVICE_NAME, SPAN_ID, STRINGS, TIMESTAMP_MICROS, TRACE_ID, column_name,
 };
 use crate::text::GRAM_CHARS;
 
@@ -13,7 +13,7 @@ use crate::text::GRAM_CHARS;
 pub(super) const FORM_MARK: char = '|';
 
 /// An upper bound for the number of fields other than columns, including objects.
-const FIXED_FIELDS: usize = 20;
+const FIXED_FIELDS: usize = 22;
 
 /// The maximum number of fields in an index with columns for this many attribute paths.
 pub(super) fn max_fields(column_paths: usize) -> usize {
@@ -39,7 +39,8 @@ pub(super) fn mappings(column_paths: usize) -> Value {
             TIMESTAMP_MICROS: {"type": "long"},
             LEVEL: {"type": "keyword"},
             SERVICE_NAME: {"type": "keyword"},
-            PATTERN: {"type": "keyword"},
+            PATTERN: {"type": "keyword", "index": false},
+            PATTERN_ID: {"type": "keyword", "doc_values": false},
             TRACE_ID: {"type": "keyword"},
             SPAN_ID: {"type": "keyword"},
             "message": {"type": "text", "index": false, "copy_to": [GRAMS, SEARCHABLE]},

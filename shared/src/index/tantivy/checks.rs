@@ -84,7 +84,7 @@ impl Checks {
     }
 
     /// Whether further checks are pointless.
-    pub(super) fn have_failed(&self) -> bool {
+    pub(super) fn has_failed(&self) -> bool {
         self.failure.get().is_some()
     }
 
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn the_first_failure_is_the_error_of_the_search() {
         let checks = checks(0);
-        assert!(checks.result().is_ok() && !checks.have_failed());
+        assert!(checks.result().is_ok() && !checks.has_failed());
         checks.fail(Failure::TooCostly);
         checks.fail(Failure::Cancelled);
         let error = checks.result().unwrap_err();

@@ -40,8 +40,8 @@ impl Messages {
 
     /// Whether the entry's message contains all of the fragments. Always false once a check has
     /// failed.
-    pub(super) fn contain(&self, doc: DocId, fragments: &[String]) -> bool {
-        if self.checks.have_failed() {
+    pub(super) fn contains_all(&self, doc: DocId, fragments: &[String]) -> bool {
+        if self.checks.has_failed() {
             return false;
         }
         self.check(doc, fragments).unwrap_or_else(|failure| {

@@ -57,7 +57,7 @@ impl Page {
             } else {
                 let checks = plan.checks.clone();
                 let messages = Messages::open(segment.reader, target.fields.entry, checks)?;
-                let is_hit = |doc| messages.contain(doc, &plan.fragments);
+                let is_hit = |doc| messages.contains_all(doc, &plan.fragments);
                 page.collect_checked(weight.as_ref(), &segment, is_hit)?;
             }
         }

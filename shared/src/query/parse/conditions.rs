@@ -133,15 +133,16 @@ fn not(condition: Condition) -> Condition {
 /// Tests the pattern of the message. `None` unless the field has this name and every value is the id
 /// of a pattern, because an attribute may have the same name.
 pub(super) fn pattern(field: &Field, test: &Test) -> Option<Condition> {
-    let id = |value: &Value| value.text.parse::<PatternId>().ok().map(Condition::Pattern);
+    let id = |value: &Value| value.text.parse::<PatternId>().ok();
+    let any_of = |ids| Some(Condition::Patterns(ids));
     match field {
         Field::Attribute { path, is_explicit: false } if path == "pattern" => {}
         _ => return None,
     }
     match test {
-        Test::Equals(value) => id(value),
-        Test::AnyOf(values) => values.iter().map(id).collect::<Option<Vec<_>>>().map(any),
-        Test::Compare(Comparison::NotEqual, value) => id(value).map(not),
+        Test::Equals(value) => any_of(vec![id(value)?]),
+        Test::AnyOf(values) => any_of(values.iter().map(id).collect::<Option<Vec<_>>>()?),
+        Test::Compare(Comparison::NotEqual, value) => any_of(vec![id(value)?]).map(not),
         Test::Exists | Test::Compare(..) | Test::Between(..) => None,
     }
 }

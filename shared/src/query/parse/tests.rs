@@ -10,8 +10,8 @@ fn parse(query: &str) -> Result<String, QueryError> {
     super::parse(query, false, Timestamp::parse(NOW).unwrap()).map(|condition| show(&condition))
 }
 
-/// Writes a condition compactly. `all` and `none` stand for the conditions that every entry and no
-/// entry meets.
+/// Writes a condition compactly. `all` is the condition that matches every entry, and `none` the one
+/// that matches no entry.
 fn show(condition: &Condition) -> String {
     let join = |conditions: &[Condition], operator: &str| {
         let texts: Vec<String> = conditions.iter().map(show).collect();
@@ -47,7 +47,10 @@ fn show(condition: &Condition) -> String {
             }
         }
         Condition::Id(id) => format!("id={id}"),
-        Condition::Pattern(id) => format!("pattern={id}"),
+        Condition::Patterns(ids) => {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            format!("pattern={}", ids.join(","))
+        }
         Condition::Timestamp(TimeRange { from, to }) => {
             let text =
                 |time: &Option<Timestamp>| time.map(|time| time.to_string()).unwrap_or_default();
@@ -132,7 +135,7 @@ fn operators_combine_conditions() {
 }
 
 #[test]
-fn an_exclusion_with_a_sign_keeps_entries_that_contain_it_verbatim() {
+fn an_exclusion_keeps_entries_that_contain_it_with_its_operator() {
     check(&[
         ("payment -timeout", r#"(payment & !(!" -timeout" & timeout))"#),
         ("payment NOT timeout", "(payment & !timeout)"),
@@ -215,7 +218,7 @@ fn fields_are_parsed_with_their_tests() {
         ("pattern!=6b86b273ff34fce1", "!pattern=6b86b273ff34fce1"),
         (
             "pattern:(6b86b273ff34fce1 OR e3b0c44298fc1c14)",
-            "(pattern=6b86b273ff34fce1 | pattern=e3b0c44298fc1c14)",
+            "pattern=6b86b273ff34fce1,e3b0c44298fc1c14",
         ),
         ("pattern:6b86", "(@pattern=6b86 | pattern+6b86)"),
         ("@pattern:6b86b273ff34fce1", "@pattern=6b86b273ff34fce1"),

@@ -1,4 +1,4 @@
-//! The task that writes to the file. It writes all pending changes in one transaction and syncs
+//! The task that writes to the file. It writes the pending changes in one transaction and syncs
 //! them together, while the next group accumulates.
 
 use std::sync::Arc;

@@ -271,7 +271,7 @@ pub(super) fn conditions(entries: &[LogEntry]) -> impl Strategy<Value = Conditio
         4 => fragment(),
         1 => keyword(),
         1 => select(ids).prop_map(Condition::Id),
-        1 => select(patterns).prop_map(Condition::Pattern),
+        1 => vec(select(patterns), 0..3).prop_map(Condition::Patterns),
         1 => time(),
         4 => attribute(),
     ];

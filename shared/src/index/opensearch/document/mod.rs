@@ -20,7 +20,7 @@ pub(super) use self::searchable::{MAX_FRAGMENT_BYTES, lowercase_stable};
 use self::words::{message_words, other_words};
 use crate::error::Source;
 use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
-use crate::pattern;
+use crate::pattern::{self, PatternId};
 use crate::query::Leaf;
 
 /// The exact service name.
@@ -29,6 +29,8 @@ pub(super) const SERVICE_NAME: &str = "service_name";
 pub(super) const LEVEL: &str = "level";
 /// The [key](crate::pattern::key()) of the message's pattern.
 pub(super) const PATTERN: &str = "pattern";
+/// The id of the message's pattern.
+pub(super) const PATTERN_ID: &str = "pattern_id";
 /// The exact trace id.
 pub(super) const TRACE_ID: &str = "trace_id";
 /// The exact span id.
@@ -56,7 +58,7 @@ pub(super) const STRINGS: &str = "str";
 
 /// Fields that hits do not need, because other fields contain the same data. `attributes` only
 /// exists in indexes that an earlier release created.
-pub(super) const OMITTED_FROM_HITS: [&str; 10] = [
+pub(super) const OMITTED_FROM_HITS: [&str; 11] = [
     "attributes",
     ATTR,
     GENERATION,
@@ -64,6 +66,7 @@ pub(super) const OMITTED_FROM_HITS: [&str; 10] = [
     NUMBERS,
     OTHER_WORDS,
     PATTERN,
+    PATTERN_ID,
     "searchable_text",
     STRINGS,
     TIMESTAMP_MICROS,
@@ -77,7 +80,8 @@ struct Document<'a> {
     timestamp_micros: i64,
     level: &'a Level,
     service_name: &'a ServiceName,
-    pattern: String,
+    pattern: &'a str,
+    pattern_id: PatternId,
     #[serde(flatten)]
     searchable: Searchable<'a>,
     message_words: Vec<String>,
@@ -107,13 +111,17 @@ pub(super) fn write(
     body: &mut Vec<u8>,
 ) {
     let generation = leaves.iter().any(has_column).then(|| [(generation, true)].into());
+    let template = pattern::template(&entry.message);
+    let pattern_id = PatternId::of(&template);
+    let pattern = pattern::key_of(pattern_id, &template);
     let document = Document {
         id: entry.id,
         timestamp: entry.timestamp,
         timestamp_micros: entry.timestamp.as_micros(),
         level: &entry.level,
         service_name: &entry.service_name,
-        pattern: pattern::key(&entry.message),
+        pattern: &pattern,
+        pattern_id,
         searchable: Searchable::of(&entry.message),
         message_words: message_words(&entry.message),
         other_words: other_words(entry, leaves),

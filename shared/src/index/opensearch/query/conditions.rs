@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::document::{LEVEL, PATTERN, SERVICE_NAME, SPAN_ID, TIMESTAMP_MICROS, TRACE_ID};
+use super::super::document::{
+    LEVEL, PATTERN_ID, SERVICE_NAME, SPAN_ID, TIMESTAMP_MICROS, TRACE_ID,
+};
 use super::fragments::Fragments;
 use super::{attributes, words};
+use crate::pattern::PatternId;
 use crate::query::{Condition, Keyword, KeywordTest, TimeRange};
 
 /// A query, and whether it contributes to the score.
@@ -49,7 +52,10 @@ fn clause(condition: &Condition, fragments: &Fragments) -> Result<Clause, String
         Condition::Fragment(fragment) => Clause::filter(fragments.query(fragment)?),
         Condition::Keyword(field, test) => Clause::filter(keyword(*field, test)),
         Condition::Id(id) => Clause::filter(json!({"ids": {"values": [id]}})),
-        Condition::Pattern(id) => Clause::filter(json!({"prefix": {PATTERN: id.prefix()}})),
+        Condition::Patterns(ids) => {
+            let ids: Vec<String> = ids.iter().map(PatternId::to_string).collect();
+            Clause::filter(json!({"terms": {PATTERN_ID: ids}}))
+        }
         Condition::Timestamp(range) => Clause::filter(timestamp(*range)),
         Condition::Attribute(attribute) => Clause::filter(attributes::query(attribute)),
     })

@@ -78,7 +78,7 @@ impl Matcher {
         if !self.plan.fragments.is_empty() {
             let checks = self.plan.checks.clone();
             let messages = Messages::open(segment, target.fields.entry, checks)?;
-            docs.retain(|doc| messages.contain(*doc, &self.plan.fragments));
+            docs.retain(|doc| messages.contains_all(*doc, &self.plan.fragments));
         }
         Ok(docs)
     }

@@ -136,7 +136,7 @@ impl DocPredicate for Contains {
 
 impl SegmentDocPredicate for SegmentContains {
     fn eval(&mut self, doc: DocId) -> bool {
-        self.messages.contain(doc, &self.fragment)
+        self.messages.contains_all(doc, &self.fragment)
     }
 
     fn cost(&self) -> u64 {

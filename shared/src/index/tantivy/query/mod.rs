@@ -118,9 +118,9 @@ impl Translation<'_> {
             Condition::Fragment(fragment) => filter(self.fragment(fragment)?),
             Condition::Keyword(field, test) => filter(self.keyword(*field, test)),
             Condition::Id(id) => filter(id::query(fields, *id)),
-            Condition::Pattern(id) => {
-                let prefix = id.prefix();
-                filter(Box::new(TermsQuery::prefix(&[fields.pattern], prefix.as_bytes())))
+            Condition::Patterns(ids) => {
+                let prefixes = ids.iter().map(|id| id.prefix());
+                filter(Box::new(TermsQuery::prefixes(fields.pattern, prefixes)))
             }
             Condition::Timestamp(range) => filter(timestamp(fields, *range)),
             Condition::Attribute(attribute) => filter(attribute::query(fields, attribute)),

@@ -23,10 +23,11 @@ pub(super) struct TermsQuery {
     pattern: Pattern,
 }
 
-/// The text that a term must begin with, end with or contain.
+/// The text that a term must begin with, end with or contain. For the start, there may be several
+/// texts.
 #[derive(Debug, Clone)]
 enum Pattern {
-    Start(Vec<u8>),
+    Start(Vec<Vec<u8>>),
     End(Vec<u8>),
     Middle(Vec<u8>),
 }
@@ -38,13 +39,19 @@ const MIN_LISTED_BYTES: usize = 3;
 impl TermsQuery {
     /// Finds entries with a term that begins with `stem`.
     pub(super) fn prefix(fields: &[Field], stem: &[u8]) -> Self {
-        Self { fields: fields.to_vec(), pattern: Pattern::Start(stem.to_vec()) }
+        Self { fields: fields.to_vec(), pattern: Pattern::Start(vec![stem.to_vec()]) }
+    }
+
+    /// Finds entries with a term in the field that begins with any of `stems`.
+    pub(super) fn prefixes(field: Field, stems: impl Iterator<Item = String>) -> Self {
+        let stems = stems.map(String::into_bytes).collect();
+        Self { fields: vec![field], pattern: Pattern::Start(stems) }
     }
 
     /// Finds entries whose message has a word or term with the part.
     pub(super) fn part(fields: &Fields, part: Part<'_>) -> Self {
         let pattern = match part {
-            Part::Start(text) => Pattern::Start(text.into()),
+            Part::Start(text) => Pattern::Start(vec![text.into()]),
             Part::End(text) => Pattern::End(text.into()),
             Part::Middle(text) => Pattern::Middle(text.into()),
         };
@@ -119,9 +126,19 @@ impl Pattern {
         match (self, list) {
             (Self::End(text), Some(list)) => list.ending_with(text, on_word)?,
             (Self::Middle(text), Some(list)) => list.containing(text, on_word)?,
+            (Self::Start(stems), _) => {
+                for (index, stem) in
+                    indexes.iter().flat_map(|index| stems.iter().map(move |stem| (index, stem)))
+                {
+                    let mut terms = starting_with(index.terms(), stem)?;
+                    while terms.advance() {
+                        found.push((&**index, terms.value().clone()));
+                    }
+                }
+            }
             (pattern, _) => {
                 for index in indexes {
-                    let mut terms = pattern.range(index.terms())?;
+                    let mut terms = index.terms().stream()?;
                     while terms.advance() {
                         if pattern.matches(terms.key()) {
                             found.push((&**index, terms.value().clone()));
@@ -133,22 +150,21 @@ impl Pattern {
         Ok(found)
     }
 
-    /// The range of terms that may match.
-    fn range<'t>(&self, terms: &'t TermDictionary) -> io::Result<TermStreamer<'t>> {
-        let Self::Start(stem) = self else { return terms.stream() };
-        let range = terms.range().ge(stem);
-        match end(stem) {
-            Some(end) => range.lt(end).into_stream(),
-            None => range.into_stream(),
-        }
-    }
-
     fn matches(&self, term: &[u8]) -> bool {
         match self {
-            Self::Start(stem) => term.starts_with(stem),
+            Self::Start(stems) => stems.iter().any(|stem| term.starts_with(stem)),
             Self::End(tail) => term.ends_with(tail),
             Self::Middle(part) => term.windows(part.len()).any(|window| window == part),
         }
+    }
+}
+
+/// The terms that begin with `stem`.
+fn starting_with<'t>(terms: &'t TermDictionary, stem: &[u8]) -> io::Result<TermStreamer<'t>> {
+    let range = terms.range().ge(stem);
+    match end(stem) {
+        Some(end) => range.lt(end).into_stream(),
+        None => range.into_stream(),
     }
 }
 
@@ -183,7 +199,7 @@ mod tests {
             let terms = ["time", "timeout", "out", "routes", "o"];
             terms.into_iter().filter(|term| pattern.matches(term.as_bytes())).collect()
         };
-        assert_eq!(matching(Pattern::Start(b"time".into())), ["time", "timeout"]);
+        assert_eq!(matching(Pattern::Start(vec![b"time".into()])), ["time", "timeout"]);
         assert_eq!(matching(Pattern::End(b"out".into())), ["timeout", "out"]);
         assert_eq!(matching(Pattern::Middle(b"out".into())), ["timeout", "out", "routes"]);
     }

@@ -53,12 +53,16 @@ impl Failure {
     }
 
     /// Whether the search is likely to succeed if it is retried within a second. OpenSearch refuses
-    /// requests while its heap is full, until the next garbage collection.
+    /// requests while its heap is full, until the next garbage collection, and loses the hits that
+    /// it has found if their index is replaced before they are fetched.
     pub(super) fn is_brief(&self) -> bool {
         match self {
             Self::MissingShards => true,
             Self::Status { status: StatusCode::TOO_MANY_REQUESTS, body } => {
                 body.contains("circuit_breaking_exception")
+            }
+            Self::Status { status: StatusCode::NOT_FOUND, body } => {
+                body.contains("search_context_missing_exception")
             }
             _ => self.status() == Some(StatusCode::SERVICE_UNAVAILABLE),
         }

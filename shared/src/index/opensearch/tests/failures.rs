@@ -125,6 +125,14 @@ async fn a_search_is_retried_while_the_heap_is_full() {
 }
 
 #[tokio::test]
+async fn a_search_is_retried_if_its_index_is_replaced() {
+    let body = r#"{"_shards":{"total":1,"successful":1},"hits":{"total":{"value":0},"hits":[]},
+        "error":{"caused_by":{"type":"search_context_missing_exception"}}}"#;
+    let index = responding(&[404, 200], body).await;
+    assert_eq!(index.search(&everything()).await.unwrap().total, 0);
+}
+
+#[tokio::test]
 async fn a_search_without_some_shards_is_unavailable() {
     let body = r#"{"_shards":{"total":2,"successful":1},"hits":{"total":{"value":0},"hits":[]}}"#;
     let index = responding(&[200], body).await;

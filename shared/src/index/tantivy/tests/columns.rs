@@ -29,7 +29,7 @@ fn is_rejected(index: &Inner, query: &str) -> bool {
         Err(error @ Error::Rejected { .. }) => {
             let text = error.to_string();
             assert!(
-                text.contains("arrived on 2024-06-1") && text.contains("ranges on b;"),
+                text.contains("arrived on 2024-06-1") && text.contains("statistics on b;"),
                 "{text}"
             );
             true

@@ -136,7 +136,9 @@ impl<'a> Builder<'a> {
             }
             for (position, group) in groups.iter().enumerate() {
                 let group = group.docs(self.target, segment.reader)?;
-                segment.add(position, &intersection(&docs, &group));
+                let are_all_hits = docs.len() == segment.reader.max_doc() as usize;
+                let docs = if are_all_hits { group } else { intersection(&docs, &group) };
+                segment.add(position, &docs);
             }
         }
         Ok(())

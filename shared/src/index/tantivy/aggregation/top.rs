@@ -11,6 +11,9 @@ use crate::index::tantivy::schema::Fields;
 /// The maximum number of different values that are counted exactly. It bounds the memory.
 const MAX_DISTINCT: usize = 1_000_000;
 
+/// The number of values that are decoded together.
+const BLOCK: usize = 256;
+
 /// The counts of the segments so far.
 pub(super) struct TopCounter<'a> {
     top: &'a Top,
@@ -35,20 +38,32 @@ impl<'a> TopCounter<'a> {
         let values = Values::open(segment, fields, &self.top.field)?;
         let mut texts = vec![0_u64; values.text_count()];
         let mut others = HashMap::<Value, u64>::new();
-        for doc in docs {
-            let mut has_value = false;
-            values.of(*doc, |value| {
-                has_value = true;
-                match value {
-                    Value::Text(ordinal) => {
-                        if let Some(count) = texts.get_mut(position(ordinal)) {
-                            *count += 1;
-                        }
+        let mut count_text = |ordinal| {
+            if let Some(count) = texts.get_mut(position(ordinal)) {
+                *count += 1;
+            }
+        };
+        if let Some(column) = values.single_texts() {
+            // Decoding a block of a column is several times faster than decoding single values.
+            let mut block = [0; BLOCK];
+            for docs in docs.chunks(BLOCK) {
+                let ordinals = &mut block[..docs.len()];
+                column.values.get_vals(docs, ordinals);
+                ordinals.iter().copied().for_each(&mut count_text);
+            }
+            self.entries += docs.len() as u64;
+        } else {
+            for doc in docs {
+                let mut has_value = false;
+                values.of(*doc, |value| {
+                    has_value = true;
+                    match value {
+                        Value::Text(ordinal) => count_text(ordinal),
+                        other => *others.entry(other).or_default() += 1,
                     }
-                    other => *others.entry(other).or_default() += 1,
-                }
-            });
-            self.entries += u64::from(has_value);
+                });
+                self.entries += u64::from(has_value);
+            }
         }
         let found = (0_u64..).zip(&texts).filter(|(_, count)| **count > 0);
         let ordinals: Vec<u64> = found.map(|(ordinal, _)| ordinal).collect();

@@ -1,6 +1,6 @@
 //! The values of a field in a segment.
 
-use tantivy::columnar::{BytesColumn, Column};
+use tantivy::columnar::{BytesColumn, Cardinality, Column};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{BitSet, DocId, DocSet, SegmentReader, TERMINATED, Term};
 
@@ -67,6 +67,13 @@ impl Values {
     /// The number of texts, whose ordinals are smaller.
     pub(super) fn text_count(&self) -> usize {
         self.texts.as_ref().map_or(0, BytesColumn::num_terms)
+    }
+
+    /// The ordinals of the texts, if every document has one text and no other value.
+    pub(super) fn single_texts(&self) -> Option<&Column<u64>> {
+        let ordinals = self.texts.as_ref()?.ords();
+        let is_only = self.numbers.is_none() && self.constants.is_empty();
+        (is_only && ordinals.get_cardinality() == Cardinality::Full).then_some(ordinals)
     }
 
     /// Calls `on_value` once for each different value of a document.

@@ -13,7 +13,7 @@ use shared::log_entry::FieldError;
 pub(crate) struct RecordsSaved {
     /// The number of accepted records, all of them durable.
     accepted: usize,
-    /// The number of rejected records.
+    /// The number of records that were rejected.
     rejected: usize,
     /// The first 100 rejections, in the order of the records.
     errors: Vec<RejectedRecord>,

@@ -122,7 +122,10 @@ struct FieldsProblems;
 
 impl Problems for FieldsProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
-        (StatusCode::BAD_REQUEST, "A parameter is invalid; `errors` names it."),
-        (StatusCode::SERVICE_UNAVAILABLE, "The index is unavailable; retry later."),
+        (StatusCode::BAD_REQUEST, "A filter or `values` is invalid; `errors` names it."),
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The index is unavailable, so fields cannot be listed; retry later.",
+        ),
     ];
 }

@@ -8,7 +8,7 @@ use shared::aggregation::{Kinds, TopValues};
 #[derive(Debug, Serialize, Object)]
 #[oai(rename = "FieldList", read_only_all)]
 pub(crate) struct FieldList {
-    /// The number of entries.
+    /// The number of entries that match.
     pub(crate) total: u64,
     /// The number of entries that were examined: all, or a random sample of about 100,000.
     pub(crate) examined: u64,
@@ -18,7 +18,7 @@ pub(crate) struct FieldList {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) truncated: Option<bool>,
-    /// `rebuilding` while the index is being built from the store and entries may be missing.
+    /// `rebuilding` while the index is being built from the store and fields may be missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) index: Option<&'static str>,
@@ -45,11 +45,11 @@ pub(crate) struct FieldSummary {
     pub(crate) approximate: Option<bool>,
 }
 
-/// A value, and the number of entries that have it.
+/// A value of a field, and how many of the examined entries have it.
 #[derive(Debug, Serialize, Object)]
 #[oai(rename = "FieldValue", read_only_all)]
 pub(crate) struct FieldValue {
-    /// The value as text.
+    /// The value, written as text.
     value: String,
     /// The number of examined entries.
     count: u64,

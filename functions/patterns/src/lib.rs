@@ -310,8 +310,14 @@ struct PatternsProblems;
 
 impl Problems for PatternsProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
-        (StatusCode::BAD_REQUEST, "A parameter is invalid; `errors` names it."),
-        (StatusCode::SERVICE_UNAVAILABLE, "The index is unavailable; retry later."),
+        (
+            StatusCode::BAD_REQUEST,
+            "A filter, `limit` or `new_since` is invalid; `errors` names it.",
+        ),
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The index is unavailable, so patterns cannot be counted; retry later.",
+        ),
     ];
 }
 

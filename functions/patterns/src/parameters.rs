@@ -18,7 +18,7 @@ const NEW_SINCE: Parameter = Parameter {
     name: "new_since",
     description: "Return only patterns that no entry had before this time, among those that match the \
                   other filters. The same formats as `from`, which it replaces if `from` is absent.",
-    example: "-1h",
+    example: "2024-06-14T00:00:00Z",
     synonyms: &["since", "new", "first_seen"],
 };
 

@@ -8,15 +8,15 @@ use shared::{EntryId, Timestamp};
 #[derive(Debug, Serialize, Object)]
 #[oai(rename = "PatternList", read_only_all)]
 pub(crate) struct PatternList {
-    /// The number of entries.
+    /// The number of entries that match the filters.
     pub(crate) total: u64,
-    /// The start of the range, inclusive: the parameter, or else the time of the first entry. Absent
-    /// if there is neither.
+    /// The start of the range of time, inclusive: the parameter, or else the time of the first entry.
+    /// Absent if there is neither.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) from: Option<Timestamp>,
-    /// The end of the range, exclusive: the parameter, or else just after the last entry. Absent if
-    /// there is neither.
+    /// The end of the range of time, exclusive: the parameter, or else just after the last entry. Absent
+    /// if there is neither.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) to: Option<Timestamp>,
@@ -29,7 +29,7 @@ pub(crate) struct PatternList {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) approximate: Option<bool>,
-    /// `rebuilding` while the index is being built from the store and entries may be missing.
+    /// `rebuilding` while the index is being built from the store and patterns may be missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) index: Option<&'static str>,
@@ -47,7 +47,7 @@ pub(crate) struct Pattern {
     pub(crate) q: String,
     /// The number of similar templates that were merged; 1 if none were.
     pub(crate) templates: usize,
-    /// The number of entries.
+    /// The number of entries with this pattern.
     pub(crate) count: u64,
     /// The share of all entries, from 0 to 1.
     pub(crate) share: f64,

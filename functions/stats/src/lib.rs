@@ -84,6 +84,7 @@ pub fn document() -> serde_json::Value {
     properties["changes"]["example"] = json!([change]);
     properties["approximate"]["example"] = json!(true);
     properties["index"]["example"] = json!("rebuilding");
+    schemas["StatsSeries"]["properties"]["by"]["additionalProperties"]["example"] = json!("ERROR");
     schemas["StatsSeries"]["example"] = series;
     schemas["TopValues"]["example"] = top;
     schemas["TopValues"]["properties"]["approximate"]["example"] = json!(true);
@@ -309,7 +310,10 @@ struct StatsProblems;
 
 impl Problems for StatsProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
-        (StatusCode::BAD_REQUEST, "A parameter is invalid; `errors` names it."),
-        (StatusCode::SERVICE_UNAVAILABLE, "The index is unavailable; retry later."),
+        (StatusCode::BAD_REQUEST, "A filter or another parameter is invalid; `errors` names each."),
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The index is unavailable, so entries cannot be counted; retry later.",
+        ),
     ];
 }

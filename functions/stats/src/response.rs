@@ -11,7 +11,7 @@ use shared::aggregation;
 #[derive(Debug, Serialize, Object)]
 #[oai(rename = "Stats", read_only_all)]
 pub(crate) struct Stats {
-    /// The number of entries.
+    /// The number of entries in the range.
     pub(crate) total: u64,
     /// The start of the range, inclusive: the parameter, or else the time of the first entry. Absent
     /// if there is neither.
@@ -53,7 +53,7 @@ pub(crate) struct Stats {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) approximate: Option<bool>,
-    /// `rebuilding` while the index is being built from the store and entries may be missing.
+    /// `rebuilding` while the index is being built from the store and counts may be too low.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) index: Option<&'static str>,
@@ -100,7 +100,7 @@ pub(crate) struct TopValues {
 pub(crate) struct ValueCount {
     /// The value as text.
     value: String,
-    /// The number of entries.
+    /// The number of entries with this value.
     count: u64,
 }
 
@@ -112,7 +112,7 @@ pub(crate) struct Previous {
     pub(crate) from: Timestamp,
     /// The end of the period, exclusive.
     pub(crate) to: Timestamp,
-    /// The number of entries.
+    /// The number of entries in this period.
     pub(crate) total: u64,
 }
 

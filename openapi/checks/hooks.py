@@ -89,7 +89,7 @@ def write_push_request(context, case, kwargs):
     write_record(case, lambda text: json.dumps({"streams": [{"stream": stream, "values": [["0", text]]}]}))
 
 
-@before_call(path="/logs/search")
+@before_call(path=["/logs/search", "/logs/export", "/logs/stats", "/logs/patterns", "/logs/fields"])
 def send_a_valid_search(context, case, kwargs):
     """Avoids what the document cannot forbid: sorting by relevance with a cursor, operators without operands, and
     days that do not exist."""
@@ -105,3 +105,11 @@ def send_a_valid_search(context, case, kwargs):
         time = case.query.get(name)
         if isinstance(time, str):
             case.query[name] = re.sub(r"^(\d{4}-\d\d)-(29|30|31)(?!\d)", r"\1-28", time)
+
+
+@before_call(path="/logs/stats")
+def send_valid_stats(context, case, kwargs):
+    """Replaces what the document cannot describe: time zones, lists of fields, and intervals that suit the range."""
+    if isinstance(case.query, dict) and not case.meta.generation.mode.is_negative:
+        valid = {"tz": "Europe/Berlin", "by": "level", "top": ["service_name", "attributes.order:3"], "measure": "count", "interval": "auto"}
+        case.query.update({name: value for name, value in valid.items() if name in case.query})

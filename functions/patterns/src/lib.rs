@@ -84,7 +84,7 @@ pub fn document() -> serde_json::Value {
     schemas["PatternVariable"]["example"] = variable;
     let get = &mut document["paths"]["/logs/patterns"]["get"];
     get["responses"]["400"]["content"][PROBLEM_JSON]["example"] =
-        json!(Problem::bad_parameter("limit", "must be a whole number from 1 to 200"));
+        json!(Problem::bad_parameter("limit", "must be a whole number from 1 to 1000"));
     get["responses"]["503"]["content"][PROBLEM_JSON]["example"] =
         json!(Problem::from(Error::unavailable("index", "")));
     document

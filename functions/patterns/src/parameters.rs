@@ -5,7 +5,7 @@ use shared::http::{Filters, Parameter, Parameters, Reader, WholeNumber};
 use shared::query::TimeExpression;
 
 /// The maximum number of patterns.
-pub(crate) const MAX_LIMIT: u32 = 200;
+pub(crate) const MAX_LIMIT: u32 = 1000;
 
 const LIMIT: Parameter = Parameter {
     name: "limit",

@@ -148,7 +148,7 @@ async fn invalid_parameters_and_outages_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = patterns(index_of(&folder, &[]).await);
     for (query, field) in
-        [("limit=201", "limit"), ("new_since=soon", "new_since"), ("top=1", "top")]
+        [("limit=1001", "limit"), ("new_since=soon", "new_since"), ("top=1", "top")]
     {
         let (status, problem) = send(&endpoint, query).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{query}");

@@ -168,7 +168,6 @@ impl Aggregates {
 
 impl Measure {
     /// The measure of no entries.
-    #[cfg_attr(not(feature = "opensearch"), expect(dead_code))]
     pub(crate) fn of_nothing(&self) -> Option<f64> {
         match self {
             Self::Count | Self::Distinct(_) | Self::Numbers(Statistic::Sum, _) => Some(0.0),

@@ -66,7 +66,9 @@ pub async fn stats_add_up_to_the_exported_entries(api: &Api) {
 pub async fn fields_are_listed_with_their_values(api: &Api) {
     let service = save_series(api).await;
     let query = [("service_name", service.as_str()), ("values", "1")];
-    let found = json_of(api, "/logs/fields", &query).await;
+    let mut found = json_of(api, "/logs/fields", &query).await;
+    // Whether the 300 numbers are all counted depends on the number of attributes in the index.
+    found["fields"][3].as_object_mut().unwrap().remove("approximate");
     assert_eq!((&found["total"], &found["examined"]), (&json!(300), &json!(300)));
     let expected = json!([
         {

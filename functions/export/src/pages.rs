@@ -7,23 +7,24 @@ use futures_util::stream::{Stream, try_unfold};
 use shared::Error;
 use shared::index::Snapshot;
 use shared::search::{SearchHits, SearchQuery};
+use tokio::join;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 
 use crate::writer::Writer;
 
-/// The maximum number of entries in memory; at most 8 MiB of them.
+/// The maximum number of entries on a page; at most 8 MiB of them. Two pages are in memory.
 const PAGE_ENTRIES: usize = 5000;
 
-/// An export in progress. It reads the next page once the client has received the previous one, and
-/// stops when it is dropped.
+/// An export in progress. Once the client has received a page, it writes the next one and meanwhile
+/// reads the one after that. It stops when it is dropped.
 pub(crate) struct Pages {
     snapshot: Box<dyn Snapshot>,
     query: SearchQuery,
     /// The number of entries that may follow; `None` if all may.
     remaining: Option<usize>,
-    /// The first page, until it is written.
-    first: Option<SearchHits>,
+    /// The page to be written next; `None` once everything has been written.
+    page: Option<SearchHits>,
     /// `None` once everything has been written.
     writer: Option<Writer>,
     _permit: OwnedSemaphorePermit,
@@ -45,17 +46,17 @@ impl Pages {
             snapshot,
             query,
             remaining: limit,
-            first: None,
+            page: None,
             writer: Some(writer),
             _permit: permit,
         };
-        pages.first = Some(pages.read().await?);
+        pages.page = Some(pages.read().await?);
         Ok(pages)
     }
 
     /// Whether entries may be missing because the index is being built.
     pub(crate) fn is_incomplete(&self) -> bool {
-        self.first.as_ref().is_some_and(|page| page.is_rebuilding)
+        self.page.as_ref().is_some_and(|page| page.is_rebuilding)
     }
 
     /// The body of the response.
@@ -73,16 +74,14 @@ impl Pages {
 
     /// The next bytes of the body; `None` at its end.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        while let Some(writer) = self.writer.take() {
-            let page = match self.first.take() {
-                Some(page) => page,
-                None => self.read().await.map_err(io::Error::other)?,
-            };
+        while let (Some(page), Some(writer)) = (self.page.take(), self.writer.take()) {
             let is_last = page.next_cursor.is_none() || self.remaining == Some(0);
             self.query.cursor = page.next_cursor;
             let write = spawn_blocking(move || writer.write(&page.entries, is_last));
-            let (bytes, writer) = write.await.map_err(io::Error::other).flatten()?;
-            self.writer = writer;
+            let read = async { if is_last { Ok(None) } else { self.read().await.map(Some) } };
+            let (written, next) = join!(write, read);
+            let (bytes, writer) = written.map_err(io::Error::other).flatten()?;
+            (self.page, self.writer) = (next.map_err(io::Error::other)?, writer);
             if !bytes.is_empty() {
                 return Ok(Some(bytes.into()));
             }

@@ -19,6 +19,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -233,10 +234,34 @@ impl Inner {
         let page = Page::collect(target, &plan, query).map_err(classify)?;
         plan.checks.result()?;
         let total = page.total;
-        let addresses = page.into_addresses().into_iter();
-        let found = addresses.map(|address| entry(target, address));
+        let addresses = page.into_addresses();
+        let mut loaded = load_ahead(target, &addresses)?;
+        let found = addresses
+            .into_iter()
+            .map(|address| loaded.remove(&address).map_or_else(|| entry(target, address), Ok));
         SearchHits::page(query, total, found)
     }
+}
+
+/// Loads entries in the order in which they are stored, so that each block is decompressed once.
+/// Those beyond twice the maximum size of a page are left out.
+fn load_ahead(
+    target: Target<'_>,
+    addresses: &[DocAddress],
+) -> Result<HashMap<DocAddress, (LogEntry, usize)>> {
+    let mut addresses = addresses.to_vec();
+    addresses.sort_unstable();
+    let mut loaded = HashMap::with_capacity(addresses.len());
+    let mut bytes = 0;
+    for address in addresses {
+        let (entry, size) = entry(target, address)?;
+        loaded.insert(address, (entry, size));
+        bytes += size;
+        if bytes > 2 * SearchHits::MAX_BYTES {
+            break;
+        }
+    }
+    Ok(loaded)
 }
 
 /// Loads an entry, and the size of its JSON.

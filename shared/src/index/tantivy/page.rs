@@ -27,9 +27,10 @@ pub(super) struct Page {
     pub(super) total: u64,
 }
 
-/// A segment and the best possible rank of its hits.
+/// A segment, and the best and the worst possible rank of its hits.
 struct Segment<'a> {
     best: Rank,
+    worst: Rank,
     ordinal: u32,
     reader: &'a SegmentReader,
     columns: Columns,
@@ -51,6 +52,10 @@ impl Page {
         for segment in page.segments(target.searcher)? {
             if !page.may_change(segment.best) {
                 break;
+            }
+            if page.is_counted() && page.after.is_some_and(|cursor| segment.worst > cursor) {
+                // All hits of the segment are on earlier pages.
+                continue;
             }
             if plan.fragments.is_empty() {
                 page.collect_hits(weight.as_ref(), &segment)?;
@@ -98,12 +103,12 @@ impl Page {
         for (ordinal, reader) in (0..).zip(searcher.segment_readers()) {
             let columns = Columns::open(reader)?;
             let (earliest, latest) = columns.timestamps();
-            let best = match self.sort {
-                Sort::Newest => [0, latest, u64::MAX, u64::MAX],
-                Sort::Oldest => [0, !earliest, u64::MAX, u64::MAX],
-                Sort::Relevance => [u64::MAX; 4],
+            let (best, worst) = match self.sort {
+                Sort::Newest => ([0, latest, u64::MAX, u64::MAX], [0, earliest, 0, 0]),
+                Sort::Oldest => ([0, !earliest, u64::MAX, u64::MAX], [0, !latest, 0, 0]),
+                Sort::Relevance => ([u64::MAX; 4], [0; 4]),
             };
-            segments.push(Segment { best, ordinal, reader, columns });
+            segments.push(Segment { best, worst, ordinal, reader, columns });
         }
         segments.sort_unstable_by_key(|segment| Reverse(segment.best));
         Ok(segments)

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::log_entry::{LogEntry, Timestamp};
+use crate::log_entry::{EntryId, Timestamp};
 use crate::pattern;
 use crate::query::{
     Attribute, AttributeTest, Bound, Condition, Keyword, KeywordTest, Range, canonical_text,
@@ -79,10 +79,11 @@ pub struct Histogram {
 pub enum Measure {
     /// The number of entries.
     Count,
-    /// The number of different values of a field, where numbers differ from strings. It is exact for
-    /// small numbers, and an estimate (`HyperLogLog`) beyond.
+    /// The number of different values of a field, where numbers differ from strings. It is exact up
+    /// to 1,000, and an estimate (`HyperLogLog`) beyond.
     Distinct(Field),
-    /// A statistic of the numbers in the attribute with this path. Each number of an array counts.
+    /// A statistic of the numbers in the attribute with this path. Each number of an array counts. A
+    /// result that exceeds the range of 64-bit floats is left out.
     Numbers(Statistic, String),
 }
 
@@ -143,8 +144,10 @@ pub struct Kinds {
     pub strings: bool,
     /// There are numbers.
     pub numbers: bool,
-    /// There are booleans or nulls.
-    pub constants: bool,
+    /// There are booleans.
+    pub booleans: bool,
+    /// There are nulls.
+    pub nulls: bool,
 }
 
 impl Aggregates {
@@ -201,11 +204,46 @@ pub struct Series {
     /// The earliest and the latest timestamp of the group; `None` if it has no entries.
     pub time: Option<(Timestamp, Timestamp)>,
     /// The newest entries of the group, newest first.
-    pub newest: Vec<LogEntry>,
+    pub newest: Vec<Example>,
 }
 
-/// Above this, not every whole number is a 64-bit float.
-const MAX_EXACT_NUMBER: f64 = 9_007_199_254_740_992.0;
+impl Series {
+    /// Whether the values are estimates.
+    #[must_use]
+    pub fn is_approximate(&self, measure: &Measure) -> bool {
+        let mut values = self.values.iter().chain([&self.total]).flatten();
+        match measure {
+            Measure::Distinct(_) => values.any(|count| *count > MAX_EXACT_DISTINCT),
+            Measure::Numbers(Statistic::Percentile(_), _) => values.next().is_some(),
+            Measure::Count | Measure::Numbers(..) => false,
+        }
+    }
+}
+
+/// An entry of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// The id.
+    pub id: EntryId,
+    /// The start of the message, at most [`MAX_TEMPLATE_BYTES`](pattern::MAX_TEMPLATE_BYTES).
+    pub message: String,
+}
+
+impl Example {
+    /// Cuts the message.
+    #[must_use]
+    pub fn new(id: EntryId, mut message: String) -> Self {
+        message.truncate(message.floor_char_boundary(pattern::MAX_TEMPLATE_BYTES));
+        message.shrink_to_fit();
+        Self { id, message }
+    }
+}
+
+/// Up to this, numbers of different values are exact.
+const MAX_EXACT_DISTINCT: f64 = 1000.0;
+
+/// Up to this, every whole number is a 64-bit float.
+pub const MAX_EXACT_NUMBER: f64 = 9_007_199_254_740_992.0;
 
 /// The prefix of the names of attributes.
 const ATTRIBUTES: &str = "attributes.";

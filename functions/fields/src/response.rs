@@ -30,7 +30,7 @@ pub(crate) struct FieldList {
 pub(crate) struct FieldSummary {
     /// The name, as in queries.
     pub(crate) name: String,
-    /// The JSON types of its values: `string`, `number`, `boolean` (or null).
+    /// The JSON types of its values: `string`, `number`, `boolean`, `null`.
     pub(crate) types: Vec<&'static str>,
     /// The share of the examined entries that have it, from 0 to 1.
     pub(crate) share: f64,
@@ -57,8 +57,9 @@ pub(crate) struct FieldValue {
 
 impl FieldSummary {
     pub(crate) fn new(name: String, found: TopValues, examined: u64, is_sample: bool) -> Self {
-        let Kinds { strings, numbers, constants } = found.kinds;
-        let kinds = [(strings, "string"), (numbers, "number"), (constants, "boolean")];
+        let Kinds { strings, numbers, booleans, nulls } = found.kinds;
+        let kinds =
+            [(strings, "string"), (numbers, "number"), (booleans, "boolean"), (nulls, "null")];
         let types = kinds.into_iter().filter(|(exists, _)| *exists).map(|(_, name)| name);
         Self {
             name,

@@ -1,6 +1,6 @@
 //! Collects the values that vary among entries with the same pattern.
 
-use shared::LogEntry;
+use shared::aggregation::Example;
 use shared::pattern;
 
 use crate::response::Variable;
@@ -12,7 +12,7 @@ const MAX_VALUES: usize = 5;
 const MAX_VALUE_CHARS: usize = 100;
 
 /// The different values of each placeholder.
-pub(crate) fn variables(template: &str, entries: &[LogEntry]) -> Vec<Variable> {
+pub(crate) fn variables(template: &str, entries: &[Example]) -> Vec<Variable> {
     let mut variables: Vec<Variable> = pattern::placeholders(template)
         .map(|placeholder| Variable { placeholder: placeholder.to_owned(), values: Vec::new() })
         .collect();
@@ -34,11 +34,16 @@ mod tests {
 
     use super::*;
 
+    fn example(message: &str) -> Example {
+        let entry = entry(message);
+        Example::new(entry.id, entry.message)
+    }
+
     #[test]
     fn different_values_are_listed_for_each_placeholder() {
         let long = "9".repeat(150);
         let messages = ["user 1 from 10.0.0.1", "user 2 from 10.0.0.1", "user 1 from 10.0.0.2"];
-        let entries: Vec<LogEntry> = messages.into_iter().map(entry).collect();
+        let entries = messages.map(example);
         let found = variables("user <number> from <ip>", &entries);
         assert_eq!(found.len(), 2);
         assert_eq!(
@@ -46,7 +51,7 @@ mod tests {
             ("<number>", &["1", "2"].map(str::to_owned)[..])
         );
         assert_eq!(found[1].values, ["10.0.0.1", "10.0.0.2"]);
-        let found = variables("id <number>", &[entry(format!("id {long}"))]);
+        let found = variables("id <number>", &[example(&format!("id {long}"))]);
         assert_eq!(found[0].values, [long[..100].to_owned()]);
     }
 }

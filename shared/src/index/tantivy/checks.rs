@@ -88,9 +88,10 @@ impl Checks {
         self.failure.get().is_some()
     }
 
-    /// The error of the search, if entries were not checked.
+    /// The error of the search, if entries were not checked or its result is no longer needed.
     pub(super) fn result(&self) -> Result<()> {
         match self.failure.get() {
+            None if self.cancelled.is_cancelled() => Err(unavailable("the search was cancelled")),
             None => Ok(()),
             Some(Failure::TooCostly) => Err(too_costly()),
             Some(Failure::Cancelled) => Err(unavailable("the search was cancelled")),
@@ -145,5 +146,6 @@ mod tests {
         assert!(checks.permit("a").is_ok());
         token.cancel();
         assert!(matches!(checks.permit("a"), Err(Failure::Cancelled)));
+        assert!(matches!(checks.result(), Err(crate::Error::Unavailable { .. })));
     }
 }

@@ -2,7 +2,7 @@
 //! tantivy stores the schema in the directory. A change to it requires a new format version.
 
 use tantivy::SegmentReader;
-use tantivy::columnar::ColumnValues;
+use tantivy::columnar::{Cardinality, ColumnValues};
 use tantivy::schema::{
     BytesOptions, FAST, Field, IndexRecordOption, JsonObjectOptions, NumericOptions, STORED,
     Schema, TextFieldIndexing, TextOptions,
@@ -146,7 +146,12 @@ pub(super) type Column = std::sync::Arc<dyn ColumnValues<u64>>;
 impl Columns {
     pub(super) fn open(segment: &SegmentReader) -> tantivy::Result<Self> {
         let column = |name| -> tantivy::Result<Column> {
-            Ok(segment.fast_fields().u64(name)?.first_or_default_col(0))
+            let column = segment.fast_fields().u64(name)?;
+            // Every entry has a value, so the index from entries to values is not needed.
+            Ok(match column.get_cardinality() {
+                Cardinality::Full => column.values,
+                Cardinality::Optional | Cardinality::Multivalued => column.first_or_default_col(0),
+            })
         };
         Ok(Self {
             timestamp: column(TIMESTAMP)?,
@@ -157,6 +162,13 @@ impl Columns {
 
     pub(super) fn timestamp(&self, doc: u32) -> u64 {
         self.timestamp.get_val(doc)
+    }
+
+    /// The timestamps of entries, decoded together, which is several times faster than one by one.
+    pub(super) fn timestamps_of(&self, docs: &[u32]) -> Vec<u64> {
+        let mut timestamps = vec![0; docs.len()];
+        self.timestamp.get_vals(docs, &mut timestamps);
+        timestamps
     }
 
     pub(super) fn id(&self, doc: u32) -> (u64, u64) {

@@ -4,19 +4,21 @@ use serde_json::{Map, Value, json};
 
 use crate::aggregation::{Aggregation, Field, Histogram, Measure, Statistic};
 use crate::index::opensearch::document::{
-    LEVEL, NUMBERS, OMITTED_FROM_HITS, PATTERN, SERVICE_NAME, STRINGS, TIMESTAMP_MICROS,
-    column_name,
+    ID_AND_MESSAGE, LEVEL, NUMBERS, PATTERN, SERVICE_NAME, STRINGS, TIMESTAMP_MICROS, column_name,
 };
 use crate::index::opensearch::query;
 use crate::query::{Attribute, AttributeTest, Bound, Condition, Range};
 use crate::search::Sort;
 
 /// The texts of booleans and null, which have no column.
-const CONSTANTS: [&str; 3] = ["false", "null", "true"];
+const CONSTANTS: [&str; 3] = ["false", NULL, "true"];
 
-/// Up to this number of different values, their number is almost always exact. OpenSearch's maximum
-/// is 40,000.
-const PRECISION_THRESHOLD: u32 = 10_000;
+/// The text of null.
+pub(super) const NULL: &str = "null";
+
+/// Up to this number of different values, their number is almost always exact. Each bucket of each
+/// day needs about 8 kB for it.
+const PRECISION_THRESHOLD: u32 = 1000;
 
 /// The name of the aggregation with the values of fields in a sample.
 pub(super) const SAMPLE: &str = "sample";
@@ -31,11 +33,12 @@ const MAX_LISTED: usize = 25_000;
 /// The number of values of a field to request, unless more are to be returned.
 const LISTED_PER_FIELD: usize = 1000;
 
-/// The body of the search request.
+/// The body of the search request. If `share` is set, the values of fields are counted in a random
+/// sample of this share of the entries.
 ///
 /// # Errors
 /// When a fragment is too long.
-pub(super) fn body(aggregation: &Aggregation) -> Result<Value, String> {
+pub(super) fn body(aggregation: &Aggregation, share: Option<f64>) -> Result<Value, String> {
     let mut aggregations = Map::new();
     aggregations.insert("earliest".to_owned(), json!({"min": {"field": TIMESTAMP_MICROS}}));
     aggregations.insert("latest".to_owned(), json!({"max": {"field": TIMESTAMP_MICROS}}));
@@ -47,12 +50,11 @@ pub(super) fn body(aggregation: &Aggregation) -> Result<Value, String> {
             json!({"filter": {"match_all": {}}, "aggs": values(&top.field, size.max(top.limit))?}),
         );
     }
-    match aggregation.sample {
+    match share {
         None => aggregations.extend(tops),
-        Some(_) if tops.is_empty() => {}
-        Some(size) => {
-            let sampler = json!({"sampler": {"shard_size": size}, "aggs": tops});
-            aggregations.insert(SAMPLE.to_owned(), sampler);
+        Some(share) => {
+            let sample = json!({"filter": sample(share), "aggs": tops});
+            aggregations.insert(SAMPLE.to_owned(), sample);
         }
     }
     if let Some(histogram) = &aggregation.histogram {
@@ -64,24 +66,23 @@ pub(super) fn body(aggregation: &Aggregation) -> Result<Value, String> {
                 .insert(group_name(position), json!({"filter": group, "aggs": series(histogram)?}));
         }
     }
-    let mut query = query::condition(&aggregation.condition)?;
-    if aggregation.sample.is_some() {
-        // The sampler takes the entries with the highest scores.
-        let score = json!({"seed": SEED, "field": "_seq_no"});
-        query = json!({"function_score": {
-            "query": {"bool": {"filter": query}},
-            "random_score": score,
-            "boost_mode": "replace",
-        }});
-    }
     let mut body = json!({
-        "query": query,
+        "query": query::condition(&aggregation.condition)?,
         "size": 0,
         "track_total_hits": true,
         "aggs": aggregations,
     });
     query::limit_time(&mut body, &aggregation.condition);
     Ok(body)
+}
+
+/// Finds this share of all entries, chosen at random.
+fn sample(share: f64) -> Value {
+    json!({"function_score": {
+        "random_score": {"seed": SEED, "field": "_seq_no"},
+        "boost_mode": "replace",
+        "min_score": 1.0 - share,
+    }})
 }
 
 /// The number of values of each field to request. If all of a field's values are listed, their number
@@ -141,7 +142,7 @@ fn series(histogram: &Histogram) -> Result<Value, String> {
         series["newest"] = json!({"top_hits": {
             "size": histogram.newest,
             "sort": query::sort(Sort::Newest),
-            "_source": {"excludes": OMITTED_FROM_HITS},
+            "_source": ID_AND_MESSAGE,
         }});
     }
     if !ranges.is_empty() {
@@ -206,7 +207,7 @@ fn keyword(field: &Field) -> &'static str {
     match field {
         Field::Level => LEVEL,
         Field::Pattern => PATTERN,
-        _ => SERVICE_NAME,
+        Field::ServiceName | Field::Attribute(_) => SERVICE_NAME,
     }
 }
 

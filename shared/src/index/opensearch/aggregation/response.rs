@@ -4,16 +4,15 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::request::{SAMPLE, group_name, top_name};
+use super::request::{NULL, SAMPLE, group_name, top_name};
 use crate::aggregation::{
-    Aggregates, Aggregation, Histogram, Kinds, Measure, Series, Statistic, TopValues, number_text,
+    Aggregates, Aggregation, Example, Histogram, Kinds, Measure, Series, Statistic, TopValues,
+    number_text,
 };
 use crate::error::Source;
-use crate::index::opensearch::document;
-use crate::log_entry::Timestamp;
+use crate::log_entry::{EntryId, Timestamp};
 
 #[derive(Deserialize)]
 struct Response {
@@ -62,7 +61,14 @@ struct NewestHits {
 #[derive(Deserialize)]
 struct Hit {
     #[serde(rename = "_source")]
-    source: Box<RawValue>,
+    source: ExampleSource,
+}
+
+#[derive(Deserialize)]
+struct ExampleSource {
+    id: EntryId,
+    #[serde(alias = "original_message")]
+    message: String,
 }
 
 #[derive(Deserialize)]
@@ -97,8 +103,14 @@ struct Buckets {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Statistics {
-    Percentiles { values: Vec<Metric<Option<f64>>> },
-    Value { value: Option<f64> },
+    Percentiles {
+        values: Vec<Metric<Option<f64>>>,
+    },
+    Value {
+        value: Option<f64>,
+    },
+    /// `Infinity` and `NaN` are texts.
+    OutOfRange {},
 }
 
 /// Reads the results.
@@ -107,13 +119,11 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
     let earliest: Metric<Option<f64>> = take(&mut aggregations, "earliest")?;
     let latest: Metric<Option<f64>> = take(&mut aggregations, "latest")?;
     let mut examined = hits.total.value;
-    let mut tops = Map::new();
-    let sampled = aggregation.sample.is_some() && !aggregation.top.is_empty();
-    if sampled {
-        tops = take(&mut aggregations, SAMPLE)?;
-        examined = take(&mut tops, "doc_count")?;
+    let mut sample: Option<Map<String, Value>> = take(&mut aggregations, SAMPLE)?;
+    if let Some(sample) = &mut sample {
+        examined = take(sample, "doc_count")?;
     }
-    let tops = if sampled { &mut tops } else { &mut aggregations };
+    let tops = sample.as_mut().unwrap_or(&mut aggregations);
     let mut top = Vec::new();
     for (position, wanted) in aggregation.top.iter().enumerate() {
         let group: Group = take(tops, &top_name(position))?;
@@ -123,7 +133,7 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
     if let Some(histogram) = &aggregation.histogram {
         for position in 0..histogram.groups.len().max(1) {
             let group: Group = take(&mut aggregations, &group_name(position))?;
-            series.push(group.series(histogram)?);
+            series.push(group.series(histogram));
         }
     }
     let time = earliest.value.zip(latest.value);
@@ -186,11 +196,14 @@ impl Group {
     fn kinds(&self) -> Kinds {
         let has_terms =
             |terms: &Option<Terms>| terms.as_ref().is_some_and(|terms| !terms.buckets.is_empty());
-        let mut constants = self.constants.iter().flat_map(|constants| constants.buckets.values());
+        let constants = self.constants.iter().flat_map(|constants| &constants.buckets);
+        let constants = constants.filter(|(_, count)| count.doc_count > 0);
+        let (nulls, booleans): (Vec<_>, Vec<_>) = constants.partition(|(text, _)| *text == NULL);
         Kinds {
             strings: has_terms(&self.texts),
             numbers: has_terms(&self.numbers),
-            constants: constants.any(|count| count.doc_count > 0),
+            booleans: !booleans.is_empty(),
+            nulls: !nulls.is_empty(),
         }
     }
 
@@ -202,19 +215,19 @@ impl Group {
             + constants.map(|count| u64::from(count.doc_count > 0)).sum::<u64>()
     }
 
-    fn series(self, histogram: &Histogram) -> Result<Series, Source> {
+    fn series(self, histogram: &Histogram) -> Series {
         let measure = &histogram.measure;
         let total = self.measure(measure);
         let time = |metric: Option<Metric<Option<f64>>>| metric?.value.map(timestamp);
         let hits = self.newest.into_iter().flat_map(|newest| newest.hits.hits);
-        let newest = hits.map(|hit| document::parse(&hit.source)).collect::<Result<_, _>>()?;
+        let newest = hits.map(|Hit { source }| Example::new(source.id, source.message)).collect();
         let buckets = self.buckets.into_iter().flat_map(|buckets| buckets.buckets);
-        Ok(Series {
+        Series {
             values: buckets.map(|bucket| bucket.measure(measure)).collect(),
             total,
             time: time(self.earliest).zip(time(self.latest)),
             newest,
-        })
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
@@ -226,6 +239,7 @@ impl Group {
                 let value = match self.measure.as_ref()? {
                     Statistics::Value { value } => *value,
                     Statistics::Percentiles { values } => values.first()?.value,
+                    Statistics::OutOfRange {} => return None,
                 };
                 if *statistic == Statistic::Sum { value.or(Some(0.0)) } else { value }
             }

@@ -56,6 +56,9 @@ pub(super) const NUMBERS: &str = "num";
 /// The object that contains the attributes' string columns.
 pub(super) const STRINGS: &str = "str";
 
+/// The fields with the id and the unaltered message.
+pub(super) const ID_AND_MESSAGE: [&str; 3] = [ID, "message", "original_message"];
+
 /// Fields that hits do not need, because other fields contain the same data. `attributes` only
 /// exists in indexes that an earlier release created.
 pub(super) const OMITTED_FROM_HITS: [&str; 11] = [

@@ -15,12 +15,12 @@ use self::histogram::HistogramBuilder;
 use self::top::TopCounter;
 use super::checks::Checks;
 use super::messages::Messages;
-use super::query::{Plan, Target, check_ranges, plan};
+use super::query::{Plan, Target, check_ranges, plan_checked};
 use super::schema::Columns;
 use super::{classify, entry};
-use crate::aggregation::{Aggregates, Aggregation};
+use crate::aggregation::{Aggregates, Aggregation, Example};
 use crate::error::Result;
-use crate::log_entry::Timestamp;
+use crate::log_entry::{LogEntry, Timestamp};
 use crate::query::Condition;
 use crate::search::Sort;
 
@@ -34,19 +34,20 @@ pub(super) fn aggregate(
     checks: Checks,
 ) -> Result<Aggregates> {
     let checks = Arc::new(checks);
-    check_ranges(target, &aggregation.condition_on_columns(), &checks)?;
-    let hits = Matcher::new(target, &aggregation.condition, &checks)?;
+    for condition in [&aggregation.condition, &aggregation.condition_on_columns()] {
+        check_ranges(target, condition, &checks)?;
+    }
+    let matcher = |condition| Matcher::new(target, condition, &checks);
+    let hits = matcher(&aggregation.condition)?;
     let groups = aggregation.histogram.iter().flat_map(|histogram| &histogram.groups);
-    let groups = groups.map(|condition| Matcher::new(target, condition, &checks));
-    let groups = groups.collect::<Result<Vec<Matcher>>>()?;
+    let groups = groups.map(matcher).collect::<Result<Vec<Matcher>>>()?;
     let step = match aggregation.sample {
-        Some(sample) => hits.count(target).map_err(classify)?.div_ceil(sample).max(1),
+        Some(sample) => hits.count(target)?.div_ceil(sample).max(1),
         None => 1,
     };
     let mut builder = Builder::new(target, aggregation, step).map_err(classify)?;
     for segment in (0..).zip(target.searcher.segment_readers()) {
-        builder.add_segment(segment, &hits, &groups).map_err(classify)?;
-        checks.result()?;
+        builder.add_segment(segment, &hits, &groups)?;
     }
     builder.finish()
 }
@@ -59,29 +60,71 @@ struct Matcher {
 
 impl Matcher {
     fn new(target: Target<'_>, condition: &Condition, checks: &Arc<Checks>) -> Result<Self> {
-        let plan = plan(target, Sort::Newest, condition, checks.clone())?;
+        let plan = plan_checked(target, Sort::Newest, condition, checks.clone())?;
         let scoring = EnableScoring::disabled_from_searcher(target.searcher);
         let weight = plan.query.weight(scoring).map_err(classify)?;
         Ok(Self { plan, weight })
     }
 
-    /// The number of entries; of those whose messages must be checked, an upper bound.
-    fn count(&self, target: Target<'_>) -> tantivy::Result<u64> {
+    /// The number of entries.
+    fn count(&self, target: Target<'_>) -> Result<u64> {
         let segments = target.searcher.segment_readers().iter();
-        segments.map(|segment| self.weight.count(segment).map(u64::from)).sum()
+        let counts = segments.map(|segment| {
+            if self.plan.fragments.is_empty() {
+                return self.weight.count(segment).map(u64::from).map_err(classify);
+            }
+            self.docs(target, segment).map(|docs| docs.len() as u64)
+        });
+        counts.sum()
     }
 
     /// The entries in a segment, in ascending order.
-    fn docs(&self, target: Target<'_>, segment: &SegmentReader) -> tantivy::Result<Vec<DocId>> {
+    fn docs(&self, target: Target<'_>, segment: &SegmentReader) -> Result<Vec<DocId>> {
+        let checks = &self.plan.checks;
         let mut docs = Vec::new();
-        self.weight.for_each_no_score(segment, &mut |block| docs.extend_from_slice(block))?;
+        let add = &mut |block: &[DocId]| docs.extend_from_slice(block);
+        self.weight.for_each_no_score(segment, add).map_err(classify)?;
         if !self.plan.fragments.is_empty() {
-            let checks = self.plan.checks.clone();
-            let messages = Messages::open(segment, target.fields.entry, checks)?;
+            let messages = Messages::open(segment, target.fields.entry, checks.clone());
+            let messages = messages.map_err(classify)?;
             docs.retain(|doc| messages.contains_all(*doc, &self.plan.fragments));
         }
+        checks.result()?;
         Ok(docs)
     }
+}
+
+/// Entries in a segment, and their timestamps.
+struct Hits {
+    /// In ascending order.
+    docs: Vec<DocId>,
+    times: Vec<u64>,
+}
+
+impl Hits {
+    /// The documents and their timestamps.
+    fn iter(&self) -> impl Iterator<Item = (DocId, u64)> {
+        self.docs.iter().copied().zip(self.times.iter().copied())
+    }
+
+    /// Those that are among these documents, which are in ascending order.
+    fn among(&self, docs: &[DocId]) -> impl Iterator<Item = (DocId, u64)> {
+        let mut rest = 0;
+        docs.iter().filter_map(move |doc| {
+            // Every hit between two documents is one of the documents between them.
+            let first = self.docs.get(rest)?;
+            let distance = doc.checked_sub(*first)?;
+            let end = self.docs.len().min(rest + distance as usize + 1);
+            rest += self.docs[rest..end].partition_point(|hit| hit < doc);
+            (self.docs.get(rest) == Some(doc)).then(|| (*doc, self.times[rest]))
+        })
+    }
+}
+
+/// The range of time, extended to another time.
+fn widened(range: Option<(u64, u64)>, time: u64) -> (u64, u64) {
+    let (earliest, latest) = range.unwrap_or((time, time));
+    (earliest.min(time), latest.max(time))
 }
 
 /// The results of the segments so far.
@@ -100,13 +143,14 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn new(target: Target<'a>, aggregation: &'a Aggregation, step: u64) -> tantivy::Result<Self> {
         let histogram = aggregation.histogram.as_ref().map(HistogramBuilder::new);
+        let fields = aggregation.top.len();
         Ok(Self {
             target,
             step,
             total: 0,
             examined: 0,
             time: None,
-            top: aggregation.top.iter().map(TopCounter::new).collect(),
+            top: aggregation.top.iter().map(|top| TopCounter::new(top, fields)).collect(),
             histogram: histogram.transpose()?,
         })
     }
@@ -114,38 +158,41 @@ impl<'a> Builder<'a> {
     fn add_segment(
         &mut self,
         (ordinal, segment): (u32, &SegmentReader),
-        hits: &Matcher,
+        matcher: &Matcher,
         groups: &[Matcher],
-    ) -> tantivy::Result<()> {
-        let docs = hits.docs(self.target, segment)?;
-        let columns = Columns::open(segment)?;
-        self.total += docs.len() as u64;
-        for time in docs.iter().map(|doc| columns.timestamp(*doc)) {
-            let (earliest, latest) = self.time.unwrap_or((time, time));
-            self.time = Some((earliest.min(time), latest.max(time)));
+    ) -> Result<()> {
+        let docs = matcher.docs(self.target, segment)?;
+        let columns = Columns::open(segment).map_err(classify)?;
+        let hits = Hits { times: columns.timestamps_of(&docs), docs };
+        self.total += hits.docs.len() as u64;
+        for time in &hits.times {
+            self.time = Some(widened(self.time, *time));
         }
-        let examined = sample(&docs, self.step);
+        let examined = sample(&hits.docs, self.step);
         self.examined += examined.len() as u64;
         for top in &mut self.top {
-            top.add_segment(self.target.fields, segment, &examined)?;
+            top.add_segment(self.target.fields, segment, &examined).map_err(classify)?;
+            matcher.plan.checks.result()?;
         }
         if let Some(histogram) = &mut self.histogram {
-            let mut segment = histogram.open(self.target.fields, (ordinal, segment), columns)?;
+            let segment = histogram.open(self.target.fields, (ordinal, segment), columns);
+            let mut segment = segment.map_err(classify)?;
             if groups.is_empty() {
-                segment.add(0, &docs);
+                segment.add(0, hits.iter());
             }
             for (position, group) in groups.iter().enumerate() {
-                let group = group.docs(self.target, segment.reader)?;
-                let are_all_hits = docs.len() == segment.reader.max_doc() as usize;
-                let docs = if are_all_hits { group } else { intersection(&docs, &group) };
-                segment.add(position, &docs);
+                let docs = group.docs(self.target, segment.reader)?;
+                segment.add(position, hits.among(&docs));
             }
         }
         Ok(())
     }
 
     fn finish(self) -> Result<Aggregates> {
-        let load = |address| entry(self.target, address).map(|(entry, _)| entry);
+        let load = |address| {
+            let (LogEntry { id, message, .. }, _) = entry(self.target, address)?;
+            Ok(Example::new(id, message))
+        };
         let series = self.histogram.map(|histogram| histogram.finish(load)).transpose()?;
         Ok(Aggregates {
             total: self.total,
@@ -178,24 +225,14 @@ fn sample(docs: &[DocId], step: u64) -> Cow<'_, [DocId]> {
     docs.iter().copied().filter(is_chosen).collect()
 }
 
-/// The documents in both lists, which are in ascending order.
-fn intersection(docs: &[DocId], others: &[DocId]) -> Vec<DocId> {
-    let mut others = others.iter().copied().peekable();
-    let is_other = |doc: DocId| {
-        while others.next_if(|other| *other < doc).is_some() {}
-        others.peek() == Some(&doc)
-    };
-    let mut is_other = is_other;
-    docs.iter().copied().filter(|doc| is_other(*doc)).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::intersection;
+    use super::Hits;
 
     #[test]
-    fn the_intersection_has_the_documents_of_both_lists() {
-        assert_eq!(intersection(&[1, 3, 5, 9], &[0, 3, 4, 5, 6]), [3, 5]);
-        assert!(intersection(&[1], &[]).is_empty() && intersection(&[], &[1]).is_empty());
+    fn hits_among_documents_keep_their_timestamps() {
+        let hits = Hits { docs: vec![1, 3, 5, 9], times: vec![10, 30, 50, 90] };
+        assert!(hits.among(&[0, 3, 4, 5, 6]).eq([(3, 30), (5, 50)]));
+        assert!(hits.among(&[]).next().is_none());
     }
 }

@@ -2,21 +2,21 @@
 
 use std::collections::HashMap;
 
-use tantivy::{DocId, SegmentReader};
+use foldhash::fast::RandomState;
+use tantivy::{BitSet, DocId, SegmentReader};
 
-use super::values::{Value, Values};
+use super::values::{NULL, Value, Values};
 use crate::aggregation::{Kinds, Top, TopValues};
 use crate::index::tantivy::schema::Fields;
 
-/// The maximum number of different values that are counted exactly. It bounds the memory.
+/// The maximum number of different values of all fields that are counted exactly. It bounds the
+/// memory.
 const MAX_DISTINCT: usize = 1_000_000;
-
-/// The number of values that are decoded together.
-const BLOCK: usize = 256;
 
 /// The counts of the segments so far.
 pub(super) struct TopCounter<'a> {
     top: &'a Top,
+    max_distinct: usize,
     counts: HashMap<String, u64>,
     entries: u64,
     kinds: Kinds,
@@ -25,8 +25,16 @@ pub(super) struct TopCounter<'a> {
 }
 
 impl<'a> TopCounter<'a> {
-    pub(super) fn new(top: &'a Top) -> Self {
-        Self { top, counts: HashMap::new(), entries: 0, kinds: Kinds::default(), uncounted: 0 }
+    /// Starts to count the values of one of this number of fields.
+    pub(super) fn new(top: &'a Top, fields: usize) -> Self {
+        Self {
+            top,
+            max_distinct: MAX_DISTINCT / fields.max(1),
+            counts: HashMap::new(),
+            entries: 0,
+            kinds: Kinds::default(),
+            uncounted: 0,
+        }
     }
 
     pub(super) fn add_segment(
@@ -37,39 +45,27 @@ impl<'a> TopCounter<'a> {
     ) -> tantivy::Result<()> {
         let values = Values::open(segment, fields, &self.top.field)?;
         let mut texts = vec![0_u64; values.text_count()];
-        let mut others = HashMap::<Value, u64>::new();
-        let mut count_text = |ordinal| {
-            if let Some(count) = texts.get_mut(position(ordinal)) {
-                *count += 1;
-            }
-        };
-        if let Some(column) = values.single_texts() {
-            // Decoding a block of a column is several times faster than decoding single values.
-            let mut block = [0; BLOCK];
-            for docs in docs.chunks(BLOCK) {
-                let ordinals = &mut block[..docs.len()];
-                column.values.get_vals(docs, ordinals);
-                ordinals.iter().copied().for_each(&mut count_text);
-            }
-            self.entries += docs.len() as u64;
-        } else {
-            for doc in docs {
-                let mut has_value = false;
-                values.of(*doc, |value| {
-                    has_value = true;
-                    match value {
-                        Value::Text(ordinal) => count_text(ordinal),
-                        other => *others.entry(other).or_default() += 1,
+        let mut others = HashMap::<Value, u64, RandomState>::default();
+        let mut with_value = BitSet::with_max_value(segment.max_doc());
+        values.each(docs, |doc, value| {
+            with_value.insert(doc);
+            match value {
+                Value::Text(ordinal) => {
+                    if let Some(count) = texts.get_mut(position(ordinal)) {
+                        *count += 1;
                     }
-                });
-                self.entries += u64::from(has_value);
+                }
+                other => *others.entry(other).or_default() += 1,
             }
-        }
+        });
+        self.entries += with_value.len() as u64;
         let found = (0_u64..).zip(&texts).filter(|(_, count)| **count > 0);
         let ordinals: Vec<u64> = found.map(|(ordinal, _)| ordinal).collect();
         self.kinds.strings |= !ordinals.is_empty();
         self.kinds.numbers |= others.keys().any(|value| matches!(value, Value::Number(_)));
-        self.kinds.constants |= others.keys().any(|value| matches!(value, Value::Constant(_)));
+        for text in others.keys().filter_map(|value| values.constant(*value)) {
+            *(if text == NULL { &mut self.kinds.nulls } else { &mut self.kinds.booleans }) = true;
+        }
         values.texts(&ordinals, |ordinal, text| self.count(text, texts[position(ordinal)]))?;
         for (value, count) in others {
             if let Some(text) = values.text(value) {
@@ -83,7 +79,7 @@ impl<'a> TopCounter<'a> {
     fn count(&mut self, text: &str, count: u64) {
         if let Some(sum) = self.counts.get_mut(text) {
             *sum += count;
-        } else if self.counts.len() < MAX_DISTINCT {
+        } else if self.counts.len() < self.max_distinct {
             self.counts.insert(text.to_owned(), count);
         } else {
             self.uncounted += count;

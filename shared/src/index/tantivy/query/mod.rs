@@ -59,8 +59,21 @@ pub(super) fn plan(
     condition: &Condition,
     checks: Arc<Checks>,
 ) -> Result<Plan> {
+    check_ranges(target, condition, &checks)?;
+    plan_checked(target, sort, condition, checks)
+}
+
+/// Plans how to find the hits of a condition whose ranges need no check.
+///
+/// # Errors
+/// [`Error::Rejected`](crate::Error::Rejected) when the condition can never be evaluated.
+pub(super) fn plan_checked(
+    target: Target<'_>,
+    sort: Sort,
+    condition: &Condition,
+    checks: Arc<Checks>,
+) -> Result<Plan> {
     let translation = Translation { target, sort, checks: &checks };
-    translation.check_ranges(condition)?;
     let required = match condition {
         Condition::All(conditions) => conditions.as_slice(),
         other => std::slice::from_ref(other),

@@ -29,6 +29,9 @@ contract! {
         each_case_has_the_expected_results,
         random_aggregations_equal_a_recount,
         percentiles_are_close,
+        the_percentile_of_one_number_is_that_number,
+        a_sum_beyond_floats_has_no_value,
+        up_to_a_thousand_values_the_number_is_exact,
         many_values_are_counted,
         entries_in_several_batches_are_aggregated_together,
         an_empty_index_has_empty_results,
@@ -151,13 +154,57 @@ async fn percentiles_are_close(fixture: Fixture) {
     add(&*index, &entries).await;
     for percent in [1, 50, 95, 99] {
         let measure = Measure::Numbers(Statistic::Percentile(percent), "ms".to_owned());
-        let histogram =
-            Histogram { boundaries: Vec::new(), groups: Vec::new(), measure, newest: 0 };
-        let aggregation =
-            Aggregation { histogram: Some(histogram), ..Aggregation::of(Condition::everything()) };
-        let found = aggregate(&*index, &aggregation).await.series[0].total.unwrap();
+        let found = measured(&*index, measure).await.0.unwrap();
         let exact = f64::from(percent) * 10.0;
         assert!((found - exact).abs() <= 2.0 + 0.02 * exact, "p{percent}: {found}");
+    }
+}
+
+/// The measure of all entries, and whether it is an estimate.
+async fn measured(index: &dyn Index, measure: Measure) -> (Option<f64>, bool) {
+    let histogram = Histogram {
+        boundaries: Vec::new(),
+        groups: Vec::new(),
+        measure: measure.clone(),
+        newest: 0,
+    };
+    let all = Aggregation::of(Condition::everything());
+    let aggregation = Aggregation { histogram: Some(histogram), ..all };
+    let found = aggregate(index, &aggregation).await.series.remove(0);
+    (found.total, found.is_approximate(&measure))
+}
+
+async fn the_percentile_of_one_number_is_that_number(fixture: Fixture) {
+    let index = fixture.open().await;
+    add(&*index, &[EntryBuilder::new("m").attributes(r#"{"ms":100}"#).build()]).await;
+    for percent in [1, 50, 99] {
+        let percentile =
+            |path: &str| Measure::Numbers(Statistic::Percentile(percent), path.to_owned());
+        assert_eq!(measured(&*index, percentile("ms")).await, (Some(100.0), true));
+        assert_eq!(measured(&*index, percentile("none")).await, (None, false));
+    }
+}
+
+async fn a_sum_beyond_floats_has_no_value(fixture: Fixture) {
+    let index = fixture.open().await;
+    let large = || EntryBuilder::new("m").attributes(r#"{"n":1e308}"#).build();
+    add(&*index, &[large(), large()]).await;
+    for (statistic, expected) in
+        [(Statistic::Sum, None), (Statistic::Average, None), (Statistic::Maximum, Some(1e308))]
+    {
+        let measure = Measure::Numbers(statistic, "n".to_owned());
+        assert_eq!(measured(&*index, measure).await, (expected, false), "{statistic:?}");
+    }
+}
+
+async fn up_to_a_thousand_values_the_number_is_exact(fixture: Fixture) {
+    let index = fixture.open().await;
+    let user = |n: u32| EntryBuilder::new("m").attributes(format!(r#"{{"user":"u{n:04}"}}"#));
+    let measure = Measure::Distinct(Field::Attribute("user".to_owned()));
+    for (range, expected) in [(0..900, (Some(900.0), false)), (900..1000, (Some(1000.0), false))] {
+        let entries: Vec<LogEntry> = range.map(|n| user(n).build()).collect();
+        add(&*index, &entries).await;
+        assert_eq!(measured(&*index, measure.clone()).await, expected);
     }
 }
 
@@ -185,6 +232,8 @@ async fn many_values_are_counted(fixture: Fixture) {
     assert_eq!(first, [("u0000", 3), ("u0001", 3), ("u0002", 3)]);
     assert_eq!((top.other, top.entries), (2091, 2100));
     assert!(top.distinct.abs_diff(1500) <= 50, "{}", top.distinct);
+    let measure = aggregation.histogram.unwrap().measure;
+    assert!(found.series[0].is_approximate(&measure));
     let distinct = found.series[0].total.unwrap();
     assert!((distinct - 1500.0).abs() <= 75.0, "{distinct}");
 }
@@ -273,8 +322,8 @@ async fn values_are_counted_in_a_sample(fixture: Fixture) {
     assert!((400..=600).contains(&found.examined), "{}", found.examined);
     let [level, a, b, none] = [0, 1, 2, 3].map(|n: usize| found.top[n].clone());
     assert_eq!(level.entries, found.examined);
-    assert_eq!((a.kinds.strings, a.kinds.numbers, a.kinds.constants), (false, true, false));
-    assert_eq!((b.kinds.strings, b.kinds.numbers, b.kinds.constants), (true, false, true));
+    assert_eq!((a.kinds.strings, a.kinds.numbers, a.kinds.booleans), (false, true, false));
+    assert_eq!((b.kinds.strings, b.kinds.numbers, b.kinds.booleans), (true, false, true));
     assert_eq!((none.entries, none.distinct), (0, 0));
     for (values, text, percent) in [(level, "INFO", 75), (a, "1", 50), (b, "true", 50)] {
         let (_, count) = values.values.iter().find(|(value, _)| value == text).unwrap();

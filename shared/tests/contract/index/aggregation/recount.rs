@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use shared::LogEntry;
 use shared::aggregation::{
-    Aggregates, Aggregation, Field, Histogram, Kinds, Measure, Series, Statistic, Top, TopValues,
+    Aggregates, Aggregation, Example, Field, Histogram, Kinds, Measure, Series, Statistic, Top,
+    TopValues,
 };
 use shared::pattern;
 use shared::query::{Condition, Leaf, Scalar, Subject, leaves};
@@ -45,13 +46,14 @@ fn recount_top(hits: &[&LogEntry], top: &Top) -> TopValues {
     // Sorting is stable, so equal counts stay in the order of their values.
     all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let rest = all.split_off(top.limit.min(all.len()));
-    let kinds: BTreeSet<u8> =
-        hits.iter().flat_map(|hit| values(hit, &top.field)).map(|(kind, _)| kind).collect();
+    let all_values: Vec<_> = hits.iter().flat_map(|hit| values(hit, &top.field)).collect();
+    let has_kind = |wanted| all_values.iter().any(|(kind, _)| *kind == wanted);
     TopValues {
         kinds: Kinds {
-            strings: kinds.contains(&0),
-            numbers: kinds.contains(&1),
-            constants: kinds.contains(&2),
+            strings: has_kind(0),
+            numbers: has_kind(1),
+            booleans: all_values.iter().any(|(kind, text)| *kind == 2 && text != "null"),
+            nulls: all_values.iter().any(|(kind, text)| *kind == 2 && text == "null"),
         },
         values: all,
         other: rest.iter().map(|(_, count)| count).sum(),
@@ -73,14 +75,15 @@ fn recount_series(hits: &[&LogEntry], histogram: &Histogram) -> Vec<Series> {
             measure(&bucket, &histogram.measure)
         });
         let times = hits.iter().map(|hit| hit.timestamp);
-        let mut newest: Vec<LogEntry> = hits.iter().map(|hit| (*hit).clone()).collect();
+        let mut newest = hits.clone();
         newest.sort_by_key(|entry| std::cmp::Reverse((entry.timestamp, entry.id)));
         newest.truncate(histogram.newest);
+        let newest = newest.iter().map(|entry| Example::new(entry.id, entry.message.clone()));
         Series {
             values: buckets.collect(),
             total: measure(&hits, &histogram.measure),
             time: times.clone().min().zip(times.max()),
-            newest,
+            newest: newest.collect(),
         }
     });
     series.collect()

@@ -29,6 +29,7 @@ macro_rules! for_each_test {
             context_returns_neighbours_from_the_same_service_or_trace,
             an_export_contains_every_hit_of_the_search,
             stats_add_up_to_the_exported_entries,
+            counts_agree_while_entries_arrive,
             fields_are_listed_with_their_values,
             entries_are_grouped_by_pattern,
             batches_are_accepted_as_json_or_ndjson_plain_or_compressed,

@@ -1,7 +1,12 @@
 //! Tests for the stats, fields and patterns operations.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::{Api, unique};
 
@@ -124,4 +129,63 @@ pub async fn entries_are_grouped_by_pattern(api: &Api) {
     let filters = [("service_name", service.as_str()), ("new_since", "2024-06-14T12:01:00Z")];
     let new = json_of(api, "/logs/patterns", &filters).await;
     assert_eq!((&new["patterns"], &new["other"]), (&json!([]), &json!(240)));
+}
+
+/// The number of entries in each arriving batch.
+const BATCH_SIZE: usize = 250;
+/// The number of batches in a counted range.
+const BATCHES: usize = 12;
+
+pub async fn counts_agree_while_entries_arrive(api: &Api) {
+    let service = unique("arriving");
+    let (first_ids, mut saved) = watch::channel(Vec::new());
+    let writer = tokio::spawn(save_batches(api.clone(), service.clone(), first_ids));
+
+    for _ in 0..6 {
+        let enough = saved.wait_for(|ids: &Vec<String>| ids.len() > BATCHES).await;
+        let ids = enough.expect("the writer stopped").clone();
+        // The newest batch ends the range, so that no later entry is inside.
+        let [first, .., newest] = &ids[ids.len() - 1 - BATCHES..] else { unreachable!() };
+        let (from, to) = (timestamp(api, first).await, timestamp(api, newest).await);
+        let range = [("service_name", service.as_str()), ("from", &from), ("to", &to)];
+        api.search_until(&range, (BATCHES * BATCH_SIZE) as u64).await;
+
+        saved.mark_unchanged();
+        while !saved.has_changed().expect("the writer stopped") {
+            assert_counts(api, &range, BATCHES * BATCH_SIZE).await;
+        }
+    }
+    writer.abort();
+}
+
+/// Saves about 2,000 entries per second for 20 seconds. Sends the first id of each saved batch.
+async fn save_batches(api: Api, service: String, first_ids: watch::Sender<Vec<String>>) {
+    let entries = vec![json!({"service": service, "message": "arriving"}); BATCH_SIZE];
+    let body = json!(entries).to_string();
+    for _ in 0..200 {
+        let response = api.post("/logs/batch?ids=true", "application/json", body.as_str()).await;
+        let batch: Value = response.json().await.unwrap();
+        assert_eq!(batch["accepted"], BATCH_SIZE);
+        let first = batch["ids"][0].as_str().unwrap().to_owned();
+        first_ids.send_modify(|ids| ids.push(first));
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn timestamp(api: &Api, id: &str) -> String {
+    api.entry(id).await.unwrap()["timestamp"].as_str().unwrap().to_owned()
+}
+
+/// Asserts that stats, an export and the pages of a search all count this many entries.
+async fn assert_counts(api: &Api, range: &[(&str, &str)], expected: usize) {
+    let stats = json_of(api, "/logs/stats", &[range, &[("interval", "1s")]].concat()).await;
+    let buckets = stats["series"][0]["values"].as_array().unwrap();
+    let in_buckets: u64 = buckets.iter().filter_map(Value::as_u64).sum();
+    let export = api.send(api.http.get(api.url("/logs/export")).query(range)).await.unwrap();
+    let exported = export.text().await.unwrap().lines().count();
+    let hits = api.all_hits(range).await;
+    let paged: HashSet<_> = hits.iter().map(|hit| hit["id"].as_str()).collect();
+
+    let counts = json!([stats["total"], in_buckets, exported, hits.len(), paged.len()]);
+    assert_eq!(counts, json!(vec![expected; 5]), "total, buckets, export, hits, different hits");
 }

@@ -112,13 +112,14 @@ impl Filters {
     /// # Errors
     /// When `q` is invalid.
     pub fn condition(&self) -> Result<Condition, Problem> {
-        let mut condition = parse(&self.text, self.fuzzy, Timestamp::now())
-            .map_err(|error| ValidationError::fields(vec![invalid_text(error)]))?
-            .and(self.fields.clone());
-        if self.time != TimeRange::default() {
-            condition = condition.and(Condition::Timestamp(self.time));
-        }
-        Ok(condition)
+        Ok(self.condition_at_any_time()?.within(self.time))
+    }
+
+    /// The condition that the entries meet, without the range of timestamps.
+    pub(super) fn condition_at_any_time(&self) -> Result<Condition, Problem> {
+        let text = parse(&self.text, self.fuzzy, Timestamp::now())
+            .map_err(|error| ValidationError::fields(vec![invalid_text(error)]))?;
+        Ok(text.and(self.fields.clone()))
     }
 
     /// The problem for an index's error. A query that the index rejects is a client error, with the

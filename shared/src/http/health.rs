@@ -15,6 +15,7 @@ use super::function::{Function, Requirement};
 use super::json::Json;
 use super::problem::{Problem, chain};
 use super::problem_response::{ProblemResponse, Problems};
+use super::schema::IndexState;
 use crate::telemetry;
 
 /// The paths for orchestrators and Prometheus, which are not rate limited.
@@ -82,7 +83,7 @@ struct Readiness {
     /// once it is complete.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
-    index: Option<String>,
+    index: Option<IndexState>,
 }
 
 impl Example for Readiness {
@@ -148,7 +149,7 @@ impl Health {
         }
         let ports = unique_names(self.requirements.iter().map(|required| required.name));
         let is_rebuilding = self.requirements.iter().any(|required| required.port.is_rebuilding());
-        let index = is_rebuilding.then(|| "rebuilding".to_owned());
+        let index = is_rebuilding.then_some(IndexState::Rebuilding);
         Ok(Json(Readiness { status: "ready".to_owned(), ports, index }))
     }
 

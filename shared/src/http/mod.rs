@@ -21,8 +21,10 @@ mod rate_limit;
 mod rejection;
 mod router;
 mod schema;
+mod selection;
 mod server;
 mod tag;
+mod value_count;
 
 use std::sync::Arc;
 
@@ -43,9 +45,11 @@ pub use query::{
     Parameter, ParameterType, Parameters, Query, Reader, WholeNumber, choices, choose,
 };
 pub use rate_limit::RateLimit;
-pub use schema::PathId;
+pub use schema::{IndexState, PathId};
+pub use selection::Selection;
 pub use server::{bind, serve_on};
 pub use tag::Tag;
+pub use value_count::{ValueCount, share};
 
 use crate::{config::HttpConfig, telemetry};
 use client::TrustedProxies;

@@ -118,6 +118,24 @@ pub struct TimeRange {
     pub to: Option<Timestamp>,
 }
 
+impl TimeRange {
+    /// This range, where the first and the last of these times replace bounds that are absent.
+    #[must_use]
+    pub fn or_of(self, times: Option<(Timestamp, Timestamp)>) -> Self {
+        let after = |time: Timestamp| Timestamp::saturating_from_micros(time.as_micros() + 1);
+        Self {
+            from: self.from.or(times.map(|(first, _)| first)),
+            to: self.to.or(times.map(|(_, last)| after(last))),
+        }
+    }
+
+    /// Both bounds; `None` if one is absent or the range is empty.
+    #[must_use]
+    pub fn bounds(self) -> Option<(Timestamp, Timestamp)> {
+        self.from.zip(self.to).filter(|(from, to)| from < to)
+    }
+}
+
 /// A condition on the attribute with a path. It is met if any [`Leaf`] with the path passes the
 /// test.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,6 +213,12 @@ impl Condition {
             }
             (one, other) => Self::All(vec![one, other]),
         }
+    }
+
+    /// This condition, for entries with a timestamp in the range.
+    #[must_use]
+    pub fn within(self, time: TimeRange) -> Self {
+        if time == TimeRange::default() { self } else { self.and(Self::Timestamp(time)) }
     }
 }
 

@@ -7,7 +7,7 @@ use super::pairs::{self, Pair};
 use super::types::ParameterType;
 use crate::log_entry::{FieldError, ValidationError};
 
-/// The maximum number of values of a list parameter.
+/// The maximum number of values of a list parameter without a limit of its own.
 const MAX_VALUES: usize = 100;
 
 /// The maximum number of unknown parameters in an error.
@@ -43,7 +43,8 @@ struct KnownParameter {
     parameter: Parameter,
     /// Builds the schema of a value.
     schema: fn() -> MetaSchema,
-    is_list: bool,
+    /// The maximum number of values of a list.
+    max_items: Option<usize>,
     default: Option<Value>,
 }
 
@@ -67,11 +68,17 @@ impl Reader {
 
     /// Reads a parameter that may be repeated.
     pub fn many<T: ParameterType>(&mut self, parameter: Parameter) -> Vec<T> {
+        self.at_most(MAX_VALUES, parameter)
+    }
+
+    /// Reads a parameter that may be repeated up to this many times.
+    pub fn at_most<T: ParameterType>(&mut self, max: usize, parameter: Parameter) -> Vec<T> {
         let name = parameter.name;
         let schema = T::schema;
-        let texts = self.take(KnownParameter { parameter, schema, is_list: true, default: None });
-        if texts.len() > MAX_VALUES {
-            self.reject(name, format!("must appear at most {MAX_VALUES} times"));
+        let max_items = Some(max);
+        let texts = self.take(KnownParameter { parameter, schema, max_items, default: None });
+        if texts.len() > max {
+            self.reject(name, format!("must appear at most {max} times"));
             return Vec::new();
         }
         self.parse(name, texts)
@@ -84,7 +91,7 @@ impl Reader {
     ) -> Option<T> {
         let name = parameter.name;
         let texts =
-            self.take(KnownParameter { parameter, schema: T::schema, is_list: false, default });
+            self.take(KnownParameter { parameter, schema: T::schema, max_items: None, default });
         if texts.len() > 1 {
             self.reject(name, "must not be repeated");
             return None;
@@ -172,10 +179,10 @@ impl KnownParameter {
     fn into_schema(self) -> MetaSchema {
         let Parameter { description, example, .. } = self.parameter;
         let value = (self.schema)();
-        let schema = if self.is_list {
+        let schema = if self.max_items.is_some() {
             MetaSchema {
                 items: Some(Box::new(inline(value))),
-                max_items: Some(MAX_VALUES),
+                max_items: self.max_items,
                 ..MetaSchema::new("array")
             }
         } else {

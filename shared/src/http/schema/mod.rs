@@ -3,10 +3,12 @@
 
 mod entry_id;
 mod field_error;
+mod index_state;
 mod log_entry;
 mod timestamp;
 
 pub use entry_id::PathId;
+pub use index_state::IndexState;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 
 /// Implements [`Type`](poem_openapi::types::Type) with a named schema, or with an inline one.

@@ -1,11 +1,11 @@
 //! Patterns: groups entries by the pattern of their messages.
 //! `snapshot.aggregate --> templates -- merge --> groups -- snapshot.aggregate --> PatternList`
 
+mod groups;
 mod parameters;
 mod response;
 mod variables;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use poem::http::StatusCode;
@@ -15,14 +15,16 @@ use shared::aggregation::{
     Aggregates, Aggregation, Field, Histogram, Measure, Series, Top, TopValues,
 };
 use shared::http::{
-    Filters, Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag,
-    document_of,
+    Function, IndexState, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection,
+    Tag, document_of, share,
 };
-use shared::index::{Index, Snapshot};
-use shared::pattern::{PatternId, merge, parse_key};
+use shared::index::Index;
+use shared::pattern::PatternId;
 use shared::query::{Condition, TimeRange};
 use shared::{Error, Timestamp};
+use tokio::task::spawn_blocking;
 
+use groups::{Group, groups};
 use parameters::PatternsParameters;
 use response::{Pattern, PatternList};
 use variables::variables;
@@ -108,83 +110,62 @@ impl Patterns {
         &self,
         Query(parameters): Query<PatternsParameters>,
     ) -> Result<PatternsResponse, ProblemResponse<PatternsProblems>> {
-        let snapshot = self.index.snapshot().await?;
-        let request = Request::new(snapshot.as_ref(), &parameters)?;
+        let selection = Selection::open(self.index.as_ref(), &parameters.filters).await?;
+        let request = Request { selection, parameters: &parameters };
         Ok(PatternsResponse::Patterns(Json(request.list().await?)))
     }
 }
 
-/// A request, and the view of the index that answers it.
+/// A request, and the entries that match its filters.
 struct Request<'a> {
-    snapshot: &'a dyn Snapshot,
+    selection: Selection,
     parameters: &'a PatternsParameters,
-    /// The condition, without the range of time.
-    condition: Condition,
 }
 
-/// Templates that were merged into one.
-struct Group {
-    template: String,
-    count: u64,
-    members: Vec<PatternId>,
-}
-
-impl<'a> Request<'a> {
-    fn new(
-        snapshot: &'a dyn Snapshot,
-        parameters: &'a PatternsParameters,
-    ) -> Result<Self, Problem> {
-        let filters = Filters { time: TimeRange::default(), ..parameters.filters.clone() };
-        Ok(Self { snapshot, parameters, condition: filters.condition()? })
-    }
-
+impl Request<'_> {
     async fn list(&self) -> Result<PatternList, Problem> {
         let time = self.parameters.filters.time;
-        let found = self.aggregate(time, Some(top()), None).await?;
-        let mut is_approximate = is_cut(&found);
-        let mut groups = groups(&found);
-        if let Some(since) = self.parameters.new_since {
-            let before = TimeRange { from: None, to: Some(since) };
-            let earlier = self.aggregate(before, Some(top()), None).await?;
-            is_approximate |= is_cut(&earlier);
-            let known = ids(&earlier);
-            groups.retain(|group| !group.members.iter().any(|id| known.contains(id)));
-            if is_cut(&earlier) {
-                groups.truncate(parameters::MAX_LIMIT as usize);
-                groups = self.without_earlier(groups, before).await?;
-            }
+        let (found, now) = self.templates(time).await?;
+        let before =
+            self.parameters.new_since.map(|since| TimeRange { from: None, to: Some(since) });
+        let earlier = match before {
+            Some(before) => self.templates(before).await?.1,
+            None => TopValues::default(),
+        };
+        let is_approximate = is_cut(&now) || is_cut(&earlier);
+        let unlisted = before.filter(|_| is_cut(&earlier));
+        let mut groups = run(move || groups(&now, &earlier)).await?;
+        if let Some(before) = unlisted {
+            groups.truncate(parameters::MAX_LIMIT as usize);
+            groups = self.without_earlier(groups, before).await?;
         }
         groups.truncate(self.parameters.limit);
-        let range = self.range(&found);
-        let patterns = match range {
-            Some(range) => self.describe(groups, range, found.total).await?,
-            None => Vec::new(),
-        };
+        let range = time.or_of(found.time);
+        let patterns = self.describe(groups, range, found.total).await?;
         let listed: u64 = patterns.iter().map(|pattern| pattern.count).sum();
         Ok(PatternList {
             total: found.total,
-            from: range.map(|(from, _)| from).or(time.from),
-            to: range.map(|(_, to)| to).or(time.to),
+            from: range.from,
+            to: range.to,
             patterns,
             other: found.total.saturating_sub(listed),
             approximate: is_approximate.then_some(true),
-            index: found.is_rebuilding.then_some("rebuilding"),
+            index: found.is_rebuilding.then_some(IndexState::Rebuilding),
         })
     }
 
-    async fn aggregate(
-        &self,
-        time: TimeRange,
-        top: Option<Top>,
-        histogram: Option<Histogram>,
-    ) -> Result<Aggregates, Problem> {
-        let mut condition = self.condition.clone();
-        if time != TimeRange::default() {
-            condition = condition.and(Condition::Timestamp(time));
-        }
-        let top = top.into_iter().collect();
-        let aggregation = Aggregation { top, histogram, ..Aggregation::of(condition) };
-        self.snapshot.aggregate(&aggregation).await.map_err(Filters::problem)
+    /// The most common templates in a range of time, and the other results.
+    async fn templates(&self, time: TimeRange) -> Result<(Aggregates, TopValues), Problem> {
+        let top = vec![Top { field: Field::Pattern, limit: Top::MAX_LIMIT }];
+        let aggregation = Aggregation { top, ..self.selection.within(time) };
+        let mut found = self.selection.aggregate(&aggregation).await?;
+        let templates = found.top.pop().unwrap_or_default();
+        Ok((found, templates))
+    }
+
+    async fn count(&self, time: TimeRange, histogram: Histogram) -> Result<Vec<Series>, Problem> {
+        let aggregation = Aggregation { histogram: Some(histogram), ..self.selection.within(time) };
+        Ok(self.selection.aggregate(&aggregation).await?.series)
     }
 
     /// Removes the groups that have entries in this earlier range.
@@ -193,63 +174,39 @@ impl<'a> Request<'a> {
         groups: Vec<Group>,
         before: TimeRange,
     ) -> Result<Vec<Group>, Problem> {
-        let counts = self.aggregate(before, None, Some(histogram(&groups, Vec::new(), 0))).await?;
-        let series = counts.series.into_iter();
+        let series = self.count(before, histogram(&groups, Vec::new(), 0)).await?;
         let new = groups.into_iter().zip(series).filter(|(_, series)| series.time.is_none());
         Ok(new.map(|(group, _)| group).collect())
-    }
-
-    /// The range of time: the parameters, or else from the first to the last entry.
-    fn range(&self, found: &Aggregates) -> Option<(Timestamp, Timestamp)> {
-        let TimeRange { from, to } = self.parameters.filters.time;
-        let (first, last) = found.time?;
-        let after = Timestamp::saturating_from_micros(last.as_micros() + 1);
-        Some((from.unwrap_or(first), to.unwrap_or(after)))
     }
 
     async fn describe(
         &self,
         groups: Vec<Group>,
-        (from, to): (Timestamp, Timestamp),
+        range: TimeRange,
         total: u64,
     ) -> Result<Vec<Pattern>, Problem> {
-        if groups.is_empty() {
+        let Some((from, to)) = range.bounds().filter(|_| !groups.is_empty()) else {
             return Ok(Vec::new());
-        }
+        };
         let histogram = histogram(&groups, boundaries(from, to), EXAMPLES);
-        let found = self.aggregate(self.parameters.filters.time, None, Some(histogram)).await?;
-        let described = groups.into_iter().zip(found.series);
-        Ok(described.filter_map(|(group, series)| describe(group, series, total)).collect())
+        let series = self.count(self.parameters.filters.time, histogram).await?;
+        run(move || {
+            let described = groups.into_iter().zip(series);
+            described.filter_map(|(group, series)| describe(group, series, total)).collect()
+        })
+        .await
     }
 }
 
-/// The most common templates.
-fn top() -> Top {
-    Top { field: Field::Pattern, limit: Top::MAX_LIMIT }
+/// Runs work that would block the other requests for too long.
+async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    let result = spawn_blocking(work).await;
+    result.map_err(|error| Error::failed("index", error).into())
 }
 
 /// Whether there are templates that are not listed.
-fn is_cut(found: &Aggregates) -> bool {
-    found.top.iter().any(|top| top.other > 0 || top.is_approximate)
-}
-
-fn ids(found: &Aggregates) -> HashSet<PatternId> {
-    let values = found.top.iter().flat_map(|top| &top.values);
-    values.filter_map(|(key, _)| parse_key(key)).map(|(id, _)| id).collect()
-}
-
-/// Merges similar templates; the largest group comes first.
-fn groups(found: &Aggregates) -> Vec<Group> {
-    let values = found.top.iter().flat_map(|TopValues { values, .. }| values);
-    let parsed = values.filter_map(|(key, count)| Some((parse_key(key)?, *count)));
-    let (ids, templates): (Vec<PatternId>, Vec<(String, u64)>) =
-        parsed.map(|((id, template), count)| (id, (template.to_owned(), count))).unzip();
-    let groups = merge(&templates).into_iter().map(|group| Group {
-        template: group.template,
-        count: group.count,
-        members: group.members.into_iter().filter_map(|index| ids.get(index).copied()).collect(),
-    });
-    groups.collect()
+fn is_cut(found: &TopValues) -> bool {
+    found.other > 0 || found.is_approximate
 }
 
 /// Counts the entries of each group.
@@ -273,7 +230,6 @@ fn boundaries(from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
 
 #[expect(
     clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     reason = "counts are whole numbers far below 2^53"
 )]
@@ -289,7 +245,7 @@ fn describe(group: Group, series: Series, total: u64) -> Option<Pattern> {
         q,
         templates: group.members.len(),
         count: group.count,
-        share: group.count as f64 / total as f64,
+        share: share(group.count, total),
         first_seen,
         last_seen,
         sparkline: series.values.iter().map(|count| count.unwrap_or_default() as u64).collect(),
@@ -316,7 +272,8 @@ impl Problems for PatternsProblems {
         ),
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "The index is unavailable, so patterns cannot be counted; retry later.",
+            "The index is unavailable or does not respond within 10 s, so patterns cannot be \
+             counted; retry later.",
         ),
     ];
 }

@@ -2,6 +2,7 @@
 
 use poem_openapi::Object;
 use serde::Serialize;
+use shared::http::IndexState;
 use shared::{EntryId, Timestamp};
 
 /// The patterns of the entries that match.
@@ -24,15 +25,16 @@ pub(crate) struct PatternList {
     pub(crate) patterns: Vec<Pattern>,
     /// The number of entries with none of these patterns.
     pub(crate) other: u64,
-    /// `true` if there are more than 5,000 templates: similar ones among the rarest are not merged,
-    /// and with `new_since`, new ones may be missing.
+    /// `true` if there are more than 5,000 templates. The rarest are then left out: patterns may be
+    /// missing, counts of merged patterns may be too low, and with `new_since`, a pattern may be listed
+    /// although rare templates of it occurred before.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) approximate: Option<bool>,
     /// `rebuilding` while the index is being built from the store and patterns may be missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
-    pub(crate) index: Option<&'static str>,
+    pub(crate) index: Option<IndexState>,
 }
 
 /// Entries whose messages differ only in their values.
@@ -42,8 +44,8 @@ pub(crate) struct Pattern {
     /// The message with placeholders for its values, such as `<number>` or `<ip>`. `<*>` stands for
     /// different words of similar templates.
     pub(crate) template: String,
-    /// The `q` that finds the entries; add it to the filters. Of more than 50 merged templates, it
-    /// contains the 50 most common.
+    /// The `q` that finds the entries; add it to the filters. If `templates` is above 50, it finds only
+    /// the entries with the 50 most common templates.
     pub(crate) q: String,
     /// The number of similar templates that were merged; 1 if none were.
     pub(crate) templates: usize,

@@ -127,6 +127,23 @@ async fn only_patterns_that_did_not_occur_before_are_new() {
 }
 
 #[tokio::test]
+async fn a_new_name_in_an_old_message_is_not_a_new_pattern() {
+    let folder = tempfile::tempdir().unwrap();
+    let login = |second, name| entry(second, format!("user {name} logged in"));
+    let mut entries: Vec<LogEntry> = (0..)
+        .zip(["alice", "bob", "carol", "dave"])
+        .map(|(second, name)| login(second, name))
+        .collect();
+    entries.extend([login(30, "ivan"), entry(31, "started"), entry(32, "started")]);
+    let names = ["erin", "frank", "grace", "heidi"].map(|name| format!("user {name} was banned"));
+    entries.extend((40..).zip(names).map(|(second, message)| entry(second, message)));
+    let endpoint = patterns(index_of(&folder, &entries).await);
+    let found = get(&endpoint, "new_since=2024-06-14T12:00:20Z").await;
+    assert_eq!(templates(&found), [("user <*> was banned", 4), ("started", 2)]);
+    assert_eq!((&found["total"], &found["other"]), (&json!(7), &json!(1)));
+}
+
+#[tokio::test]
 async fn the_most_common_patterns_are_listed_and_the_rest_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let endpoint = patterns(index_of(&folder, &entries()).await);

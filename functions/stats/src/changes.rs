@@ -10,6 +10,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use shared::aggregation::{Field, TopValues};
+use shared::http::share;
 
 use crate::response::Change;
 
@@ -62,11 +63,6 @@ fn counts(now: &TopValues, before: &TopValues) -> BTreeMap<String, [u64; 2]> {
     let is_known = |count: u64, values: &TopValues| count > 0 || values.other == 0;
     counts.retain(|_, [count, previous]| is_known(*count, now) && is_known(*previous, before));
     counts
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn share(count: u64, total: u64) -> f64 {
-    if total == 0 { 0.0 } else { count as f64 / total as f64 }
 }
 
 /// The log-likelihood ratio for two counts, each of a total.

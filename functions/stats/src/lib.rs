@@ -14,10 +14,10 @@ use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
 use shared::aggregation::{Aggregates, Aggregation, Histogram, Measure, Statistic, Top};
 use shared::http::{
-    Filters, Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag,
-    document_of,
+    Function, IndexState, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection,
+    Tag, document_of,
 };
-use shared::index::{Index, Snapshot};
+use shared::index::Index;
 use shared::query::{Condition, TimeRange};
 use shared::{Error, Timestamp};
 
@@ -86,9 +86,10 @@ pub fn document() -> serde_json::Value {
     properties["index"]["example"] = json!("rebuilding");
     schemas["StatsSeries"]["properties"]["by"]["additionalProperties"]["example"] = json!("ERROR");
     schemas["StatsSeries"]["example"] = series;
+    // Poem-openapi does not mark the optional elements of a list.
+    schemas["StatsSeries"]["properties"]["values"]["items"]["nullable"] = json!(true);
     schemas["TopValues"]["example"] = top;
     schemas["TopValues"]["properties"]["approximate"]["example"] = json!(true);
-    schemas["ValueCount"]["example"] = json!({"value": "payment", "count": 5});
     schemas["PreviousStats"]["example"] = previous;
     schemas["StatsChange"]["example"] = change;
     let get = &mut document["paths"]["/logs/stats"]["get"];
@@ -113,89 +114,83 @@ impl StatsApi {
         Query(parameters): Query<StatsParameters>,
     ) -> Result<StatsResponse, ProblemResponse<StatsProblems>> {
         parameters.check()?;
-        let snapshot = self.index.snapshot().await?;
-        let stats = Request::new(snapshot.as_ref(), &parameters)?.stats().await?;
-        Ok(StatsResponse::Stats(Json(stats)))
+        let selection = Selection::open(self.index.as_ref(), &parameters.filters).await?;
+        let request = Request { selection, parameters: &parameters };
+        Ok(StatsResponse::Stats(Json(request.stats().await?)))
     }
 }
 
-/// A request, and the view of the index that answers it.
+/// A request, and the entries that match its filters.
 struct Request<'a> {
-    snapshot: &'a dyn Snapshot,
+    selection: Selection,
     parameters: &'a StatsParameters,
-    /// The condition, without the range of time.
-    condition: Condition,
 }
 
-impl<'a> Request<'a> {
-    fn new(snapshot: &'a dyn Snapshot, parameters: &'a StatsParameters) -> Result<Self, Problem> {
-        let filters = Filters { time: TimeRange::default(), ..parameters.filters.clone() };
-        Ok(Self { snapshot, parameters, condition: filters.condition()? })
-    }
-
+impl Request<'_> {
     async fn stats(&self) -> Result<Stats, Problem> {
         let parameters = self.parameters;
-        let found = self.aggregate(parameters.filters.time, self.tops(), None).await?;
-        let mut stats = self.without_series(&found);
-        let range = self.range(&found);
-        if let Some((from, to)) = range {
+        let all = self.selection.within(parameters.filters.time);
+        let found = self.selection.aggregate(&Aggregation { top: self.tops(), ..all }).await?;
+        let range = parameters.filters.time.or_of(found.time);
+        let mut stats = self.without_series(&found, range);
+        if let Some((from, to)) = range.bounds() {
             let interval = self.interval(from, to)?;
             let mut boundaries = interval.boundaries(from, to, parameters.zone);
             let values = self.series_values(&found);
             self.check_sketches(boundaries.len() * (values.len() + 1))?;
-            let histogram = Histogram {
-                boundaries: boundaries.clone(),
-                groups: self.groups(&values),
-                measure: parameters.measure.clone(),
-                newest: 0,
-            };
-            let measured =
-                self.aggregate(parameters.filters.time, Vec::new(), Some(histogram)).await?;
+            let measured = self.measure(boundaries.clone(), &values).await?;
             boundaries.pop();
             stats.interval = Some(interval.to_string());
             stats.buckets = boundaries;
             self.add_series(&mut stats, values, measured);
-            (stats.from, stats.to) = (Some(from), Some(to));
         }
-        if let (true, Some(range)) = (parameters.compares, range) {
-            self.add_comparison(&mut stats, &found, range).await?;
+        if let Some(previous) = parameters.previous()? {
+            self.add_comparison(&mut stats, &found, previous).await?;
         }
         Ok(stats)
     }
 
-    /// Aggregates the entries in a range of time.
-    async fn aggregate(
+    /// Measures the entries of each series in each bucket.
+    async fn measure(
         &self,
-        time: TimeRange,
-        top: Vec<Top>,
-        histogram: Option<Histogram>,
+        boundaries: Vec<Timestamp>,
+        values: &[String],
     ) -> Result<Aggregates, Problem> {
-        let mut condition = self.condition.clone();
-        if time != TimeRange::default() {
-            condition = condition.and(Condition::Timestamp(time));
-        }
-        let aggregation = Aggregation { top, histogram, ..Aggregation::of(condition) };
-        self.snapshot.aggregate(&aggregation).await.map_err(Filters::problem)
+        let histogram = Histogram {
+            boundaries,
+            groups: self.groups(values),
+            measure: self.parameters.measure.clone(),
+            newest: 0,
+        };
+        let all = self.selection.within(self.parameters.filters.time);
+        self.selection.aggregate(&Aggregation { histogram: Some(histogram), ..all }).await
     }
 
-    /// The fields of `top`, then that of `by`. Comparisons need more values than are returned.
+    /// The fields of `top`, then that of `by` unless it is one of them. Comparisons need more values
+    /// than are returned.
     fn tops(&self) -> Vec<Top> {
-        let tops = self.parameters.top.iter().chain(&self.parameters.by);
-        let limit = |top: &Top| if self.parameters.compares { COMPARED_VALUES } else { top.limit };
-        tops.map(|top| Top { field: top.field.clone(), limit: limit(top) }).collect()
+        let mut tops = self.parameters.top.clone();
+        if let Some(by) = &self.parameters.by {
+            match tops.iter_mut().find(|top| top.field == by.field) {
+                Some(top) => top.limit = top.limit.max(by.limit),
+                None => tops.push(by.clone()),
+            }
+        }
+        if self.parameters.compares {
+            tops.iter_mut().for_each(|top| top.limit = COMPARED_VALUES);
+        }
+        tops
     }
 
-    fn without_series(&self, found: &Aggregates) -> Stats {
+    fn without_series(&self, found: &Aggregates, TimeRange { from, to }: TimeRange) -> Stats {
         let fields = self.parameters.top.iter().zip(&found.top);
         let top: BTreeMap<String, TopValues> = fields
             .map(|(top, values)| (top.field.to_string(), TopValues::new(values.clone(), top.limit)))
             .collect();
-        let is_estimate =
-            matches!(self.parameters.measure, Measure::Numbers(Statistic::Percentile(_), _));
         Stats {
             total: found.total,
-            from: self.parameters.filters.time.from,
-            to: self.parameters.filters.time.to,
+            from,
+            to,
             interval: None,
             buckets: Vec::new(),
             series: Vec::new(),
@@ -203,18 +198,9 @@ impl<'a> Request<'a> {
             top: (!top.is_empty()).then_some(top),
             previous: None,
             changes: None,
-            approximate: is_estimate.then_some(true),
-            index: found.is_rebuilding.then_some("rebuilding"),
+            approximate: None,
+            index: found.is_rebuilding.then_some(IndexState::Rebuilding),
         }
-    }
-
-    /// The range of time: the parameters, or else from the first to the last entry.
-    fn range(&self, found: &Aggregates) -> Option<(Timestamp, Timestamp)> {
-        let TimeRange { from, to } = self.parameters.filters.time;
-        let after = |time: Timestamp| Timestamp::saturating_from_micros(time.as_micros() + 1);
-        let from = from.or(found.time.map(|(first, _)| first))?;
-        let to = to.or(found.time.map(|(_, last)| after(last)))?;
-        (from < to).then_some((from, to))
     }
 
     fn interval(&self, from: Timestamp, to: Timestamp) -> Result<Interval, Problem> {
@@ -252,7 +238,9 @@ impl<'a> Request<'a> {
     /// The values of `by` that have a series of their own.
     fn series_values(&self, found: &Aggregates) -> Vec<String> {
         let Some(by) = &self.parameters.by else { return Vec::new() };
-        let values = found.top.last().into_iter().flat_map(|top| &top.values);
+        let tops = self.tops();
+        let mut found = tops.iter().zip(&found.top).filter(|(top, _)| top.field == by.field);
+        let values = found.next().into_iter().flat_map(|(_, found)| &found.values);
         values.take(by.limit).map(|(value, _)| value.clone()).collect()
     }
 
@@ -266,6 +254,9 @@ impl<'a> Request<'a> {
 
     fn add_series(&self, stats: &mut Stats, values: Vec<String>, measured: Aggregates) {
         let mut series = measured.series;
+        let measure = &self.parameters.measure;
+        let is_approximate = series.iter().any(|series| series.is_approximate(measure));
+        stats.approximate = is_approximate.then_some(true);
         let Some(by) = &self.parameters.by else {
             stats.series = series.into_iter().map(|series| Series::new(None, series)).collect();
             return;
@@ -283,18 +274,16 @@ impl<'a> Request<'a> {
         found: &Aggregates,
         (from, to): (Timestamp, Timestamp),
     ) -> Result<(), Problem> {
-        let length = to.as_micros() - from.as_micros();
-        let start = Timestamp::saturating_from_micros(from.as_micros() - length);
         let tops = self.tops();
         let fields: Vec<_> = tops.iter().map(|top| &top.field).collect();
-        let time = TimeRange { from: Some(start), to: Some(from) };
-        let before = self.aggregate(time, tops.clone(), None).await?;
+        let all = self.selection.within(TimeRange { from: Some(from), to: Some(to) });
+        let before = self.selection.aggregate(&Aggregation { top: tops.clone(), ..all }).await?;
         stats.changes = Some(changes(
             &fields,
             Period { total: found.total, top: &found.top },
             Period { total: before.total, top: &before.top },
         ));
-        stats.previous = Some(Previous { from: start, to: from, total: before.total });
+        stats.previous = Some(Previous { from, to, total: before.total });
         Ok(())
     }
 }
@@ -313,7 +302,8 @@ impl Problems for StatsProblems {
         (StatusCode::BAD_REQUEST, "A filter or another parameter is invalid; `errors` names each."),
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "The index is unavailable, so entries cannot be counted; retry later.",
+            "The index is unavailable or does not respond within 10 s, so entries cannot be \
+             counted; retry later.",
         ),
     ];
 }

@@ -3,6 +3,7 @@
 use chrono_tz::Tz;
 use poem_openapi::registry::MetaSchema;
 use serde_json::Value;
+use shared::Timestamp;
 use shared::aggregation::{Field, Measure, Statistic, Top};
 use shared::http::{Filters, Parameter, ParameterType, Parameters, Problem, Reader, choices};
 
@@ -67,7 +68,8 @@ const MEASURE: Parameter = Parameter {
 const COMPARE: Parameter = Parameter {
     name: "compare",
     description: "`previous`: compare with the period of the same length immediately before, and \
-                  return the values of `top` and `by` whose share of the entries changed most.",
+                  return the values of `top` and `by` whose share of the entries changed most. \
+                  Needs `from`; without `to`, the range ends now.",
     example: "previous",
     synonyms: &["changes", "previous"],
 };
@@ -85,14 +87,19 @@ pub(crate) struct StatsParameters {
 
 impl Parameters for StatsParameters {
     fn read(query: &mut Reader) -> Self {
-        let filters = Filters::read(query);
+        let mut filters = Filters::read(query);
         let interval = query.optional::<IntervalText>(INTERVAL).and_then(|text| text.0);
         let zone = query.optional::<Zone>(TZ).map_or(Tz::UTC, |zone| zone.0);
         let by = query.optional::<By>(BY).map(|by| by.0);
-        let top = query.many::<Tops>(TOP).into_iter().flat_map(|tops| tops.0).collect();
+        let top = query.at_most::<Tops>(MAX_FIELDS, TOP);
+        let top = top.into_iter().flat_map(|tops| tops.0).collect();
         let measure = query.optional::<MeasureText>(MEASURE).map(|measure| measure.0);
         let compares = query.optional::<Compare>(COMPARE).is_some();
         let measure = measure.unwrap_or(Measure::Count);
+        if compares {
+            // The time of the last entry would make the periods differ from call to call.
+            filters.time.to.get_or_insert_with(Timestamp::now);
+        }
         Self { filters, interval, zone, by, top, measure, compares }
     }
 }
@@ -111,7 +118,22 @@ impl StatsParameters {
         if fields.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(Problem::bad_parameter("top", "must not name a field twice"));
         }
-        Ok(())
+        self.previous().map(|_| ())
+    }
+
+    /// The period before the range; `None` if it is not compared, or the range is empty.
+    pub(crate) fn previous(&self) -> Result<Option<(Timestamp, Timestamp)>, Problem> {
+        if !self.compares {
+            return Ok(None);
+        }
+        if self.filters.time.from.is_none() {
+            return Err(Problem::bad_parameter("compare", "needs from, such as from=-1h"));
+        }
+        let Some((from, to)) = self.filters.time.bounds() else { return Ok(None) };
+        let start = Timestamp::from_micros(2 * from.as_micros() - to.as_micros());
+        let too_early = "the period before the range would start before 1970; use a later from";
+        let start = start.ok_or_else(|| Problem::bad_parameter("compare", too_early))?;
+        Ok(Some((start, from)))
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use poem_openapi::Object;
 use serde::{Serialize, Serializer};
 use shared::Timestamp;
-use shared::aggregation;
+use shared::aggregation::{self, MAX_EXACT_NUMBER};
+use shared::http::{IndexState, ValueCount};
 
 /// Counts and measures of the entries that match.
 #[derive(Debug, Serialize, Object)]
@@ -18,8 +19,8 @@ pub(crate) struct Stats {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) from: Option<Timestamp>,
-    /// The end of the range, exclusive: the parameter, or else just after the last entry. Absent if
-    /// there is neither.
+    /// The end of the range, exclusive: the parameter, or else just after the last entry, or with
+    /// `compare` the time of the request. Absent if there is neither.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) to: Option<Timestamp>,
@@ -49,14 +50,15 @@ pub(crate) struct Stats {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) changes: Option<Vec<Change>>,
-    /// `true` if the series are estimates: percentiles, and large numbers of different values.
+    /// `true` if the series contain estimates: percentiles, and numbers of different values above
+    /// 1,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     pub(crate) approximate: Option<bool>,
     /// `rebuilding` while the index is being built from the store and counts may be too low.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
-    pub(crate) index: Option<&'static str>,
+    pub(crate) index: Option<IndexState>,
 }
 
 /// A measure over time.
@@ -92,16 +94,6 @@ pub(crate) struct TopValues {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     approximate: Option<bool>,
-}
-
-/// A value, and the number of entries that have it.
-#[derive(Debug, Serialize, Object)]
-#[oai(rename = "ValueCount", read_only_all)]
-pub(crate) struct ValueCount {
-    /// The value as text.
-    value: String,
-    /// The number of entries with this value.
-    count: u64,
 }
 
 /// The period before.
@@ -150,7 +142,7 @@ impl TopValues {
         let cut: u64 = values.values.iter().skip(limit).map(|(_, count)| count).sum();
         let listed = values.values.into_iter().take(limit);
         Self {
-            values: listed.map(|(value, count)| ValueCount { value, count }).collect(),
+            values: listed.map(ValueCount::from).collect(),
             other: values.other + cut,
             distinct: values.distinct,
             entries: values.entries,
@@ -159,15 +151,12 @@ impl TopValues {
     }
 }
 
-/// Up to this, every whole number is exact.
-const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
-
 /// A number that is written without a fraction if it has none.
 struct Number(f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.fract() == 0.0 && self.0.abs() <= MAX_EXACT {
+        if self.0.fract() == 0.0 && self.0.abs() <= MAX_EXACT_NUMBER {
             #[expect(clippy::cast_possible_truncation, reason = "it is a whole number")]
             return serializer.serialize_i64(self.0 as i64);
         }

@@ -181,17 +181,22 @@ async fn top_lists_the_most_common_values() {
     assert_eq!(found["top"], expected);
 }
 
-#[tokio::test]
-async fn values_whose_share_changed_are_ranked() {
-    let folder = tempfile::tempdir().unwrap();
+/// Ten entries without an error, then ten errors.
+fn two_periods() -> Vec<LogEntry> {
     let at =
         |minute: u32, level| entry(&format!("2024-06-14T12:{minute:02}:00Z"), level, "web", 1.0);
     let before = (0..10).map(|minute| at(minute, "INFO"));
-    let now = (10..20).map(|minute| at(minute, "ERROR"));
-    let entries: Vec<LogEntry> = before.chain(now).collect();
-    let endpoint = stats(index_of(&folder, &entries).await);
-    let range = "from=2024-06-14T12:10:00Z&to=2024-06-14T12:20:00Z";
-    let found = get(&endpoint, &format!("{range}&compare=previous&top=level,service_name")).await;
+    before.chain((10..20).map(|minute| at(minute, "ERROR"))).collect()
+}
+
+const SECOND_PERIOD: &str =
+    "from=2024-06-14T12:10:00Z&to=2024-06-14T12:20:00Z&interval=10m&compare=previous";
+
+#[tokio::test]
+async fn values_whose_share_changed_are_ranked() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = stats(index_of(&folder, &two_periods()).await);
+    let found = get(&endpoint, &format!("{SECOND_PERIOD}&top=level,service_name")).await;
     let previous = json!({
         "from": "2024-06-14T12:00:00.000000Z",
         "to": "2024-06-14T12:10:00.000000Z",
@@ -204,6 +209,72 @@ async fn values_whose_share_changed_are_ranked() {
     assert_eq!((&changes[0]["count"], &changes[0]["previous_count"]), (&json!(10), &json!(0)));
     // 2 * 20 * ln(2), because the level tells the periods apart.
     assert!((changes[0]["score"].as_f64().unwrap() - 27.7).abs() < 0.1, "{changes:?}");
+}
+
+#[tokio::test]
+async fn a_field_of_both_top_and_by_is_compared_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = stats(index_of(&folder, &two_periods()).await);
+    let query = format!("{SECOND_PERIOD}&top=service_name,level:1&by=level");
+    let found = get(&endpoint, &query).await;
+    let changes = found["changes"].as_array().unwrap();
+    let values: Vec<&Value> = changes.iter().map(|change| &change["value"]).collect();
+    assert_eq!(values, ["ERROR", "INFO"]);
+    let series = json!([{"by": {"level": "ERROR"}, "values": [10], "total": 10}]);
+    assert_eq!(found["series"], series);
+}
+
+#[tokio::test]
+async fn top_and_by_may_return_different_numbers_of_a_field_s_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = stats(index_of(&folder, &entries()).await);
+    for (top, by) in [(1, 3), (3, 1)] {
+        let found = get(&endpoint, &format!("{RANGE}&top=level:{top}&by=level:{by}")).await;
+        let values = found["top"]["level"]["values"].as_array().unwrap();
+        assert_eq!((values.len(), &values[0]["value"]), (top, &json!("INFO")));
+        assert_eq!(found["top"]["level"]["other"], if top == 1 { 3 } else { 0 });
+        assert_eq!(found["series"].as_array().unwrap().len(), by);
+    }
+}
+
+#[tokio::test]
+async fn a_comparison_without_an_end_ends_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = stats(index_of(&folder, &entries()).await);
+    let start = Timestamp::now().to_string();
+    let found = get(&endpoint, "from=-1h&compare=previous").await;
+    let to = found["to"].as_str().unwrap();
+    assert!((start.as_str()..=&*Timestamp::now().to_string()).contains(&to), "{to}");
+    assert_eq!(found["previous"]["to"], found["from"]);
+    assert_eq!((&found["previous"]["total"], &found["changes"]), (&json!(0), &json!([])));
+}
+
+#[tokio::test]
+async fn the_measure_of_an_empty_bucket_is_null_as_documented() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = stats(index_of(&folder, &entries()).await);
+    let document = stats::document();
+    let series = &document["components"]["schemas"]["StatsSeries"];
+    assert_eq!(series["properties"]["values"]["items"]["nullable"], true);
+    let is_required = |name| series["required"].as_array().unwrap().contains(&json!(name));
+    assert!(is_required("values") && !is_required("total"));
+    let found = get(&endpoint, &format!("{RANGE}&measure=p99:attributes.ms&by=level:1")).await;
+    assert_eq!(found["series"][0]["values"][2], json!(null));
+    let found = get(&endpoint, &format!("{RANGE}&measure=avg:attributes.none&by=level:1")).await;
+    assert_eq!(found["other"], json!({"values": [null, null, null]}));
+}
+
+#[tokio::test]
+async fn the_document_limits_the_fields_of_top() {
+    let document = stats::document();
+    let parameters = document["paths"]["/logs/stats"]["get"]["parameters"].as_array().unwrap();
+    let top = parameters.iter().find(|parameter| parameter["name"] == "top").unwrap();
+    assert_eq!(top["schema"]["maxItems"], 10);
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = stats(index_of(&folder, &[]).await);
+    let (status, problem) = send(&endpoint, &"top=level&".repeat(11)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(problem["errors"][0]["detail"], "must appear at most 10 times");
 }
 
 #[tokio::test]
@@ -232,6 +303,9 @@ async fn invalid_parameters_are_named() {
         ("measure=avg:level", "measure", "needs an attribute that has numbers"),
         ("measure=distinct:user", "measure", "must be level, service_name or attributes."),
         ("compare=next", "compare", "must be previous"),
+        ("compare=previous", "compare", "needs from"),
+        ("compare=previous&to=2024-06-15", "compare", "needs from"),
+        ("compare=previous&from=1990-01-01&to=2024-06-15", "compare", "start before 1970"),
         ("q=level:", "q", "level needs a value"),
     ] {
         let (status, problem) = send(&endpoint, query).await;

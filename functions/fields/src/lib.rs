@@ -12,8 +12,8 @@ use serde_json::json;
 use shared::Error;
 use shared::aggregation::{Aggregation, Field, Top};
 use shared::http::{
-    Filters, Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag,
-    document_of,
+    Function, IndexState, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection,
+    Tag, document_of,
 };
 use shared::index::Index;
 
@@ -42,13 +42,12 @@ pub fn function(index: Arc<dyn Index>) -> Function {
 pub fn document() -> serde_json::Value {
     let mut document = document_of::<Fields>();
     let schemas = &mut document["components"]["schemas"];
-    let value = json!({"value": "ERROR", "count": 3});
     let field = json!({
         "name": "level",
         "types": ["string"],
         "share": 1,
         "distinct": 1,
-        "values": [value],
+        "values": [{"value": "ERROR", "count": 3}],
     });
     schemas["FieldList"]["example"] = json!({"total": 3, "examined": 3, "fields": [field]});
     let properties = &mut schemas["FieldList"]["properties"];
@@ -56,7 +55,6 @@ pub fn document() -> serde_json::Value {
     properties["index"]["example"] = json!("rebuilding");
     schemas["FieldSummary"]["example"] = field;
     schemas["FieldSummary"]["properties"]["approximate"]["example"] = json!(true);
-    schemas["FieldValue"]["example"] = value;
     let get = &mut document["paths"]["/logs/fields"]["get"];
     get["responses"]["400"]["content"][PROBLEM_JSON]["example"] =
         json!(Problem::bad_parameter("values", "must be a whole number from 0 to 20"));
@@ -78,18 +76,16 @@ impl Fields {
         &self,
         Query(parameters): Query<FieldsParameters>,
     ) -> Result<FieldsResponse, ProblemResponse<FieldsProblems>> {
-        let condition = parameters.filters.condition()?;
-        let snapshot = self.index.snapshot().await?;
-        let mut paths = snapshot.attributes().await?;
-        let is_truncated = paths.len() > MAX_ATTRIBUTES;
-        paths.truncate(MAX_ATTRIBUTES);
-        let attributes = paths.into_iter().map(Field::Attribute);
+        let selection = Selection::open(self.index.as_ref(), &parameters.filters).await?;
+        let mut attributes = attributes(&selection).await?;
+        let is_truncated = attributes.len() > MAX_ATTRIBUTES;
+        attributes.truncate(MAX_ATTRIBUTES);
         let fields: Vec<Field> =
             [Field::Level, Field::ServiceName].into_iter().chain(attributes).collect();
         let top = |field: &Field| Top { field: field.clone(), limit: parameters.values };
         let top = fields.iter().map(top).collect();
-        let aggregation = Aggregation { sample: Some(SAMPLE), top, ..Aggregation::of(condition) };
-        let found = snapshot.aggregate(&aggregation).await.map_err(Filters::problem)?;
+        let all = selection.within(parameters.filters.time);
+        let found = selection.aggregate(&Aggregation { sample: Some(SAMPLE), top, ..all }).await?;
         let is_sample = found.examined < found.total;
         let mut fields: Vec<FieldSummary> = fields
             .iter()
@@ -106,9 +102,15 @@ impl Fields {
             examined: found.examined,
             fields,
             truncated: is_truncated.then_some(true),
-            index: found.is_rebuilding.then_some("rebuilding"),
+            index: found.is_rebuilding.then_some(IndexState::Rebuilding),
         })))
     }
+}
+
+/// The attributes that can be counted. Paths that `top` and `by` of stats reject are left out.
+async fn attributes(selection: &Selection) -> Result<Vec<Field>, Problem> {
+    let paths = selection.attributes().await?.into_iter();
+    Ok(paths.filter_map(|path| Field::Attribute(path).to_string().parse().ok()).collect())
 }
 
 #[derive(ApiResponse)]
@@ -125,7 +127,8 @@ impl Problems for FieldsProblems {
         (StatusCode::BAD_REQUEST, "A filter or `values` is invalid; `errors` names it."),
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "The index is unavailable, so fields cannot be listed; retry later.",
+            "The index is unavailable or does not respond within 10 s, so fields cannot be listed; \
+             retry later.",
         ),
     ];
 }

@@ -1,8 +1,9 @@
 //! The response.
 
-use poem_openapi::Object;
+use poem_openapi::{Enum, Object};
 use serde::Serialize;
 use shared::aggregation::{Kinds, TopValues};
+use shared::http::{IndexState, ValueCount, share};
 
 /// The fields of the entries that match.
 #[derive(Debug, Serialize, Object)]
@@ -21,7 +22,7 @@ pub(crate) struct FieldList {
     /// `rebuilding` while the index is being built from the store and fields may be missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
-    pub(crate) index: Option<&'static str>,
+    pub(crate) index: Option<IndexState>,
 }
 
 /// A field.
@@ -30,14 +31,14 @@ pub(crate) struct FieldList {
 pub(crate) struct FieldSummary {
     /// The name, as in queries.
     pub(crate) name: String,
-    /// The JSON types of its values: `string`, `number`, `boolean`, `null`.
-    pub(crate) types: Vec<&'static str>,
+    /// The JSON types of its values.
+    pub(crate) types: Vec<FieldType>,
     /// The share of the examined entries that have it, from 0 to 1.
     pub(crate) share: f64,
     /// The number of different values among the examined entries.
     pub(crate) distinct: u64,
     /// Its most common values, and the number of examined entries with each.
-    pub(crate) values: Vec<FieldValue>,
+    pub(crate) values: Vec<ValueCount>,
     /// `true` if `share`, `distinct` and the counts are estimates, because not every entry was
     /// examined or there are too many values.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,38 +46,38 @@ pub(crate) struct FieldSummary {
     pub(crate) approximate: Option<bool>,
 }
 
-/// A value of a field, and how many of the examined entries have it.
-#[derive(Debug, Serialize, Object)]
-#[oai(rename = "FieldValue", read_only_all)]
-pub(crate) struct FieldValue {
-    /// The value, written as text.
-    value: String,
-    /// The number of examined entries.
-    count: u64,
+/// The JSON type of a value.
+#[derive(Debug, Clone, Copy, Serialize, Enum)]
+#[serde(rename_all = "lowercase")]
+#[oai(rename_all = "lowercase")]
+pub(crate) enum FieldType {
+    /// A string.
+    String,
+    /// A number.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// `null`.
+    Null,
 }
 
 impl FieldSummary {
     pub(crate) fn new(name: String, found: TopValues, examined: u64, is_sample: bool) -> Self {
         let Kinds { strings, numbers, booleans, nulls } = found.kinds;
-        let kinds =
-            [(strings, "string"), (numbers, "number"), (booleans, "boolean"), (nulls, "null")];
-        let types = kinds.into_iter().filter(|(exists, _)| *exists).map(|(_, name)| name);
+        let types = [
+            (strings, FieldType::String),
+            (numbers, FieldType::Number),
+            (booleans, FieldType::Boolean),
+            (nulls, FieldType::Null),
+        ];
+        let types = types.into_iter().filter(|(exists, _)| *exists).map(|(_, one)| one);
         Self {
             name,
             types: types.collect(),
             share: share(found.entries, examined),
             distinct: found.distinct,
-            values: found
-                .values
-                .into_iter()
-                .map(|(value, count)| FieldValue { value, count })
-                .collect(),
+            values: found.values.into_iter().map(ValueCount::from).collect(),
             approximate: (is_sample || found.is_approximate).then_some(true),
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn share(count: u64, total: u64) -> f64 {
-    if total == 0 { 0.0 } else { count as f64 / total as f64 }
 }

@@ -70,7 +70,7 @@ async fn fields_are_listed_with_types_share_and_values() {
             field("level", &["string"], 1.0, 2, &[("INFO", 3), ("ERROR", 1)]),
             field("service_name", &["string"], 1.0, 1, &[("web", 4)]),
             field("attributes.status", &["string", "number"], 0.75, 2, &[("200", 2), ("500", 1)]),
-            field("attributes.ok", &["boolean"], 0.5, 2, &[("null", 1), ("true", 1)]),
+            field("attributes.ok", &["boolean", "null"], 0.5, 2, &[("null", 1), ("true", 1)]),
             field("attributes.http.path", &["string"], 0.25, 1, &[("/a", 1)]),
         ],
     });
@@ -87,6 +87,26 @@ async fn only_fields_of_the_hits_are_listed() {
         found["fields"].as_array().unwrap().iter().map(|field| &field["name"]).collect();
     assert_eq!(names, ["level", "service_name", "attributes.b"]);
     assert_eq!(found["fields"][0]["values"], json!([]));
+}
+
+#[tokio::test]
+async fn attributes_that_stats_cannot_count_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = json!({"": 1, "a".repeat(257): 1, "b".repeat(256): 1}).to_string();
+    let endpoint = fields(index_of(&folder, &[entry("INFO", &long)]).await);
+    let (_, found) = send(&endpoint, "").await;
+    let names: Vec<&Value> =
+        found["fields"].as_array().unwrap().iter().map(|field| &field["name"]).collect();
+    let expected = format!("attributes.{}", "b".repeat(256));
+    assert_eq!(names, ["level", "service_name", expected.as_str()]);
+    assert_eq!(found.get("truncated"), None);
+}
+
+#[tokio::test]
+async fn the_document_lists_the_types_and_the_state_of_the_index() {
+    let schemas = &fields::document()["components"]["schemas"];
+    assert_eq!(schemas["FieldType"]["enum"], json!(["string", "number", "boolean", "null"]));
+    assert_eq!(schemas["IndexState"]["enum"], json!(["rebuilding"]));
 }
 
 #[tokio::test]

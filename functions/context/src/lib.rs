@@ -11,8 +11,8 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use serde::Serialize;
 use serde_json::json;
 use shared::http::{
-    Function, Json, PROBLEM_JSON, PathId, Problem, ProblemResponse, Problems, Query, Tag,
-    document_of, missing_entry, rebuilding,
+    Function, IndexState, Json, PROBLEM_JSON, PathId, Problem, ProblemResponse, Problems, Query,
+    Tag, document_of, missing_entry, rebuilding,
 };
 use shared::index::Index;
 use shared::query::{Condition, Keyword, KeywordTest, TimeRange};
@@ -79,7 +79,7 @@ struct Neighbours {
     /// `rebuilding` while the index is being built from the store and entries may be missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
-    index: Option<&'static str>,
+    index: Option<IndexState>,
 }
 
 #[OpenApi]
@@ -167,7 +167,7 @@ impl Neighbours {
             data: earlier.chain([entry]).chain(after.entries).collect(),
             before_cursor: before.next_cursor.map(|cursor| cursor.to_string()),
             after_cursor: after.next_cursor.map(|cursor| cursor.to_string()),
-            index: is_rebuilding.then_some("rebuilding"),
+            index: is_rebuilding.then_some(IndexState::Rebuilding),
         }
     }
 }

@@ -11,7 +11,7 @@ use shared::http::{IndexState, ValueCount, share};
 pub(crate) struct FieldList {
     /// The number of entries that match.
     pub(crate) total: u64,
-    /// The number of entries that were examined: all, or a random sample of about 100,000.
+    /// The number of entries that were examined: all, or a random sample of about 50,000 to 100,000.
     pub(crate) examined: u64,
     /// The fields that the examined entries have, most common first, then by name.
     pub(crate) fields: Vec<FieldSummary>,

@@ -177,7 +177,9 @@ impl Request<'_> {
             }
         }
         if self.parameters.compares {
-            tops.iter_mut().for_each(|top| top.limit = COMPARED_VALUES);
+            for top in &mut tops {
+                top.limit = COMPARED_VALUES;
+            }
         }
         tops
     }

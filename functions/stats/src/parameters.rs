@@ -58,9 +58,9 @@ const TOP: Parameter = Parameter {
 const MEASURE: Parameter = Parameter {
     name: "measure",
     description: "What to measure in each bucket: `count` of entries; `distinct:` and a field, the \
-                  number of its different values; or `sum:`, `avg:`, `min:`, `max:` or a percentile \
-                  from `p1:` to `p99:` and an attribute that has numbers, such as \
-                  `p95:attributes.ms`.",
+                  number of its different values, of which the number `42` and the string `42` are \
+                  two; or `sum:`, `avg:`, `min:`, `max:` or a percentile from `p1:` to `p99:` and \
+                  an attribute that has numbers, such as `p95:attributes.ms`.",
     example: "count",
     synonyms: &["metric", "value", "agg"],
 };

@@ -8,7 +8,8 @@ use super::members;
 /// Adds an example to every parameter, header, body, response and schema that lacks one.
 pub(super) fn add(document: &mut Value) {
     for (_, schema) in members(&mut document["components"]["schemas"]) {
-        spread(schema);
+        let choice = schema.pointer("/enum/0").cloned();
+        set_example(schema, choice.as_ref());
     }
     let components = document["components"].clone();
     let schemas = &components["schemas"];
@@ -112,6 +113,18 @@ mod tests {
             "d": {"$ref": "#"},
         });
         assert_eq!(schema["properties"], expected);
+    }
+
+    #[test]
+    fn the_first_choice_is_an_example() {
+        let schemas = json!({"A": {"enum": ["a", "b"]}, "B": {"enum": ["a"], "example": "b"}});
+        let mut document = json!({"components": {"schemas": schemas}});
+        add(&mut document);
+        let schemas = &document["components"]["schemas"];
+        assert_eq!(
+            (&schemas["A"]["example"], &schemas["B"]["example"]),
+            (&json!("a"), &json!("b"))
+        );
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Parses a search response into a page of hits.
+//! Parses the hits in a search response.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::document;
 use crate::error::Source;
-use crate::search::{SearchHits, SearchQuery};
+use crate::log_entry::LogEntry;
 
 #[derive(Deserialize)]
 struct Response<'a> {
@@ -47,12 +47,12 @@ pub(super) fn are_complete(response: &[u8]) -> serde_json::Result<bool> {
     Ok(shards.successful == shards.total)
 }
 
-/// The page that `query` asks for. The response has one more hit if there is a next page.
-pub(super) fn page(response: &[u8], query: &SearchQuery) -> Result<SearchHits, Source> {
+/// The number of hits, and the entries of those in the response, with their sizes in bytes.
+pub(super) fn parse(response: &[u8]) -> Result<(u64, Vec<(LogEntry, usize)>), Source> {
     let Response { hits: Hits { total, hits } } = serde_json::from_slice(response)?;
     let found = hits.iter().map(|hit| {
         let entry = document::parse(hit.source)?;
         Ok((entry, hit.source.get().len()))
     });
-    SearchHits::page(query, total.value, found)
+    Ok((total.value, found.collect::<Result<_, Source>>()?))
 }

@@ -43,11 +43,14 @@ use crate::config::url_options::unknown_scheme;
 use crate::error::{Error, Ready, Refused, Result, Source};
 use crate::log_entry::LogEntry;
 use crate::query::{Leaf, leaves};
-use crate::search::{SearchHits, SearchQuery, Sort};
+use crate::search::{Cursor, SearchHits, SearchQuery, Sort};
 
 const ADD_TIMEOUT: Duration = Duration::from_secs(30);
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The number of hits to request before their size is known.
+const FIRST_HITS: usize = 200;
 
 /// How long OpenSearch waits for a writable shard, or for all nodes to apply a change of aliases:
 /// less than [`ADD_TIMEOUT`], so that it responds in time.
@@ -104,12 +107,41 @@ impl OpenSearchIndex {
         bulk::add(&self.client, &days, entries, leaves).await
     }
 
-    /// Searches the indexes, or `point_in_time` if it is given.
+    /// Searches the indexes, or `point_in_time` if it is given. Entries may be up to 1 MiB long, so a
+    /// large page takes several requests, the later ones sized by the entries of the earlier ones.
     async fn search_page(
         &self,
         query: &SearchQuery,
         point_in_time: Option<&str>,
     ) -> Result<SearchHits> {
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        let mut next = query.clone();
+        loop {
+            let missing = query.limit + 1 - found.len();
+            let size = match query.sort {
+                Sort::Relevance => missing,
+                _ if found.is_empty() => missing.min(FIRST_HITS),
+                _ => (found.len() * SearchHits::MAX_BYTES / bytes).clamp(1, missing),
+            };
+            next.limit = size - 1;
+            let (total, hits) = self.search_hits(&next, point_in_time).await?;
+            let is_last = hits.len() < size;
+            bytes += hits.iter().map(|(_, bytes)| bytes).sum::<usize>();
+            found.extend(hits);
+            if is_last || found.len() > query.limit || bytes > SearchHits::MAX_BYTES {
+                return SearchHits::page(query, total, found.into_iter().map(Ok));
+            }
+            next.cursor = found.last().map(|(entry, _)| Cursor::of(entry));
+        }
+    }
+
+    /// Returns the number of hits, and one hit more than the limit of the query, with their sizes.
+    async fn search_hits(
+        &self,
+        query: &SearchQuery,
+        point_in_time: Option<&str>,
+    ) -> Result<(u64, Vec<(LogEntry, usize)>)> {
         let mut body = query::body(query).map_err(|error| Error::rejected(SERVICE, error))?;
         if let Some(id) = point_in_time {
             body["pit"] = point_in_time::in_search(id);
@@ -120,7 +152,7 @@ impl OpenSearchIndex {
         };
         let response = timeout(SEARCH_TIMEOUT, search).await.map_err(unavailable)??;
         self.warn_about_earlier_releases().await;
-        hits::page(&response, query).map_err(unavailable)
+        hits::parse(&response).map_err(unavailable)
     }
 
     async fn search_with_retries(

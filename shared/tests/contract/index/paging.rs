@@ -1,5 +1,7 @@
 //! The order of hits, pages and totals.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use shared::search::{SearchHits, SearchQuery, Sort};
 use shared::{Arrival, LogEntry, Timestamp};
@@ -15,6 +17,7 @@ contract! {
         paging_returns_each_entry_once_while_others_arrive,
         the_last_page_has_no_cursor,
         large_entries_make_shorter_pages_without_gaps,
+        a_large_page_has_as_many_hits_as_requested,
         the_total_counts_all_pages_up_to_ten_thousand,
         relevance_has_no_cursor_and_breaks_ties_by_newest,
     ]
@@ -112,6 +115,22 @@ async fn large_entries_make_shorter_pages_without_gaps(fixture: Fixture) {
     let mut added: Vec<_> = entries.iter().map(|entry| entry.id).collect();
     added.sort_unstable();
     assert_eq!(seen, added);
+}
+
+async fn a_large_page_has_as_many_hits_as_requested(fixture: Fixture) {
+    let index = fixture.open().await;
+    let index = index.as_ref();
+    add(index, &series(1000, at("2024-06-14T12:00:00Z"))).await;
+    for sort in [Sort::Newest, Sort::Oldest, Sort::Relevance] {
+        for limit in [199, 200, 201, 700, 999, 1000] {
+            let query = SearchQuery { sort, limit, ..text("number") };
+            let hits = index.search(&query).await.unwrap();
+            let ids: BTreeSet<_> = hits.entries.iter().map(|entry| entry.id).collect();
+            assert_eq!((hits.entries.len(), ids.len()), (limit, limit), "{sort:?}");
+            let has_next = limit < 1000 && sort != Sort::Relevance;
+            assert_eq!(hits.next_cursor.is_some(), has_next, "{sort:?} {limit}");
+        }
+    }
 }
 
 async fn the_total_counts_all_pages_up_to_ten_thousand(fixture: Fixture) {

@@ -3,8 +3,7 @@ mod support;
 use chrono::Utc;
 use logpulse_client::types::{BatchSaved, NewLogEntry, SearchPage, Sort};
 use serde_json::{Map, Value};
-use support::{SERVICE, VERSION_4, client, entry, until};
-use uuid::Uuid;
+use support::{SERVICE, VERSION_4, client, entry, unique_word, until};
 
 #[tokio::test]
 async fn saves_one_entry_and_gets_it() {
@@ -105,9 +104,4 @@ fn errors(batch: &BatchSaved) -> Vec<(u64, &str)> {
 /// Returns, for each entry in a batch, whether it got an id.
 fn accepted(batch: &BatchSaved) -> Vec<bool> {
     batch.ids.iter().map(Option::is_some).collect()
-}
-
-/// Returns a word that no other entry contains.
-fn unique_word() -> String {
-    format!("w{}", Uuid::new_v4().simple())
 }

@@ -1,4 +1,5 @@
 //! Code shared by the tests.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,11 @@ pub fn client(variable: &str) -> Client {
 
 pub fn entry(message: impl ToString) -> NewLogEntry {
     NewLogEntry::builder().service_name(SERVICE).message(message.to_string()).try_into().unwrap()
+}
+
+/// Returns a word that no other entry contains.
+pub fn unique_word() -> String {
+    format!("w{}", Uuid::new_v4().simple())
 }
 
 /// Repeats a call until `accepted` is true for its result, for at most ten seconds.

@@ -139,6 +139,7 @@ pub struct TopValues {
 
 /// The types of a field's values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a field may have any combination of types")]
 pub struct Kinds {
     /// There are strings.
     pub strings: bool,

@@ -132,10 +132,10 @@ impl Request<'_> {
             Some(before) => self.templates(before).await?.1,
             None => TopValues::default(),
         };
-        let is_approximate = is_cut(&now) || is_cut(&earlier);
-        let unlisted = before.filter(|_| is_cut(&earlier));
+        let is_earlier_cut = is_cut(&earlier);
+        let is_approximate = is_earlier_cut || is_cut(&now);
         let mut groups = run(move || groups(&now, &earlier)).await?;
-        if let Some(before) = unlisted {
+        if let Some(before) = before.filter(|_| is_earlier_cut) {
             groups.truncate(parameters::MAX_LIMIT as usize);
             groups = self.without_earlier(groups, before).await?;
         }

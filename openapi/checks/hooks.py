@@ -113,3 +113,6 @@ def send_valid_stats(context, case, kwargs):
     if isinstance(case.query, dict) and not case.meta.generation.mode.is_negative:
         valid = {"tz": "Europe/Berlin", "by": "level", "top": ["service_name", "attributes.order:3"], "measure": "count", "interval": "auto"}
         case.query.update({name: value for name, value in valid.items() if name in case.query})
+        if "compare" in case.query:
+            case.query["from"] = "-1h"
+            case.query.pop("to", None)

@@ -35,6 +35,10 @@ const SPARKLINE_BUCKETS: i64 = 30;
 /// The number of entries of each pattern whose values are collected.
 const EXAMPLES: usize = 10;
 
+/// The maximum number of entries of all patterns whose values are collected, if there are many
+/// patterns.
+const MAX_EXAMPLES: usize = 1000;
+
 /// The number of entries of each pattern whose ids are returned.
 const EXAMPLE_IDS: usize = 3;
 
@@ -188,7 +192,8 @@ impl Request<'_> {
         let Some((from, to)) = range.bounds().filter(|_| !groups.is_empty()) else {
             return Ok(Vec::new());
         };
-        let histogram = histogram(&groups, boundaries(from, to), EXAMPLES);
+        let examples = (MAX_EXAMPLES / groups.len()).clamp(EXAMPLE_IDS, EXAMPLES);
+        let histogram = histogram(&groups, boundaries(from, to), examples);
         let series = self.count(self.parameters.filters.time, histogram).await?;
         run(move || {
             let described = groups.into_iter().zip(series);

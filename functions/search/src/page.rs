@@ -3,7 +3,7 @@
 use poem_openapi::{ApiResponse, Object};
 use serde::Serialize;
 use shared::LogEntry;
-use shared::http::Json;
+use shared::http::{IndexState, Json};
 use shared::query::{Condition, Highlight};
 use shared::search::SearchHits;
 
@@ -37,7 +37,7 @@ pub(crate) struct Page {
     /// otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
-    index: Option<&'static str>,
+    index: Option<IndexState>,
 }
 
 /// The matches in an entry.
@@ -116,7 +116,7 @@ impl From<SearchHits> for Page {
             highlights: None,
             hint: None,
             next_cursor: hits.next_cursor.map(|cursor| cursor.to_string()),
-            index: hits.is_rebuilding.then_some("rebuilding"),
+            index: hits.is_rebuilding.then_some(IndexState::Rebuilding),
         }
     }
 }

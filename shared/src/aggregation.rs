@@ -68,6 +68,8 @@ pub struct Histogram {
     /// The conditions that divide the entries into series. Without any, there is one series of all
     /// entries.
     pub groups: Vec<Condition>,
+    /// Whether a last series has the entries that are in none of the groups.
+    pub has_other: bool,
     /// What to measure.
     pub measure: Measure,
     /// The number of newest entries of each series to return.
@@ -160,13 +162,20 @@ impl Aggregates {
             let buckets = histogram.boundaries.len().saturating_sub(1);
             let series =
                 Series { values: vec![nothing; buckets], total: nothing, ..Series::default() };
-            vec![series; histogram.groups.len().max(1)]
+            vec![series; histogram.series_count()]
         });
         Self {
             top: vec![TopValues::default(); aggregation.top.len()],
             series: series.collect(),
             ..Self::default()
         }
+    }
+}
+
+impl Histogram {
+    /// The number of series.
+    pub(crate) fn series_count(&self) -> usize {
+        (self.groups.len() + usize::from(self.has_other)).max(1)
     }
 }
 
@@ -202,7 +211,8 @@ pub struct Series {
     pub values: Vec<Option<f64>>,
     /// The measure of the whole group.
     pub total: Option<f64>,
-    /// The earliest and the latest timestamp of the group; `None` if it has no entries.
+    /// The earliest and the latest timestamp of the group; `None` if it has no entries, or no newest
+    /// entries were requested.
     pub time: Option<(Timestamp, Timestamp)>,
     /// The newest entries of the group, newest first.
     pub newest: Vec<Example>,

@@ -179,7 +179,7 @@ impl Request<'_> {
         before: TimeRange,
     ) -> Result<Vec<Group>, Problem> {
         let series = self.count(before, histogram(&groups, Vec::new(), 0)).await?;
-        let new = groups.into_iter().zip(series).filter(|(_, series)| series.time.is_none());
+        let new = groups.into_iter().zip(series).filter(|(_, series)| series.total == Some(0.0));
         Ok(new.map(|(group, _)| group).collect())
     }
 
@@ -217,7 +217,8 @@ fn is_cut(found: &TopValues) -> bool {
 /// Counts the entries of each group.
 fn histogram(groups: &[Group], boundaries: Vec<Timestamp>, newest: usize) -> Histogram {
     let groups = groups.iter().map(|group| Condition::Patterns(group.members.clone()));
-    Histogram { boundaries, groups: groups.collect(), measure: Measure::Count, newest }
+    let groups = groups.collect();
+    Histogram { boundaries, groups, has_other: false, measure: Measure::Count, newest }
 }
 
 /// The boundaries of equal parts of a range.

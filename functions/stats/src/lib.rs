@@ -9,13 +9,14 @@ mod response;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::try_join3;
 use poem::http::StatusCode;
 use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
-use shared::aggregation::{Aggregates, Aggregation, Histogram, Measure, Statistic, Top};
+use shared::aggregation::{self, Aggregates, Aggregation, Histogram, Measure, Statistic, Top};
 use shared::http::{
-    Function, IndexState, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection,
-    Tag, document_of,
+    Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection, Tag,
+    document_of,
 };
 use shared::index::Index;
 use shared::query::{Condition, TimeRange};
@@ -128,55 +129,86 @@ struct Request<'a> {
 
 impl Request<'_> {
     async fn stats(&self) -> Result<Stats, Problem> {
-        let parameters = self.parameters;
-        let all = self.selection.within(parameters.filters.time);
-        let found = self.selection.aggregate(&Aggregation { top: self.tops(), ..all }).await?;
-        let range = parameters.filters.time.or_of(found.time);
-        let mut stats = self.without_series(&found, range);
-        if let Some((from, to)) = range.bounds() {
-            let interval = self.interval(from, to)?;
-            let mut boundaries = interval.boundaries(from, to, parameters.zone);
-            let values = self.series_values(&found);
-            self.check_sketches(boundaries.len() * (values.len() + 1))?;
-            let measured = self.measure(boundaries.clone(), &values).await?;
-            boundaries.pop();
-            stats.interval = Some(interval.to_string());
-            stats.buckets = boundaries;
-            self.add_series(&mut stats, values, measured);
-        }
-        if let Some(previous) = parameters.previous()? {
-            self.add_comparison(&mut stats, &found, previous).await?;
+        let time = self.parameters.filters.time;
+        let by: Vec<Top> = self.parameters.by.iter().cloned().collect();
+        let found = self.count_values(time, by).await?;
+        let values = found.top.iter().flat_map(|top| &top.values);
+        let values: Vec<String> = values.map(|(value, _)| value.clone()).collect();
+
+        let mut stats = Stats::of(&found, time.or_of(found.time));
+        let boundaries = self.divide(&mut stats, values.len())?;
+        let tops = self.tops();
+        let counted = async {
+            // Without fields, everything has been counted.
+            if tops.is_empty() { Ok(found) } else { self.count_values(time, tops.clone()).await }
+        };
+        let (counted, before, series) =
+            try_join3(counted, self.before(&tops), self.series(boundaries, &values)).await?;
+        self.add_top(&mut stats, &counted);
+        self.add_series(&mut stats, values, series);
+        if let Some((previous, before)) = before {
+            let fields: Vec<_> = tops.iter().map(|top| &top.field).collect();
+            let now = Period { total: counted.total, top: &counted.top };
+            let before = Period { total: before.total, top: &before.top };
+            stats.changes = Some(changes(&fields, now, before));
+            stats.previous = Some(previous);
         }
         Ok(stats)
     }
 
+    /// Counts the entries in a range of time, and the values of fields.
+    async fn count_values(&self, time: TimeRange, top: Vec<Top>) -> Result<Aggregates, Problem> {
+        let all = self.selection.within(time);
+        self.selection.aggregate(&Aggregation { top, ..all }).await
+    }
+
+    /// Counts the entries in the previous period, if it is compared.
+    async fn before(&self, tops: &[Top]) -> Result<Option<(Previous, Aggregates)>, Problem> {
+        let Some((from, to)) = self.parameters.previous()? else { return Ok(None) };
+        let time = TimeRange { from: Some(from), to: Some(to) };
+        let before = self.count_values(time, tops.to_vec()).await?;
+        Ok(Some((Previous { from, to, total: before.total }, before)))
+    }
+
+    /// Divides the range into buckets, and returns their boundaries.
+    fn divide(&self, stats: &mut Stats, values: usize) -> Result<Vec<Timestamp>, Problem> {
+        let Some((from, to)) = stats.range().bounds() else { return Ok(Vec::new()) };
+        let interval = self.interval(from, to)?;
+        let boundaries = interval.boundaries(from, to, self.parameters.zone);
+        self.check_sketches(boundaries.len() * (values + 1))?;
+        stats.interval = Some(interval.to_string());
+        stats.buckets = boundaries.iter().copied().take(boundaries.len() - 1).collect();
+        Ok(boundaries)
+    }
+
     /// Measures the entries of each series in each bucket.
-    async fn measure(
+    async fn series(
         &self,
         boundaries: Vec<Timestamp>,
         values: &[String],
-    ) -> Result<Aggregates, Problem> {
+    ) -> Result<Vec<aggregation::Series>, Problem> {
+        if boundaries.is_empty() {
+            return Ok(Vec::new());
+        }
         let histogram = Histogram {
             boundaries,
             groups: self.groups(values),
+            has_other: self.parameters.by.is_some(),
             measure: self.parameters.measure.clone(),
             newest: 0,
         };
         let all = self.selection.within(self.parameters.filters.time);
-        self.selection.aggregate(&Aggregation { histogram: Some(histogram), ..all }).await
+        let aggregation = Aggregation { histogram: Some(histogram), ..all };
+        Ok(self.selection.aggregate(&aggregation).await?.series)
     }
 
-    /// The fields of `top`, then that of `by` unless it is one of them. Comparisons need more values
+    /// The fields whose values are counted. A comparison includes that of `by`, and needs more values
     /// than are returned.
     fn tops(&self) -> Vec<Top> {
         let mut tops = self.parameters.top.clone();
-        if let Some(by) = &self.parameters.by {
-            match tops.iter_mut().find(|top| top.field == by.field) {
-                Some(top) => top.limit = top.limit.max(by.limit),
-                None => tops.push(by.clone()),
-            }
-        }
         if self.parameters.compares {
+            let by = self.parameters.by.clone();
+            tops.extend(by.filter(|by| tops.iter().all(|top| top.field != by.field)));
             for top in &mut tops {
                 top.limit = COMPARED_VALUES;
             }
@@ -184,25 +216,12 @@ impl Request<'_> {
         tops
     }
 
-    fn without_series(&self, found: &Aggregates, TimeRange { from, to }: TimeRange) -> Stats {
-        let fields = self.parameters.top.iter().zip(&found.top);
+    fn add_top(&self, stats: &mut Stats, counted: &Aggregates) {
+        let fields = self.parameters.top.iter().zip(&counted.top);
         let top: BTreeMap<String, TopValues> = fields
             .map(|(top, values)| (top.field.to_string(), TopValues::new(values.clone(), top.limit)))
             .collect();
-        Stats {
-            total: found.total,
-            from,
-            to,
-            interval: None,
-            buckets: Vec::new(),
-            series: Vec::new(),
-            other: None,
-            top: (!top.is_empty()).then_some(top),
-            previous: None,
-            changes: None,
-            approximate: None,
-            index: found.is_rebuilding.then_some(IndexState::Rebuilding),
-        }
+        stats.top = (!top.is_empty()).then_some(top);
     }
 
     fn interval(&self, from: Timestamp, to: Timestamp) -> Result<Interval, Problem> {
@@ -237,25 +256,18 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// The values of `by` that have a series of their own.
-    fn series_values(&self, found: &Aggregates) -> Vec<String> {
-        let Some(by) = &self.parameters.by else { return Vec::new() };
-        let tops = self.tops();
-        let mut found = tops.iter().zip(&found.top).filter(|(top, _)| top.field == by.field);
-        let values = found.next().into_iter().flat_map(|(_, found)| &found.values);
-        values.take(by.limit).map(|(value, _)| value.clone()).collect()
-    }
-
-    /// The condition of each series, and that of all other entries.
+    /// The condition of each series.
     fn groups(&self, values: &[String]) -> Vec<Condition> {
         let Some(by) = &self.parameters.by else { return Vec::new() };
-        let mut groups: Vec<Condition> = values.iter().map(|value| by.field.is(value)).collect();
-        groups.push(Condition::Not(Box::new(Condition::Any(groups.clone()))));
-        groups
+        values.iter().map(|value| by.field.is(value)).collect()
     }
 
-    fn add_series(&self, stats: &mut Stats, values: Vec<String>, measured: Aggregates) {
-        let mut series = measured.series;
+    fn add_series(
+        &self,
+        stats: &mut Stats,
+        values: Vec<String>,
+        mut series: Vec<aggregation::Series>,
+    ) {
         let measure = &self.parameters.measure;
         let is_approximate = series.iter().any(|series| series.is_approximate(measure));
         stats.approximate = is_approximate.then_some(true);
@@ -268,25 +280,6 @@ impl Request<'_> {
         stats.series = named
             .map(|(value, series)| Series::new(Some((by.field.to_string(), value)), series))
             .collect();
-    }
-
-    async fn add_comparison(
-        &self,
-        stats: &mut Stats,
-        found: &Aggregates,
-        (from, to): (Timestamp, Timestamp),
-    ) -> Result<(), Problem> {
-        let tops = self.tops();
-        let fields: Vec<_> = tops.iter().map(|top| &top.field).collect();
-        let all = self.selection.within(TimeRange { from: Some(from), to: Some(to) });
-        let before = self.selection.aggregate(&Aggregation { top: tops.clone(), ..all }).await?;
-        stats.changes = Some(changes(
-            &fields,
-            Period { total: found.total, top: &found.top },
-            Period { total: before.total, top: &before.top },
-        ));
-        stats.previous = Some(Previous { from, to, total: before.total });
-        Ok(())
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use poem_openapi::Object;
 use serde::{Serialize, Serializer};
 use shared::Timestamp;
-use shared::aggregation::{self, MAX_EXACT_NUMBER};
+use shared::aggregation::{self, Aggregates, MAX_EXACT_NUMBER};
 use shared::http::{IndexState, ValueCount};
+use shared::query::TimeRange;
 
 /// Counts and measures of the entries that match.
 #[derive(Debug, Serialize, Object)]
@@ -127,6 +128,31 @@ pub(crate) struct Change {
     /// How unlikely the change is: the log-likelihood ratio G² (Dunning, 1993). One in a thousand
     /// values without a change has more than 10.83.
     pub(crate) score: f64,
+}
+
+impl Stats {
+    /// The number of entries, and their range of time.
+    pub(crate) fn of(found: &Aggregates, range: TimeRange) -> Self {
+        Self {
+            total: found.total,
+            from: range.from,
+            to: range.to,
+            interval: None,
+            buckets: Vec::new(),
+            series: Vec::new(),
+            other: None,
+            top: None,
+            previous: None,
+            changes: None,
+            approximate: None,
+            index: found.is_rebuilding.then_some(IndexState::Rebuilding),
+        }
+    }
+
+    /// The range of time.
+    pub(crate) fn range(&self) -> TimeRange {
+        TimeRange { from: self.from, to: self.to }
+    }
 }
 
 impl Series {

@@ -3,7 +3,10 @@
 mod request;
 mod response;
 
+use bytes::Bytes;
+use serde_json::Value;
 use tokio::time::timeout;
+use tokio::try_join;
 
 use super::{OpenSearchIndex, SEARCH_TIMEOUT, SERVICE, classify, point_in_time, unavailable};
 use crate::aggregation::{Aggregates, Aggregation};
@@ -19,7 +22,6 @@ impl OpenSearchIndex {
         point_in_time: &str,
     ) -> Result<Aggregates> {
         let aggregates = async {
-            self.check_ranges(&aggregation.condition_on_columns()).await?;
             let mut share = None;
             if let Some(sample) = aggregation.sample {
                 let all = Aggregation::of(aggregation.condition.clone());
@@ -28,7 +30,10 @@ impl OpenSearchIndex {
             }
             self.request(aggregation, share, point_in_time).await
         };
-        timeout(SEARCH_TIMEOUT, aggregates).await.map_err(unavailable)?
+        let condition = aggregation.condition_on_columns();
+        let both = async { try_join!(aggregates, self.check_ranges(&condition)) };
+        let (aggregates, ()) = timeout(SEARCH_TIMEOUT, both).await.map_err(unavailable)??;
+        Ok(aggregates)
     }
 
     /// Requests an aggregation. If `share` is set, the values of fields are counted in this share of
@@ -39,10 +44,27 @@ impl OpenSearchIndex {
         share: Option<f64>,
         point_in_time: &str,
     ) -> Result<Aggregates> {
-        let body = request::body(aggregation, share);
+        let response = self.send(request::body(aggregation, share), point_in_time).await?;
+        let mut aggregates = response::parse(&response, aggregation).map_err(unavailable)?;
+        let tops = aggregates.top.iter().enumerate();
+        let incomplete = tops.filter(|(_, values)| values.is_approximate);
+        let incomplete: Vec<usize> = incomplete.map(|(position, _)| position).collect();
+        if !incomplete.is_empty() {
+            let body = request::distinct_body(aggregation, share, &incomplete);
+            let response = self.send(body, point_in_time).await?;
+            let added = response::add_distinct(&response, &incomplete, &mut aggregates);
+            added.map_err(unavailable)?;
+        }
+        Ok(aggregates)
+    }
+
+    async fn send(
+        &self,
+        body: std::result::Result<Value, String>,
+        point_in_time: &str,
+    ) -> Result<Bytes> {
         let mut body = body.map_err(|reason| Error::rejected(SERVICE, reason))?;
         body["pit"] = point_in_time::in_search(point_in_time);
-        let response = self.search_with_retries(Sort::Newest, &body).await.map_err(classify)?;
-        response::parse(&response, aggregation).map_err(unavailable)
+        self.search_with_retries(Sort::Newest, &body).await.map_err(classify)
     }
 }

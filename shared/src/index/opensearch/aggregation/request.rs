@@ -39,33 +39,71 @@ const LISTED_PER_FIELD: usize = 1000;
 /// # Errors
 /// When a fragment is too long.
 pub(super) fn body(aggregation: &Aggregation, share: Option<f64>) -> Result<Value, String> {
-    let mut aggregations = Map::new();
-    aggregations.insert("earliest".to_owned(), json!({"min": {"field": TIMESTAMP_MICROS}}));
-    aggregations.insert("latest".to_owned(), json!({"max": {"field": TIMESTAMP_MICROS}}));
+    let mut aggregations = time();
     let mut tops = Map::new();
     let size = list_size(aggregation.top.len());
     for (position, top) in aggregation.top.iter().enumerate() {
-        tops.insert(
-            top_name(position),
-            json!({"filter": {"match_all": {}}, "aggs": values(&top.field, size.max(top.limit))?}),
-        );
+        add_top(&mut tops, position, values(&top.field, size.max(top.limit))?);
     }
-    match share {
-        None => aggregations.extend(tops),
-        Some(share) => {
-            let sample = json!({"filter": sample(share), "aggs": tops});
-            aggregations.insert(SAMPLE.to_owned(), sample);
-        }
-    }
+    aggregations.extend(in_sample(share, tops));
     if let Some(histogram) = &aggregation.histogram {
-        let groups =
-            histogram.groups.iter().map(query::condition).collect::<Result<Vec<_>, _>>()?;
-        let groups = if groups.is_empty() { vec![json!({"match_all": {}})] } else { groups };
-        for (position, group) in groups.into_iter().enumerate() {
-            aggregations
-                .insert(group_name(position), json!({"filter": group, "aggs": series(histogram)?}));
+        let groups: Result<Vec<Value>, _> = histogram.groups.iter().map(query::condition).collect();
+        let (groups, series) = (groups?, series(histogram)?);
+        if groups.is_empty() {
+            // Within a group, they would be slower.
+            aggregations.extend(series);
+        } else {
+            let filters = json!({"filters": groups, "other_bucket": histogram.has_other});
+            let groups = json!({"filters": filters, "aggs": series});
+            aggregations.insert(GROUPS.to_owned(), groups);
         }
     }
+    search(aggregation, aggregations)
+}
+
+/// The body of the request for the number of different values of the fields at these positions.
+///
+/// # Errors
+/// When a fragment is too long.
+pub(super) fn distinct_body(
+    aggregation: &Aggregation,
+    share: Option<f64>,
+    positions: &[usize],
+) -> Result<Value, String> {
+    let mut tops = Map::new();
+    for position in positions {
+        if let Some(top) = aggregation.top.get(*position) {
+            add_top(&mut tops, *position, distinct_values(&top.field));
+        }
+    }
+    search(aggregation, in_sample(share, tops))
+}
+
+/// The earliest and the latest timestamp.
+fn time() -> Map<String, Value> {
+    let of = |statistic: &str| json!({statistic: {"field": TIMESTAMP_MICROS}});
+    Map::from_iter([("earliest".to_owned(), of("min")), ("latest".to_owned(), of("max"))])
+}
+
+/// Aggregations of all entries, or those of a sample.
+fn in_sample(share: Option<f64>, aggregations: Map<String, Value>) -> Map<String, Value> {
+    match share {
+        None => aggregations,
+        Some(share) => {
+            let sample = json!({"filter": sample(share), "aggs": aggregations});
+            Map::from_iter([(SAMPLE.to_owned(), sample)])
+        }
+    }
+}
+
+/// Adds the aggregations of a field. Within an aggregation of their own they would be slower.
+fn add_top(tops: &mut Map<String, Value>, position: usize, aggregations: Map<String, Value>) {
+    let prefix = top_prefix(position);
+    tops.extend(aggregations.into_iter().map(|(name, value)| (format!("{prefix}{name}"), value)));
+}
+
+/// A search that returns no hits.
+fn search(aggregation: &Aggregation, aggregations: Map<String, Value>) -> Result<Value, String> {
     let mut body = json!({
         "query": query::condition(&aggregation.condition)?,
         "size": 0,
@@ -91,83 +129,89 @@ fn list_size(fields: usize) -> usize {
     (MAX_LISTED / fields.max(1)).min(LISTED_PER_FIELD)
 }
 
-/// The name of the aggregation with the values of a field.
-pub(super) fn top_name(position: usize) -> String {
-    format!("top_{position}")
+/// The start of the names of the aggregations of a field.
+pub(super) fn top_prefix(position: usize) -> String {
+    format!("top_{position}_")
 }
 
-/// The name of the aggregation with the entries of a group.
-pub(super) fn group_name(position: usize) -> String {
-    format!("group_{position}")
-}
+/// The name of the aggregation with the entries of each group.
+pub(super) const GROUPS: &str = "groups";
 
-/// The most common values of a field, and the number of different values.
-fn values(field: &Field, size: usize) -> Result<Value, String> {
+/// The most common values of a field.
+fn values(field: &Field, size: usize) -> Result<Map<String, Value>, String> {
     let terms =
         |column: &str| json!({"terms": {"field": column, "size": size, "shard_size": 4 * size}});
-    let path = match field {
-        Field::ServiceName | Field::Level | Field::Pattern => {
-            let column = keyword(field);
-            return Ok(json!({"texts": terms(column), "distinct_texts": distinct(column)}));
-        }
-        Field::Attribute(path) => path,
+    let Field::Attribute(path) = field else {
+        return Ok(Map::from_iter([("texts".to_owned(), terms(keyword(field)))]));
     };
     let [text_column, number_column] = columns(path);
-    let [exists_text, exists_number] =
-        columns(path).map(|column| json!({"exists": {"field": column}}));
-    let mut has_value = vec![exists_text, exists_number];
-    let constants = constants(path)?;
-    has_value.extend(constants.values().cloned());
-    Ok(json!({
-        "texts": terms(&text_column),
-        "numbers": terms(&number_column),
-        "distinct_texts": distinct(&text_column),
-        "distinct_numbers": distinct(&number_column),
-        "constants": {"filters": {"filters": constants}},
-        "entries": {"filter": {"bool": {"should": has_value}}},
-    }))
+    let exists = |column: &str| json!({"exists": {"field": column}});
+    let texts = CONSTANTS.map(str::to_owned).to_vec();
+    let has_constant = attribute(path, AttributeTest::AnyOf(texts));
+    let has_value =
+        [exists(&text_column), exists(&number_column), query::condition(&has_constant)?];
+    Ok(Map::from_iter([
+        ("texts".to_owned(), terms(&text_column)),
+        ("numbers".to_owned(), terms(&number_column)),
+        ("constants".to_owned(), json!({"filters": {"filters": constants(path)?}})),
+        ("entries".to_owned(), json!({"filter": {"bool": {"should": has_value}}})),
+    ]))
+}
+
+/// The number of different values of a field, except constants.
+fn distinct_values(field: &Field) -> Map<String, Value> {
+    let Field::Attribute(path) = field else {
+        return Map::from_iter([("distinct_texts".to_owned(), distinct(keyword(field)))]);
+    };
+    let [text_column, number_column] = columns(path);
+    Map::from_iter([
+        ("distinct_texts".to_owned(), distinct(&text_column)),
+        ("distinct_numbers".to_owned(), distinct(&number_column)),
+    ])
+}
+
+fn attribute(path: &str, test: AttributeTest) -> Condition {
+    Condition::Attribute(Attribute { path: path.to_owned(), test })
 }
 
 /// The measure of a group in each bucket, and of the whole group.
-fn series(histogram: &Histogram) -> Result<Value, String> {
+fn series(histogram: &Histogram) -> Result<Map<String, Value>, String> {
     let starts = histogram.boundaries.iter().zip(histogram.boundaries.iter().skip(1));
     let ranges: Vec<Value> = starts
         .map(|(start, end)| json!({"from": start.as_micros(), "to": end.as_micros()}))
         .collect();
     let measures = measures(&histogram.measure)?;
     let mut series = measures.clone();
-    series["earliest"] = json!({"min": {"field": TIMESTAMP_MICROS}});
-    series["latest"] = json!({"max": {"field": TIMESTAMP_MICROS}});
     if histogram.newest > 0 {
-        series["newest"] = json!({"top_hits": {
+        series.extend(time());
+        let newest = json!({"top_hits": {
             "size": histogram.newest,
             "sort": query::sort(Sort::Newest),
             "_source": ID_AND_MESSAGE,
         }});
+        series.insert("newest".to_owned(), newest);
     }
     if !ranges.is_empty() {
-        series["buckets"] = json!({
+        let buckets = json!({
             "range": {"field": TIMESTAMP_MICROS, "ranges": ranges},
             "aggs": measures,
         });
+        series.insert("buckets".to_owned(), buckets);
     }
     Ok(series)
 }
 
 /// The aggregations that contain a measure, besides the number of entries.
-fn measures(measure: &Measure) -> Result<Value, String> {
+fn measures(measure: &Measure) -> Result<Map<String, Value>, String> {
     Ok(match measure {
-        Measure::Count => json!({}),
-        Measure::Distinct(field @ (Field::ServiceName | Field::Level | Field::Pattern)) => {
-            json!({"distinct_texts": distinct(keyword(field))})
-        }
-        Measure::Distinct(Field::Attribute(path)) => {
-            let [text_column, number_column] = columns(path);
-            json!({
-                "distinct_texts": distinct(&text_column),
-                "distinct_numbers": distinct(&number_column),
-                "constants": {"filters": {"filters": constants(path)?}},
-            })
+        Measure::Count => Map::new(),
+        Measure::Distinct(field) => {
+            let mut measures = distinct_values(field);
+            if let Field::Attribute(path) = field {
+                let constants = json!({"filters": {"filters": constants(path)?}});
+                measures.insert("constants".to_owned(), constants);
+            }
+            measures
         }
         Measure::Numbers(statistic, path) => {
             let [_, column] = columns(path);
@@ -181,7 +225,7 @@ fn measures(measure: &Measure) -> Result<Value, String> {
                     "percentiles": {"field": column, "percents": [percent], "keyed": false},
                 }),
             };
-            json!({"measure": measure})
+            Map::from_iter([("measure".to_owned(), measure)])
         }
     })
 }
@@ -193,11 +237,10 @@ fn distinct(column: &str) -> Value {
 /// For each constant, the condition that an entry has it, and does not also have its text as a string.
 fn constants(path: &str) -> Result<Map<String, Value>, String> {
     let filters = CONSTANTS.map(|constant| {
-        let test = |test| Condition::Attribute(Attribute { path: path.to_owned(), test });
-        let has_text = test(AttributeTest::AnyOf(vec![constant.to_owned()]));
+        let has_text = attribute(path, AttributeTest::AnyOf(vec![constant.to_owned()]));
         let bound = Bound { value: constant.to_owned(), is_inclusive: true };
         let range = Range { lower: Some(bound.clone()), upper: Some(bound) };
-        let is_string = Condition::Not(Box::new(test(AttributeTest::Strings(range))));
+        let is_string = Condition::Not(Box::new(attribute(path, AttributeTest::Strings(range))));
         query::condition(&has_text.and(is_string)).map(|filter| (constant.to_owned(), filter))
     });
     filters.into_iter().collect()

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::request::{NULL, SAMPLE, group_name, top_name};
+use super::request::{GROUPS, NULL, SAMPLE, top_prefix};
 use crate::aggregation::{
     Aggregates, Aggregation, Example, Histogram, Kinds, Measure, Series, Statistic, TopValues,
     number_text,
@@ -34,6 +34,7 @@ struct Metric<T> {
 /// The entries that meet a condition, and what was computed about them.
 #[derive(Deserialize, Default)]
 struct Group {
+    #[serde(default)]
     doc_count: u64,
     texts: Option<Terms>,
     numbers: Option<Terms>,
@@ -116,8 +117,11 @@ enum Statistics {
 /// Reads the results.
 pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggregates, Source> {
     let Response { hits, mut aggregations } = serde_json::from_slice(response)?;
-    let earliest: Metric<Option<f64>> = take(&mut aggregations, "earliest")?;
-    let latest: Metric<Option<f64>> = take(&mut aggregations, "latest")?;
+    let metric = |name| {
+        let value = aggregations.get(name).unwrap_or(&Value::Null);
+        Metric::<Option<f64>>::deserialize(value)
+    };
+    let (earliest, latest) = (metric("earliest")?, metric("latest")?);
     let mut examined = hits.total.value;
     let mut sample: Option<Map<String, Value>> = take(&mut aggregations, SAMPLE)?;
     if let Some(sample) = &mut sample {
@@ -126,15 +130,18 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
     let tops = sample.as_mut().unwrap_or(&mut aggregations);
     let mut top = Vec::new();
     for (position, wanted) in aggregation.top.iter().enumerate() {
-        let group: Group = take(tops, &top_name(position))?;
-        top.push(group.top(wanted.limit));
+        top.push(take_top(tops, position)?.top(wanted.limit, examined));
     }
     let mut series = Vec::new();
     if let Some(histogram) = &aggregation.histogram {
-        for position in 0..histogram.groups.len().max(1) {
-            let group: Group = take(&mut aggregations, &group_name(position))?;
-            series.push(group.series(histogram));
-        }
+        let groups: Option<Buckets> = take(&mut aggregations, GROUPS)?;
+        let groups = if let Some(groups) = groups {
+            groups.buckets
+        } else {
+            let all: Group = serde_json::from_value(Value::Object(aggregations))?;
+            vec![Group { doc_count: hits.total.value, ..all }]
+        };
+        series.extend(groups.into_iter().map(|group| group.series(histogram)));
     }
     let time = earliest.value.zip(latest.value);
     Ok(Aggregates {
@@ -145,6 +152,37 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
         series,
         is_rebuilding: false,
     })
+}
+
+/// Reads the numbers of different values of the fields at these positions, and sets them where not
+/// every value is listed.
+pub(super) fn add_distinct(
+    response: &[u8],
+    positions: &[usize],
+    aggregates: &mut Aggregates,
+) -> Result<(), Source> {
+    let Response { mut aggregations, .. } = serde_json::from_slice(response)?;
+    let mut sample: Option<Map<String, Value>> = take(&mut aggregations, SAMPLE)?;
+    let tops = sample.as_mut().unwrap_or(&mut aggregations);
+    for position in positions {
+        let distinct = take_top(tops, *position)?.distinct();
+        if let Some(values) = aggregates.top.get_mut(*position) {
+            values.distinct = values.distinct.max(distinct);
+        }
+    }
+    Ok(())
+}
+
+/// The aggregations of a field.
+fn take_top(tops: &mut Map<String, Value>, position: usize) -> serde_json::Result<Group> {
+    let prefix = top_prefix(position);
+    let mut group = Map::new();
+    for (name, value) in tops.iter_mut() {
+        if let Some(name) = name.strip_prefix(&prefix) {
+            group.insert(name.to_owned(), value.take());
+        }
+    }
+    serde_json::from_value(Value::Object(group))
 }
 
 fn take<T: DeserializeOwned>(
@@ -160,12 +198,11 @@ fn timestamp(micros: f64) -> Timestamp {
 }
 
 impl Group {
-    /// The most common values.
-    fn top(self, limit: usize) -> TopValues {
+    /// The most common values in the entries that were examined.
+    fn top(self, limit: usize, examined: u64) -> TopValues {
         let mut counts = HashMap::<String, u64>::new();
         let mut unlisted = 0;
         let mut is_approximate = false;
-        let distinct = self.distinct();
         let kinds = self.kinds();
         for terms in [self.texts, self.numbers].into_iter().flatten() {
             unlisted += terms.sum_other_doc_count;
@@ -184,12 +221,8 @@ impl Group {
         let mut values = TopValues::of(counts, limit);
         values.kinds = kinds;
         values.other += unlisted;
-        values.entries = self.entries.map_or(self.doc_count, |entries| entries.doc_count);
-        if unlisted > 0 {
-            values.distinct = values.distinct.max(distinct);
-            is_approximate = true;
-        }
-        values.is_approximate = is_approximate;
+        values.entries = self.entries.map_or(examined, |entries| entries.doc_count);
+        values.is_approximate = is_approximate || unlisted > 0;
         values
     }
 
@@ -225,7 +258,7 @@ impl Group {
         Series {
             values: buckets.map(|bucket| bucket.measure(measure)).collect(),
             total,
-            time: time(self.earliest).zip(time(self.latest)),
+            time: time(self.earliest).zip(time(self.latest)).filter(|_| histogram.newest > 0),
             newest,
         }
     }

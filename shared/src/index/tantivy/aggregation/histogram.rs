@@ -39,7 +39,7 @@ impl<'a> HistogramBuilder<'a> {
         let boundaries: Vec<u64> = histogram.boundaries.iter().copied().map(micros).collect();
         let empty = Cell::empty(&histogram.measure)?;
         let buckets = boundaries.len().saturating_sub(1);
-        let series = (0..histogram.groups.len().max(1)).map(|_| SeriesBuilder {
+        let series = (0..histogram.series_count()).map(|_| SeriesBuilder {
             buckets: vec![empty.clone(); buckets],
             total: empty.clone(),
             time: None,
@@ -59,6 +59,7 @@ impl<'a> HistogramBuilder<'a> {
         Ok(Segment {
             ordinal,
             reader,
+            has_other: self.histogram.has_other,
             needs_newest: self.histogram.newest > 0,
             columns,
             source,
@@ -90,6 +91,7 @@ impl<'a> HistogramBuilder<'a> {
 pub(super) struct Segment<'s> {
     ordinal: u32,
     pub(super) reader: &'s SegmentReader,
+    pub(super) has_other: bool,
     needs_newest: bool,
     columns: Columns,
     source: Source,
@@ -103,8 +105,8 @@ impl Segment<'_> {
         let Some(series) = self.series.get_mut(position) else { return };
         let mut bucket = 0;
         for (doc, time) in hits {
-            series.time = Some(widened(series.time, time));
             if self.needs_newest {
+                series.time = Some(widened(series.time, time));
                 let (high, low) = self.columns.id(doc);
                 series.newest.push([time, high, low], DocAddress::new(self.ordinal, doc));
             }

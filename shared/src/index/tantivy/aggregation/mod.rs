@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use tantivy::query::{EnableScoring, Weight};
-use tantivy::{DocId, SegmentReader};
+use tantivy::{BitSet, DocId, SegmentReader};
 
 use self::histogram::HistogramBuilder;
 use self::top::TopCounter;
@@ -177,12 +177,19 @@ impl<'a> Builder<'a> {
         if let Some(histogram) = &mut self.histogram {
             let segment = histogram.open(self.target.fields, (ordinal, segment), columns);
             let mut segment = segment.map_err(classify)?;
-            if groups.is_empty() {
-                segment.add(0, hits.iter());
-            }
+            let mut in_group = BitSet::with_max_value(segment.reader.max_doc());
             for (position, group) in groups.iter().enumerate() {
                 let docs = group.docs(self.target, segment.reader)?;
                 segment.add(position, hits.among(&docs));
+                if segment.has_other {
+                    for doc in docs {
+                        in_group.insert(doc);
+                    }
+                }
+            }
+            if segment.has_other || groups.is_empty() {
+                let others = hits.iter().filter(|(doc, _)| !in_group.contains(*doc));
+                segment.add(groups.len(), others);
             }
         }
         Ok(())

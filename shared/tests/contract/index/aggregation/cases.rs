@@ -5,7 +5,6 @@ use std::fmt::Write;
 use shared::aggregation::{
     Aggregates, Aggregation, Field, Histogram, Measure, Statistic, Top, TopValues,
 };
-use shared::query::Condition;
 use shared::testing::EntryBuilder;
 use shared::{LogEntry, Timestamp};
 
@@ -156,12 +155,10 @@ pub(super) fn aggregation(query: &str, what: &str) -> Aggregation {
     let boundary =
         |minutes| Timestamp::from_micros(at(FIRST).as_micros() + minutes * 60_000_000).unwrap();
     let groups = ["ERROR", "WARN"].map(|level| Field::Level.is(level));
-    let rest = Condition::Not(Box::new(Condition::Any(groups.to_vec())));
-    let groups: Vec<Condition> =
-        if is_by_level { groups.into_iter().chain([rest]).collect() } else { Vec::new() };
     let histogram = Histogram {
         boundaries: boundaries.map(boundary).collect(),
-        groups,
+        groups: if is_by_level { groups.into() } else { Vec::new() },
+        has_other: is_by_level,
         measure: measure_of(measure),
         newest: 0,
     };

@@ -107,11 +107,12 @@ fn aggregations(entries: &[LogEntry]) -> impl Strategy<Value = Aggregation> + us
         number.prop_map(|(statistic, path)| Measure::Numbers(statistic, path.to_owned())),
     ];
     let boundaries = proptest::collection::btree_set(boundary(), 2..6);
-    let groups = proptest::collection::vec(conditions(entries), 0..3);
+    let groups = (proptest::collection::vec(conditions(entries), 0..3), any::<bool>());
     let histogram = (boundaries, groups, measure, 0..4_usize).prop_map(
-        |(boundaries, groups, measure, newest)| Histogram {
+        |(boundaries, (groups, has_other), measure, newest)| Histogram {
             boundaries: boundaries.into_iter().collect(),
             groups,
+            has_other,
             measure,
             newest,
         },
@@ -165,6 +166,7 @@ async fn measured(index: &dyn Index, measure: Measure) -> (Option<f64>, bool) {
     let histogram = Histogram {
         boundaries: Vec::new(),
         groups: Vec::new(),
+        has_other: false,
         measure: measure.clone(),
         newest: 0,
     };
@@ -220,6 +222,7 @@ async fn many_values_are_counted(fixture: Fixture) {
         histogram: Some(Histogram {
             boundaries: Vec::new(),
             groups: Vec::new(),
+            has_other: false,
             measure: Measure::Distinct(user),
             newest: 0,
         }),

@@ -64,9 +64,13 @@ fn recount_top(hits: &[&LogEntry], top: &Top) -> TopValues {
 }
 
 fn recount_series(hits: &[&LogEntry], histogram: &Histogram) -> Vec<Series> {
-    let everything = [Condition::everything()];
-    let groups: &[Condition] =
-        if histogram.groups.is_empty() { &everything } else { &histogram.groups };
+    let mut groups = histogram.groups.clone();
+    if histogram.has_other {
+        groups.push(Condition::Not(Box::new(Condition::Any(groups.clone()))));
+    }
+    if groups.is_empty() {
+        groups.push(Condition::everything());
+    }
     let series = groups.iter().map(|group| {
         let hits = matching(hits.iter().copied(), group);
         let buckets = histogram.boundaries.windows(2).map(|bounds| {
@@ -82,7 +86,7 @@ fn recount_series(hits: &[&LogEntry], histogram: &Histogram) -> Vec<Series> {
         Series {
             values: buckets.collect(),
             total: measure(&hits, &histogram.measure),
-            time: times.clone().min().zip(times.max()),
+            time: times.clone().min().zip(times.max()).filter(|_| histogram.newest > 0),
             newest: newest.collect(),
         }
     });

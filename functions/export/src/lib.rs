@@ -83,7 +83,8 @@ impl Export {
     /// Streams every entry that matches the filters, which are those of a search. The export
     /// contains the entries that are searchable when it starts, and none that are added later. It is
     /// compressed with zstd or gzip if `Accept-Encoding` allows it. If it cannot be completed, the
-    /// connection is closed before the end of the response, which clients report as an error.
+    /// connection is closed before the end of the response, which clients report as an error. Each
+    /// replica runs at most four exports at the same time.
     #[oai(path = "/logs/export", method = "get", operation_id = "exportEntries", tag = "Tag::Logs")]
     async fn export(
         &self,

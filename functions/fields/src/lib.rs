@@ -12,8 +12,8 @@ use serde_json::json;
 use shared::Error;
 use shared::aggregation::{Aggregation, Field, Top};
 use shared::http::{
-    Function, IndexState, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection,
-    Tag, document_of,
+    Filters, Function, IndexState, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query,
+    Selection, Tag, document_of,
 };
 use shared::index::Index;
 
@@ -85,7 +85,8 @@ impl Fields {
         let top = |field: &Field| Top { field: field.clone(), limit: parameters.values };
         let top = fields.iter().map(top).collect();
         let all = selection.within(parameters.filters.time);
-        let found = selection.aggregate(&Aggregation { sample: Some(SAMPLE), top, ..all }).await?;
+        let aggregation = Aggregation { sample: Some(SAMPLE), top, ..all };
+        let found = selection.aggregate(&aggregation).await.map_err(Filters::problem)?;
         let is_sample = found.examined < found.total;
         let mut fields: Vec<FieldSummary> = fields
             .iter()

@@ -15,8 +15,8 @@ use shared::aggregation::{
     Aggregates, Aggregation, Field, Histogram, Measure, Series, Top, TopValues,
 };
 use shared::http::{
-    Function, IndexState, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection,
-    Tag, document_of, share,
+    Filters, Function, IndexState, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query,
+    Selection, Tag, document_of, share,
 };
 use shared::index::Index;
 use shared::pattern::PatternId;
@@ -162,14 +162,16 @@ impl Request<'_> {
     async fn templates(&self, time: TimeRange) -> Result<(Aggregates, TopValues), Problem> {
         let top = vec![Top { field: Field::Pattern, limit: Top::MAX_LIMIT }];
         let aggregation = Aggregation { top, ..self.selection.within(time) };
-        let mut found = self.selection.aggregate(&aggregation).await?;
+        let found = self.selection.aggregate(&aggregation).await;
+        let mut found = found.map_err(Filters::problem)?;
         let templates = found.top.pop().unwrap_or_default();
         Ok((found, templates))
     }
 
     async fn count(&self, time: TimeRange, histogram: Histogram) -> Result<Vec<Series>, Problem> {
         let aggregation = Aggregation { histogram: Some(histogram), ..self.selection.within(time) };
-        Ok(self.selection.aggregate(&aggregation).await?.series)
+        let found = self.selection.aggregate(&aggregation).await;
+        Ok(found.map_err(Filters::problem)?.series)
     }
 
     /// Removes the groups that have entries in this earlier range.

@@ -15,10 +15,10 @@ use poem_openapi::{ApiResponse, OpenApi};
 use serde_json::json;
 use shared::aggregation::{self, Aggregates, Aggregation, Histogram, Measure, Statistic, Top};
 use shared::http::{
-    Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection, Tag,
-    document_of,
+    Filters, Function, Json, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Selection,
+    Tag, document_of,
 };
-use shared::index::Index;
+use shared::index::{Index, MissingColumn};
 use shared::query::{Condition, TimeRange};
 use shared::{Error, Timestamp};
 
@@ -159,7 +159,7 @@ impl Request<'_> {
     /// Counts the entries in a range of time, and the values of fields.
     async fn count_values(&self, time: TimeRange, top: Vec<Top>) -> Result<Aggregates, Problem> {
         let all = self.selection.within(time);
-        self.selection.aggregate(&Aggregation { top, ..all }).await
+        self.aggregate(Aggregation { top, ..all }).await
     }
 
     /// Counts the entries in the previous period, if it is compared.
@@ -198,8 +198,19 @@ impl Request<'_> {
             newest: 0,
         };
         let all = self.selection.within(self.parameters.filters.time);
-        let aggregation = Aggregation { histogram: Some(histogram), ..all };
-        Ok(self.selection.aggregate(&aggregation).await?.series)
+        Ok(self.aggregate(Aggregation { histogram: Some(histogram), ..all }).await?.series)
+    }
+
+    /// Computes an aggregation. If an attribute has no column, the problem names the parameter.
+    async fn aggregate(&self, aggregation: Aggregation) -> Result<Aggregates, Problem> {
+        self.selection.aggregate(&aggregation).await.map_err(|error| {
+            if let Error::Rejected { source, .. } = &error
+                && let Some(MissingColumn { path, detail }) = source.downcast_ref()
+            {
+                return Problem::bad_parameter(self.parameters.name_with(path), detail);
+            }
+            Filters::problem(error)
+        })
     }
 
     /// The fields whose values are counted. A comparison includes that of `by`, and needs more values

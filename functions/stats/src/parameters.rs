@@ -121,6 +121,26 @@ impl StatsParameters {
         self.previous().map(|_| ())
     }
 
+    /// The name of the parameter that contains an attribute.
+    pub(crate) fn name_with(&self, path: &str) -> &'static str {
+        let is_path = |field: &Field| matches!(field, Field::Attribute(other) if other == path);
+        let measured = match &self.measure {
+            Measure::Distinct(Field::Attribute(measured)) | Measure::Numbers(_, measured) => {
+                Some(measured)
+            }
+            Measure::Count | Measure::Distinct(_) => None,
+        };
+        if self.by.as_ref().is_some_and(|by| is_path(&by.field)) {
+            BY.name
+        } else if self.top.iter().any(|top| is_path(&top.field)) {
+            TOP.name
+        } else if measured.is_some_and(|measured| measured == path) {
+            MEASURE.name
+        } else {
+            "q"
+        }
+    }
+
     /// The period before the range; `None` if it is not compared, or the range is empty.
     pub(crate) fn previous(&self) -> Result<Option<(Timestamp, Timestamp)>, Problem> {
         if !self.compares {

@@ -21,7 +21,12 @@ fn stats(index: Arc<dyn Index>) -> impl Endpoint<Output = Response> {
 }
 
 async fn index_of(folder: &TempDir, entries: &[LogEntry]) -> Arc<dyn Index> {
-    let url = format!("tantivy://{}/index", folder.path().display());
+    index_with(folder, entries, "").await
+}
+
+/// An index with options, such as `?attributes=1`.
+async fn index_with(folder: &TempDir, entries: &[LogEntry], options: &str) -> Arc<dyn Index> {
+    let url = format!("tantivy://{}/index{options}", folder.path().display());
     let index = index::open(&Url::parse(&url).unwrap()).await.unwrap();
     index.add(entries).await.unwrap();
     index
@@ -324,4 +329,28 @@ async fn invalid_parameters_are_named() {
 async fn while_the_index_is_down_the_response_is_503() {
     let (status, _) = send(&stats(Arc::new(Broken)), "").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn the_error_for_an_attribute_without_columns_names_the_parameter() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |json: &str| EntryBuilder::new("m").attributes(json).build();
+    let entries = [with(r#"{"first":1}"#), with(r#"{"second":2}"#)];
+    let index = index_with(&folder, &entries[..1], "?attributes=1").await;
+    index.add(&entries[1..]).await.unwrap();
+    let endpoint = stats(index);
+    for (query, parameter) in [
+        ("by=attributes.second", "by"),
+        ("top=level,attributes.second", "top"),
+        ("measure=sum:attributes.second", "measure"),
+        ("measure=distinct:attributes.second", "measure"),
+        ("q=@second:%3E1", "q"),
+    ] {
+        let (status, problem) = send(&endpoint, query).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["field"]),
+            (StatusCode::BAD_REQUEST, &json!(parameter))
+        );
+        assert!(problem["detail"].as_str().unwrap().contains("INDEX_ATTRIBUTES_MAX"), "{problem}");
+    }
 }

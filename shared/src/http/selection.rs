@@ -46,9 +46,8 @@ impl Selection {
     ///
     /// # Errors
     /// When the index rejects it, is unavailable or does not respond before the deadline.
-    pub async fn aggregate(&self, aggregation: &Aggregation) -> Result<Aggregates, Problem> {
-        let results = before(self.deadline, self.snapshot.aggregate(aggregation)).await;
-        results.map_err(Filters::problem)
+    pub async fn aggregate(&self, aggregation: &Aggregation) -> PortResult<Aggregates> {
+        before(self.deadline, self.snapshot.aggregate(aggregation)).await
     }
 
     /// Returns the paths of the attributes that have columns, sorted.
@@ -136,9 +135,8 @@ mod tests {
         let all = selection.within(TimeRange::default());
         assert_eq!(selection.aggregate(&all).await.unwrap(), Aggregates::default());
         let start = Instant::now();
-        let problem = selection.aggregate(&all).await.unwrap_err();
-        assert_eq!(problem.status, 503);
-        assert_eq!(problem.detail, "the index is unavailable; retry later");
+        let error = selection.aggregate(&all).await.unwrap_err();
+        assert!(matches!(error, Error::Unavailable { service: "index", .. }), "{error}");
         assert_eq!(selection.attributes().await.unwrap_err().status, 503);
         assert_eq!(start.elapsed(), Duration::from_secs(2));
     }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::SERVICE;
+use super::{MissingColumn, SERVICE};
 use crate::error::Error;
 use crate::log_entry::Day;
 use crate::query::{Attribute, AttributeTest, Condition};
@@ -90,12 +90,12 @@ pub(super) fn error(path: &str, days: &BTreeSet<Day>) -> Error {
         1 => " and 1 more day".to_owned(),
         count => format!(" and {count} more days"),
     };
-    let reason = format!(
+    let detail = format!(
         "entries that arrived on {}{more} do not support ranges and statistics on {path}; exclude \
          them with from and to, test for equality, or raise INDEX_ATTRIBUTES_MAX and run reindex",
         named.join(", ")
     );
-    Error::rejected(SERVICE, reason)
+    Error::rejected(SERVICE, MissingColumn { path: path.to_owned(), detail })
 }
 
 fn is_range(test: &AttributeTest) -> bool {

@@ -88,6 +88,16 @@ pub trait Snapshot: Send + Sync {
     async fn attributes(&self) -> Result<Vec<String>>;
 }
 
+/// The reason why a range on an attribute, or a statistic of it, is rejected.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct MissingColumn {
+    /// The attribute's path.
+    pub path: String,
+    /// The days without a column, and what to do.
+    pub detail: String,
+}
+
 /// The name of the port in errors.
 #[cfg(any(feature = "opensearch", feature = "tantivy"))]
 const SERVICE: &str = "index";

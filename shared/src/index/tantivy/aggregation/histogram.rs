@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use datasketches::hll::{Coupon, HllSketch, HllType};
-use sketches_ddsketch::DDSketch;
+use datasketches::tdigest::TDigestMut;
 use tantivy::collector::TopNComputer;
 use tantivy::collector::sort_key::NaturalComparator;
 use tantivy::columnar::Column;
@@ -14,6 +14,9 @@ use super::{timestamps, widened};
 use crate::aggregation::{Example, Histogram, Measure, Series, Statistic};
 use crate::error::Result;
 use crate::index::tantivy::schema::{Columns, Fields, micros};
+
+/// The compression of t-digests: about twice as many centroids, as in OpenSearch.
+const COMPRESSION: u16 = 100;
 
 /// The logarithm of the number of registers of a `HyperLogLog` sketch: a standard error of 0.8 %, and
 /// exact up to 1,536 values.
@@ -77,7 +80,7 @@ impl<'a> HistogramBuilder<'a> {
         let series = self.series.into_iter().map(|series| {
             let newest = series.newest.into_sorted_vec().into_iter();
             Ok(Series {
-                values: series.buckets.iter().map(|cell| cell.result(measure)).collect(),
+                values: series.buckets.into_iter().map(|cell| cell.result(measure)).collect(),
                 total: series.total.result(measure),
                 time: series.time.map(timestamps),
                 newest: newest.map(|hit| load(hit.doc)).collect::<Result<_>>()?,
@@ -193,7 +196,7 @@ enum Cell {
     Count(u64),
     Distinct(HllSketch),
     Numbers(Numbers),
-    Percentiles(DDSketch),
+    Percentiles(TDigestMut),
 }
 
 #[derive(Clone)]
@@ -206,14 +209,16 @@ struct Numbers {
 
 impl Cell {
     fn empty(measure: &Measure) -> tantivy::Result<Self> {
+        let invalid = |error| TantivyError::InternalError(format!("sketch: {error}"));
         Ok(match measure {
             Measure::Count => Self::Count(0),
             Measure::Distinct(_) => {
                 let sketch = HllSketch::new(LOG_REGISTERS, HllType::Hll4);
-                let invalid = |error| TantivyError::InternalError(format!("sketch: {error}"));
                 Self::Distinct(sketch.map_err(invalid)?)
             }
-            Measure::Numbers(Statistic::Percentile(_), _) => Self::Percentiles(DDSketch::default()),
+            Measure::Numbers(Statistic::Percentile(_), _) => {
+                Self::Percentiles(TDigestMut::new(COMPRESSION).map_err(invalid)?)
+            }
             Measure::Numbers(..) => Self::Numbers(Numbers {
                 count: 0,
                 sum: 0.0,
@@ -231,22 +236,21 @@ impl Cell {
                 numbers.least = numbers.least.min(number);
                 numbers.greatest = numbers.greatest.max(number);
             }
-            Self::Percentiles(sketch) => sketch.add(number),
+            Self::Percentiles(digest) => digest.update(number),
             Self::Count(_) | Self::Distinct(_) => {}
         }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-    fn result(&self, measure: &Measure) -> Option<f64> {
+    fn result(self, measure: &Measure) -> Option<f64> {
         match (self, measure) {
-            (Self::Count(count), _) => Some(*count as f64),
+            (Self::Count(count), _) => Some(count as f64),
             (Self::Distinct(sketch), _) => Some(sketch.estimate().round()),
             (Self::Numbers(numbers), Measure::Numbers(statistic, _)) => {
                 numbers.result(*statistic).filter(|number| number.is_finite())
             }
-            (Self::Percentiles(sketch), Measure::Numbers(Statistic::Percentile(percent), _)) => {
-                let quantile = sketch.quantile(f64::from(*percent) / 100.0).ok().flatten()?;
-                Some(quantile.max(sketch.min()?).min(sketch.max()?))
+            (Self::Percentiles(digest), Measure::Numbers(Statistic::Percentile(percent), _)) => {
+                digest.freeze().quantile(f64::from(*percent) / 100.0)
             }
             _ => None,
         }

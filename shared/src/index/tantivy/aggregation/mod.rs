@@ -12,7 +12,7 @@ use tantivy::query::{EnableScoring, Weight};
 use tantivy::{BitSet, DocId, SegmentReader};
 
 use self::histogram::HistogramBuilder;
-use self::top::TopCounter;
+use self::top::{Room, TopCounter};
 use super::checks::Checks;
 use super::messages::Messages;
 use super::query::{Plan, Target, check_ranges, plan_checked};
@@ -137,20 +137,21 @@ struct Builder<'a> {
     /// The earliest and the latest timestamp.
     time: Option<(u64, u64)>,
     top: Vec<TopCounter<'a>>,
+    room: Room,
     histogram: Option<HistogramBuilder<'a>>,
 }
 
 impl<'a> Builder<'a> {
     fn new(target: Target<'a>, aggregation: &'a Aggregation, step: u64) -> tantivy::Result<Self> {
         let histogram = aggregation.histogram.as_ref().map(HistogramBuilder::new);
-        let fields = aggregation.top.len();
         Ok(Self {
             target,
             step,
             total: 0,
             examined: 0,
             time: None,
-            top: aggregation.top.iter().map(|top| TopCounter::new(top, fields)).collect(),
+            top: aggregation.top.iter().map(TopCounter::new).collect(),
+            room: Room::new(),
             histogram: histogram.transpose()?,
         })
     }
@@ -171,7 +172,8 @@ impl<'a> Builder<'a> {
         let examined = sample(&hits.docs, self.step);
         self.examined += examined.len() as u64;
         for top in &mut self.top {
-            top.add_segment(self.target.fields, segment, &examined).map_err(classify)?;
+            let room = &mut self.room;
+            top.add_segment(self.target.fields, segment, &examined, room).map_err(classify)?;
             matcher.plan.checks.result()?;
         }
         if let Some(histogram) = &mut self.histogram {

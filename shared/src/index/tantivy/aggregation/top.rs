@@ -9,14 +9,26 @@ use super::values::{NULL, Value, Values};
 use crate::aggregation::{Kinds, Top, TopValues};
 use crate::index::tantivy::schema::Fields;
 
-/// The maximum number of different values of all fields that are counted exactly. It bounds the
-/// memory.
-const MAX_DISTINCT: usize = 1_000_000;
+/// The number of further different values, of all fields, that can be counted. It bounds the memory.
+pub(super) struct Room(usize);
+
+impl Room {
+    /// The maximum number of different values.
+    pub(super) fn new() -> Self {
+        Self(1_000_000)
+    }
+
+    /// Makes room for another value, if there is any left.
+    fn take(&mut self) -> bool {
+        let rest = self.0.checked_sub(1);
+        self.0 = rest.unwrap_or(0);
+        rest.is_some()
+    }
+}
 
 /// The counts of the segments so far.
 pub(super) struct TopCounter<'a> {
     top: &'a Top,
-    max_distinct: usize,
     counts: HashMap<String, u64>,
     entries: u64,
     kinds: Kinds,
@@ -25,16 +37,8 @@ pub(super) struct TopCounter<'a> {
 }
 
 impl<'a> TopCounter<'a> {
-    /// Starts to count the values of one of this number of fields.
-    pub(super) fn new(top: &'a Top, fields: usize) -> Self {
-        Self {
-            top,
-            max_distinct: MAX_DISTINCT / fields.max(1),
-            counts: HashMap::new(),
-            entries: 0,
-            kinds: Kinds::default(),
-            uncounted: 0,
-        }
+    pub(super) fn new(top: &'a Top) -> Self {
+        Self { top, counts: HashMap::new(), entries: 0, kinds: Kinds::default(), uncounted: 0 }
     }
 
     pub(super) fn add_segment(
@@ -42,6 +46,7 @@ impl<'a> TopCounter<'a> {
         fields: &Fields,
         segment: &SegmentReader,
         docs: &[DocId],
+        room: &mut Room,
     ) -> tantivy::Result<()> {
         let values = Values::open(segment, fields, &self.top.field)?;
         let mut texts = vec![0_u64; values.text_count()];
@@ -66,20 +71,21 @@ impl<'a> TopCounter<'a> {
         for text in others.keys().filter_map(|value| values.constant(*value)) {
             *(if text == NULL { &mut self.kinds.nulls } else { &mut self.kinds.booleans }) = true;
         }
-        values.texts(&ordinals, |ordinal, text| self.count(text, texts[position(ordinal)]))?;
+        values
+            .texts(&ordinals, |ordinal, text| self.count(text, texts[position(ordinal)], room))?;
         for (value, count) in others {
             if let Some(text) = values.text(value) {
-                self.count(&text, count);
+                self.count(&text, count, room);
             }
         }
         Ok(())
     }
 
     /// Adds to the count of a value.
-    fn count(&mut self, text: &str, count: u64) {
+    fn count(&mut self, text: &str, count: u64, room: &mut Room) {
         if let Some(sum) = self.counts.get_mut(text) {
             *sum += count;
-        } else if self.counts.len() < self.max_distinct {
+        } else if room.take() {
             self.counts.insert(text.to_owned(), count);
         } else {
             self.uncounted += count;

@@ -30,6 +30,7 @@ contract! {
         random_aggregations_equal_a_recount,
         percentiles_are_close,
         the_percentile_of_one_number_is_that_number,
+        an_outlier_does_not_change_other_percentiles,
         a_sum_beyond_floats_has_no_value,
         up_to_a_thousand_values_the_number_is_exact,
         many_values_are_counted,
@@ -184,6 +185,19 @@ async fn the_percentile_of_one_number_is_that_number(fixture: Fixture) {
             |path: &str| Measure::Numbers(Statistic::Percentile(percent), path.to_owned());
         assert_eq!(measured(&*index, percentile("ms")).await, (Some(100.0), true));
         assert_eq!(measured(&*index, percentile("none")).await, (None, false));
+    }
+}
+
+async fn an_outlier_does_not_change_other_percentiles(fixture: Fixture) {
+    let index = fixture.open().await;
+    let with = |ms: f64| EntryBuilder::new("m").attributes(format!(r#"{{"ms":{ms:e}}}"#)).build();
+    let mut entries: Vec<LogEntry> = (0..1000_u32).map(|n| with(f64::from(n))).collect();
+    entries.extend([1e300, -1e300].map(with));
+    add(&*index, &entries).await;
+    for percent in [5, 50, 95] {
+        let measure = Measure::Numbers(Statistic::Percentile(percent), "ms".to_owned());
+        let found = measured(&*index, measure).await.0.unwrap();
+        assert!((found - f64::from(percent) * 10.0).abs() <= 20.0, "p{percent}: {found}");
     }
 }
 

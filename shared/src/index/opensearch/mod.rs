@@ -49,8 +49,9 @@ const ADD_TIMEOUT: Duration = Duration::from_secs(30);
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The number of hits to request before their size is known.
-const FIRST_HITS: usize = 200;
+/// The number of hits to request before their size is known. At their maximum size, they fit in the
+/// memory of a container.
+const FIRST_HITS: usize = 100;
 
 /// How long OpenSearch waits for a writable shard, or for all nodes to apply a change of aliases:
 /// less than [`ADD_TIMEOUT`], so that it responds in time.
@@ -114,6 +115,20 @@ impl OpenSearchIndex {
         query: &SearchQuery,
         point_in_time: Option<&str>,
     ) -> Result<SearchHits> {
+        let search = async {
+            self.check_ranges(&query.condition).await?;
+            self.search_parts(query, point_in_time).await
+        };
+        let page = timeout(SEARCH_TIMEOUT, search).await.map_err(unavailable)??;
+        self.warn_about_earlier_releases().await;
+        Ok(page)
+    }
+
+    async fn search_parts(
+        &self,
+        query: &SearchQuery,
+        point_in_time: Option<&str>,
+    ) -> Result<SearchHits> {
         let mut found = Vec::new();
         let mut bytes = 0;
         let mut next = query.clone();
@@ -146,12 +161,7 @@ impl OpenSearchIndex {
         if let Some(id) = point_in_time {
             body["pit"] = point_in_time::in_search(id);
         }
-        let search = async {
-            self.check_ranges(&query.condition).await?;
-            self.search_with_retries(query.sort, &body).await.map_err(classify)
-        };
-        let response = timeout(SEARCH_TIMEOUT, search).await.map_err(unavailable)??;
-        self.warn_about_earlier_releases().await;
+        let response = self.search_with_retries(query.sort, &body).await.map_err(classify)?;
         hits::parse(&response).map_err(unavailable)
     }
 

@@ -122,7 +122,7 @@ async fn a_large_page_has_as_many_hits_as_requested(fixture: Fixture) {
     let index = index.as_ref();
     add(index, &series(1000, at("2024-06-14T12:00:00Z"))).await;
     for sort in [Sort::Newest, Sort::Oldest, Sort::Relevance] {
-        for limit in [199, 200, 201, 700, 999, 1000] {
+        for limit in [99, 100, 101, 700, 999, 1000] {
             let query = SearchQuery { sort, limit, ..text("number") };
             let hits = index.search(&query).await.unwrap();
             let ids: BTreeSet<_> = hits.entries.iter().map(|entry| entry.id).collect();

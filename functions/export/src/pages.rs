@@ -24,9 +24,7 @@ pub(crate) struct Pages {
     /// The number of entries that may follow; `None` if all may.
     remaining: Option<usize>,
     /// The page to be written next; `None` once everything has been written.
-    page: Option<SearchHits>,
-    /// `None` once everything has been written.
-    writer: Option<Writer>,
+    next: Option<(SearchHits, Writer)>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -42,21 +40,14 @@ impl Pages {
         writer: Writer,
         permit: OwnedSemaphorePermit,
     ) -> Result<Self, Error> {
-        let mut pages = Self {
-            snapshot,
-            query,
-            remaining: limit,
-            page: None,
-            writer: Some(writer),
-            _permit: permit,
-        };
-        pages.page = Some(pages.read().await?);
+        let mut pages = Self { snapshot, query, remaining: limit, next: None, _permit: permit };
+        pages.next = Some((pages.read().await?, writer));
         Ok(pages)
     }
 
     /// Whether entries may be missing because the index is being built.
     pub(crate) fn is_incomplete(&self) -> bool {
-        self.page.as_ref().is_some_and(|page| page.is_rebuilding)
+        self.next.as_ref().is_some_and(|(page, _)| page.is_rebuilding)
     }
 
     /// The body of the response.
@@ -74,14 +65,14 @@ impl Pages {
 
     /// The next bytes of the body; `None` at its end.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        while let (Some(page), Some(writer)) = (self.page.take(), self.writer.take()) {
+        while let Some((page, writer)) = self.next.take() {
             let is_last = page.next_cursor.is_none() || self.remaining == Some(0);
             self.query.cursor = page.next_cursor;
             let write = spawn_blocking(move || writer.write(&page.entries, is_last));
             let read = async { if is_last { Ok(None) } else { self.read().await.map(Some) } };
             let (written, next) = join!(write, read);
             let (bytes, writer) = written.map_err(io::Error::other).flatten()?;
-            (self.page, self.writer) = (next.map_err(io::Error::other)?, writer);
+            self.next = next.map_err(io::Error::other)?.zip(writer);
             if !bytes.is_empty() {
                 return Ok(Some(bytes.into()));
             }

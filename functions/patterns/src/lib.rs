@@ -208,7 +208,7 @@ impl Request<'_> {
 /// Runs work that would block the other requests for too long.
 async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let result = spawn_blocking(work).await;
-    result.map_err(|error| Error::failed("index", error).into())
+    result.map_err(|error| Error::rejected("patterns", error).into())
 }
 
 /// Whether there are templates that are not listed.

@@ -164,7 +164,7 @@ impl Columns {
         self.timestamp.get_val(doc)
     }
 
-    /// The timestamps of entries, decoded together, which is several times faster than one by one.
+    /// The timestamps of entries, decoded together, which is faster than one by one.
     pub(super) fn timestamps_of(&self, docs: &[u32]) -> Vec<u64> {
         let mut timestamps = vec![0; docs.len()];
         self.timestamp.get_vals(docs, &mut timestamps);

@@ -16,8 +16,8 @@ const CONSTANTS: [&str; 3] = ["false", NULL, "true"];
 /// The text of null.
 pub(super) const NULL: &str = "null";
 
-/// Up to this number of different values, their number is almost always exact. Each bucket of each
-/// day needs about 8 kB for it.
+/// Up to this number of different values, their number is almost always exact. A higher threshold
+/// needs more memory in each bucket of each day.
 const PRECISION_THRESHOLD: u32 = 1000;
 
 /// The name of the aggregation with the values of fields in a sample.
@@ -133,6 +133,10 @@ fn list_size(fields: usize) -> usize {
 pub(super) fn top_prefix(position: usize) -> String {
     format!("top_{position}_")
 }
+
+/// The ends of their names.
+pub(super) const TOP_NAMES: [&str; 6] =
+    ["texts", "numbers", "constants", "entries", "distinct_texts", "distinct_numbers"];
 
 /// The name of the aggregation with the entries of each group.
 pub(super) const GROUPS: &str = "groups";

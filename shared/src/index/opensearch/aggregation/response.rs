@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::request::{GROUPS, NULL, SAMPLE, top_prefix};
+use super::request::{GROUPS, NULL, SAMPLE, TOP_NAMES, top_prefix};
 use crate::aggregation::{
     Aggregates, Aggregation, Example, Histogram, Kinds, Measure, Series, Statistic, TopValues,
     number_text,
@@ -176,13 +176,11 @@ pub(super) fn add_distinct(
 /// The aggregations of a field.
 fn take_top(tops: &mut Map<String, Value>, position: usize) -> serde_json::Result<Group> {
     let prefix = top_prefix(position);
-    let mut group = Map::new();
-    for (name, value) in tops.iter_mut() {
-        if let Some(name) = name.strip_prefix(&prefix) {
-            group.insert(name.to_owned(), value.take());
-        }
-    }
-    serde_json::from_value(Value::Object(group))
+    let values = TOP_NAMES.into_iter().filter_map(|name| {
+        let value = tops.remove(&format!("{prefix}{name}"))?;
+        Some((name.to_owned(), value))
+    });
+    serde_json::from_value(Value::Object(values.collect()))
 }
 
 fn take<T: DeserializeOwned>(

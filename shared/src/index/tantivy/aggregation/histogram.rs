@@ -19,7 +19,7 @@ use crate::index::tantivy::schema::{Columns, Fields, micros};
 const COMPRESSION: u16 = 100;
 
 /// The logarithm of the number of registers of a `HyperLogLog` sketch: a standard error of 0.8 %, and
-/// exact up to 1,536 values.
+/// exact for the first thousand values.
 const LOG_REGISTERS: u8 = 14;
 
 /// The measures of the segments so far.

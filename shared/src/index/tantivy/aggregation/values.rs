@@ -74,8 +74,8 @@ impl Values {
         self.texts.as_ref().map_or(0, BytesColumn::num_terms)
     }
 
-    /// Calls `on_value` for each different value of each of the documents. The values of a document
-    /// do not follow each other.
+    /// Calls `on_value` for each different value of each of the documents. Texts, numbers and
+    /// constants of a block of documents follow each other.
     pub(super) fn each(&self, docs: &[DocId], mut on_value: impl FnMut(DocId, Value)) {
         let mut block = Block::default();
         for docs in docs.chunks(Block::DOCS) {
@@ -144,7 +144,7 @@ impl Values {
     }
 }
 
-/// Values that are decoded together, which is several times faster than one by one.
+/// Values that are decoded together, which is faster than one by one.
 #[derive(Default)]
 struct Block {
     docs: Vec<DocId>,

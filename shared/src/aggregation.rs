@@ -15,6 +15,8 @@ use crate::query::{
 pub struct Aggregation {
     /// The condition that the entries meet.
     pub condition: Condition,
+    /// Whether to find the earliest and the latest timestamp.
+    pub has_time: bool,
     /// The fields whose most common values to count.
     pub top: Vec<Top>,
     /// A measure over time.
@@ -25,10 +27,10 @@ pub struct Aggregation {
 }
 
 impl Aggregation {
-    /// The number and the range of time of the entries that meet a condition.
+    /// The number of entries that meet a condition.
     #[must_use]
     pub fn of(condition: Condition) -> Self {
-        Self { condition, top: Vec::new(), histogram: None, sample: None }
+        Self { condition, has_time: false, top: Vec::new(), histogram: None, sample: None }
     }
 }
 
@@ -111,7 +113,8 @@ pub struct Aggregates {
     pub total: u64,
     /// The number of entries in which the values of fields were counted: `total` without a sample.
     pub examined: u64,
-    /// The earliest and the latest timestamp; `None` if there are no entries.
+    /// The earliest and the latest timestamp; `None` if there are no entries, or
+    /// [`Aggregation::has_time`] is not set.
     pub time: Option<(Timestamp, Timestamp)>,
     /// The values of each field in [`Aggregation::top`].
     pub top: Vec<TopValues>,

@@ -161,7 +161,8 @@ impl Request<'_> {
     /// The most common templates in a range of time, and the other results.
     async fn templates(&self, time: TimeRange) -> Result<(Aggregates, TopValues), Problem> {
         let top = vec![Top { field: Field::Pattern, limit: Top::MAX_LIMIT }];
-        let aggregation = Aggregation { top, ..self.selection.within(time) };
+        let has_time = time.bounds().is_none();
+        let aggregation = Aggregation { has_time, top, ..self.selection.within(time) };
         let found = self.selection.aggregate(&aggregation).await;
         let mut found = found.map_err(Filters::problem)?;
         let templates = found.top.pop().unwrap_or_default();

@@ -131,7 +131,9 @@ impl Request<'_> {
     async fn stats(&self) -> Result<Stats, Problem> {
         let time = self.parameters.filters.time;
         let by: Vec<Top> = self.parameters.by.iter().cloned().collect();
-        let found = self.count_values(time, by).await?;
+        let all = self.selection.within(time);
+        let has_time = time.bounds().is_none();
+        let found = self.aggregate(Aggregation { has_time, top: by, ..all }).await?;
         let values = found.top.iter().flat_map(|top| &top.values);
         let values: Vec<String> = values.map(|(value, _)| value.clone()).collect();
 

@@ -39,7 +39,7 @@ const LISTED_PER_FIELD: usize = 1000;
 /// # Errors
 /// When a fragment is too long.
 pub(super) fn body(aggregation: &Aggregation, share: Option<f64>) -> Result<Value, String> {
-    let mut aggregations = time();
+    let mut aggregations = if aggregation.has_time { time() } else { Map::new() };
     let mut tops = Map::new();
     let size = list_size(aggregation.top.len());
     for (position, top) in aggregation.top.iter().enumerate() {
@@ -150,14 +150,11 @@ fn values(field: &Field, size: usize) -> Result<Map<String, Value>, String> {
     };
     let [text_column, number_column] = columns(path);
     let exists = |column: &str| json!({"exists": {"field": column}});
-    let texts = CONSTANTS.map(str::to_owned).to_vec();
-    let has_constant = attribute(path, AttributeTest::AnyOf(texts));
-    let has_value =
-        [exists(&text_column), exists(&number_column), query::condition(&has_constant)?];
+    let has_value = [exists(&text_column), exists(&number_column), has_constant(path)?];
     Ok(Map::from_iter([
         ("texts".to_owned(), terms(&text_column)),
         ("numbers".to_owned(), terms(&number_column)),
-        ("constants".to_owned(), json!({"filters": {"filters": constants(path)?}})),
+        ("constants".to_owned(), constants(path)?),
         ("entries".to_owned(), json!({"filter": {"bool": {"should": has_value}}})),
     ]))
 }
@@ -212,8 +209,7 @@ fn measures(measure: &Measure) -> Result<Map<String, Value>, String> {
         Measure::Distinct(field) => {
             let mut measures = distinct_values(field);
             if let Field::Attribute(path) = field {
-                let constants = json!({"filters": {"filters": constants(path)?}});
-                measures.insert("constants".to_owned(), constants);
+                measures.insert("constants".to_owned(), constants(path)?);
             }
             measures
         }
@@ -238,8 +234,13 @@ fn distinct(column: &str) -> Value {
     json!({"cardinality": {"field": column, "precision_threshold": PRECISION_THRESHOLD}})
 }
 
-/// For each constant, the condition that an entry has it, and does not also have its text as a string.
-fn constants(path: &str) -> Result<Map<String, Value>, String> {
+/// Finds entries that have a constant, or its text as a string.
+fn has_constant(path: &str) -> Result<Value, String> {
+    query::condition(&attribute(path, AttributeTest::AnyOf(CONSTANTS.map(str::to_owned).into())))
+}
+
+/// The number of entries that have each constant, and do not also have its text as a string.
+fn constants(path: &str) -> Result<Value, String> {
     let filters = CONSTANTS.map(|constant| {
         let has_text = attribute(path, AttributeTest::AnyOf(vec![constant.to_owned()]));
         let bound = Bound { value: constant.to_owned(), is_inclusive: true };
@@ -247,7 +248,12 @@ fn constants(path: &str) -> Result<Map<String, Value>, String> {
         let is_string = Condition::Not(Box::new(attribute(path, AttributeTest::Strings(range))));
         query::condition(&has_text.and(is_string)).map(|filter| (constant.to_owned(), filter))
     });
-    filters.into_iter().collect()
+    let filters: Map<String, Value> = filters.into_iter().collect::<Result<_, _>>()?;
+    // Most entries have none, and one filter is faster than three.
+    Ok(json!({
+        "filter": has_constant(path)?,
+        "aggs": {"each": {"filters": {"filters": filters}}},
+    }))
 }
 
 fn keyword(field: &Field) -> &'static str {

@@ -17,6 +17,8 @@ use crate::log_entry::{EntryId, Timestamp};
 #[derive(Deserialize)]
 struct Response {
     hits: Hits,
+    /// Absent if none were requested.
+    #[serde(default)]
     aggregations: Map<String, Value>,
 }
 
@@ -79,6 +81,11 @@ struct Count {
 
 #[derive(Deserialize)]
 struct Constants {
+    each: ConstantBuckets,
+}
+
+#[derive(Deserialize)]
+struct ConstantBuckets {
     buckets: HashMap<String, Count>,
 }
 
@@ -119,9 +126,9 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
     let Response { hits, mut aggregations } = serde_json::from_slice(response)?;
     let metric = |name| {
         let value = aggregations.get(name).unwrap_or(&Value::Null);
-        Metric::<Option<f64>>::deserialize(value)
+        Option::<Metric<Option<f64>>>::deserialize(value)
     };
-    let (earliest, latest) = (metric("earliest")?, metric("latest")?);
+    let range = time(metric("earliest")?).zip(time(metric("latest")?));
     let mut examined = hits.total.value;
     let mut sample: Option<Map<String, Value>> = take(&mut aggregations, SAMPLE)?;
     if let Some(sample) = &mut sample {
@@ -143,11 +150,10 @@ pub(super) fn parse(response: &[u8], aggregation: &Aggregation) -> Result<Aggreg
         };
         series.extend(groups.into_iter().map(|group| group.series(histogram)));
     }
-    let time = earliest.value.zip(latest.value);
     Ok(Aggregates {
         total: hits.total.value,
         examined,
-        time: time.map(|(earliest, latest)| (timestamp(earliest), timestamp(latest))),
+        time: range.filter(|_| aggregation.has_time),
         top,
         series,
         is_rebuilding: false,
@@ -191,8 +197,8 @@ fn take<T: DeserializeOwned>(
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "timestamps are whole numbers")]
-fn timestamp(micros: f64) -> Timestamp {
-    Timestamp::saturating_from_micros(micros as i64)
+fn time(metric: Option<Metric<Option<f64>>>) -> Option<Timestamp> {
+    Some(Timestamp::saturating_from_micros(metric?.value? as i64))
 }
 
 impl Group {
@@ -210,7 +216,7 @@ impl Group {
             }
         }
         for (text, Count { doc_count }) in
-            self.constants.into_iter().flat_map(|constants| constants.buckets)
+            self.constants.into_iter().flat_map(|constants| constants.each.buckets)
         {
             if doc_count > 0 {
                 *counts.entry(text).or_default() += doc_count;
@@ -227,7 +233,7 @@ impl Group {
     fn kinds(&self) -> Kinds {
         let has_terms =
             |terms: &Option<Terms>| terms.as_ref().is_some_and(|terms| !terms.buckets.is_empty());
-        let constants = self.constants.iter().flat_map(|constants| &constants.buckets);
+        let constants = self.constants.iter().flat_map(|constants| &constants.each.buckets);
         let constants = constants.filter(|(_, count)| count.doc_count > 0);
         let (nulls, booleans): (Vec<_>, Vec<_>) = constants.partition(|(text, _)| *text == NULL);
         Kinds {
@@ -241,7 +247,7 @@ impl Group {
     /// The number of different values, where numbers differ from strings.
     fn distinct(&self) -> u64 {
         let columns = [&self.distinct_texts, &self.distinct_numbers];
-        let constants = self.constants.iter().flat_map(|constants| constants.buckets.values());
+        let constants = self.constants.iter().flat_map(|constants| constants.each.buckets.values());
         columns.into_iter().flatten().map(|distinct| distinct.value).sum::<u64>()
             + constants.map(|count| u64::from(count.doc_count > 0)).sum::<u64>()
     }
@@ -249,7 +255,6 @@ impl Group {
     fn series(self, histogram: &Histogram) -> Series {
         let measure = &histogram.measure;
         let total = self.measure(measure);
-        let time = |metric: Option<Metric<Option<f64>>>| metric?.value.map(timestamp);
         let hits = self.newest.into_iter().flat_map(|newest| newest.hits.hits);
         let newest = hits.map(|Hit { source }| Example::new(source.id, source.message)).collect();
         let buckets = self.buckets.into_iter().flat_map(|buckets| buckets.buckets);

@@ -132,6 +132,7 @@ struct Builder<'a> {
     target: Target<'a>,
     /// The values of fields are counted in one of this number of entries.
     step: u64,
+    has_time: bool,
     total: u64,
     examined: u64,
     /// The earliest and the latest timestamp.
@@ -147,6 +148,7 @@ impl<'a> Builder<'a> {
         Ok(Self {
             target,
             step,
+            has_time: aggregation.has_time,
             total: 0,
             examined: 0,
             time: None,
@@ -166,8 +168,10 @@ impl<'a> Builder<'a> {
         let columns = Columns::open(segment).map_err(classify)?;
         let hits = Hits { times: columns.timestamps_of(&docs), docs };
         self.total += hits.docs.len() as u64;
-        for time in &hits.times {
-            self.time = Some(widened(self.time, *time));
+        if self.has_time {
+            for time in &hits.times {
+                self.time = Some(widened(self.time, *time));
+            }
         }
         let examined = sample(&hits.docs, self.step);
         self.examined += examined.len() as u64;

@@ -119,8 +119,14 @@ fn aggregations(entries: &[LogEntry]) -> impl Strategy<Value = Aggregation> + us
         },
     );
     let condition = prop_oneof![1 => Just(Condition::everything()), 2 => conditions(entries)];
-    (condition, proptest::collection::vec(top, 0..3), option::of(histogram)).prop_map(
-        |(condition, top, histogram)| Aggregation { top, histogram, ..Aggregation::of(condition) },
+    let tops = proptest::collection::vec(top, 0..3);
+    (condition, any::<bool>(), tops, option::of(histogram)).prop_map(
+        |(condition, has_time, top, histogram)| Aggregation {
+            has_time,
+            top,
+            histogram,
+            ..Aggregation::of(condition)
+        },
     )
 }
 

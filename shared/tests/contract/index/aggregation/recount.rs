@@ -20,7 +20,7 @@ pub(super) fn recount(entries: &[LogEntry], aggregation: &Aggregation) -> Aggreg
     Aggregates {
         total: hits.len() as u64,
         examined: hits.len() as u64,
-        time: times.clone().min().zip(times.max()),
+        time: times.clone().min().zip(times.max()).filter(|_| aggregation.has_time),
         top: aggregation.top.iter().map(|top| recount_top(&hits, top)).collect(),
         series: aggregation.histogram.iter().flat_map(|it| recount_series(&hits, it)).collect(),
         is_rebuilding: false,

@@ -3,6 +3,7 @@
 //! Adapters: Kafka (cluster), SQLite (embedded).
 
 mod batch;
+mod follow;
 #[cfg(feature = "kafka")]
 mod kafka;
 #[cfg(any(feature = "kafka", feature = "sqlite"))]
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 use url::Url;
 
 pub use batch::{Batch, Position};
+pub use follow::{Followed, Follower, Start};
 pub use record::{Record, RecordPacker};
 
 use crate::config::url_options::unknown_scheme;
@@ -112,6 +114,8 @@ pub struct Queue {
     pub producer: Arc<dyn Producer>,
     /// The reading end. It joins the consumer group on the first `poll`.
     pub consumer: Arc<dyn Consumer>,
+    /// Reads along, without the group.
+    pub follower: Arc<dyn Follower>,
     /// The dead letters.
     pub dead_letters: Arc<dyn DeadLetters>,
 }

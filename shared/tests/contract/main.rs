@@ -45,6 +45,7 @@ macro_rules! contract {
 
 mod cache;
 mod entries;
+mod follow;
 mod index;
 mod kafka;
 mod limiter;

@@ -43,7 +43,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_millis(700);
 
 /// A queue that no other test uses. It can be reopened, and is deleted after the test.
-struct FreshQueue {
+pub(crate) struct FreshQueue {
     url: Url,
     _storage: Storage,
 }
@@ -54,24 +54,24 @@ enum Storage {
     Topic(FreshTopic),
 }
 
-fn sqlite() -> FreshQueue {
+pub(crate) fn sqlite() -> FreshQueue {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/queue.db", directory.path().display());
     FreshQueue { url: url.parse().unwrap(), _storage: Storage::Directory(directory) }
 }
 
-fn kafka() -> FreshQueue {
+pub(crate) fn kafka() -> FreshQueue {
     let topic = FreshTopic::new();
     FreshQueue { url: topic.url(), _storage: Storage::Topic(topic) }
 }
 
 impl FreshQueue {
-    async fn open(&self) -> Queue {
+    pub(crate) async fn open(&self) -> Queue {
         queue::open(&self.url).await.unwrap()
     }
 }
 
-async fn publish(queue: &Queue, entries: &[LogEntry]) {
+pub(crate) async fn publish(queue: &Queue, entries: &[LogEntry]) {
     let records = entries.iter().map(Record::of).collect();
     queue.producer.publish(records).await.unwrap();
 }

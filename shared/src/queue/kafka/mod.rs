@@ -4,6 +4,7 @@
 mod broker_health;
 mod consumer;
 mod dead_letters;
+mod follower;
 mod group_context;
 mod group_poller;
 mod lag;
@@ -26,6 +27,7 @@ use crate::config::ConfigError;
 use crate::error::{Error, Result};
 use consumer::KafkaConsumer;
 use dead_letters::KafkaDeadLetters;
+use follower::KafkaFollower;
 use producer::KafkaProducer;
 use settings::Settings;
 use topics::Topics;
@@ -41,6 +43,7 @@ pub(super) fn open(url: &Url) -> std::result::Result<Queue, ConfigError> {
     Ok(Queue {
         producer: Arc::new(KafkaProducer::new(&settings, &topics)),
         consumer: Arc::new(KafkaConsumer::new(&settings, &topics)),
+        follower: Arc::new(KafkaFollower::new(&settings, &topics)),
         dead_letters: Arc::new(KafkaDeadLetters::new(&settings, &topics)),
     })
 }
@@ -74,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::Timestamp;
-    use crate::queue::{self, DeadLetter, Record};
+    use crate::queue::{self, DeadLetter, Record, Start};
 
     /// No broker listens on this port.
     const NO_BROKER: &str = "kafka://127.0.0.1:1/logs";
@@ -106,6 +109,7 @@ mod tests {
         let record = Record::from_bytes(b"record"[..].into());
         assert_unavailable("publish", queue.producer.publish(vec![record])).await;
         assert_unavailable("poll", queue.consumer.poll()).await;
+        assert_unavailable("follow", queue.follower.follow(Start::Now)).await;
         assert_unavailable("write", queue.dead_letters.write(&[dead_letter()])).await;
         assert_unavailable("list", queue.dead_letters.list(0, 10)).await;
         assert_unavailable("purge", queue.dead_letters.purge(1)).await;

@@ -61,9 +61,9 @@ impl Group {
         (commit.is_some() || purge.is_some()).then(|| Self { commit, purge, ..Self::default() })
     }
 
-    /// Applies every change, and returns the size of the deleted records in bytes.
-    pub(super) async fn apply(&self, connection: &mut SqliteConnection) -> sqlx::Result<u64> {
-        insert_records(connection, &self.records).await?;
+    /// Applies every change.
+    pub(super) async fn apply(&self, connection: &mut SqliteConnection) -> sqlx::Result<Applied> {
+        let last_offset = insert_records(connection, &self.records).await?;
         insert_dead_letters(connection, &self.dead_letters).await?;
         let mut freed_bytes = 0;
         if let Some(last) = self.commit {
@@ -73,20 +73,35 @@ impl Group {
             let delete = sqlx::query("DELETE FROM dead_letters WHERE place <= ?").bind(up_to);
             delete.execute(connection).await?;
         }
-        Ok(freed_bytes)
+        Ok(Applied { last_offset, freed_bytes })
     }
 }
 
-async fn insert_records(connection: &mut SqliteConnection, records: &[Record]) -> sqlx::Result<()> {
+/// What a group changed.
+#[derive(Default)]
+pub(super) struct Applied {
+    /// The offset of the last record that was appended. The offsets of the others precede it.
+    pub(super) last_offset: Option<i64>,
+    /// The size of the deleted records in bytes.
+    pub(super) freed_bytes: u64,
+}
+
+/// Appends the records, and returns the offset of the last one.
+async fn insert_records(
+    connection: &mut SqliteConnection,
+    records: &[Record],
+) -> sqlx::Result<Option<i64>> {
+    let mut last = None;
     for rows in records.chunks(ROWS_PER_INSERT) {
         let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO records (value, traceparent) ");
         insert.push_values(rows, |mut row, record| {
             row.push_bind(record.as_bytes());
             row.push_bind(record.trace().map(|trace| trace.to_string()));
         });
-        insert.build().persistent(false).execute(&mut *connection).await?;
+        let inserted = insert.build().persistent(false).execute(&mut *connection).await?;
+        last = Some(inserted.last_insert_rowid());
     }
-    Ok(())
+    Ok(last)
 }
 
 async fn insert_dead_letters(

@@ -3,8 +3,10 @@
 
 mod backlog;
 mod capacity;
+mod follower;
 mod group;
 mod reader;
+mod recent;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -19,8 +21,8 @@ use tokio_util::sync::DropGuard;
 use url::Url;
 
 use super::{
-    Batch, Consumer, DeadLetter, DeadLetters, Producer, Queue, Record, VARIABLE, metrics,
-    unavailable,
+    Batch, Consumer, DeadLetter, DeadLetters, Followed, Follower, Producer, Queue, Record, Start,
+    VARIABLE, metrics, unavailable,
 };
 use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Result};
@@ -49,10 +51,16 @@ pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
     let used_bytes: i64 = sqlx::query_scalar("SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records")
         .fetch_one(&mut connection)
         .await?;
+    let next = reader::next_offset(&mut connection).await?;
     file.put_back(connection);
-    let writer = GroupWriter::start(file, max_bytes, used_bytes.unsigned_abs());
+    let writer = GroupWriter::start(file, max_bytes, used_bytes.unsigned_abs(), next);
     let queue = Arc::new(SqliteQueue::new(writer, reader));
-    Ok(Queue { producer: queue.clone(), consumer: queue.clone(), dead_letters: queue })
+    Ok(Queue {
+        producer: queue.clone(),
+        consumer: queue.clone(),
+        follower: queue.clone(),
+        dead_letters: queue,
+    })
 }
 
 struct SqliteQueue {
@@ -87,6 +95,13 @@ impl Producer for SqliteQueue {
     async fn publish(&self, records: Vec<Record>) -> Result<()> {
         let written = self.writer.write(Change::Publish(records));
         timeout(PUBLISH_TIMEOUT, written).await.map_err(unavailable)?
+    }
+}
+
+#[async_trait]
+impl Follower for SqliteQueue {
+    async fn follow(&self, start: Start) -> Result<Followed> {
+        follower::follow(&self.reader, self.writer.recent(), &start).await.map_err(unavailable)
     }
 }
 
@@ -235,7 +250,7 @@ mod tests {
         // failed write closes.
         sqlx::raw_sql("PRAGMA max_page_count = 20").execute(&mut connection).await.unwrap();
         file.put_back(connection);
-        let queue = SqliteQueue::new(GroupWriter::start(file, 3_000_000, 0), reader);
+        let queue = SqliteQueue::new(GroupWriter::start(file, 3_000_000, 0, 1), reader);
         let two = vec![record(100), record(1_000_000)];
         let error = queue.publish(two).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { service: "queue", .. }));

@@ -2,7 +2,7 @@
 
 use sqlx::{Row, SqliteConnection, SqlitePool};
 
-use super::super::{Batch, DeadLetter, Position};
+use super::super::{Batch, DeadLetter, Position, Record};
 use crate::log_entry::Timestamp;
 
 /// The number of the only partition.
@@ -13,6 +13,9 @@ const MAX_POLL_BYTES: i64 = 1024 * 1024;
 
 /// The maximum number of records in a polled batch.
 const MAX_POLL_RECORDS: i64 = 4096;
+
+/// The maximum number of records that are read together for those who read along.
+const MAX_FOLLOWED_RECORDS: i64 = 16;
 
 /// Reads the next batch of records after `offset`.
 pub(super) async fn read_after(reader: &SqlitePool, offset: i64) -> sqlx::Result<Batch> {
@@ -37,6 +40,37 @@ pub(super) async fn read_after(reader: &SqlitePool, offset: i64) -> sqlx::Result
         batch.push_record(position, record.try_get(1)?, trace, now);
     }
     Ok(batch)
+}
+
+/// The offset of the first record in the file.
+pub(super) async fn first_offset(reader: &SqlitePool) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("SELECT MIN(offset) FROM records").fetch_one(reader).await
+}
+
+/// The offset of the next record to be published.
+pub(super) async fn next_offset(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
+    let last: Option<i64> =
+        sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = 'records'")
+            .fetch_optional(connection)
+            .await?;
+    Ok(last.unwrap_or(0) + 1)
+}
+
+/// Reads some of the records from one offset to before another, each with its offset.
+pub(super) async fn read_between(
+    reader: &SqlitePool,
+    from: i64,
+    to: i64,
+) -> sqlx::Result<Vec<(i64, Record)>> {
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "SELECT offset, value FROM records WHERE offset >= ? AND offset < ? ORDER BY offset LIMIT ?",
+    )
+    .bind(from)
+    .bind(to)
+    .bind(MAX_FOLLOWED_RECORDS)
+    .fetch_all(reader)
+    .await?;
+    Ok(rows.into_iter().map(|(offset, value)| (offset, Record::from_bytes(value.into()))).collect())
 }
 
 /// Returns the last offset of the next batch. Reads only the lengths of the values, to avoid

@@ -7,7 +7,8 @@ use sqlx::Connection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::capacity::Capacity;
-use super::group::{Change, Group, total_bytes};
+use super::group::{Applied, Change, Group, total_bytes};
+use super::recent::Recent;
 use crate::error::Result;
 use crate::queue::unavailable;
 use crate::sqlite::Writer;
@@ -36,22 +37,26 @@ pub(super) struct GroupWriter {
     buffer: Arc<Semaphore>,
     capacity: Arc<Capacity>,
     published: Arc<Notify>,
+    recent: Arc<Recent>,
 }
 
 impl GroupWriter {
-    /// Starts the task for a queue that holds `used_bytes` of at most `max_bytes`.
-    pub(super) fn start(file: Writer, max_bytes: u64, used_bytes: u64) -> Self {
+    /// Starts the task for a queue that holds `used_bytes` of at most `max_bytes`, and whose next
+    /// record will have the offset `next`.
+    pub(super) fn start(file: Writer, max_bytes: u64, used_bytes: u64, next: i64) -> Self {
         let (requests, pending) = mpsc::unbounded_channel();
         let writer = Self {
             requests,
             buffer: Arc::new(Semaphore::new(BUFFER_BYTES as usize)),
             capacity: Arc::new(Capacity::new(used_bytes, max_bytes)),
             published: Arc::default(),
+            recent: Arc::new(Recent::new(next)),
         };
         let task = WriteTask {
             file,
             capacity: Arc::clone(&writer.capacity),
             published: Arc::clone(&writer.published),
+            recent: Arc::clone(&writer.recent),
         };
         tokio::spawn(task.run(pending));
         writer
@@ -82,6 +87,11 @@ impl GroupWriter {
         self.published.notified().await;
     }
 
+    /// The records that were published last.
+    pub(super) fn recent(&self) -> &Arc<Recent> {
+        &self.recent
+    }
+
     pub(super) fn is_running(&self) -> bool {
         !self.requests.is_closed()
     }
@@ -91,6 +101,7 @@ struct WriteTask {
     file: Writer,
     capacity: Arc<Capacity>,
     published: Arc<Notify>,
+    recent: Arc<Recent>,
 }
 
 impl WriteTask {
@@ -117,9 +128,10 @@ impl WriteTask {
     /// Writes the group and accounts for its records.
     async fn process(&mut self, group: &Group) -> sqlx::Result<()> {
         match self.write(group).await {
-            Ok(freed_bytes) => {
+            Ok(Applied { last_offset, freed_bytes }) => {
                 self.capacity.release(freed_bytes);
-                if !group.records.is_empty() {
+                if let Some(last) = last_offset {
+                    self.recent.add(&group.records, last);
                     self.published.notify_one();
                 }
                 Ok(())
@@ -135,18 +147,18 @@ impl WriteTask {
     /// Applies only the deletions of a group that failed. On a full disk, they free space.
     async fn free_space(&mut self, failed: &Group) {
         let Some(deletions) = failed.deletions() else { return };
-        if let Ok(freed_bytes) = self.write(&deletions).await {
+        if let Ok(Applied { freed_bytes, .. }) = self.write(&deletions).await {
             self.capacity.release(freed_bytes);
         }
     }
 
-    /// Writes the whole group or nothing, and returns the size of the deleted records in bytes.
-    async fn write(&mut self, group: &Group) -> sqlx::Result<u64> {
+    /// Writes the whole group or nothing.
+    async fn write(&mut self, group: &Group) -> sqlx::Result<Applied> {
         let mut connection = self.file.take().await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let freed_bytes = group.apply(&mut transaction).await?;
+        let applied = group.apply(&mut transaction).await?;
         transaction.commit().await?;
         self.file.put_back(connection);
-        Ok(freed_bytes)
+        Ok(applied)
     }
 }

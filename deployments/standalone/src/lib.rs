@@ -62,11 +62,11 @@ impl Adapters {
         Ok(adapters)
     }
 
-    /// Returns all functions, ready to serve.
+    /// Returns all functions, ready to serve until `shutdown` is cancelled.
     ///
     /// # Errors
     /// When a setting is invalid.
-    pub fn functions(&self) -> anyhow::Result<Vec<Function>> {
+    pub fn functions(&self, shutdown: &CancellationToken) -> anyhow::Result<Vec<Function>> {
         // All functions reserve memory for bodies from the same budget.
         let limits = Limits::from(load::<LimitsConfig>()?);
         let queue = || self.queue.producer.clone();
@@ -83,6 +83,7 @@ impl Adapters {
             stats::function(self.index.clone()),
             fields::function(self.index.clone()),
             patterns::function(self.index.clone()),
+            tail::function(self.queue.follower.clone(), shutdown.clone()),
             docs::function(),
         ])
     }

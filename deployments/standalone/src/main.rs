@@ -58,7 +58,8 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     let http_config = load::<HttpConfig>()?;
     let rate_limit = open_rate_limit(config).await?;
     let adapters = Adapters::open(config).await?;
-    let endpoint = http::endpoint(adapters.functions()?, &http_config, rate_limit, &shutdown)?;
+    let endpoint =
+        http::endpoint(adapters.functions(&shutdown)?, &http_config, rate_limit, &shutdown)?;
     let listener = http::bind(&http_config).await?;
     let syslog = match load::<SyslogConfig>()?.syslog_port {
         Some(port) => Some(syslog::Listener::bind(&http_config.host, port).await?),

@@ -89,14 +89,20 @@ pub struct Filters {
 impl Filters {
     /// Reads the parameters.
     pub fn read(query: &mut Reader) -> Self {
+        let filters = Self::read_without_time(query);
+        let from = query.optional::<TimeExpression>(FROM).map(|time| time.start);
+        let to = query.optional::<TimeExpression>(TO).map(|time| time.start);
+        Self { time: TimeRange { from, to }, ..filters }
+    }
+
+    /// Reads the parameters for operations that do not select a range of time.
+    pub fn read_without_time(query: &mut Reader) -> Self {
         let text = query.optional::<Text>(Q).map(|text| text.0).unwrap_or_default();
         let fuzzy = query.with_default(FUZZY, false);
         let service_names = query.many::<ServiceName>(SERVICE_NAME);
         let levels = query.many::<Level>(LEVEL);
         let trace_ids = query.many::<TraceId>(TRACE_ID);
         let span_ids = query.many::<TraceId>(SPAN_ID);
-        let from = query.optional::<TimeExpression>(FROM).map(|time| time.start);
-        let to = query.optional::<TimeExpression>(TO).map(|time| time.start);
         let fields = [
             any_of(Keyword::ServiceName, service_names.iter().map(ServiceName::as_str)),
             any_of(Keyword::Level, levels.iter().map(Level::as_str)),
@@ -104,7 +110,7 @@ impl Filters {
             any_of(Keyword::SpanId, span_ids.iter().map(TraceId::as_str)),
         ];
         let fields = Condition::All(fields.into_iter().flatten().collect());
-        Self { text, fuzzy, fields, time: TimeRange { from, to } }
+        Self { text, fuzzy, fields, time: TimeRange::default() }
     }
 
     /// The condition that the entries meet.

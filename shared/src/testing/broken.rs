@@ -7,7 +7,9 @@ use crate::error::{Error, Ready, Refused, Result};
 use crate::index::{Index, Snapshot};
 use crate::limiter::{Decision, Limiter};
 use crate::log_entry::{EntryId, LogEntry};
-use crate::queue::{Batch, Consumer, DeadLetter, DeadLetters, Producer, Record};
+use crate::queue::{
+    Batch, Consumer, DeadLetter, DeadLetters, Followed, Follower, Producer, Record, Start,
+};
 use crate::search::{SearchHits, SearchQuery};
 use crate::store::{IdRange, ScanPage, Store};
 
@@ -40,6 +42,13 @@ impl Consumer for Broken {
     }
 
     async fn commit(&self, _: Batch) -> Result<()> {
+        unavailable()
+    }
+}
+
+#[async_trait]
+impl Follower for Broken {
+    async fn follow(&self, _: Start) -> Result<Followed> {
         unavailable()
     }
 }

@@ -21,6 +21,7 @@ pub fn document() -> anyhow::Result<Value> {
         fields::document(),
         patterns::document(),
         search::document(),
+        tail::document(),
         shared::http::document(),
     ])
 }

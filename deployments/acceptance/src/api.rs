@@ -55,6 +55,7 @@ impl Api {
             "/logs/stats" => "stats",
             "/logs/fields" => "fields",
             "/logs/patterns" => "patterns",
+            "/logs/tail" => "tail",
             "/v1/logs" => "otlp",
             _ if name.starts_with("/logs/") && name.ends_with("/context") => "context",
             _ if name.starts_with("/logs/") => "get",

@@ -6,7 +6,7 @@ use std::process::Output;
 use cluster::{bare_function, functions};
 
 /// Each function, with a setting that its help describes.
-const FUNCTIONS: [(&str, &str); 15] = [
+const FUNCTIONS: [(&str, &str); 16] = [
     ("any", "QUEUE_URL"),
     ("bulk", "QUEUE_URL"),
     ("loki", "QUEUE_URL"),
@@ -21,6 +21,7 @@ const FUNCTIONS: [(&str, &str); 15] = [
     ("stats", "INDEX_URL"),
     ("docs", "LIMITER_URL"),
     ("syslog", "QUEUE_URL"),
+    ("tail", "QUEUE_URL"),
     ("consumer", "QUEUE_URL"),
 ];
 

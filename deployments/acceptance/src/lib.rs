@@ -32,6 +32,8 @@ macro_rules! for_each_test {
             counts_agree_while_entries_arrive,
             fields_are_listed_with_their_values,
             entries_are_grouped_by_pattern,
+            entries_are_streamed_as_they_arrive,
+            a_stream_continues_after_its_last_event,
             batches_are_accepted_as_json_or_ndjson_plain_or_compressed,
             bad_lines_in_a_batch_are_reported_and_the_others_are_saved,
             formats_of_common_loggers_are_accepted,

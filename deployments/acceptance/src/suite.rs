@@ -3,6 +3,7 @@
 
 mod analytics;
 mod context_and_export;
+mod tail;
 
 use std::io::Write;
 
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 pub use self::analytics::*;
 pub use self::context_and_export::*;
+pub use self::tail::*;
 use crate::{Api, unique};
 
 pub async fn a_saved_entry_is_found_by_id_and_by_search(api: &Api) {

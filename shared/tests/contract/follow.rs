@@ -21,6 +21,7 @@ contract! {
         records_published_since_a_time_are_read,
         consumers_are_not_affected,
         a_cancelled_read_loses_no_records,
+        committed_records_are_read_after_a_restart,
     ]
 }
 
@@ -76,15 +77,42 @@ async fn records_published_from_now_on_are_read(fresh: FreshQueue) {
 async fn committed_records_are_read_too(fresh: FreshQueue) {
     let queue = fresh.open().await;
     let mut followed = follow(&queue, Start::Now).await;
+    let start = Timestamp::now();
     let published = many(5);
     publish(&queue, &published).await;
+    commit(&queue, 5).await;
+    assert_reads(&mut followed, &published).await;
+    let mut followed = follow(&queue, Start::At(start)).await;
+    assert_reads(&mut followed, &published).await;
+}
+
+/// Polls and commits this number of entries.
+async fn commit(queue: &Queue, count: usize) {
     let mut polled = 0;
-    while polled < 5 {
+    while polled < count {
         let batch = timeout(DEADLINE, queue.consumer.poll()).await.unwrap().unwrap();
         polled += batch.entries().len();
         queue.consumer.commit(batch).await.unwrap();
     }
-    assert_reads(&mut followed, &published).await;
+}
+
+async fn committed_records_are_read_after_a_restart(fresh: FreshQueue) {
+    let queue = fresh.open().await;
+    let offsets = follow(&queue, Start::Now).await.starts;
+    let offsets = offsets.into_iter().map(|(partition, start)| (partition, start - 1)).collect();
+    let committed = many(5);
+    publish(&queue, &committed).await;
+    commit(&queue, 5).await;
+    drop(queue);
+
+    let queue = fresh.open().await;
+    let later = many(2);
+    publish(&queue, &later).await;
+    let mut followed = follow(&queue, Start::After(offsets)).await;
+    assert_reads(&mut followed, &[committed, later.clone()].concat()).await;
+    let batch = timeout(DEADLINE, queue.consumer.poll()).await.unwrap().unwrap();
+    let polled = ids(batch.entries());
+    assert!(!polled.is_empty() && polled.is_subset(&ids(&later)), "committed records were polled");
 }
 
 async fn all_followers_read_the_same_records(fresh: FreshQueue) {

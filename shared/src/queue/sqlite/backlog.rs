@@ -1,4 +1,4 @@
-//! Measures the backlog: the number of records in the file, and the age of the oldest one.
+//! Measures the backlog: the number of records that are not committed, and the age of the oldest one.
 
 use std::time::Duration;
 
@@ -43,17 +43,18 @@ struct Backlog {
 }
 
 async fn measure(reader: &SqlitePool) -> sqlx::Result<Backlog> {
-    // Commits delete from the front, so the offsets have no gaps. Two lookups are therefore enough
-    // to count the records without scanning the table.
+    // Offsets have no gaps, so two lookups are enough to count the records without scanning the table.
     let records: Option<i64> = sqlx::query_scalar(
-        "SELECT (SELECT MAX(offset) FROM records) - (SELECT MIN(offset) FROM records) + 1",
+        "SELECT (SELECT MAX(offset) FROM records) - (SELECT committed FROM progress)",
     )
     .fetch_one(reader)
     .await?;
-    let oldest: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT value FROM records ORDER BY offset LIMIT 1")
-            .fetch_optional(reader)
-            .await?;
+    let oldest: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT value FROM records WHERE offset > (SELECT committed FROM progress)
+         ORDER BY offset LIMIT 1",
+    )
+    .fetch_optional(reader)
+    .await?;
     let arrived = oldest.as_deref().and_then(arrival_time);
     let oldest_age = arrived.map_or(Duration::ZERO, age);
     Ok(Backlog { records: records.unwrap_or(0), oldest_age })

@@ -1,35 +1,35 @@
-//! Reads along with the file's writer.
+//! Reads along with the queue. Committed records are read too, while they are in the file.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use sqlx::SqlitePool;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
+use super::IDLE_POLL_INTERVAL;
 use super::reader::{self, PARTITION};
-use super::recent::Recent;
 use crate::queue::{Followed, Position, Record, Start};
 
 /// The number of sets of records that are read ahead.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
-/// Starts to read records.
+/// Starts to read records. `published` changes whenever some have been published.
 pub(super) async fn follow(
     reader: &SqlitePool,
-    recent: &Arc<Recent>,
+    published: watch::Receiver<()>,
     start: &Start,
 ) -> sqlx::Result<Followed> {
-    let next = *recent.next().borrow();
+    let next = reader::next_offset(reader).await?;
     let from = match start {
         Start::Now => next,
         // The file does not record when a record was published.
-        Start::At(_) => reader::first_offset(reader).await?.map_or(next, |first| first.min(next)),
+        Start::At(_) => reader::first_offset(reader).await?.unwrap_or(next),
         Start::After(offsets) => {
             offsets.get(&PARTITION).map_or(0, |offset| offset.saturating_add(1)).min(next)
         }
     };
     let (sender, records) = mpsc::channel(AHEAD);
-    tokio::spawn(send_from(from, reader.clone(), Arc::clone(recent), sender));
+    tokio::spawn(send_from(from, reader.clone(), published, sender));
     Ok(Followed::new(BTreeMap::from([(PARTITION, from)]), records))
 }
 
@@ -37,25 +37,17 @@ pub(super) async fn follow(
 async fn send_from(
     mut from: i64,
     reader: SqlitePool,
-    recent: Arc<Recent>,
+    mut published: watch::Receiver<()>,
     sender: mpsc::Sender<Vec<(Position, Record)>>,
 ) {
-    let mut next = recent.next();
     loop {
-        next.mark_unchanged();
-        let read = match recent.read(from) {
+        published.mark_unchanged();
+        let read = match reader::read_after(&reader, from - 1).await {
             Ok(read) => read,
-            Err(first) => match reader::read_between(&reader, from, first).await {
-                Ok(read) if read.is_empty() => {
-                    from = first;
-                    continue;
-                }
-                Ok(read) => read,
-                Err(error) => {
-                    tracing::warn!(%error, "following the queue failed");
-                    return;
-                }
-            },
+            Err(error) => {
+                tracing::warn!(%error, "following the queue failed");
+                return;
+            }
         };
         if let Some((last, _)) = read.last() {
             from = last + 1;
@@ -67,7 +59,12 @@ async fn send_from(
         } else {
             tokio::select! {
                 () = sender.closed() => return,
-                changed = next.changed() => if changed.is_err() { return },
+                // Read again, whether records were published or the wait timed out.
+                changed = timeout(IDLE_POLL_INTERVAL, published.changed()) => {
+                    if matches!(changed, Ok(Err(_))) {
+                        return;
+                    }
+                }
             }
         }
     }

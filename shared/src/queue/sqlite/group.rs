@@ -3,6 +3,7 @@
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::super::{DeadLetter, Record};
+use super::committed;
 
 /// The maximum number of rows per `INSERT`.
 const ROWS_PER_INSERT: usize = 100;
@@ -11,7 +12,7 @@ const ROWS_PER_INSERT: usize = 100;
 pub(super) enum Change {
     /// Appends records.
     Publish(Vec<Record>),
-    /// Deletes the records up to and including the offset `last`.
+    /// Commits the records up to and including the offset `last`.
     Commit { last: i64 },
     /// Appends dead letters.
     WriteDeadLetters(Vec<DeadLetter>),
@@ -43,6 +44,8 @@ pub(super) struct Group {
     dead_letters: Vec<DeadLetter>,
     commit: Option<i64>,
     purge: Option<i64>,
+    /// Whether to delete all committed records instead of keeping the last of them.
+    frees_space: bool,
 }
 
 impl Group {
@@ -55,53 +58,41 @@ impl Group {
         }
     }
 
-    /// The group's deletions, if any.
-    pub(super) fn deletions(&self) -> Option<Self> {
-        let (commit, purge) = (self.commit, self.purge);
-        (commit.is_some() || purge.is_some()).then(|| Self { commit, purge, ..Self::default() })
+    /// The changes of the group that free space, and the deletion of all committed records.
+    pub(super) fn freeing(&self) -> Self {
+        Self { commit: self.commit, purge: self.purge, frees_space: true, ..Self::default() }
     }
 
-    /// Applies every change.
-    pub(super) async fn apply(&self, connection: &mut SqliteConnection) -> sqlx::Result<Applied> {
-        let last_offset = insert_records(connection, &self.records).await?;
+    /// Applies every change, and returns the size of the committed records in bytes.
+    pub(super) async fn apply(&self, connection: &mut SqliteConnection) -> sqlx::Result<u64> {
+        insert_records(connection, &self.records).await?;
         insert_dead_letters(connection, &self.dead_letters).await?;
-        let mut freed_bytes = 0;
+        let mut committed_bytes = 0;
         if let Some(last) = self.commit {
-            freed_bytes = delete_records(connection, last).await?;
+            committed_bytes = committed::commit(connection, last).await?;
+            committed::delete_oldest(connection, committed::KEPT_BYTES).await?;
+        }
+        if self.frees_space {
+            committed::delete_oldest(connection, 0).await?;
         }
         if let Some(up_to) = self.purge {
             let delete = sqlx::query("DELETE FROM dead_letters WHERE place <= ?").bind(up_to);
             delete.execute(connection).await?;
         }
-        Ok(Applied { last_offset, freed_bytes })
+        Ok(committed_bytes)
     }
 }
 
-/// What a group changed.
-#[derive(Default)]
-pub(super) struct Applied {
-    /// The offset of the last record that was appended. The offsets of the others precede it.
-    pub(super) last_offset: Option<i64>,
-    /// The size of the deleted records in bytes.
-    pub(super) freed_bytes: u64,
-}
-
-/// Appends the records, and returns the offset of the last one.
-async fn insert_records(
-    connection: &mut SqliteConnection,
-    records: &[Record],
-) -> sqlx::Result<Option<i64>> {
-    let mut last = None;
+async fn insert_records(connection: &mut SqliteConnection, records: &[Record]) -> sqlx::Result<()> {
     for rows in records.chunks(ROWS_PER_INSERT) {
         let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO records (value, traceparent) ");
         insert.push_values(rows, |mut row, record| {
             row.push_bind(record.as_bytes());
             row.push_bind(record.trace().map(|trace| trace.to_string()));
         });
-        let inserted = insert.build().persistent(false).execute(&mut *connection).await?;
-        last = Some(inserted.last_insert_rowid());
+        insert.build().persistent(false).execute(&mut *connection).await?;
     }
-    Ok(last)
+    Ok(())
 }
 
 async fn insert_dead_letters(
@@ -123,13 +114,4 @@ async fn insert_dead_letters(
             .await?;
     }
     Ok(())
-}
-
-/// Deletes the records up to and including `last`, and returns their size in bytes.
-async fn delete_records(connection: &mut SqliteConnection, last: i64) -> sqlx::Result<u64> {
-    let size = "SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records WHERE offset <= ?";
-    let freed_bytes: i64 = sqlx::query_scalar(size).bind(last).fetch_one(&mut *connection).await?;
-    let delete = sqlx::query("DELETE FROM records WHERE offset <= ?").bind(last);
-    delete.execute(connection).await?;
-    Ok(freed_bytes.unsigned_abs())
 }

@@ -3,10 +3,10 @@
 
 mod backlog;
 mod capacity;
+mod committed;
 mod follower;
 mod group;
 mod reader;
-mod recent;
 mod writer;
 
 use std::sync::{Arc, OnceLock};
@@ -15,17 +15,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout;
 use tokio_util::sync::DropGuard;
 use url::Url;
 
 use super::{
-    Batch, Consumer, DeadLetter, DeadLetters, Followed, Follower, Producer, Queue, Record, Start,
-    VARIABLE, metrics, unavailable,
+    Batch, Consumer, DeadLetter, DeadLetters, Followed, Follower, Position, Producer, Queue,
+    Record, Start, VARIABLE, metrics, unavailable,
 };
 use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Result};
+use crate::log_entry::Timestamp;
 use crate::sqlite;
 use group::Change;
 use reader::PARTITION;
@@ -48,13 +49,11 @@ pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
     let max_bytes = options.number("max_bytes", 0..=u64::MAX)?.unwrap_or(DEFAULT_MAX_BYTES);
     let (mut file, reader) = sqlite::open(VARIABLE, url, &MIGRATIONS).await?;
     let mut connection = file.take().await?;
-    let used_bytes: i64 = sqlx::query_scalar("SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records")
-        .fetch_one(&mut connection)
-        .await?;
-    let next = reader::next_offset(&mut connection).await?;
+    let used_bytes = committed::uncommitted_bytes(&mut connection, i64::MAX).await?;
+    let last_committed = committed::last_committed(&mut connection).await?;
     file.put_back(connection);
-    let writer = GroupWriter::start(file, max_bytes, used_bytes.unsigned_abs(), next);
-    let queue = Arc::new(SqliteQueue::new(writer, reader));
+    let writer = GroupWriter::start(file, max_bytes, used_bytes.unsigned_abs());
+    let queue = Arc::new(SqliteQueue::new(writer, reader, last_committed));
     Ok(Queue {
         producer: queue.clone(),
         consumer: queue.clone(),
@@ -66,15 +65,22 @@ pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
 struct SqliteQueue {
     writer: GroupWriter,
     reader: SqlitePool,
-    /// The offset of the last polled record.
-    last_polled: Mutex<i64>,
+    poll: Mutex<Poll>,
     /// Reports the backlog from the first poll until the queue is dropped.
     backlog_reporter: OnceLock<DropGuard>,
 }
 
+/// The state of the consumer's polls.
+struct Poll {
+    /// The offset of the last polled record.
+    last: i64,
+    published: watch::Receiver<()>,
+}
+
 impl SqliteQueue {
-    fn new(writer: GroupWriter, reader: SqlitePool) -> Self {
-        Self { writer, reader, last_polled: Mutex::new(0), backlog_reporter: OnceLock::new() }
+    fn new(writer: GroupWriter, reader: SqlitePool, last_committed: i64) -> Self {
+        let poll = Poll { last: last_committed, published: writer.published() };
+        Self { writer, reader, poll: Mutex::new(poll), backlog_reporter: OnceLock::new() }
     }
 }
 
@@ -101,7 +107,8 @@ impl Producer for SqliteQueue {
 #[async_trait]
 impl Follower for SqliteQueue {
     async fn follow(&self, start: Start) -> Result<Followed> {
-        follower::follow(&self.reader, self.writer.recent(), &start).await.map_err(unavailable)
+        let published = self.writer.published();
+        follower::follow(&self.reader, published, &start).await.map_err(unavailable)
     }
 }
 
@@ -110,16 +117,16 @@ impl Consumer for SqliteQueue {
     async fn poll(&self) -> Result<Batch> {
         self.backlog_reporter
             .get_or_init(|| backlog::start_reporter(self.reader.clone(), metrics::INTERVAL));
-        let mut last_polled = self.last_polled.lock().await;
+        let mut poll = self.poll.lock().await;
         loop {
-            let batch =
-                reader::read_after(&self.reader, *last_polled).await.map_err(unavailable)?;
-            if let Some(last) = batch.offsets().get(&PARTITION) {
-                *last_polled = *last;
-                return Ok(batch);
+            poll.published.mark_unchanged();
+            let records = reader::read_after(&self.reader, poll.last).await.map_err(unavailable)?;
+            if let Some((last, _)) = records.last() {
+                poll.last = *last;
+                return Ok(batch(&records));
             }
             // Read again, whether records were published or the wait timed out.
-            let _ = timeout(IDLE_POLL_INTERVAL, self.writer.published()).await;
+            let _ = timeout(IDLE_POLL_INTERVAL, poll.published.changed()).await;
         }
     }
 
@@ -144,6 +151,17 @@ impl DeadLetters for SqliteQueue {
     async fn purge(&self, up_to: i64) -> Result<()> {
         self.writer.write(Change::PurgeDeadLetters { up_to }).await
     }
+}
+
+/// Parses records, each with its offset.
+fn batch(records: &[(i64, Record)]) -> Batch {
+    let mut batch = Batch::default();
+    let now = Timestamp::now();
+    for (offset, record) in records {
+        let position = Position { partition: PARTITION, offset: *offset };
+        batch.push_record(position, record.as_bytes(), record.trace(), now);
+    }
+    batch
 }
 
 #[cfg(test)]
@@ -211,6 +229,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_oldest_committed_records_are_deleted() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = url(&directory, "");
+        let queue = open(&url).await.unwrap();
+        let third = committed::KEPT_BYTES / 3;
+        for bytes in [1, third, third, third, third] {
+            let record = record(bytes.try_into().unwrap());
+            queue.producer.publish(vec![record]).await.unwrap();
+            let batch = queue.consumer.poll().await.unwrap();
+            queue.consumer.commit(batch).await.unwrap();
+        }
+        queue.producer.publish(vec![record(2)]).await.unwrap();
+        assert_eq!(record_sizes(&url).await, [third, third, third, 2]);
+    }
+
+    #[tokio::test]
+    async fn records_of_an_earlier_version_are_not_committed() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = url(&directory, "?max_bytes=1000");
+        let earlier = MIGRATIONS.iter().filter(|migration| migration.version < 3).cloned();
+        let earlier = Migrator::with_migrations(earlier.collect());
+        let (mut file, _) = sqlite::open(VARIABLE, &url, &earlier).await.unwrap();
+        let mut connection = file.take().await.unwrap();
+        let rows =
+            "INSERT INTO records (offset, value) VALUES (5, zeroblob(300)), (6, zeroblob(300))";
+        sqlx::raw_sql(rows).execute(&mut connection).await.unwrap();
+        drop(connection);
+        drop(file);
+        let queue = open(&url).await.unwrap();
+        queue.producer.publish(vec![record(500)]).await.unwrap_err();
+        let batch = queue.consumer.poll().await.unwrap();
+        assert_eq!(batch.offsets()[&PARTITION], 6);
+    }
+
+    #[tokio::test]
     async fn a_reopened_queue_counts_its_existing_records() {
         let directory = tempfile::tempdir().unwrap();
         let url = url(&directory, "?max_bytes=1000");
@@ -250,7 +303,7 @@ mod tests {
         // failed write closes.
         sqlx::raw_sql("PRAGMA max_page_count = 20").execute(&mut connection).await.unwrap();
         file.put_back(connection);
-        let queue = SqliteQueue::new(GroupWriter::start(file, 3_000_000, 0, 1), reader);
+        let queue = SqliteQueue::new(GroupWriter::start(file, 3_000_000, 0), reader, 0);
         let two = vec![record(100), record(1_000_000)];
         let error = queue.publish(two).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { service: "queue", .. }));

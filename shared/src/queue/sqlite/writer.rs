@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use sqlx::Connection;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::capacity::Capacity;
-use super::group::{Applied, Change, Group, total_bytes};
-use super::recent::Recent;
+use super::group::{Change, Group, total_bytes};
 use crate::error::Result;
 use crate::queue::unavailable;
 use crate::sqlite::Writer;
@@ -36,27 +35,23 @@ pub(super) struct GroupWriter {
     requests: mpsc::UnboundedSender<Request>,
     buffer: Arc<Semaphore>,
     capacity: Arc<Capacity>,
-    published: Arc<Notify>,
-    recent: Arc<Recent>,
+    published: watch::Sender<()>,
 }
 
 impl GroupWriter {
-    /// Starts the task for a queue that holds `used_bytes` of at most `max_bytes`, and whose next
-    /// record will have the offset `next`.
-    pub(super) fn start(file: Writer, max_bytes: u64, used_bytes: u64, next: i64) -> Self {
+    /// Starts the task for a queue that holds `used_bytes` of at most `max_bytes`.
+    pub(super) fn start(file: Writer, max_bytes: u64, used_bytes: u64) -> Self {
         let (requests, pending) = mpsc::unbounded_channel();
         let writer = Self {
             requests,
             buffer: Arc::new(Semaphore::new(BUFFER_BYTES as usize)),
             capacity: Arc::new(Capacity::new(used_bytes, max_bytes)),
-            published: Arc::default(),
-            recent: Arc::new(Recent::new(next)),
+            published: watch::Sender::new(()),
         };
         let task = WriteTask {
             file,
             capacity: Arc::clone(&writer.capacity),
-            published: Arc::clone(&writer.published),
-            recent: Arc::clone(&writer.recent),
+            published: writer.published.clone(),
         };
         tokio::spawn(task.run(pending));
         writer
@@ -81,15 +76,9 @@ impl GroupWriter {
         outcome.await.map_err(unavailable)?.map_err(unavailable)
     }
 
-    /// Waits until records are published. Returns immediately if some have been published since the
-    /// last call.
-    pub(super) async fn published(&self) {
-        self.published.notified().await;
-    }
-
-    /// The records that were published last.
-    pub(super) fn recent(&self) -> &Arc<Recent> {
-        &self.recent
+    /// Changes whenever records have been published.
+    pub(super) fn published(&self) -> watch::Receiver<()> {
+        self.published.subscribe()
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -100,8 +89,7 @@ impl GroupWriter {
 struct WriteTask {
     file: Writer,
     capacity: Arc<Capacity>,
-    published: Arc<Notify>,
-    recent: Arc<Recent>,
+    published: watch::Sender<()>,
 }
 
 impl WriteTask {
@@ -128,11 +116,10 @@ impl WriteTask {
     /// Writes the group and accounts for its records.
     async fn process(&mut self, group: &Group) -> sqlx::Result<()> {
         match self.write(group).await {
-            Ok(Applied { last_offset, freed_bytes }) => {
-                self.capacity.release(freed_bytes);
-                if let Some(last) = last_offset {
-                    self.recent.add(&group.records, last);
-                    self.published.notify_one();
+            Ok(committed_bytes) => {
+                self.capacity.release(committed_bytes);
+                if !group.records.is_empty() {
+                    self.published.send_replace(());
                 }
                 Ok(())
             }
@@ -144,21 +131,20 @@ impl WriteTask {
         }
     }
 
-    /// Applies only the deletions of a group that failed. On a full disk, they free space.
+    /// Applies the part of a group that failed which frees space on a full disk.
     async fn free_space(&mut self, failed: &Group) {
-        let Some(deletions) = failed.deletions() else { return };
-        if let Ok(Applied { freed_bytes, .. }) = self.write(&deletions).await {
-            self.capacity.release(freed_bytes);
+        if let Ok(committed_bytes) = self.write(&failed.freeing()).await {
+            self.capacity.release(committed_bytes);
         }
     }
 
-    /// Writes the whole group or nothing.
-    async fn write(&mut self, group: &Group) -> sqlx::Result<Applied> {
+    /// Writes the whole group or nothing, and returns the size of the committed records in bytes.
+    async fn write(&mut self, group: &Group) -> sqlx::Result<u64> {
         let mut connection = self.file.take().await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let applied = group.apply(&mut transaction).await?;
+        let committed_bytes = group.apply(&mut transaction).await?;
         transaction.commit().await?;
         self.file.put_back(connection);
-        Ok(applied)
+        Ok(committed_bytes)
     }
 }

@@ -14,11 +14,13 @@ pub mod metrics;
 mod pattern;
 mod server;
 pub mod suite;
+mod tail;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use api::{Api, TIMEOUT};
 pub use server::Server;
+pub use tail::TailClient;
 
 /// Passes the names of all tests in the [`suite`] to another macro: `$run! { [name, …] }`.
 #[macro_export]

@@ -1,5 +1,5 @@
-//! Kills the server at random moments under load: every acknowledged entry is stored and indexed
-//! exactly once. `CRASH_ROUNDS` sets the number of crashes (3 by default, 20 in `make test-crash`).
+//! Kills the server at random moments under load: every acknowledged entry is stored, indexed and
+//! streamed by the tail exactly once. `CRASH_ROUNDS` sets the number of crashes (3 by default, 20 in `make test-crash`).
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod support;
@@ -8,8 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use acceptance::{Api, unique};
+use acceptance::{Api, TIMEOUT, TailClient, unique};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 const WRITERS: usize = 8;
 
@@ -46,6 +47,19 @@ async fn write(api: Api, service: String, posted: Arc<Mutex<Posted>>) {
     }
 }
 
+/// Returns the client, and the ids that it received.
+async fn read_until_killed(mut tail: TailClient) -> (TailClient, Vec<String>) {
+    let mut ids = Vec::new();
+    while let Some(entry) = tail.next().await {
+        ids.push(id(&entry));
+    }
+    (tail, ids)
+}
+
+fn id(entry: &Value) -> String {
+    entry["id"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
     let rounds: u32 = std::env::var("CRASH_ROUNDS").map_or(3, |rounds| rounds.parse().unwrap());
@@ -53,10 +67,14 @@ async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
     let service = unique("crash");
     let posted = Arc::new(Mutex::new(Posted::default()));
     let settings = [("RATE_LIMIT_ENABLED", "false")];
+    let mut tail = TailClient::new(&service);
+    let mut streamed = Vec::new();
 
     for _ in 0..rounds {
         let server = support::start(data_dir.path(), &settings);
         let api = Api::new(&server.url);
+        assert!(tail.connect(&api.url("/logs/tail")).await);
+        let reading = tokio::spawn(read_until_killed(tail));
         let writers: Vec<_> = (0..WRITERS)
             .map(|_| tokio::spawn(write(api.clone(), service.clone(), posted.clone())))
             .collect();
@@ -66,10 +84,14 @@ async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
         for writer in writers {
             writer.await.unwrap();
         }
+        let read;
+        (tail, read) = reading.await.unwrap();
+        streamed.extend(read);
     }
 
     let server = support::start(data_dir.path(), &settings);
     let api = Api::new(&server.url);
+    assert!(tail.connect(&api.url("/logs/tail")).await);
     // Entries that were queued before the marker are stored and indexed before it.
     let marker = json!({"service": "marker", "message": "m"}).to_string();
     api.post("/logs", "application/json", marker).await;
@@ -88,6 +110,13 @@ async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
     for (id, message) in &posted.acknowledged {
         assert_eq!(by_id.get(id), Some(message), "{id} was acknowledged but not indexed");
     }
+    while streamed.len() < by_id.len() {
+        streamed.push(id(&timeout(TIMEOUT, tail.next()).await.unwrap().unwrap()));
+    }
+    streamed.sort_unstable();
+    let mut expected: Vec<String> = by_id.keys().cloned().collect();
+    expected.sort_unstable();
+    assert_eq!(streamed, expected, "the tail lost or repeated entries");
     let stored = api.entries(by_id.keys().cloned().collect()).await;
     for (id, message) in &by_id {
         assert_eq!(

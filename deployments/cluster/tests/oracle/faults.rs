@@ -22,9 +22,9 @@ const RETRIES: &str = "consumer_retries_total";
 /// A fault to inject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Every few seconds, the consumer is killed with SIGKILL and replaced.
+    /// Every few seconds, the consumer and a `tail` are killed with SIGKILL and replaced.
     Kill,
-    /// Every few seconds, one of three consumers is replaced.
+    /// Every few seconds, one of three consumers and a `tail` are replaced.
     Rebalance,
     /// Kafka is restarted, and later killed.
     Kafka,
@@ -118,6 +118,7 @@ async fn kill(run: &mut Run) -> u64 {
         kills += u64::from(counter(consumer, ENTRIES).await > 0);
         run.consumers.remove(0).kill();
         run.add_consumer();
+        run.replace_tail().await.kill();
     }
     kills
 }
@@ -134,6 +135,10 @@ async fn rebalance(run: &mut Run, violations: &mut Violations) -> u64 {
             violations.add("consumers that exited with an error", status.to_string());
         }
         run.add_consumer();
+        let status = run.replace_tail().await.terminate();
+        if !status.success() {
+            violations.add("tails that exited with an error", status.to_string());
+        }
     }
     replaced
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use acceptance::{Api, unique};
+use acceptance::Api;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -152,26 +152,24 @@ pub(crate) fn is_invalid(number: u64) -> bool {
 
 /// Running writers.
 pub(crate) struct Load {
-    pub(crate) ledger: Arc<Ledger>,
+    ledger: Arc<Ledger>,
     writers: Vec<JoinHandle<()>>,
 }
 
 impl Load {
     /// Starts writers that post to the `ingest` processes in turn.
-    pub(crate) fn start(ingests: &[Api]) -> Self {
-        let ledger = Arc::new(Ledger::new(unique("oracle")));
+    pub(crate) fn start(ingests: &[Api], ledger: Arc<Ledger>) -> Self {
         let writer = |first| tokio::spawn(write(ingests.to_vec(), Arc::clone(&ledger), first));
         let writers = (0..WRITERS).map(writer).collect();
         Self { ledger, writers }
     }
 
     /// Stops the writers and waits for their requests to finish.
-    pub(crate) async fn stop(self) -> Arc<Ledger> {
+    pub(crate) async fn stop(self) {
         self.ledger.stopped.store(true, Ordering::Relaxed);
         for writer in self.writers {
             writer.await.unwrap();
         }
-        self.ledger
     }
 }
 

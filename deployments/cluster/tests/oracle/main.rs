@@ -1,5 +1,5 @@
-//! The oracle checks that every acknowledged entry reaches both sinks exactly once and unaltered,
-//! whichever fault occurs. `ORACLE_SECONDS` sets the duration of each run's load (default 60);
+//! The oracle checks that every acknowledged entry reaches both sinks and each client of the tail
+//! exactly once and unaltered, whichever fault occurs. `ORACLE_SECONDS` sets the duration of each run's load (default 60);
 //! `ORACLE_RUNS` selects runs (`kill,kafka`).
 #![allow(
     clippy::unwrap_used,
@@ -14,6 +14,7 @@ mod memory;
 mod reads;
 mod run;
 mod sinks;
+mod tail;
 mod toxiproxy;
 mod violations;
 
@@ -115,9 +116,12 @@ async fn check_sinks(run: &Run, violations: &mut Violations) -> [u64; 3] {
     let stored = sinks::stored_entries(&run.cluster).await;
     let documents = sinks::document_count(&run.cluster).await;
     let indexed = run.api.all_entries(&run.ledger.service).await;
-    let duplicates = compare_with_sink(&run.ledger, "store", &stored, violations)
+    let mut duplicates = compare_with_sink(&run.ledger, "store", &stored, violations)
         + compare_with_sink(&run.ledger, "index", &indexed, violations);
     compare_sinks(&stored, &indexed, violations);
+    for received in run.tails.received_all(&run.ledger).await {
+        duplicates += compare_with_sink(&run.ledger, "tail", &received, violations);
+    }
     if documents != indexed.len() as u64 {
         let example = format!("{documents}, but search finds {}", indexed.len());
         violations.add("wrong document counts", example);

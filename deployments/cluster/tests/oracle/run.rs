@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use acceptance::{Api, Server};
+use acceptance::{Api, Server, unique};
 use cluster::Cluster;
 use reqwest::StatusCode;
 use tokio::time::sleep;
 
 use crate::load::{Ledger, Load};
 use crate::memory::MemoryMonitor;
+use crate::tail::{Replicas, Tails};
 
 /// How long a process may take to become ready.
 const READINESS_TIMEOUT: Duration = Duration::from_mins(1);
@@ -20,6 +21,10 @@ pub(crate) struct Run {
     pub(crate) consumers: Vec<Server>,
     /// Two `ingest` processes, then one `get` and one `search`.
     others: Vec<Server>,
+    /// The `tail` processes, the oldest first, and their clients.
+    tail_servers: Vec<Server>,
+    replicas: Replicas,
+    pub(crate) tails: Tails,
     /// A client for the first `ingest`, `get` and `search`.
     pub(crate) api: Api,
     pub(crate) memory: MemoryMonitor,
@@ -37,17 +42,44 @@ impl Run {
         let start = |function: &str| start_function(&cluster, &memory, function);
         let others: Vec<Server> = ["ingest", "ingest", "get", "search"].map(start).into();
         let consumers: Vec<Server> = (0..consumers).map(|_| start("consumer")).collect();
-        for server in others.iter().chain(&consumers) {
+        let tail_servers: Vec<Server> = ["tail", "tail"].map(start).into();
+        for server in others.iter().chain(&consumers).chain(&tail_servers) {
             wait_until_ready(server).await;
         }
         let api = |n: usize| {
             let [ingest, get, search] = [n, 2, 3].map(|n: usize| others[n].url.as_str());
             Api::for_functions([ingest, get, search, get])
         };
-        let load = Load::start(&[api(0), api(1)]);
-        let (api, ledger, started) = (api(0), Arc::clone(&load.ledger), Instant::now());
-        let load = Some(load);
-        Self { cluster, consumers, others, api, memory, load, ledger, started, length }
+        let ledger = Arc::new(Ledger::new(unique("oracle")));
+        let replicas = Replicas::default();
+        set_replicas(&replicas, &tail_servers);
+        let tails = Tails::start(&replicas, &ledger.service).await;
+        let load = Some(Load::start(&[api(0), api(1)], Arc::clone(&ledger)));
+        let api = api(0);
+        Self {
+            cluster,
+            consumers,
+            others,
+            tail_servers,
+            replicas,
+            tails,
+            api,
+            memory,
+            load,
+            ledger,
+            started: Instant::now(),
+            length,
+        }
+    }
+
+    /// Removes the oldest `tail` process after starting another.
+    pub(crate) async fn replace_tail(&mut self) -> Server {
+        let server = start_function(&self.cluster, &self.memory, "tail");
+        wait_until_ready(&server).await;
+        self.tail_servers.push(server);
+        let oldest = self.tail_servers.remove(0);
+        set_replicas(&self.replicas, &self.tail_servers);
+        oldest
     }
 
     /// Starts another consumer.
@@ -90,9 +122,14 @@ impl Run {
 
     /// Stops all processes and deletes their data from the services.
     pub(crate) async fn clean_up(self) {
-        drop((self.consumers, self.others));
+        drop((self.tails, self.consumers, self.others, self.tail_servers));
         self.cluster.remove().await;
     }
+}
+
+fn set_replicas(replicas: &Replicas, servers: &[Server]) {
+    let url = |server: &Server| format!("{}/logs/tail", server.url);
+    *replicas.lock().unwrap() = servers.iter().map(url).collect();
 }
 
 fn start_function(cluster: &Cluster, memory: &MemoryMonitor, function: &str) -> Server {

@@ -41,7 +41,7 @@ impl TailClient {
                 return None;
             }
             assert_eq!(stream.headers()["content-type"], "text/event-stream");
-            // The first chunk says that the server listens.
+            // The first chunk shows that the server listens.
             let chunk = stream.chunk().await.ok()??;
             Some((stream, chunk))
         };
@@ -82,11 +82,19 @@ impl TailClient {
         Some(String::from_utf8(event).unwrap())
     }
 
-    /// Reads the entry of an event, unless it is of another kind.
+    /// Reads the entry of an event, if it has one.
     fn read_entry(&mut self, event: &str) -> Option<Value> {
         assert!(!event.starts_with("event: dropped"), "the client reads too slowly: {event}");
-        let (id, data) = event.strip_prefix("id: ")?.split_once('\n')?;
-        self.last_event_id = Some(id.to_owned());
-        Some(serde_json::from_str(data.strip_prefix("data: ")?).unwrap())
+        let mut entry = None;
+        for line in event.lines() {
+            if let Some(id) = line.strip_prefix("id: ") {
+                self.last_event_id = Some(id.to_owned());
+            } else if let Some(data) = line.strip_prefix("data: ")
+                && !event.starts_with("event: ")
+            {
+                entry = serde_json::from_str(data).unwrap();
+            }
+        }
+        entry
     }
 }

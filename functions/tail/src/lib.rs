@@ -1,10 +1,13 @@
 //! Tail: streams entries as they arrive.
 //! `queue.follow -- hub --> matching entries --> Server-Sent Events or NDJSON`
 
-mod event_id;
+mod catch_up;
 mod hub;
 mod listener;
 mod parameters;
+mod progress;
+mod recent;
+mod record;
 mod response;
 mod stream;
 
@@ -18,13 +21,13 @@ use shared::Error;
 use shared::http::{
     Function, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag, document_of,
 };
-use shared::queue::{Follower, Start};
+use shared::queue::Follower;
 use tokio_util::sync::CancellationToken;
 
-use event_id::{EventId, Progress};
 use hub::{Hub, Refusal};
-use listener::Wanted;
-use parameters::{From, TailParameters};
+use listener::Selection;
+use parameters::{StartAt, TailParameters};
+use progress::EventId;
 use response::Streamed;
 use stream::Format;
 
@@ -36,7 +39,7 @@ const RETRY_AFTER_SECONDS: u32 = 10;
 
 /// An example of Server-Sent Events in the OpenAPI document.
 const SSE_EXAMPLE: &str = concat!(
-    "id: 0190163d-8694-739b-aea5-966c26f8ad91@0:1204+1\n",
+    "id: 0190163d-8694-739b-aea5-966c26f8ad91@0:1204.1\n",
     r#"data: {"id":"0190163d-8694-739b-aea5-966c26f8ad91","timestamp":"2024-06-14T12:00:00.123456Z","#,
     r#""level":"ERROR","service_name":"payment-service","message":"connection timeout"}"#,
     "\n\n",
@@ -94,21 +97,16 @@ impl Tail {
     ) -> Result<Streamed, ProblemResponse<TailProblems>> {
         let condition = parameters.filters.condition()?;
         let format = Format::accepted(request.headers());
-        let from = last_event(request.headers())?.map(From::Event).or(parameters.from);
-        let since = match from {
-            Some(From::Time(time)) => Some(time),
-            Some(From::Event(_)) | None => None,
+        let start = last_event(request.headers())?.map(StartAt::Event).or(parameters.from);
+        let since = match start {
+            Some(StartAt::Time(time)) => Some(time),
+            Some(StartAt::Event(_)) | None => None,
         };
-        let wanted = Wanted { condition, since, sample: parameters.sample };
-        let subscription = match from {
-            None => self.hub.listen(wanted).await,
-            Some(From::Event(EventId { progress, .. })) => {
-                let start = Start::After(progress.complete());
-                self.hub.resume(wanted, start, progress).await
-            }
-            Some(From::Time(time)) => {
-                self.hub.resume(wanted, Start::At(time), Progress::default()).await
-            }
+        let selection = Selection { condition, since, sample: parameters.sample };
+        let subscription = match start {
+            None => self.hub.listen(selection).await,
+            Some(StartAt::Event(id)) => self.hub.resume(selection, id.progress).await,
+            Some(StartAt::Time(time)) => self.hub.listen_since(selection, time).await,
         };
         let subscription = subscription.map_err(refused)?;
         let body = stream::body(format, subscription, parameters.limit, self.shutdown.clone());
@@ -124,12 +122,12 @@ impl Tail {
 
 fn last_event(headers: &HeaderMap) -> Result<Option<EventId>, Problem> {
     let Some(id) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
-    let id = id.to_str().unwrap_or_default();
     if id.is_empty() {
         return Ok(None);
     }
-    let invalid = |reason| Problem::bad_parameter("Last-Event-ID", reason);
-    id.parse().map(Some).map_err(invalid)
+    let id = id.to_str().map_err(|error| error.to_string());
+    let id = id.and_then(|id| id.parse().map_err(str::to_owned));
+    id.map(Some).map_err(|reason| Problem::bad_parameter("Last-Event-ID", reason))
 }
 
 fn refused(refusal: Refusal) -> Problem {

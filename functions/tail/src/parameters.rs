@@ -5,7 +5,7 @@ use shared::Timestamp;
 use shared::http::{Filters, Parameter, ParameterType, Parameters, Reader, WholeNumber};
 use shared::query::TimeExpression;
 
-use crate::event_id::EventId;
+use crate::progress::EventId;
 
 const FROM: Parameter = Parameter {
     name: "from",
@@ -36,14 +36,14 @@ const MAX_LIMIT: u32 = 1_000_000_000;
 /// The values of the parameters.
 pub(crate) struct TailParameters {
     pub(crate) filters: Filters,
-    pub(crate) from: Option<From>,
+    pub(crate) from: Option<StartAt>,
     pub(crate) limit: Option<u64>,
     pub(crate) sample: u64,
 }
 
 /// Where to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum StartAt {
     /// After an event.
     Event(EventId),
     /// At a time.
@@ -56,12 +56,12 @@ impl Parameters for TailParameters {
             filters: Filters::read_without_time(query),
             from: query.optional(FROM),
             limit: query.optional(LIMIT).map(|limit: WholeNumber<1, MAX_LIMIT>| limit.0.into()),
-            sample: query.optional(SAMPLE).map_or(1, |Share(sample)| sample),
+            sample: query.optional(SAMPLE).map_or(1, |SampleRate(sample)| sample),
         }
     }
 }
 
-impl ParameterType for From {
+impl ParameterType for StartAt {
     fn schema() -> MetaSchema {
         MetaSchema::new("string")
     }
@@ -77,9 +77,9 @@ impl ParameterType for From {
 }
 
 /// One of a number of entries: `1/n`.
-struct Share(u64);
+struct SampleRate(u64);
 
-impl ParameterType for Share {
+impl ParameterType for SampleRate {
     fn schema() -> MetaSchema {
         let pattern = "^1/[1-9][0-9]{0,5}$".to_owned();
         MetaSchema { pattern: Some(pattern), ..MetaSchema::new("string") }

@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hub::Subscription;
 use crate::listener::Event;
+use crate::progress::{EventId, Progress};
 
 /// The time after which a quiet stream sends something, so that proxies and clients keep it open.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,19 +46,28 @@ impl Format {
         }
     }
 
-    /// The start of the stream, which tells the client that it listens.
-    fn start(self) -> &'static str {
+    /// The start of the stream, which shows that the server listens.
+    fn start(self, progress: Progress) -> String {
         match self {
-            Self::Sse => ": listening\n\n",
-            Self::Ndjson => "\n",
+            Self::Sse => format!(": listening\n{}", Self::id(progress)),
+            Self::Ndjson => "\n".to_owned(),
         }
     }
 
-    fn heartbeat(self) -> &'static str {
-        match self {
-            Self::Sse => ":\n\n",
-            Self::Ndjson => "\n",
+    /// Keeps the stream open. The id lets a client that reconnects continue after what it has not
+    /// selected, too.
+    fn heartbeat(self, progress: Option<(u64, Progress)>) -> String {
+        match (self, progress) {
+            (Self::Ndjson, Some((dropped, _))) if dropped > 0 => self.dropped(dropped),
+            (Self::Ndjson, _) => "\n".to_owned(),
+            (Self::Sse, None) => ":\n\n".to_owned(),
+            (Self::Sse, Some((0, progress))) => Self::id(progress),
+            (Self::Sse, Some((dropped, progress))) => self.dropped(dropped) + &Self::id(progress),
         }
+    }
+
+    fn id(progress: Progress) -> String {
+        format!("id: {}\n\n", EventId { entry: None, progress })
     }
 
     fn write(self, event: &Event) -> Vec<u8> {
@@ -66,7 +76,7 @@ impl Format {
             text.extend(self.dropped(event.dropped).into_bytes());
         }
         if self == Self::Sse {
-            text.extend(format!("id: {}\ndata: ", event.id).into_bytes());
+            text.extend(format!("id: {}\ndata: ", event.id()).into_bytes());
         }
         text.extend_from_slice(&event.json);
         text.extend(if self == Self::Sse { &b"\n\n"[..] } else { b"\n" });
@@ -117,7 +127,8 @@ impl Tail {
     async fn next(mut self) -> (Bytes, Option<Self>) {
         if !self.has_started {
             self.has_started = true;
-            return (Bytes::from_static(self.format.start().as_bytes()), Some(self));
+            let start = std::mem::take(&mut self.subscription.start);
+            return (self.format.start(start).into(), Some(self));
         }
         if self.remaining == Some(0) {
             return (self.format.end("limit").into(), None);
@@ -131,10 +142,10 @@ impl Tail {
                     self.remaining = self.remaining.map(|count| count - 1);
                     (self.format.write(&event).into(), Some(self))
                 }
-                None => (self.format.end("queue").into(), None),
+                None => (self.format.end("shutdown").into(), None),
             },
             () = heartbeat => {
-                (Bytes::from_static(self.format.heartbeat().as_bytes()), Some(self))
+                (self.format.heartbeat(self.subscription.progress()).into(), Some(self))
             }
         }
     }

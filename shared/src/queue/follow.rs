@@ -41,16 +41,20 @@ pub enum Start {
 pub struct Followed {
     /// The offset of the first record that will be read from each partition.
     pub starts: BTreeMap<i32, i64>,
+    /// The offset of the next record to be published to each partition, when reading started.
+    pub ends: BTreeMap<i32, i64>,
     records: mpsc::Receiver<Vec<(Position, Record)>>,
 }
 
 impl Followed {
-    #[cfg_attr(not(any(feature = "kafka", feature = "sqlite")), expect(dead_code))]
-    pub(super) fn new(
+    /// Creates it for records that a task sends.
+    #[must_use]
+    pub fn new(
         starts: BTreeMap<i32, i64>,
+        ends: BTreeMap<i32, i64>,
         records: mpsc::Receiver<Vec<(Position, Record)>>,
     ) -> Self {
-        Self { starts, records }
+        Self { starts, ends, records }
     }
 
     /// Waits for records, and returns at least one. Returns `None` if the queue was lost: follow it

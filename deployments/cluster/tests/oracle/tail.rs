@@ -81,9 +81,8 @@ async fn receive(mut client: TailClient, replicas: Replicas, received: Arc<Mutex
         };
         // When the time is over, the client may be within an event.
         let _ = timeout(CONNECTION, listen).await;
-        // Until the first event, the client could not continue where it was.
         let mut turn = number;
-        while client.last_event_id.is_some() {
+        loop {
             let urls = replicas.lock().unwrap().clone();
             turn += 1;
             if client.connect(&urls[turn % urls.len()]).await {

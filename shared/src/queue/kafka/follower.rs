@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::sync::mpsc;
@@ -28,8 +28,11 @@ use crate::queue::{Followed, Follower, Position, Record, Start, unavailable};
 /// The maximum number of records that are returned together.
 const MAX_RECORDS: usize = 256;
 
+/// The size at which records are returned.
+const MAX_BYTES: usize = 1024 * 1024;
+
 /// The number of sets of records that are read ahead.
-const AHEAD: usize = 4;
+const AHEAD: usize = 2;
 
 /// The amount of data fetched ahead, in KiB.
 const FETCH_AHEAD_KBYTES: &str = "8192";
@@ -42,6 +45,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long a poll waits for the first record.
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How often a reader checks whether the topic has more partitions.
+const PARTITIONS_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The [`Follower`] of a Kafka topic.
 pub(super) struct KafkaFollower {
@@ -68,32 +74,33 @@ impl Follower for KafkaFollower {
         self.topics.ensure().await?;
         let settings = Arc::clone(&self.settings);
         let opened = spawn_blocking(move || Reader::open_with_retries(&settings, &start));
-        let (reader, starts) = opened.await.map_err(unavailable)?.map_err(classify)?;
+        let reader = opened.await.map_err(unavailable)?.map_err(classify)?;
+        let (starts, ends) = (reader.starts.clone(), reader.ends.clone());
         let (sender, records) = mpsc::channel(AHEAD);
-        spawn_blocking(move || reader.run(&sender));
-        Ok(Followed::new(starts, records))
+        // A thread of its own, because it lasts as long as a client listens.
+        let thread = thread::Builder::new().name("follower".to_owned());
+        thread.spawn(move || reader.run(&sender)).map_err(unavailable)?;
+        Ok(Followed::new(starts, ends, records))
     }
 }
 
 /// A client to which all partitions are assigned.
 struct Reader {
     client: BaseConsumer<BrokerHealth>,
+    topic: String,
+    /// The offset of the first record to read from each partition.
+    starts: BTreeMap<i32, i64>,
+    /// The offset of the next record to be published to each partition, when the reader was opened.
+    ends: BTreeMap<i32, i64>,
 }
 
 impl Reader {
-    /// Opens a reader. The leaders of a new topic are not known everywhere for a moment. Blocks.
-    fn open_with_retries(
-        settings: &Settings,
-        start: &Start,
-    ) -> KafkaResult<(Self, BTreeMap<i32, i64>)> {
+    /// Opens a reader. A new topic and its leaders are not known everywhere for a moment. Blocks.
+    fn open_with_retries(settings: &Settings, start: &Start) -> KafkaResult<Self> {
         let deadline = Instant::now() + REQUEST_TIMEOUT;
         loop {
             match Self::open(settings, start) {
-                Err(error)
-                    if error.rdkafka_error_code()
-                        == Some(RDKafkaErrorCode::NotLeaderForPartition)
-                        && Instant::now() < deadline =>
-                {
+                Err(error) if is_brief(&error) && Instant::now() < deadline => {
                     thread::sleep(RETRY_PAUSE);
                 }
                 result => return result,
@@ -101,75 +108,49 @@ impl Reader {
         }
     }
 
-    /// Assigns the partitions, and returns the first offset of each. Blocks.
-    fn open(settings: &Settings, start: &Start) -> KafkaResult<(Self, BTreeMap<i32, i64>)> {
+    /// Assigns the partitions. Blocks.
+    fn open(settings: &Settings, start: &Start) -> KafkaResult<Self> {
         let client: BaseConsumer<BrokerHealth> =
             config(settings).create_with_context(BrokerHealth::default())?;
-        let topic = &settings.topic;
-        let metadata = client.fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;
-        let partitions = metadata.topics().iter().flat_map(MetadataTopic::partitions);
-        let partitions: Vec<i32> = partitions.map(MetadataPartition::id).collect();
-        let reader = Self { client };
-        let starts = match start {
-            Start::Now => reader.starts_at_end(topic, &partitions)?,
-            Start::At(time) => reader.starts_at(topic, &partitions, *time)?,
-            Start::After(offsets) => reader.starts_after(topic, &partitions, offsets)?,
-        };
+        let topic = settings.topic.clone();
+        let (mut starts, mut ends) = (BTreeMap::new(), BTreeMap::new());
+        for partition in partitions(&client, &topic)? {
+            let (first, end) = client.fetch_watermarks(&topic, partition, REQUEST_TIMEOUT)?;
+            ends.insert(partition, end);
+            starts.insert(
+                partition,
+                match start {
+                    // Without a later record, a partition is read from its end.
+                    Start::Now | Start::At(_) => end,
+                    Start::After(offsets) => {
+                        let after = offsets.get(&partition).map(|offset| offset.saturating_add(1));
+                        after.map_or(first, |after| after.clamp(first, end))
+                    }
+                },
+            );
+        }
+        if let Start::At(time) = start {
+            starts.extend(first_since(&client, &topic, &ends, *time)?);
+        }
         let mut assignment = TopicPartitionList::new();
         for (partition, offset) in &starts {
-            assignment.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
+            assignment.add_partition_offset(&topic, *partition, Offset::Offset(*offset))?;
         }
-        reader.client.assign(&assignment)?;
-        Ok((reader, starts))
+        client.assign(&assignment)?;
+        Ok(Self { client, topic, starts, ends })
     }
 
-    fn starts_at_end(&self, topic: &str, partitions: &[i32]) -> KafkaResult<BTreeMap<i32, i64>> {
-        let end = |partition: &i32| {
-            let (_, end) = self.client.fetch_watermarks(topic, *partition, REQUEST_TIMEOUT)?;
-            Ok((*partition, end))
-        };
-        partitions.iter().map(end).collect()
-    }
-
-    fn starts_at(
-        &self,
-        topic: &str,
-        partitions: &[i32],
-        time: Timestamp,
-    ) -> KafkaResult<BTreeMap<i32, i64>> {
-        let mut times = TopicPartitionList::new();
-        for partition in partitions {
-            let millis = Offset::Offset(time.as_micros().div_euclid(1000));
-            times.add_partition_offset(topic, *partition, millis)?;
-        }
-        let found = self.client.offsets_for_times(times, REQUEST_TIMEOUT)?;
-        // A partition without a later record is read from its end.
-        let mut starts = self.starts_at_end(topic, partitions)?;
-        for element in found.elements() {
-            if let Offset::Offset(offset) = element.offset() {
-                starts.insert(element.partition(), offset);
-            }
-        }
-        Ok(starts)
-    }
-
-    fn starts_after(
-        &self,
-        topic: &str,
-        partitions: &[i32],
-        offsets: &BTreeMap<i32, i64>,
-    ) -> KafkaResult<BTreeMap<i32, i64>> {
-        let start = |partition: &i32| {
-            let (first, end) = self.client.fetch_watermarks(topic, *partition, REQUEST_TIMEOUT)?;
-            let after = offsets.get(partition).map_or(first, |offset| offset.saturating_add(1));
-            Ok((*partition, after.clamp(first, end)))
-        };
-        partitions.iter().map(start).collect()
-    }
-
-    /// Reads records until the receiver is dropped, or all brokers are lost. Blocks.
+    /// Reads records until the receiver is dropped, all brokers are lost, or the topic has other
+    /// partitions. Blocks.
     fn run(self, records: &mpsc::Sender<Vec<(Position, Record)>>) {
+        let mut next_check = Instant::now() + PARTITIONS_INTERVAL;
         while !records.is_closed() && !self.client.context().is_lost() {
+            if Instant::now() > next_check {
+                if self.has_other_partitions() {
+                    return;
+                }
+                next_check = Instant::now() + PARTITIONS_INTERVAL;
+            }
             let read = self.read();
             if !read.is_empty() && records.blocking_send(read).is_err() {
                 return;
@@ -177,18 +158,25 @@ impl Reader {
         }
     }
 
+    fn has_other_partitions(&self) -> bool {
+        let found = partitions(&self.client, &self.topic);
+        found.is_ok_and(|found| !found.iter().eq(self.starts.keys()))
+    }
+
     /// Waits for a record, then adds the others that are already available.
     fn read(&self) -> Vec<(Position, Record)> {
         let mut records = Vec::new();
+        let mut bytes = 0;
         let mut poll_timeout = POLL_TIMEOUT;
-        while records.len() < MAX_RECORDS {
+        while records.len() < MAX_RECORDS && bytes < MAX_BYTES {
             match self.client.poll(poll_timeout) {
                 Some(Ok(message)) => {
                     self.client.context().record_contact();
                     let position =
                         Position { partition: message.partition(), offset: message.offset() };
-                    let bytes = Bytes::copy_from_slice(message.payload().unwrap_or_default());
-                    records.push((position, Record::from_bytes(bytes)));
+                    let record = Bytes::copy_from_slice(message.payload().unwrap_or_default());
+                    bytes += record.len();
+                    records.push((position, Record::from_bytes(record)));
                 }
                 // librdkafka reconnects when a broker recovers.
                 Some(Err(error)) => tracing::debug!(%error, "following Kafka failed"),
@@ -198,6 +186,58 @@ impl Reader {
         }
         records
     }
+}
+
+/// The topic's partitions, in order.
+fn partitions(client: &BaseConsumer<BrokerHealth>, topic: &str) -> KafkaResult<Vec<i32>> {
+    let metadata = client.fetch_metadata(Some(topic), REQUEST_TIMEOUT)?;
+    let topics = metadata.topics();
+    if let Some(error) = topics.iter().find_map(MetadataTopic::error) {
+        return Err(KafkaError::MetadataFetch(error.into()));
+    }
+    let partitions = topics.iter().flat_map(MetadataTopic::partitions);
+    let mut partitions: Vec<i32> = partitions.map(MetadataPartition::id).collect();
+    partitions.sort_unstable();
+    if partitions.is_empty() {
+        return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+    }
+    Ok(partitions)
+}
+
+/// The offset of the first record since a time in each partition that has one.
+fn first_since(
+    client: &BaseConsumer<BrokerHealth>,
+    topic: &str,
+    ends: &BTreeMap<i32, i64>,
+    time: Timestamp,
+) -> KafkaResult<BTreeMap<i32, i64>> {
+    let mut times = TopicPartitionList::new();
+    for partition in ends.keys() {
+        let millis = Offset::Offset(time.as_micros().div_euclid(1000));
+        times.add_partition_offset(topic, *partition, millis)?;
+    }
+    let mut first = BTreeMap::new();
+    for element in client.offsets_for_times(times, REQUEST_TIMEOUT)?.elements() {
+        element.error()?;
+        if let Offset::Offset(offset) = element.offset() {
+            first.insert(element.partition(), offset);
+        }
+    }
+    Ok(first)
+}
+
+/// Whether an error goes away once all brokers know the topic.
+fn is_brief(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
 }
 
 /// A reader's configuration. librdkafka requires a group id, but the reader never joins the group.

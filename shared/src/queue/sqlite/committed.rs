@@ -3,8 +3,8 @@
 use futures_util::TryStreamExt;
 use sqlx::SqliteConnection;
 
-/// The size of the committed records that stay in the file.
-pub(super) const KEPT_BYTES: i64 = 16 * 1024 * 1024;
+/// The minimum size of the committed records that stay in the file, if there are as many.
+pub(super) const KEPT_BYTES: i64 = 4 * 1024 * 1024;
 
 /// The offset of the last committed record.
 pub(super) async fn last_committed(connection: &mut SqliteConnection) -> sqlx::Result<i64> {
@@ -30,6 +30,17 @@ pub(super) async fn uncommitted_bytes(
     let size = "SELECT COALESCE(SUM(LENGTH(value)), 0) FROM records
                 WHERE offset > (SELECT committed FROM progress) AND offset <= ?";
     sqlx::query_scalar(size).bind(last).fetch_one(connection).await
+}
+
+/// Deletes the oldest committed records that need not stay, once they are a quarter of those that do.
+pub(super) async fn trim(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    let kept: i64 =
+        sqlx::query_scalar("SELECT kept_bytes FROM progress").fetch_one(&mut *connection).await?;
+    if kept > KEPT_BYTES + KEPT_BYTES / 4 {
+        delete_oldest(connection, KEPT_BYTES).await
+    } else {
+        Ok(())
+    }
 }
 
 /// Deletes the oldest committed records until the size of the others is at most `max_bytes`.

@@ -20,17 +20,19 @@ pub(super) async fn follow(
     start: &Start,
 ) -> sqlx::Result<Followed> {
     let next = reader::next_offset(reader).await?;
+    let first = reader::first_offset(reader).await?.map_or(next, |first| first.min(next));
     let from = match start {
         Start::Now => next,
         // The file does not record when a record was published.
-        Start::At(_) => reader::first_offset(reader).await?.unwrap_or(next),
-        Start::After(offsets) => {
-            offsets.get(&PARTITION).map_or(0, |offset| offset.saturating_add(1)).min(next)
-        }
+        Start::At(_) => first,
+        Start::After(offsets) => offsets
+            .get(&PARTITION)
+            .map_or(first, |offset| offset.saturating_add(1).clamp(first, next)),
     };
     let (sender, records) = mpsc::channel(AHEAD);
     tokio::spawn(send_from(from, reader.clone(), published, sender));
-    Ok(Followed::new(BTreeMap::from([(PARTITION, from)]), records))
+    let [starts, ends] = [from, next].map(|offset| BTreeMap::from([(PARTITION, offset)]));
+    Ok(Followed::new(starts, ends, records))
 }
 
 /// Sends the records from this offset on, until the receiver is dropped or the file cannot be read.

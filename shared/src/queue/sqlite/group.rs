@@ -58,9 +58,12 @@ impl Group {
         }
     }
 
-    /// The changes of the group that free space, and the deletion of all committed records.
-    pub(super) fn freeing(&self) -> Self {
-        Self { commit: self.commit, purge: self.purge, frees_space: true, ..Self::default() }
+    /// The changes of the group that free space, if any. On a full disk, all committed records are
+    /// deleted as well.
+    pub(super) fn freeing(&self, is_disk_full: bool) -> Option<Self> {
+        let (commit, purge) = (self.commit, self.purge);
+        let frees_space = commit.is_some() || purge.is_some() || is_disk_full;
+        frees_space.then(|| Self { commit, purge, frees_space: is_disk_full, ..Self::default() })
     }
 
     /// Applies every change, and returns the size of the committed records in bytes.
@@ -70,7 +73,7 @@ impl Group {
         let mut committed_bytes = 0;
         if let Some(last) = self.commit {
             committed_bytes = committed::commit(connection, last).await?;
-            committed::delete_oldest(connection, committed::KEPT_BYTES).await?;
+            committed::trim(connection).await?;
         }
         if self.frees_space {
             committed::delete_oldest(connection, 0).await?;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use sqlx::Connection;
+use sqlx::error::DatabaseError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::capacity::Capacity;
@@ -125,15 +126,16 @@ impl WriteTask {
             }
             Err(error) => {
                 self.capacity.release(total_bytes(&group.records) as u64);
-                self.free_space(group).await;
+                self.free_space(group, is_disk_full(&error)).await;
                 Err(error)
             }
         }
     }
 
-    /// Applies the part of a group that failed which frees space on a full disk.
-    async fn free_space(&mut self, failed: &Group) {
-        if let Ok(committed_bytes) = self.write(&failed.freeing()).await {
+    /// Applies only the changes of a group that failed which free space.
+    async fn free_space(&mut self, failed: &Group, is_disk_full: bool) {
+        let Some(freeing) = failed.freeing(is_disk_full) else { return };
+        if let Ok(committed_bytes) = self.write(&freeing).await {
             self.capacity.release(committed_bytes);
         }
     }
@@ -147,4 +149,10 @@ impl WriteTask {
         self.file.put_back(connection);
         Ok(committed_bytes)
     }
+}
+
+/// Whether SQLite returned [`SQLITE_FULL`](https://www.sqlite.org/rescode.html#full).
+fn is_disk_full(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code == "13")
 }

@@ -1,31 +1,25 @@
 //! The function, called without a network, on a queue in a file.
 #![allow(clippy::unwrap_used, reason = "test code: a panic fails the test")]
 
+mod partitions;
+mod support;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
+use poem::Response;
 use poem::endpoint::BoxEndpoint;
-use poem::http::{StatusCode, Uri};
-use poem::{Endpoint, EndpointExt, Request, Response};
+use poem::http::StatusCode;
 use serde_json::{Value, json};
-use shared::LogEntry;
-use shared::config::HttpConfig;
 use shared::error::{Ready, Result};
-use shared::http::endpoint;
-use shared::queue::{self, Followed, Follower, Queue, RecordPacker, Start};
+use shared::queue::{self, Followed, Follower, Queue, Start};
 use shared::testing::{Broken, EntryBuilder};
+use shared::{Arrival, LogEntry, Timestamp};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-const SSE: (&str, &str) = ("accept", "text/event-stream");
-const NDJSON: (&str, &str) = ("accept", "application/x-ndjson");
-
-/// Long enough for any event to arrive.
-const DEADLINE: Duration = Duration::from_secs(10);
+use support::{Lines, NDJSON, SSE, entry, listen, numbered, record, send, serve};
 
 /// A queue, and the function that reads along with it.
 struct Fixture {
@@ -54,15 +48,6 @@ impl Follower for Counted {
     }
 }
 
-fn serve(
-    follower: Arc<dyn Follower>,
-    shutdown: &CancellationToken,
-) -> BoxEndpoint<'static, Response> {
-    let functions = vec![tail::function(follower, shutdown.clone())];
-    let served = endpoint(functions, &HttpConfig::default(), None, &CancellationToken::new());
-    served.unwrap().boxed()
-}
-
 impl Fixture {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -76,11 +61,7 @@ impl Fixture {
 
     /// Publishes entries as one record.
     async fn publish(&self, entries: &[LogEntry]) {
-        let mut packer = RecordPacker::default();
-        for entry in entries {
-            packer.push(entry, 1_000_000).unwrap();
-        }
-        self.queue.producer.publish(packer.finish()).await.unwrap();
+        self.queue.producer.publish(vec![record(entries)]).await.unwrap();
     }
 
     async fn send(&self, query: &str, headers: &[(&str, &str)]) -> Response {
@@ -89,67 +70,8 @@ impl Fixture {
 
     /// Listens; every entry that is published afterwards is an event.
     async fn listen(&self, query: &str, headers: &[(&str, &str)]) -> Lines {
-        let response = self.send(query, headers).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        Lines(BufReader::new(Box::pin(response.into_body().into_async_read())))
+        listen(&self.endpoint, query, headers).await
     }
-}
-
-async fn send(
-    endpoint: &BoxEndpoint<'static, Response>,
-    query: &str,
-    headers: &[(&str, &str)],
-) -> Response {
-    let mut request = Request::builder().uri(format!("/logs/tail?{query}").parse::<Uri>().unwrap());
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    endpoint.call(request.finish()).await.unwrap()
-}
-
-/// The lines of a response.
-struct Lines(BufReader<std::pin::Pin<Box<dyn tokio::io::AsyncRead + Send>>>);
-
-impl Lines {
-    /// The next line that is neither empty nor a comment; `None` at the end.
-    async fn next(&mut self) -> Option<String> {
-        loop {
-            let mut line = String::new();
-            let read = timeout(DEADLINE, self.0.read_line(&mut line)).await.unwrap().unwrap();
-            let line = line.trim_end();
-            if read == 0 {
-                return None;
-            }
-            if !line.is_empty() && !line.starts_with(':') {
-                return Some(line.to_owned());
-            }
-        }
-    }
-
-    /// The id and the message of the next event.
-    async fn event(&mut self) -> (String, String) {
-        let id = self.next().await.unwrap();
-        let data = self.next().await.unwrap();
-        let entry: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-        let message = entry["message"].as_str().unwrap().to_owned();
-        (id.strip_prefix("id: ").unwrap().to_owned(), message)
-    }
-
-    async fn messages(&mut self, count: usize) -> Vec<String> {
-        let mut messages = Vec::new();
-        for _ in 0..count {
-            messages.push(self.event().await.1);
-        }
-        messages
-    }
-}
-
-fn entry(message: impl Into<String>) -> LogEntry {
-    EntryBuilder::new(message).level("INFO").build()
-}
-
-fn numbered(range: std::ops::Range<usize>) -> Vec<LogEntry> {
-    range.map(|n| entry(format!("number {n}"))).collect()
 }
 
 #[tokio::test]
@@ -192,8 +114,7 @@ async fn a_client_continues_after_its_last_event() {
             id = all.event().await.0;
         }
         let mut resumed = fixture.listen("", &[SSE, ("last-event-id", &id)]).await;
-        let query = format!("from={}", id.replace('+', "%2B"));
-        let mut by_parameter = fixture.listen(&query, &[SSE]).await;
+        let mut by_parameter = fixture.listen(&format!("from={id}"), &[SSE]).await;
         fixture.publish(&[entry("new")]).await;
         for lines in [&mut resumed, &mut by_parameter] {
             let missed = (last + 1..20).map(|n| format!("number {n}"));
@@ -230,7 +151,7 @@ async fn entries_of_a_busy_stream_are_neither_lost_nor_repeated_on_resuming() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_is_told_how_many_entries_were_dropped() {
+async fn a_client_that_reads_slowly_learns_how_many_entries_were_dropped() {
     let fixture = Fixture::new().await;
     let mut slow = fixture.listen("", &[NDJSON]).await;
     let mut fast = fixture.listen("q=last", &[NDJSON]).await;
@@ -264,7 +185,10 @@ async fn a_sample_is_the_same_for_every_client() {
     let fixture = Fixture::new().await;
     let mut one = fixture.listen("sample=1/10", &[NDJSON]).await;
     let mut other = fixture.listen("sample=1/10", &[NDJSON]).await;
-    fixture.publish(&numbered(0..1000)).await;
+    // The ids of one request differ only in a counter.
+    let arrival = Arrival::new(Timestamp::now());
+    let entry = |n| EntryBuilder::new("m").arrival(&arrival, n).build();
+    fixture.publish(&(0..1000).map(entry).collect::<Vec<_>>()).await;
     for _ in 0..50 {
         assert_eq!(one.next().await, other.next().await);
     }

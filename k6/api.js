@@ -40,6 +40,7 @@ export const get = (id, headers = {}) => http.get(`${URL}/logs/${id}`, { headers
 export const search = (query) => http.get(`${URL}/logs/search?${query}`, { tags: { name: 'GET /logs/search' } });
 export const context = (id) => http.get(`${URL}/logs/${id}/context`, { tags: { name: 'GET /logs/{id}/context' } });
 export const exportEntries = (query) => http.get(`${URL}/logs/export?${query}`, { tags: { name: 'GET /logs/export' } });
+export const tail = (query) => http.get(`${URL}/logs/tail?${query}`, { headers: { Accept: 'application/x-ndjson' }, tags: { name: 'GET /logs/tail' } });
 export const stats = (query) => http.get(`${URL}/logs/stats?${query}`, { tags: { name: 'GET /logs/stats' } });
 export const patterns = (query) => http.get(`${URL}/logs/patterns?${query}`, { tags: { name: 'GET /logs/patterns' } });
 export const fields = (query) => http.get(`${URL}/logs/fields?${query}`, { tags: { name: 'GET /logs/fields' } });

@@ -1,11 +1,19 @@
 // Makes each call once. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
-import { bulk, context, docs, entry, exportEntries, exportLogs, fields, get, patterns, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil, stats } from './api.js';
+import { bulk, context, docs, entry, exportEntries, exportLogs, fields, get, patterns, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil, stats, tail } from './api.js';
 
 export const options = { vus: 1, iterations: 1, thresholds: { checks: ['rate==1'] } };
 
 const is = (status) => ({ [`is ${status}`]: (response) => response.status === status });
 const isProblem = (status) => ({ ...is(status), 'is a problem': (response) => response.headers['Content-Type'] === 'application/problem+json' });
+
+/** Whether NDJSON has a line for each of the entries, and then the end of the stream. */
+const isTail = (ndjson, entries) => {
+  const lines = ndjson.trim().split('\n').map((line) => JSON.parse(line));
+  const end = lines.pop();
+  const ids = (list) => list.map((entry) => entry.id).sort().join();
+  return end.event === 'end' && end.reason === 'limit' && ids(lines) === ids(entries);
+};
 
 export default function () {
   const service = `smoke-${Date.now()}`;
@@ -29,6 +37,9 @@ export default function () {
   check(context(saved.json('id')), { ...is(200), 'contains the entry': (response) => response.json('data')[response.json('position')].id === saved.json('id') });
 
   check(exportEntries(`service_name=${service}`), { ...is(200), 'has a line for each of the eight entries': (response) => response.body.trim().split('\n').length === 8 });
+
+  const tailed = tail(`service_name=${service}&from=-5m&limit=8`);
+  check(tailed, { ...is(200), 'has the eight entries and the end': (response) => isTail(response.body, page.json('data')) });
 
   check(stats(`service_name=${service}&by=level`), { ...is(200), 'counts the eight entries': (response) => response.json('total') === 8 });
   check(patterns(`service_name=${service}`), { ...is(200), 'groups the eight entries': (response) => response.json('total') === 8 && response.json('other') === 0 });

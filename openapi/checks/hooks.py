@@ -7,6 +7,7 @@ import json
 import re
 import time
 
+import requests
 import schemathesis
 
 UUID_V7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -101,7 +102,7 @@ def send_a_valid_search(context, case, kwargs):
     text = case.query.get("q")
     if isinstance(text, str) and len(text) <= 100:
         case.query["q"] = '"' + (text.replace("\\", "").replace('"', "") or "text") + '"'
-    for name in ("from", "to"):
+    for name in ("from", "to", "new_since"):
         time = case.query.get(name)
         if isinstance(time, str):
             case.query[name] = re.sub(r"^(\d{4}-\d\d)-(29|30|31)(?!\d)", r"\1-28", time)
@@ -116,3 +117,37 @@ def send_valid_stats(context, case, kwargs):
         if "compare" in case.query:
             case.query["from"] = "-1h"
             case.query.pop("to", None)
+
+
+ENTRY = {
+    "service_name": "schemathesis",
+    "level": "info",
+    "message": "saved for the tail",
+    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+    "span_id": "00f067aa0ba902b7",
+}
+ONE_ENTRY = {"from": "-1h", "limit": 1}
+# Values with which a tail sends the entry and ends.
+MATCHING = {"q": "tail", "sample": "1/1", **ONE_ENTRY}
+MATCHING.update({name: [ENTRY[name]] for name in ("service_name", "level", "trace_id", "span_id")})
+
+
+def is_accepted(parameter, value):
+    """Whether LogPulse accepts a value. It is sent as text: once, repeated, or not at all if it is empty."""
+    texts = [str(item) for item in (value if isinstance(value, list) else [value])]
+    text = texts[0] if len(texts) == 1 else None
+    number = int(text) if text and re.fullmatch(r"\d{1,10}", text) else None
+    return value in ([], {}) or any(map(parameter.is_valid, (texts, text, number)))
+
+
+@before_call(path="/logs/tail")
+def send_a_tail_that_ends(context, case, kwargs):
+    """Saves an entry and replaces all valid values with those that match it, because a tail without entries does not
+    end. Accepts NDJSON, because Schemathesis would compare each event with the schema of the whole text."""
+    requests.post(f"{case.operation.base_url}/logs", json=ENTRY, timeout=5).raise_for_status()
+    case.headers["Accept"] = "application/x-ndjson"
+    case.query = {**ONE_ENTRY, **(case.query or {})}
+    for parameter in case.operation.query:
+        value = case.query.get(parameter.name)
+        if parameter.name in MATCHING and value is not None and is_accepted(parameter, value):
+            case.query[parameter.name] = MATCHING[parameter.name]

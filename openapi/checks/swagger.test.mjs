@@ -154,6 +154,19 @@ test('exportEntries returns the saved entry', async () => {
   assert.ok(text.includes(savedId))
 })
 
+test('tailLogs sends the saved entry', { timeout: TIMEOUT_MS }, async () => {
+  const block = await open('tailLogs')
+  // Swagger UI shows NDJSON below the words "can't parse JSON".
+  await block.locator('.response-control-media-type--accept-controller select').selectOption('text/event-stream')
+  for (const [name, value] of Object.entries({ from: '-1h', limit: '1', sample: '' })) {
+    await block.locator(`tr[data-param-name=${name}] input`).fill(value)
+  }
+  const { status, text } = await execute('tailLogs')
+  assert.equal(status, 200)
+  const data = text.split('\n').filter(line => line.startsWith('data: ')).map(line => JSON.parse(line.slice(6)))
+  assert.deepEqual(data, [{ id: savedId, ...bodyExample('saveLog') }, { reason: 'limit' }])
+})
+
 for (const [operationId, list] of [
   ['getLogStats', 'series'],
   ['listLogPatterns', 'patterns'],

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -90,20 +91,31 @@ func TestGetsTheEntriesBeforeAndAfterAnEntry(t *testing.T) {
 func TestExportsNDJSONAndCSV(t *testing.T) {
 	orders, ids := saveOrders(t)
 	oldest := logpulse.ExportEntriesParams{ServiceName: orders, Sort: new(logpulse.ExportOrderOldest)}
-	var entries []logpulse.LogEntry
-	for line := range bytes.Lines(export(t, oldest)) {
-		var entry logpulse.LogEntry
-		if err := json.Unmarshal(line, &entry); err != nil {
-			t.Fatal(err)
-		}
-		entries = append(entries, entry)
-	}
-	assertEqual(t, idsOf(entries), ids)
+	assertEqual(t, idsOf(parseLines(t, export(t, oldest))), ids)
 
 	csv := logpulse.ExportEntriesParams{ServiceName: orders, Format: new(logpulse.ExportFormatCsv)}
 	header, rows, _ := strings.Cut(string(export(t, csv)), "\r\n")
 	assertEqual(t, header, "id,timestamp,level,service_name,message,trace_id,span_id,attributes")
 	assertEqual(t, strings.Count(rows, "\r\n"), 3)
+}
+
+func TestTailsTheSavedEntries(t *testing.T) {
+	orders, ids := saveOrders(t)
+	acceptNDJSON := func(_ context.Context, request *http.Request) error {
+		request.Header.Set("Accept", "application/x-ndjson")
+		return nil
+	}
+	params := &logpulse.TailLogsParams{ServiceName: orders, From: new("-5m"), Limit: new(int32(3))}
+	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	response, err := newClient(t, "LOGPULSE_URL").TailLogsWithResponse(deadline, params, acceptNDJSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	assertEqual(t, response.StatusCode(), 200)
+	entries, found := bytes.CutSuffix(response.Body, []byte(`{"event":"end","reason":"limit"}`+"\n"))
+	assertEqual(t, found, true)
+	assertEqual(t, idsOf(parseLines(t, bytes.TrimLeft(entries, "\n"))), ids)
 }
 
 // saveOrders saves three orders of a new service, none of them in the second of three minutes.
@@ -144,6 +156,20 @@ func export(t *testing.T, params logpulse.ExportEntriesParams) []byte {
 		t.Fatalf("%v %s", err, response.Body)
 	}
 	return response.Body
+}
+
+// parseLines parses the entries of NDJSON.
+func parseLines(t *testing.T, ndjson []byte) []logpulse.LogEntry {
+	t.Helper()
+	var entries []logpulse.LogEntry
+	for line := range bytes.Lines(ndjson) {
+		var entry logpulse.LogEntry
+		if err := json.Unmarshal(line, &entry); err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, entry)
+	}
+	return entries
 }
 
 func idsOf(entries []logpulse.LogEntry) []uuid.UUID {

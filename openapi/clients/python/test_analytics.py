@@ -3,6 +3,7 @@ from datetime import datetime, timezone
 from uuid import UUID
 
 import pytest
+from httpx import Timeout
 from logpulse.api.logs import (
     export_entries,
     get_log_context,
@@ -11,6 +12,7 @@ from logpulse.api.logs import (
     list_log_patterns,
     save_logs,
     search_logs,
+    tail_logs,
 )
 from logpulse.models import (
     BatchSaved,
@@ -118,3 +120,12 @@ def test_exports_ndjson_and_csv(ids: list[UUID]) -> None:
     header, *rows = csv.splitlines()
     assert header == "id,timestamp,level,service_name,message,trace_id,span_id,attributes"
     assert len(rows) == 3
+
+
+def test_tails_the_saved_entries(ids: list[UUID]) -> None:
+    ndjson = client("LOGPULSE_URL").with_headers({"Accept": "application/x-ndjson"}).with_timeout(Timeout(5))
+    text = tail_logs.sync(client=ndjson, service_name=[SERVICE], from_="-5m", limit=len(ids))
+    assert isinstance(text, str)
+    *lines, end = text.strip().splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [str(id) for id in ids]
+    assert end == '{"event":"end","reason":"limit"}'

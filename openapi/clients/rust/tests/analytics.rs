@@ -84,6 +84,19 @@ async fn exports_ndjson_and_csv() {
     assert_eq!(rows.len(), 4);
 }
 
+#[tokio::test]
+async fn tails_the_saved_entries() {
+    let logpulse = client("LOGPULSE_URL");
+    let (service, ids) = save_orders(&logpulse).await;
+    let request = logpulse.tail_logs().service_name(vec![service.parse().unwrap()]).from("-5m").limit(3_u32);
+    let events = text(request.send().await.unwrap().into_inner()).await;
+    let data: Vec<_> = events.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    let Some((end, entries)) = data.split_last() else { panic!("{events}") };
+    let tailed: Vec<_> = entries.iter().map(|entry| entry.parse::<Value>().unwrap()["id"].take()).collect();
+    assert_eq!(tailed, ids.iter().map(Uuid::to_string).collect::<Vec<_>>());
+    assert_eq!(*end, r#"{"reason":"limit"}"#);
+}
+
 /// Saves three orders of a new service, none of them in the second of the three minutes.
 /// Returns the service and the ids.
 async fn save_orders(logpulse: &Client) -> (String, Vec<Uuid>) {

@@ -8,6 +8,7 @@ import {
   listLogPatterns,
   saveLogs,
   searchLogs,
+  tailLogs,
 } from "./generated/sdk.gen.js";
 import type { NewLogEntry } from "./generated/types.gen.js";
 import { clientOf, data, uniqueWord, until } from "./support.js";
@@ -103,4 +104,16 @@ test("exports NDJSON and CSV", async () => {
   const rows = csv.trimEnd().split("\r\n");
   assert.equal(rows[0], "id,timestamp,level,service_name,message,trace_id,span_id,attributes");
   assert.equal(rows.length, 4);
+});
+
+test("tails the saved entries", async () => {
+  const tail = { service_name: [service_name], from: "-5m", limit: ids.length };
+  const options = { headers: { Accept: "application/x-ndjson" }, signal: AbortSignal.timeout(10_000) };
+  const ndjson = data(await tailLogs({ client, query: tail, ...options, parseAs: "text" }));
+  const lines = ndjson.trim().split("\n");
+  assert.equal(lines.pop(), '{"event":"end","reason":"limit"}');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).id),
+    ids,
+  );
 });

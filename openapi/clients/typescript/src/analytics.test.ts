@@ -99,3 +99,15 @@ test("exports NDJSON and CSV", async () => {
   assert.equal(rows[0], "id,timestamp,level,service_name,message,trace_id,span_id,attributes");
   assert.equal(rows.length, 4);
 });
+
+test("tails the saved entries", async () => {
+  const tail = { service_name: [service_name], from: "-5m", limit: ids.length };
+  const options = { headers: { Accept: "application/x-ndjson" }, signal: AbortSignal.timeout(10_000) };
+  const ndjson = data(await logpulse.GET("/logs/tail", { params: { query: tail }, ...options, parseAs: "text" }));
+  const lines = ndjson.trim().split("\n");
+  assert.equal(lines.pop(), '{"event":"end","reason":"limit"}');
+  assert.deepEqual(
+    lines.map((line) => JSON.parse(line).id),
+    ids,
+  );
+});

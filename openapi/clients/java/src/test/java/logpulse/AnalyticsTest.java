@@ -25,6 +25,7 @@ import logpulse.model.StatsSeries;
 import logpulse.model.ValueCount;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 class AnalyticsTest {
   private static final String FROM = "2024-06-14T12:00:00Z";
@@ -110,5 +111,18 @@ class AnalyticsTest {
     var csv = logs.exportEntries().serviceName(service).format(ExportFormat.CSV).execute().lines().toList();
     assertEquals("id,timestamp,level,service_name,message,trace_id,span_id,attributes", csv.get(0));
     assertEquals(4, csv.size());
+  }
+
+  @Test
+  @Timeout(10)
+  void tailsTheSavedEntries() throws ApiException, IOException {
+    var events = logs.tailLogs().serviceName(service).from("-5m").limit(ids.size()).execute();
+    var data = events.lines().filter(line -> line.startsWith("data: ")).map(line -> line.substring(6)).toList();
+    var tailed = new ArrayList<UUID>();
+    for (var entry : data.subList(0, data.size() - 1)) {
+      tailed.add(LogEntry.fromJson(entry).getId());
+    }
+    assertEquals(ids, tailed);
+    assertEquals("{\"reason\":\"limit\"}", data.get(data.size() - 1));
   }
 }

@@ -19,14 +19,14 @@ const FROM: Parameter = Parameter {
 const LIMIT: Parameter = Parameter {
     name: "limit",
     description: "The number of entries after which the stream ends. Default: it does not end.",
-    example: "100",
+    example: "1",
     synonyms: &["count", "size"],
 };
 
 const SAMPLE: Parameter = Parameter {
     name: "sample",
     description: "Send one of this number of matching entries, chosen at random: `1/100`.",
-    example: "1/100",
+    example: "1/1",
     synonyms: &["sampling", "rate"],
 };
 

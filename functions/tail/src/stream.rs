@@ -13,8 +13,9 @@ use crate::hub::Subscription;
 use crate::listener::Event;
 use crate::progress::{EventId, Progress};
 
-/// The time after which a quiet stream sends something, so that proxies and clients keep it open.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+/// The time after which a quiet stream sends something, so that proxies and clients keep it open. Some
+/// HTTP clients give up after ten seconds.
+const HEARTBEAT: Duration = Duration::from_secs(5);
 
 /// How events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

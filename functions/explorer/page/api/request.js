@@ -1,0 +1,78 @@
+// Requests to LogPulse, and what can go wrong with them.
+
+/**
+ * @typedef {{ field: string, detail: string, position?: number }} FieldError
+ * @typedef {'invalid' | 'busy' | 'unavailable' | 'failed' | 'unreachable'} FailureKind
+ */
+
+export class Failure extends Error {
+  /**
+   * @param {FailureKind} kind @param {string} detail
+   * @param {{ status?: number, errors?: FieldError[], retryAfter?: number }} [more] `retryAfter` in seconds
+   */
+  constructor(kind, detail, more = {}) {
+    super(detail);
+    this.kind = kind;
+    this.status = more.status;
+    this.errors = more.errors ?? [];
+    this.retryAfter = more.retryAfter;
+  }
+}
+
+/** @typedef {Record<string, string | number | boolean | undefined>} Params */
+
+/** A URL relative to the page, so that LogPulse works below a path of a proxy. @param {string} path @param {Params} params */
+export function url(path, params) {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(params))
+    if (value !== undefined && value !== '' && value !== false) query.set(name, String(value));
+  const text = query.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+/**
+ * @param {string} target @param {RequestInit} [init]
+ * @returns {Promise<any>} the JSON of a response
+ */
+export async function json(target, init) {
+  const response = await send(target, init);
+  return response.json();
+}
+
+/**
+ * @param {string} target @param {RequestInit} [init]
+ * @returns {Promise<Response>} a response that is a success
+ */
+export async function send(target, init) {
+  let response;
+  try {
+    response = await fetch(target, init);
+  } catch (error) {
+    if (isAbort(error)) throw error;
+    throw new Failure('unreachable', 'The server cannot be reached.');
+  }
+  if (!response.ok) throw await failureOf(response);
+  return response;
+}
+
+/** @param {unknown} error */
+export const isAbort = (error) => error instanceof DOMException && error.name === 'AbortError';
+
+/** @param {Response} response */
+async function failureOf(response) {
+  const problem = await response.json().catch(() => ({}));
+  const seconds = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
+  const detail = problem.detail ?? `The server answered ${response.status} ${response.statusText}.`;
+  return new Failure(kindOf(response.status), detail, {
+    status: response.status,
+    errors: problem.errors,
+    retryAfter: Number.isNaN(seconds) ? undefined : seconds,
+  });
+}
+
+/** @param {number} status @returns {FailureKind} */
+function kindOf(status) {
+  if (status === 429) return 'busy';
+  if (status === 502 || status === 503 || status === 504) return 'unavailable';
+  return status >= 500 ? 'failed' : 'invalid';
+}

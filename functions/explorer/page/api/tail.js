@@ -1,0 +1,79 @@
+// The live tail: a stream that reconnects where it broke off, on any replica.
+
+import { eventParser } from './events.js';
+import { Failure, isAbort, send, url } from './request.js';
+
+/**
+ * @typedef {import('./logs.js').LogEntry} LogEntry
+ * @typedef {object} Listener
+ * @property {() => void} connected
+ * @property {(entries: LogEntry[]) => void} received entries in the order of their arrival
+ * @property {(count: number) => void} dropped entries that the server left out, because this client reads too slowly
+ * @property {(failure: Failure, seconds: number) => void} waiting the stream broke off; it reconnects after some seconds
+ */
+
+const OVERLAP_SECONDS = 5;
+const FIRST_DELAY_SECONDS = 0.5;
+const MAX_DELAY_SECONDS = 15;
+
+/**
+ * Follows the entries until the signal aborts. A broken stream continues after the last event.
+ * @param {import('./logs.js').Filters} filters @param {Listener} listener @param {AbortSignal} signal
+ */
+export async function follow({ q, fuzzy }, listener, signal) {
+  let lastId = '';
+  let delay = FIRST_DELAY_SECONDS;
+  const started = Date.now();
+  while (!signal.aborted) {
+    try {
+      // Without an id, a stream begins a little in the past: what arrived just now may not be searchable yet.
+      const past = `-${OVERLAP_SECONDS + Math.ceil((Date.now() - started) / 1000)}s`;
+      const target = url('logs/tail', { q, fuzzy, from: lastId ? undefined : past });
+      const headers = { accept: 'text/event-stream', ...(lastId && { 'last-event-id': lastId }) };
+      const response = await send(target, { headers, signal, cache: 'no-store' });
+      listener.connected();
+      await read(response, listener, (id) => {
+        lastId = id;
+        delay = FIRST_DELAY_SECONDS;
+      });
+      throw new Failure('unreachable', 'The stream ended.');
+    } catch (error) {
+      if (isAbort(error) || signal.aborted) return;
+      const failure = error instanceof Failure ? error : new Failure('unreachable', 'The stream broke off.');
+      if (failure.kind === 'invalid') throw failure;
+      const seconds = failure.retryAfter ?? delay;
+      listener.waiting(failure, seconds);
+      await wait(seconds, signal);
+      delay = Math.min(delay * 2, MAX_DELAY_SECONDS);
+    }
+  }
+}
+
+/** @param {Response} response @param {Listener} listener @param {(id: string) => void} seen */
+async function read(response, listener, seen) {
+  const parse = eventParser();
+  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+  const decoder = new TextDecoder();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    /** @type {LogEntry[]} */
+    const entries = [];
+    for (const { event, data, id } of parse(decoder.decode(part.value, { stream: true }))) {
+      if (event === 'message') entries.push(JSON.parse(data));
+      if (event === 'dropped') listener.dropped(JSON.parse(data).count);
+      if (id) seen(id);
+    }
+    if (entries.length) listener.received(entries);
+  }
+}
+
+/** @param {number} seconds @param {AbortSignal} signal @returns {Promise<void>} */
+function wait(seconds, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    const end = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    signal.addEventListener('abort', end, { once: true });
+  });
+}

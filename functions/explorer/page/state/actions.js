@@ -1,0 +1,94 @@
+// What people do to the view.
+
+import { and, exclude, fieldName, include, quote } from '../text/query.js';
+import { absolute, iso } from '../text/time.js';
+import { formatAddress } from './address.js';
+import { remember } from './recent.js';
+import { applied, run } from './search.js';
+import { change, view } from './view.js';
+
+/** Searches for a query, again if it is the same. @param {string} q */
+export function submit(q) {
+  remember(q);
+  if (q === view.peek().q) run();
+  else change({ q });
+}
+
+/** @param {string} field @param {string} value */
+export const includeValue = (field, value) => submit(include(view.peek().q, field, value));
+
+/** @param {string} field @param {string} value */
+export const excludeValue = (field, value) => submit(exclude(view.peek().q, field, value));
+
+/** @param {string} condition */
+export const addCondition = (condition) => submit(and(view.peek().q, condition));
+
+/** @param {string} text */
+export const searchFragment = (text) => submit(quote(text));
+
+/** @param {string} traceId */
+export function showTrace(traceId) {
+  change({ q: `${fieldName('trace_id')}:${quote(traceId)}`, time: 'all', sort: 'oldest', live: false, tab: 'entries', entry: '' });
+}
+
+/** All services around the time of an entry. @param {{ timestamp: string }} entry @param {number} seconds */
+export function showAround({ timestamp }, seconds) {
+  const at = new Date(timestamp).getTime();
+  const range = absolute(new Date(at - seconds * 1000), new Date(at + seconds * 1000));
+  change({ q: '', time: range?.text ?? 'all', live: false, tab: 'entries' });
+}
+
+/** Follows the hint of a search without hits. @param {import('../api/logs.js').Hint} hint */
+export function followHint({ q, fuzzy, without }) {
+  const next = /** @type {Partial<import('./address.js').View>} */ ({ live: false });
+  if (q !== undefined) next.q = q;
+  if (fuzzy) next.fuzzy = true;
+  if (without?.some((name) => name === 'from' || name === 'to')) next.time = 'all';
+  change(next);
+}
+
+/** @param {string} name */
+export function toggleColumn(name) {
+  const { columns } = view.peek();
+  change({ columns: columns.includes(name) ? columns.filter((column) => column !== name) : [...columns, name] }, { replace: true });
+}
+
+/** The factor by which the range grows around its middle. @param {number} factor */
+export function zoom(factor) {
+  const bounds = shownBounds();
+  if (!bounds) return;
+  const half = ((bounds.to - bounds.from) * factor) / 2;
+  const middle = (bounds.to + bounds.from) / 2;
+  changeRange(middle - half, middle + half);
+}
+
+/** Moves the range by its own length. @param {-1 | 1} direction */
+export function shift(direction) {
+  const bounds = shownBounds();
+  if (!bounds) return;
+  const length = bounds.to - bounds.from;
+  changeRange(bounds.from + direction * length, bounds.to + direction * length);
+}
+
+/** @param {number} from @param {number} to in milliseconds */
+export function changeRange(from, to) {
+  const range = absolute(new Date(Math.floor(from)), new Date(Math.ceil(to)));
+  if (range) change({ time: range.text, live: false });
+}
+
+/** The bounds of the histogram in milliseconds, also where the range is open. */
+export function shownBounds() {
+  const range = applied.peek()?.range;
+  if (!range?.from) return undefined;
+  return { from: range.from.getTime(), to: (range.to ?? new Date()).getTime() };
+}
+
+/** A link that shows the same to others later: with absolute times. @param {string} [entry] */
+export function link(entry) {
+  const now = view.peek();
+  const search = applied.peek();
+  const range = search?.range;
+  const time = `${range?.from ? iso(range.from) : ''}..${iso(range?.to ?? search?.at ?? new Date())}`;
+  const address = formatAddress({ ...now, time, live: false, entry: entry ?? now.entry });
+  return new URL(address, location.href).href;
+}

@@ -1,0 +1,50 @@
+// What went wrong last, and when the page tries again.
+
+import { Failure, isAbort } from '../api/request.js';
+import { signal } from '../vendor/signals.js';
+
+/** @typedef {{ failure: Failure, retryAt?: number }} Trouble `retryAt` in milliseconds since 1970 */
+
+const DELAYS_SECONDS = [1, 2, 5, 10, 30];
+const RETRIED = new Set(['busy', 'unavailable', 'unreachable']);
+
+/** @type {import('../vendor/signals.js').Signal<Trouble | undefined>} */
+export const trouble = signal(undefined);
+
+let attempts = 0;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let timer;
+
+/**
+ * Shows a failure. What may succeed later is tried again after `Retry-After`, or after a growing delay.
+ * @param {unknown} error @param {() => void} again
+ */
+export function report(error, again) {
+  if (isAbort(error) || trouble.peek()?.retryAt) return;
+  const failure = error instanceof Failure ? error : new Failure('failed', `The page has a defect: ${error}`);
+  if (!(error instanceof Failure)) console.error(error);
+  if (!RETRIED.has(failure.kind)) {
+    trouble.value = { failure };
+    return;
+  }
+  const seconds = failure.retryAfter ?? DELAYS_SECONDS[Math.min(attempts, DELAYS_SECONDS.length - 1)];
+  attempts += 1;
+  trouble.value = { failure, retryAt: Date.now() + seconds * 1000 };
+  timer = setTimeout(() => retry(again), seconds * 1000);
+}
+
+/** @param {() => void} again */
+function retry(again) {
+  clear();
+  again();
+}
+
+/** Forgets the failure, because a new request is about to show how things are. */
+export function clear() {
+  clearTimeout(timer);
+  trouble.value = undefined;
+}
+
+export function succeeded() {
+  attempts = 0;
+}

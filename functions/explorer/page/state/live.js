@@ -1,0 +1,132 @@
+// The live tail of the view's query.
+
+import { follow } from '../api/tail.js';
+import { marker } from '../text/marks.js';
+import { signal } from '../vendor/signals.js';
+import { report } from './failure.js';
+import { forgetLive, prepend, unknownRows } from './rows.js';
+import { refreshStats, run } from './search.js';
+import { change, view } from './view.js';
+
+/** @typedef {'off' | 'connecting' | 'live' | 'reconnecting'} LiveState */
+
+/** @type {import('../vendor/signals.js').Signal<LiveState>} */
+export const state = signal(/** @type {LiveState} */ ('off'));
+export const paused = signal(false);
+/** Whether the list is scrolled away from its top, where new rows would push away what is being read. */
+export const away = signal(false);
+/** Entries that wait until the list may move. */
+export const waiting = signal(0);
+/** Entries a second. */
+export const rate = signal(0);
+/** Entries that are missing, because there were too many. */
+export const missing = signal(0);
+
+const MAX_WAITING = 10_000;
+const RATE_SECONDS = 5;
+const STATS_SECONDS = 5;
+
+/** @type {import('./rows.js').Row[]} */
+let queue = [];
+/** @type {{ at: number, count: number }[]} */
+let arrivals = [];
+let frame = 0;
+let ticks = 0;
+let timer = 0;
+let controller = new AbortController();
+
+/** Starts, restarts or ends the tail, as the view says. */
+export function follows() {
+  const { live, q, fuzzy } = view.peek();
+  stop();
+  if (!live) return;
+  controller = new AbortController();
+  const { signal: aborted } = controller;
+  state.value = 'connecting';
+  forgetLive();
+  timer = window.setInterval(tick, 1000);
+  const mark = marker(q);
+  follow(
+    { q: q.trim() || undefined, fuzzy: fuzzy || undefined },
+    {
+      connected: () => {
+        // The first time, search again: what arrived since the last search, and before the stream began, is in neither.
+        if (state.peek() === 'connecting') run();
+        state.value = 'live';
+      },
+      received: (entries) => receive(unknownRows(entries, mark)),
+      dropped: (count) => (missing.value += count),
+      waiting: () => (state.value = 'reconnecting'),
+    },
+    aborted,
+  ).catch((error) => {
+    change({ live: false }, { replace: true });
+    report(error, run);
+  });
+}
+
+function stop() {
+  controller.abort();
+  clearInterval(timer);
+  cancelAnimationFrame(frame);
+  queue = [];
+  arrivals = [];
+  frame = 0;
+  state.value = 'off';
+  paused.value = false;
+  waiting.value = rate.value = missing.value = 0;
+}
+
+/** @param {import('./rows.js').Row[]} added */
+function receive(added) {
+  if (!added.length) return;
+  arrivals.push({ at: Date.now(), count: added.length });
+  queue.push(...added);
+  if (queue.length > MAX_WAITING) missing.value += queue.splice(0, queue.length - MAX_WAITING).length;
+  frame ||= requestAnimationFrame(flush);
+}
+
+/** Shows what waits, once a frame, unless the reader wants the list to stand still. */
+function flush() {
+  frame = 0;
+  if (paused.peek() || away.peek()) {
+    waiting.value = queue.length;
+    return;
+  }
+  waiting.value = 0;
+  const added = queue.reverse();
+  queue = [];
+  if (added.length) prepend(added);
+}
+
+export function pause() {
+  paused.value = true;
+}
+
+export function resume() {
+  paused.value = false;
+  away.value = false;
+  flush();
+}
+
+/** Called by the list when it has been scrolled. @param {boolean} scrolledAway */
+export function scrolled(scrolledAway) {
+  if (away.peek() === scrolledAway) return;
+  away.value = scrolledAway;
+  if (!scrolledAway) flush();
+}
+
+function tick() {
+  const since = Date.now() - RATE_SECONDS * 1000;
+  arrivals = arrivals.filter(({ at }) => at >= since);
+  rate.value = arrivals.reduce((sum, { count }) => sum + count, 0) / RATE_SECONDS;
+  ticks += 1;
+  if (ticks % STATS_SECONDS === 0 && state.peek() === 'live' && !document.hidden) refreshStats();
+}
+
+export function toggleLive() {
+  const { live, time } = view.peek();
+  if (live) return change({ live: false });
+  const moving = /^(?:\d+[smhdw]|today|all)$/.test(time);
+  change({ live: true, sort: 'newest', tab: 'entries', ...(!moving && { time: '15m' }) });
+}

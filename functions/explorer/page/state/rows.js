@@ -1,0 +1,135 @@
+// The rows of the list: pages of a search, and above them what the live tail brought.
+
+import * as api from '../api/logs.js';
+import { signal } from '../vendor/signals.js';
+import { report, succeeded } from './failure.js';
+
+/**
+ * @typedef {{ entry: api.LogEntry, hits: import('../text/marks.js').TextRange[] }} Row
+ * @typedef {object} Rows
+ * @property {Row[]} items
+ * @property {number} live how many of them came from the tail
+ * @property {number} [total] hits of the search, at most 10,000
+ * @property {api.Hint} [hint]
+ * @property {boolean} loading
+ * @property {boolean} fresh whether LogPulse has no entries at all
+ * @property {boolean} cut whether older rows were left out, because there are too many
+ * @property {boolean} rebuilding whether the index is incomplete
+ */
+
+const FIRST_PAGE = 200;
+const NEXT_PAGE = 1000;
+const MAX_ROWS = 200_000;
+const MAX_LIVE_ROWS = 10_000;
+
+/** @type {import('../vendor/signals.js').Signal<Rows>} */
+export const rows = signal(/** @type {Rows} */ ({ items: [], live: 0, loading: true, fresh: false, cut: false, rebuilding: false }));
+
+/** The index of the row that the keyboard is at; -1 if there is none. */
+export const active = signal(-1);
+
+/** @type {Row[]} */
+let liveRows = [];
+/** @type {Row[]} */
+let foundRows = [];
+/** @type {Set<string>} */
+let known = new Set();
+/** @type {string | undefined} */
+let cursor;
+let loadingMore = false;
+/** @type {{ search: import('./search.js').Applied, aborted: AbortSignal } | undefined} */
+let current;
+
+/** @param {import('./search.js').Applied} search @param {AbortSignal} aborted */
+export async function loadFirstRows(search, aborted) {
+  rows.value = { ...rows.peek(), loading: true };
+  try {
+    const page = await api.search({ ...search.filters, sort: search.sort, limit: FIRST_PAGE }, aborted);
+    const fresh = page.total === 0 && (await isFresh(search.filters, aborted));
+    if (aborted.aborted) return;
+    current = { search, aborted };
+    foundRows = [];
+    known = new Set(liveRows.map(({ entry }) => entry.id));
+    active.value = -1;
+    loadingMore = false;
+    add(page);
+    const { total, hint } = page;
+    show({ total, hint, fresh, cut: false, rebuilding: page.index !== undefined });
+  } catch (error) {
+    if (!aborted.aborted) rows.value = { ...rows.peek(), loading: false };
+    throw error;
+  }
+}
+
+/** @param {api.Filters} filters @param {AbortSignal} aborted */
+async function isFresh(filters, aborted) {
+  if (!filters.q && !filters.from && !filters.to) return true;
+  return (await api.search({ sort: 'newest', limit: 1 }, aborted)).total === 0;
+}
+
+/** Loads the next page, unless there is none or it is being loaded. */
+export async function loadMore() {
+  if (!cursor || loadingMore || !current) return;
+  const { search, aborted } = current;
+  loadingMore = true;
+  try {
+    const page = await api.search({ ...search.filters, sort: search.sort, limit: NEXT_PAGE, cursor }, aborted);
+    if (aborted.aborted) return;
+    add(page);
+    loadingMore = false;
+    succeeded();
+    show({ cut: foundRows.length >= MAX_ROWS });
+  } catch (error) {
+    report(error, () => {
+      loadingMore = false;
+      loadMore();
+    });
+  }
+}
+
+export const hasMore = () => cursor !== undefined;
+
+/** @param {api.SearchPage} page */
+function add(page) {
+  page.data.forEach((entry, i) => {
+    if (known.has(entry.id)) return;
+    known.add(entry.id);
+    foundRows.push({ entry, hits: page.highlights?.[i]?.message ?? [] });
+  });
+  cursor = foundRows.length < MAX_ROWS ? page.next_cursor : undefined;
+}
+
+/**
+ * Rows of the tail that are not in the list yet.
+ * @param {api.LogEntry[]} entries @param {(message: string) => import('../text/marks.js').TextRange[]} mark
+ */
+export function unknownRows(entries, mark) {
+  const added = entries.filter(({ id }) => !known.has(id));
+  for (const { id } of added) known.add(id);
+  return added.map((entry) => ({ entry, hits: mark(entry.message) }));
+}
+
+/** Puts rows of the tail above the others. @param {Row[]} added the newest first */
+export function prepend(added) {
+  liveRows = added.concat(liveRows);
+  if (active.peek() >= 0) active.value += added.length;
+  const cut = liveRows.length > MAX_LIVE_ROWS;
+  if (cut) {
+    for (const { entry } of liveRows.splice(MAX_LIVE_ROWS).concat(foundRows)) known.delete(entry.id);
+    foundRows = [];
+    cursor = undefined;
+    active.value = Math.min(active.peek(), MAX_LIVE_ROWS - 1);
+  }
+  show({ fresh: false, cut: cut || rows.peek().cut });
+}
+
+/** Forgets the rows of the tail. */
+export function forgetLive() {
+  for (const { entry } of liveRows) known.delete(entry.id);
+  liveRows = [];
+}
+
+/** @param {Partial<Rows>} patch */
+function show(patch) {
+  rows.value = { ...rows.peek(), ...patch, items: liveRows.concat(foundRows), live: liveRows.length, loading: false };
+}

@@ -1,0 +1,92 @@
+// The search that the view asks for: its rows, histogram and fields.
+
+import * as api from '../api/logs.js';
+import { Failure } from '../api/request.js';
+import { parseRange } from '../text/time.js';
+import { batch, signal } from '../vendor/signals.js';
+import { clear, report, succeeded } from './failure.js';
+import { forgetLive, loadFirstRows } from './rows.js';
+import { view } from './view.js';
+
+/**
+ * @typedef {object} Applied a search as it was sent
+ * @property {api.Filters} filters
+ * @property {import('../text/time.js').TimeRange} range
+ * @property {'newest' | 'oldest' | 'relevance'} sort
+ * @property {Date} at
+ */
+
+/** @type {import('../vendor/signals.js').Signal<Applied | undefined>} */
+export const applied = signal(undefined);
+/** @type {import('../vendor/signals.js').Signal<api.Stats | undefined>} */
+export const stats = signal(undefined);
+/** @type {import('../vendor/signals.js').Signal<api.Field[]>} */
+export const fieldList = signal(/** @type {api.Field[]} */ ([]));
+
+const ROWS_FIRST_MS = 150;
+let controller = new AbortController();
+
+/** The part of the view that decides what is found. @param {import('./address.js').View} v */
+export const searchKey = ({ q, time, sort, fuzzy }) => JSON.stringify([q, time, sort, fuzzy]);
+
+/** Runs the search. A search that still runs is cancelled. */
+export async function run() {
+  controller.abort();
+  controller = new AbortController();
+  const { signal: aborted } = controller;
+  clear();
+  const search = resolve();
+  if (!search)
+    return report(
+      new Failure('invalid', `“${view.peek().time}” is not a range of time.`, { errors: [{ field: 'time', detail: '' }] }),
+      run,
+    );
+  applied.value = search;
+  if (!view.peek().live) forgetLive();
+  const rows = loadFirstRows(search, aborted);
+  // Rows are what people wait for; the rest may use the server once they are there.
+  await Promise.race([rows, new Promise((done) => setTimeout(done, ROWS_FIRST_MS))]);
+  if (aborted.aborted) return;
+  await Promise.all([rows.then(succeeded, (error) => report(error, run)), loadStats(aborted), loadFields(aborted)]);
+}
+
+/** @returns {Applied | undefined} */
+function resolve() {
+  const { q, fuzzy, time, sort } = view.peek();
+  const at = new Date();
+  const range = parseRange(time, at);
+  if (!range) return undefined;
+  // A range that ends now stays open, so that entries of a clock that is ahead are found, too.
+  const to = range.moving ? undefined : range.to?.toISOString();
+  return { filters: { q: q.trim() || undefined, fuzzy: fuzzy || undefined, from: range.from?.toISOString(), to }, range, sort, at };
+}
+
+/** Counts again, for a histogram that moves with the time. */
+export function refreshStats() {
+  const search = resolve();
+  if (!search) return;
+  applied.value = search;
+  loadStats(controller.signal);
+}
+
+/** @param {AbortSignal} aborted */
+async function loadStats(aborted) {
+  const search = /** @type {Applied} */ (applied.peek());
+  const to = search.range.to?.toISOString();
+  try {
+    const found = await api.histogram({ ...search.filters, to }, aborted);
+    if (!aborted.aborted) stats.value = found;
+  } catch (error) {
+    report(error, run);
+  }
+}
+
+/** @param {AbortSignal} aborted */
+async function loadFields(aborted) {
+  try {
+    const found = await api.fields(/** @type {Applied} */ (applied.peek()).filters, aborted);
+    if (!aborted.aborted) batch(() => (fieldList.value = found.fields));
+  } catch (error) {
+    report(error, run);
+  }
+}

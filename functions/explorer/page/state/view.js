@@ -1,0 +1,27 @@
+// The view that the URL describes, and its history.
+
+import { signal } from '../vendor/signals.js';
+import { formatAddress, parseAddress } from './address.js';
+
+/** @typedef {import('./address.js').View} View */
+
+/** @type {import('../vendor/signals.js').Signal<View>} */
+export const view = signal(parseAddress(location.search));
+
+/**
+ * Changes the view. A step that people want to go back from gets an entry in the history.
+ * @param {Partial<View>} patch @param {{ replace?: boolean }} [options]
+ */
+export function change(patch, { replace = false } = {}) {
+  const next = { ...view.value, ...patch };
+  const address = formatAddress(next);
+  if (address === formatAddress(view.value)) return;
+  history[replace ? 'replaceState' : 'pushState'](null, '', address);
+  view.value = next;
+}
+
+export function followHistory() {
+  addEventListener('popstate', () => {
+    view.value = parseAddress(location.search);
+  });
+}

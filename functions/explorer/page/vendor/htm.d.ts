@@ -1,0 +1,1 @@
+export { default } from '../../checks/node_modules/htm/dist/htm.js'

@@ -1,0 +1,1 @@
+export * from '../../checks/node_modules/preact/src/index.js'

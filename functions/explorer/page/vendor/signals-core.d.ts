@@ -1,0 +1,1 @@
+export * from '../../checks/node_modules/@preact/signals-core/dist/signals-core.js'

@@ -1,0 +1,1 @@
+export * from '../../checks/node_modules/@preact/signals/dist/signals.js'

@@ -1,0 +1,72 @@
+// What to do when there are no rows.
+
+import * as api from '../api/logs.js';
+import { followHint } from '../state/actions.js';
+import { report } from '../state/failure.js';
+import { rows } from '../state/rows.js';
+import { run } from '../state/search.js';
+import { change, view } from '../state/view.js';
+import { parseRange } from '../text/time.js';
+import { useState } from '../vendor/hooks.js';
+import { html } from './html.js';
+import { Logo } from './icons.js';
+import { copy } from './toast.js';
+
+export function Empty() {
+  const { fresh, hint, loading } = rows.value;
+  if (loading) return html`<p class="note pad" role="status">Searching…</p>`;
+  return fresh ? html`<${FirstEntry} />` : html`<${NoHits} hint=${hint} />`;
+}
+
+/** @param {{ hint: api.Hint | undefined }} props */
+function NoHits({ hint }) {
+  const { q, time, live } = view.value;
+  const label = parseRange(time, new Date())?.label ?? time;
+  const where = time === 'all' ? '' : `: ${label.charAt(0).toLowerCase()}${label.slice(1)}`;
+  return html`<div class="empty" role="status">
+    <h2>${q ? 'No entries match' : 'No entries'}${where}</h2>
+    ${live && html`<p>New entries appear here as they arrive.</p>`}
+    ${
+      hint &&
+      html`<p>${hint.detail.charAt(0).toUpperCase()}${hint.detail.slice(1)}.</p>
+      <p><button type="button" class="button primary" onClick=${() => followHint(hint)}>Show ${hint.total >= 10_000 ? 'them' : hint.total === 1 ? 'it' : `these ${hint.total}`}</button></p>`
+    }
+    ${!hint && time !== 'all' && html`<p><button type="button" class="button" onClick=${() => change({ time: 'all' })}>Search all time</button></p>`}
+    ${!hint && q && html`<p class="note">Search for parts of words with quotes ("tion time") or a star (time*).</p>`}
+  </div>`;
+}
+
+function FirstEntry() {
+  const [sending, setSending] = useState(false);
+  const command = `curl ${new URL('logs', location.href).href} -H 'Content-Type: application/json' -d '{"service_name":"my-service","level":"info","message":"Hello, LogPulse!"}'`;
+  const send = async () => {
+    setSending(true);
+    try {
+      await api.save({ service_name: 'my-service', level: 'info', message: 'Hello, LogPulse!', attributes: { sent_from: 'explorer' } });
+      await searchable();
+      run();
+    } catch (error) {
+      setSending(false);
+      report(error, run);
+    }
+  };
+  return html`<div class="empty first">
+    <${Logo} />
+    <h2>LogPulse has no entries yet</h2>
+    <p>Send the first one:</p>
+    <pre class="command" tabindex="0" role="region" aria-label="Command"><code>${command}</code></pre>
+    <p class="actions">
+      <button type="button" class="button primary" disabled=${sending} onClick=${send}>${sending ? 'Sending…' : 'Send a test entry'}</button>
+      <button type="button" class="button" onClick=${() => copy(command, 'Command copied')}>Copy command</button>
+    </p>
+    <p class="note">LogPulse also accepts OpenTelemetry, Elasticsearch bulk, Loki push and syslog: see the <a href="docs">API docs</a>.</p>
+  </div>`;
+}
+
+/** Resolves once an entry can be found: within two seconds as a rule. */
+async function searchable() {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    if ((await api.search({ sort: 'newest', limit: 1 })).total > 0) return;
+    await new Promise((done) => setTimeout(done, 300));
+  }
+}

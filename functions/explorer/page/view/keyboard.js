@@ -1,0 +1,90 @@
+// Keys for the whole page.
+
+import * as api from '../api/logs.js';
+import { addCondition, excludeValue } from '../state/actions.js';
+import { report } from '../state/failure.js';
+import { toggleLive } from '../state/live.js';
+import { active, rows } from '../state/rows.js';
+import { run } from '../state/search.js';
+import { change, view } from '../state/view.js';
+import { fieldsOpen } from './field-list.js';
+import { helpOpen } from './help.js';
+import { closePanel } from './panel.js';
+
+const PAGE_ROWS = 20;
+
+/** @type {Record<string, () => void>} */
+const KEYS = {
+  '/': () => /** @type {HTMLInputElement} */ (document.getElementById('query')).select(),
+  j: () => move(1),
+  k: () => move(-1),
+  c: showContext,
+  t: toggleLive,
+  x: excludeLike,
+  w: () => change({ wrap: !view.peek().wrap }, { replace: true }),
+  '?': () => (helpOpen.value = true),
+  Escape: leave,
+};
+
+/** Keys for the list alone, where they mean nothing to the browser. @type {Record<string, () => void>} */
+const LIST_KEYS = {
+  ArrowDown: () => move(1),
+  ArrowUp: () => move(-1),
+  PageDown: () => move(PAGE_ROWS),
+  PageUp: () => move(-PAGE_ROWS),
+  Home: () => move(-Infinity),
+  End: () => move(Infinity),
+  Enter: openActive,
+};
+
+export function listenToKeys() {
+  document.addEventListener('keydown', (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || target.closest('dialog')) return;
+    const writes = target.matches('input:not([type=checkbox]), select, textarea');
+    const inList = target.id === 'grid' || target === document.body;
+    const action = (inList && LIST_KEYS[event.key]) || (!writes && KEYS[event.key]);
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+}
+
+/** @param {number} step */
+function move(step) {
+  const { items } = rows.peek();
+  if (!items.length || view.peek().tab !== 'entries') return;
+  active.value = Math.max(0, Math.min(items.length - 1, active.peek() + step));
+  document.getElementById('grid')?.focus({ preventScroll: true });
+  if (view.peek().entry) openActive();
+}
+
+const activeEntry = () => rows.peek().items[active.peek()]?.entry;
+
+function openActive() {
+  const entry = activeEntry();
+  if (entry) change({ entry: entry.id }, { replace: view.peek().entry !== '' });
+}
+
+function showContext() {
+  const id = view.peek().entry || activeEntry()?.id;
+  if (id) change({ entry: id, panel: 'context' });
+}
+
+/** Excludes entries with the pattern of the current one; without a pattern, those of its service. */
+async function excludeLike() {
+  const entry = activeEntry();
+  if (!entry) return;
+  try {
+    const { patterns } = await api.patterns({ q: `id:${entry.id}` });
+    if (patterns[0]) addCondition(`-${patterns[0].q}`);
+    else excludeValue('service_name', entry.service_name);
+  } catch (error) {
+    report(error, run);
+  }
+}
+
+function leave() {
+  if (fieldsOpen.peek()) fieldsOpen.value = false;
+  else if (view.peek().entry) closePanel();
+}

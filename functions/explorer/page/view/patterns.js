@@ -1,0 +1,72 @@
+// Messages that differ only in their values, as one line each.
+
+import * as api from '../api/logs.js';
+import { addCondition } from '../state/actions.js';
+import { report } from '../state/failure.js';
+import { applied, run } from '../state/search.js';
+import { change } from '../state/view.js';
+import { ago, count, percent } from '../text/format.js';
+import { useEffect, useState } from '../vendor/hooks.js';
+import { html } from './html.js';
+import { Icon } from './icons.js';
+
+/** @typedef {Awaited<ReturnType<typeof api.patterns>>} Found */
+
+export function Patterns() {
+  const search = applied.value;
+  const [found, setFound] = useState(/** @type {Found | undefined} */ (undefined));
+  const [onlyNew, setOnlyNew] = useState(false);
+  useEffect(() => {
+    if (!search) return;
+    const controller = new AbortController();
+    const { from, ...rest } = search.filters;
+    const filters = onlyNew && from ? { ...rest, new_since: from } : search.filters;
+    api.patterns(filters, controller.signal).then(setFound, (error) => report(error, run));
+    return () => controller.abort();
+  }, [search, onlyNew]);
+  if (!found) return html`<p class="note pad" role="status">Grouping messages…</p>`;
+  return html`<div class="patterns" role="region" aria-label="Patterns" tabindex="0">
+    <label class="note pad"><input type="checkbox" checked=${onlyNew} disabled=${!search?.filters.from} onChange=${() => setOnlyNew(!onlyNew)} /> Only patterns that are new in this time range</label>
+    ${!found.patterns.length && html`<p class="note pad">No patterns.</p>`}
+    <ul>${found.patterns.map((pattern) => html`<${PatternItem} key=${pattern.q} pattern=${pattern} />`)}</ul>
+    ${found.other > 0 && html`<p class="note pad">${count(found.other)} entries have none of these patterns.</p>`}
+  </div>`;
+}
+
+/** @param {{ pattern: api.Pattern }} props */
+function PatternItem({ pattern }) {
+  const { template, q, share, first_seen, last_seen, sparkline, variables } = pattern;
+  const show = () => {
+    change({ tab: 'entries' }, { replace: true });
+    addCondition(q);
+  };
+  const now = new Date();
+  return html`<li class="pattern">
+    <span class="pattern-count"><strong>${count(pattern.count)}</strong><span class="note">${percent(share)}</span></span>
+    <${Sparkline} values=${sparkline} />
+    <div class="pattern-text">
+      <button type="button" class="pattern-template" onClick=${show} title="Show these entries">${pieces(template)}</button>
+      <span class="note">first ${ago(first_seen, now)}, last ${ago(last_seen, now)}${
+        variables.length
+          ? `; ${variables
+              .slice(0, 3)
+              .map(({ placeholder, values }) => `${placeholder} ${values.slice(0, 3).join(', ')}`)
+              .join('; ')}`
+          : ''
+      }</span>
+    </div>
+    <button type="button" class="icon-button small" aria-label=${`Exclude pattern ${template}`} title="Exclude these entries" onClick=${() => addCondition(`-${q.includes(' ') ? `(${q})` : q}`)}><${Icon} name="minus" /></button>
+  </li>`;
+}
+
+/** The template with its placeholders set apart. @param {string} template */
+function pieces(template) {
+  return template.split(/(<[a-z*-]+>)/).map((text, i) => (i % 2 ? html`<span class="placeholder">${text}</span>` : text));
+}
+
+/** @param {{ values: number[] }} props */
+function Sparkline({ values }) {
+  const most = Math.max(...values, 1);
+  const bars = values.map((value, i) => (value ? `M${i * 3 + 1} 20v${-Math.max(1.5, (value / most) * 19)}` : '')).join('');
+  return html`<svg class="sparkline" viewBox="0 0 ${values.length * 3} 20" aria-hidden="true"><path d=${bars} /></svg>`;
+}

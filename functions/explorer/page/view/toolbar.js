@@ -1,0 +1,59 @@
+// What the list shows, and how: entries or patterns, order, wrapping, columns, export, link.
+
+import { exportUrl } from '../api/logs.js';
+import { link, toggleColumn } from '../state/actions.js';
+import { applied, fieldList } from '../state/search.js';
+import { change, view } from '../state/view.js';
+import { shortName } from '../text/complete.js';
+import { fieldsOpen } from './field-list.js';
+import { html } from './html.js';
+import { Icon } from './icons.js';
+import { Popover } from './popover.js';
+import { copy } from './toast.js';
+
+export function Toolbar() {
+  const { tab, wrap, fuzzy } = view.value;
+  return html`<div class="toolbar" role="toolbar" aria-label="List">
+    <button type="button" class="button quiet fields-button" aria-expanded=${fieldsOpen.value} aria-controls="fields" onClick=${() => (fieldsOpen.value = !fieldsOpen.value)}><${Icon} name="filter" /><span>Fields</span></button>
+    <div class="segments" role="group" aria-label="Show">
+      ${/** @type {const} */ (['entries', 'patterns']).map((name) => html`<button type="button" class="segment" aria-pressed=${tab === name} onClick=${() => change({ tab: name })}>${name === 'entries' ? 'Entries' : 'Patterns'}</button>`)}
+    </div>
+    ${fuzzy && html`<button type="button" class="chip" aria-label="Stop tolerating typos" onClick=${() => change({ fuzzy: false })}>Typos tolerated <${Icon} name="close" /></button>`}
+    <span class="space"></span>
+    ${
+      tab === 'entries' &&
+      html`<${Order} />
+      <button type="button" class="button quiet" aria-pressed=${wrap} aria-label="Wrap" title="Wrap long messages (w)" onClick=${() => change({ wrap: !wrap }, { replace: true })}><${Icon} name="wrap" /><span>Wrap</span></button>
+      <${Columns} />`
+    }
+    <${Export} />
+    <button type="button" class="button quiet" aria-label="Copy link" title="Copy a link that shows the same, with absolute times" onClick=${() => copy(link(), 'Link copied')}><${Icon} name="link" /><span>Copy link</span></button>
+  </div>`;
+}
+
+function Order() {
+  const { sort, live } = view.value;
+  return html`<select class="button quiet" aria-label="Order" disabled=${live} value=${sort} onChange=${(/** @type {any} */ event) => change({ sort: event.currentTarget.value })}>
+    <option value="newest">Newest first</option><option value="oldest">Oldest first</option><option value="relevance">Most relevant first</option>
+  </select>`;
+}
+
+function Columns() {
+  const { columns } = view.value;
+  const names = [...new Set([...columns, 'level', 'service_name', 'trace_id', ...fieldList.value.map(({ name }) => name)])];
+  return html`<${Popover} label="Columns" face=${html`<${Icon} name="column" /><span>Columns</span>`} align="end" name="quiet">${() => html`<fieldset class="checks"><legend>Columns between time and message</legend>
+    ${names.map((name) => html`<label key=${name}><input type="checkbox" checked=${columns.includes(name)} onChange=${() => toggleColumn(name)} /> ${shortName(name)}</label>`)}
+  </fieldset>`}<//>`;
+}
+
+function Export() {
+  return html`<${Popover} label="Export" face=${html`<${Icon} name="download" /><span>Export</span>`} align="end" name="quiet">${(
+    /** @type {() => void} */ close,
+  ) => {
+    const { filters = {}, sort = 'newest' } = applied.value ?? {};
+    const order = sort === 'oldest' ? sort : 'newest';
+    return html`<p class="note">All entries that match, not only those that are loaded.</p>
+      <a class="button" href=${exportUrl({ ...filters, sort: order }, 'ndjson')} download="logs.ndjson" onClick=${() => setTimeout(close)}>NDJSON</a>
+      <a class="button" href=${exportUrl({ ...filters, sort: order }, 'csv')} download="logs.csv" onClick=${() => setTimeout(close)}>CSV</a>`;
+  }}<//>`;
+}

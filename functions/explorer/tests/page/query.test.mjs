@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { and, exclude, fieldName, fieldValue, include, pasted, stateOf } from '../../page/text/query.js';
+
+test('a value is included once, and removed the second time', () => {
+  const cases = [
+    ['', 'level', 'ERROR', 'level:ERROR'],
+    ['timeout', 'level', 'ERROR', 'timeout level:ERROR'],
+    ['timeout level:ERROR', 'level', 'ERROR', 'timeout'],
+    ['level:ERROR timeout', 'level', 'ERROR', 'timeout'],
+    ['level:ERROR x', 'level', 'WARN', 'level:(ERROR OR WARN) x'],
+    ['level:(ERROR OR WARN) x', 'level', 'ERROR', 'level:WARN x'],
+    ['-level:ERROR x', 'level', 'ERROR', 'x level:ERROR'],
+    ['a OR b', 'level', 'ERROR', '(a OR b) level:ERROR'],
+    ['x', 'service_name', 'my service', 'x service_name:"my service"'],
+    ['service:pay x', 'service_name', 'pay', 'x'],
+    ['x', 'attributes.http.status', '500', 'x @http.status:500'],
+    ['x', 'attributes.http:status', 'a"b', 'x @"http:status":"a\\"b"'],
+    ['level:>=warn', 'level', 'ERROR', 'level:>=warn level:ERROR'],
+  ];
+  for (const [query, field, value, expected] of cases) assert.equal(include(query, field, value), expected, `${query} + ${field}:${value}`);
+});
+
+test('a value is excluded once, and no longer the second time', () => {
+  const cases = [
+    ['', 'level', 'INFO', '-level:INFO'],
+    ['-level:INFO', 'level', 'INFO', ''],
+    ['level:INFO x', 'level', 'INFO', 'x -level:INFO'],
+    ['level:(INFO OR WARN)', 'level', 'INFO', 'level:WARN -level:INFO'],
+    ['a OR b', 'attributes.user', 'joe', '(a OR b) -@user:joe'],
+  ];
+  for (const [query, field, value, expected] of cases) assert.equal(exclude(query, field, value), expected, `${query} - ${field}:${value}`);
+});
+
+test('the state of a value follows the query', () => {
+  assert.equal(stateOf('x level:(ERROR OR WARN)', 'level', 'WARN'), 'included');
+  assert.equal(stateOf('-@user:"a b"', 'attributes.user', 'a b'), 'excluded');
+  assert.equal(stateOf('"level:ERROR"', 'level', 'ERROR'), undefined);
+});
+
+test('names and values are quoted where they must be', () => {
+  assert.equal(fieldName('attributes.a b'), '@"a b"');
+  assert.equal(fieldName('trace_id'), 'trace_id');
+  assert.equal(fieldValue('OR'), '"OR"');
+  assert.equal(fieldValue('-1'), '"-1"');
+  assert.equal(fieldValue('/api/v1'), '"/api/v1"');
+  assert.equal(fieldValue('10.0.0.1'), '10.0.0.1');
+  assert.equal(fieldValue('a*'), '"a*"');
+  assert.equal(fieldValue(''), '""');
+});
+
+test('a condition is added once', () => {
+  assert.equal(and('a', 'pattern:1'), 'a pattern:1');
+  assert.equal(and('a pattern:1', 'pattern:1'), 'a pattern:1');
+});
+
+test('pasted text becomes a quoted fragment unless it is a query', () => {
+  const cases = [
+    ['[ERROR] payment failed: "x"', '', '"[ERROR] payment failed: \\"x\\""'],
+    ['timeout', '', 'timeout'],
+    ['4bf92f3577b34da6a3ce929d0e0e4736', '', '4bf92f3577b34da6a3ce929d0e0e4736'],
+    ['level:error timeout', '', 'level:error timeout'],
+    ['"already quoted"', '', '"already quoted"'],
+    ['  first line \n at second', '', '"first line"'],
+    ['rest of it', 'message:"the ', 'rest of it'],
+    ['@user:joe', '', '@user:joe'],
+    ['GET /a?b=c 200', 'x ', '"GET /a?b=c 200"'],
+  ];
+  for (const [text, before, expected] of cases) assert.equal(pasted(text, before), expected, text);
+});

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ago, leaves, percent, plural, valueAt } from '../../page/text/format.js';
+import { marker, parts } from '../../page/text/marks.js';
+
+test('marks are counted in characters', () => {
+  assert.deepEqual(parts('a 🚀 timeout!', [{ start: 4, end: 11 }]), [
+    { text: 'a 🚀 ', hit: false },
+    { text: 'timeout', hit: true },
+    { text: '!', hit: false },
+  ]);
+  assert.deepEqual(parts('abc', [{ start: 0, end: 3 }]), [{ text: 'abc', hit: true }]);
+  assert.deepEqual(
+    parts('abc', [
+      { start: 0, end: 2 },
+      { start: 1, end: 3 },
+    ]).map(({ text }) => text),
+    ['ab', 'c'],
+  );
+  assert.deepEqual(parts('abc', []), [{ text: 'abc', hit: false }]);
+});
+
+test('words and quoted texts of a query are marked in live entries', () => {
+  const marks = (/** @type {string} */ query, /** @type {string} */ message) =>
+    marker(query)(message).map(({ start, end }) => message.slice(start, end));
+  assert.deepEqual(marks('card "tion time" level:error', 'Card: connection timeout'), ['Card', 'tion time']);
+  assert.deepEqual(marks('-card NOT x time*', 'card x timeout'), ['time']);
+  assert.deepEqual(marks('', 'card'), []);
+});
+
+test('attributes are found by dotted paths', () => {
+  const attributes = { http: { status: 500, 'a.b': 1 }, 'x.y': 'z', tags: ['a', 'b'], list: [{ n: 1 }, { n: 2 }], none: null };
+  assert.equal(valueAt(attributes, 'http.status'), '500');
+  assert.equal(valueAt(attributes, 'http.a.b'), '1');
+  assert.equal(valueAt(attributes, 'x.y'), 'z');
+  assert.equal(valueAt(attributes, 'list.n'), '1, 2');
+  assert.equal(valueAt(attributes, 'missing'), '');
+  assert.deepEqual(
+    leaves(attributes).map(({ path, value }) => `${path}=${value}`),
+    ['http.status=500', 'http.a.b=1', 'x.y=z', 'tags=a', 'tags=b', 'list.n=1', 'list.n=2', 'none=null'],
+  );
+});
+
+test('numbers and times are short', () => {
+  assert.equal(plural(1, 'entry', 'entries'), '1 entry');
+  assert.equal(plural(12_345, 'entry', 'entries'), '12,345 entries');
+  assert.equal(percent(0.0004), '< 0.1%');
+  assert.equal(percent(0.034), '3.4%');
+  assert.equal(ago('2026-11-27T11:50:00Z', new Date('2026-11-27T12:00:00Z')), '10 minutes ago');
+});

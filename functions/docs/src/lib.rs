@@ -8,8 +8,6 @@ use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
 use poem::{Request, Response, endpoint::make_sync, handler, web::Path};
 use shared::http::Function;
 
-use files::File;
-
 /// The page may load files only from its own origin, except images in `data:` URLs.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -24,13 +22,12 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300
 pub fn function() -> Function {
     Function::new("docs", ())
         .route("/openapi.json", make_sync(|request: Request| document(request.headers())))
-        .route("/", make_sync(|_| redirect_to_page()))
         .route("/docs", make_sync(|_| redirect_to_page()))
         .route("/docs/*path", page)
 }
 
 fn document(request: &HeaderMap) -> Response {
-    cacheable(File::document().response(request))
+    cacheable(files::document().response(request))
 }
 
 fn cacheable(mut response: Response) -> Response {
@@ -49,7 +46,7 @@ fn redirect_to_page() -> Response {
 /// Serves a file of Swagger UI.
 #[handler]
 fn page(Path(path): Path<String>, request: &HeaderMap) -> poem::Result<Response> {
-    let Some(file) = File::swagger_ui(&path)? else {
+    let Some(file) = files::swagger_ui(&path)? else {
         return Err(StatusCode::NOT_FOUND.into());
     };
     let mut response = cacheable(file.response(request));

@@ -19,6 +19,8 @@ pub struct Function {
     pub(super) operations: Vec<Operation>,
     pub(super) requirements: Vec<Requirement>,
     pub(super) problem_format: Option<ProblemFormat>,
+    /// Whether requests take tokens from the client's rate limit bucket.
+    pub(super) is_rate_limited: bool,
     /// Serves `GET /` to clients other than browsers.
     pub(super) home: Option<BoxEndpoint<'static>>,
 }
@@ -86,6 +88,7 @@ impl Function {
             operations: Vec::new(),
             requirements: Vec::new(),
             problem_format: None,
+            is_rate_limited: true,
             home: None,
         }
     }
@@ -94,6 +97,14 @@ impl Function {
     #[must_use]
     pub fn requires(mut self, name: &'static str, port: Arc<dyn Ready>) -> Self {
         self.requirements.push(Requirement { name, port });
+        self
+    }
+
+    /// Serves its requests without the rate limit. Use it for responses that cost no more than
+    /// refusing the request.
+    #[must_use]
+    pub fn without_rate_limit(mut self) -> Self {
+        self.is_rate_limited = false;
         self
     }
 

@@ -10,6 +10,7 @@ use poem::http::{HeaderMap, Method, header};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Result, Route};
 
 use super::function::{Function, Operation, path_shape};
+use super::health::PROBES;
 use super::methods::Methods;
 use super::middleware::Middleware;
 use super::middleware::problem_format::ProblemFormat;
@@ -33,6 +34,7 @@ struct Resource {
     path: String,
     template: String,
     problem_format: Option<ProblemFormat>,
+    is_rate_limited: bool,
     operations: Vec<(Operation, &'static str)>,
 }
 
@@ -49,6 +51,7 @@ impl Router {
             let not_found = make_sync(|_| problem::not_found().into_response());
             middleware.around(not_found, NO_ROUTE, None)
         };
+        let unlimited = middleware.without_rate_limit();
         let mut paths = Route::new().try_at("/*unknown", not_found())?;
         let mut root = not_found().boxed();
         let homes = functions.iter_mut().filter_map(|function| {
@@ -62,6 +65,7 @@ impl Router {
             let format = resource.problem_format;
             let methods = resource.operations.iter().map(|(operation, _)| operation.method.clone());
             let methods = methods.collect();
+            let middleware = if resource.is_rate_limited { middleware } else { &unlimited };
             let endpoint = middleware.around(resource.methods()?, template, format).boxed();
             if path == "/" {
                 root = endpoint;
@@ -119,13 +123,15 @@ impl Endpoint for ParameterPath {
 /// The operations of all functions, grouped by path.
 fn resources(functions: Vec<Function>) -> impl Iterator<Item = Resource> {
     let mut resources: BTreeMap<String, Resource> = BTreeMap::new();
-    for Function { name, operations, problem_format, .. } in functions {
+    for Function { name, operations, problem_format, is_rate_limited, .. } in functions {
         for operation in operations {
+            let is_probe = PROBES.contains(&operation.template.as_str());
             let resource =
                 resources.entry(path_shape(&operation.path)).or_insert_with(|| Resource {
                     path: operation.path.clone(),
                     template: operation.template.clone(),
                     problem_format,
+                    is_rate_limited: is_rate_limited && !is_probe,
                     operations: Vec::new(),
                 });
             resource.operations.push((operation, name));

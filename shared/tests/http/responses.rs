@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use poem::{
     Endpoint, Response,
+    endpoint::make_sync,
     http::{Method, StatusCode},
     test::{TestClient, TestResponse},
 };
@@ -146,6 +147,20 @@ async fn probes_are_not_rate_limited() {
         response.assert_status_is_ok();
         assert!(response.0.header("ratelimit").is_none(), "{path}");
     }
+    client.get("/ping").send().await.assert_status(StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_function_can_be_exempt_from_the_rate_limit() {
+    let page = make_sync(|_| "page");
+    let functions = vec![Function::without_api("page").without_rate_limit().route("/page", page)];
+    let shutdown = CancellationToken::new();
+    let limit = Some(rate_limit(Some(0)));
+    let endpoint = shared::http::endpoint(functions, &HttpConfig::default(), limit, &shutdown);
+    let client = TestClient::new(endpoint.unwrap());
+    let response = client.get("/page").send().await;
+    response.assert_status_is_ok();
+    assert!(response.0.header("ratelimit").is_none());
     client.get("/ping").send().await.assert_status(StatusCode::TOO_MANY_REQUESTS);
 }
 

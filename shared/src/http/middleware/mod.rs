@@ -23,7 +23,6 @@ use poem::{Endpoint, EndpointExt, Response};
 use crate::config::AllowedOrigins;
 
 use super::client::TrustedProxies;
-use super::health::PROBES;
 use super::problem::{self, Problem};
 use super::rate_limit::RateLimit;
 use problem_format::ProblemFormat;
@@ -36,6 +35,11 @@ pub(super) struct Middleware {
 }
 
 impl Middleware {
+    /// The same without the rate limit.
+    pub(super) fn without_rate_limit(&self) -> Self {
+        Self { proxies: self.proxies.clone(), rate_limit: None, origins: self.origins.clone() }
+    }
+
     /// Wraps the operations of the path `route`, for example `/logs/{id}`. Their problems are sent
     /// in this format.
     ///
@@ -50,7 +54,7 @@ impl Middleware {
     where
         E: Endpoint<Output = Response>,
     {
-        let rate_limit = self.rate_limit.clone().filter(|_| !PROBES.contains(&&*route));
+        let rate_limit = self.rate_limit.clone();
         let proxies = self.proxies.clone();
 
         let endpoint = operations.with(CatchPanic::new().with_handler(on_panic));

@@ -57,6 +57,8 @@ impl Api {
             "/logs/patterns" => "patterns",
             "/logs/tail" => "tail",
             "/v1/logs" => "otlp",
+            "/" => "explorer",
+            _ if name.starts_with("/explorer/") => "explorer",
             _ if name.starts_with("/logs/") && name.ends_with("/context") => "context",
             _ if name.starts_with("/logs/") => "get",
             _ if name.starts_with("/loki/") => "loki",

@@ -51,6 +51,8 @@ macro_rules! for_each_test {
             every_function_rejects_unknown_query_parameters,
             an_id_that_is_not_utf8_is_not_found,
             the_documentation_loads_nothing_from_other_hosts,
+            browsers_get_the_explorer_and_cache_its_files,
+            an_index_of_elasticsearch_may_be_called_explorer,
             ping_returns_pong,
         ] }
     };

@@ -3,6 +3,7 @@
 
 mod analytics;
 mod context_and_export;
+mod explorer;
 mod tail;
 
 use std::io::Write;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 pub use self::analytics::*;
 pub use self::context_and_export::*;
+pub use self::explorer::*;
 pub use self::tail::*;
 use crate::{Api, unique};
 

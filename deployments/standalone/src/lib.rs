@@ -85,6 +85,7 @@ impl Adapters {
             patterns::function(self.index.clone()),
             tail::function(self.queue.follower.clone(), shutdown.clone()),
             docs::function(),
+            explorer::function(),
         ])
     }
 

@@ -107,6 +107,7 @@ fn print_banner(address: SocketAddr, syslog: Option<SocketAddr>) -> io::Result<(
     writeln!(
         io::stderr(),
         "LogPulse is ready on http://{address}\n\
+         explore logs   http://{address}/\n\
          documentation  http://{address}/docs\n\
          try it         curl -i http://{address}/logs -H 'Content-Type: application/json' \
          -d '{{\"service_name\": \"payment\", \"message\": \"card declined\"}}'"

@@ -105,7 +105,6 @@ export function pause() {
 
 export function resume() {
   paused.value = false;
-  away.value = false;
   flush();
 }
 

@@ -3,7 +3,7 @@
 import * as api from '../api/logs.js';
 import { Failure } from '../api/request.js';
 import { parseRange } from '../text/time.js';
-import { batch, signal } from '../vendor/signals.js';
+import { signal } from '../vendor/signals.js';
 import { clear, report, succeeded } from './failure.js';
 import { forgetLive, loadFirstRows } from './rows.js';
 import { view } from './view.js';
@@ -85,8 +85,15 @@ async function loadStats(aborted) {
 async function loadFields(aborted) {
   try {
     const found = await api.fields(/** @type {Applied} */ (applied.peek()).filters, aborted);
-    if (!aborted.aborted) batch(() => (fieldList.value = found.fields));
+    if (!aborted.aborted) fieldList.value = scaled(found);
   } catch (error) {
     report(error, run);
   }
+}
+
+/** The fields with counts for all entries: if only a sample was examined, they are estimates. @param {Awaited<ReturnType<typeof api.fields>>} found */
+function scaled({ total, examined, fields }) {
+  if (examined >= total) return fields;
+  const estimate = (/** @type {api.ValueCount} */ { value, count }) => ({ value, count: Math.round((count * total) / examined) });
+  return fields.map((field) => ({ ...field, approximate: true, values: field.values.map(estimate) }));
 }

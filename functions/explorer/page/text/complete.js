@@ -88,3 +88,6 @@ function recentFor(query, { recent }) {
 
 /** @param {string} name */
 export const shortName = (name) => name.replace(/^attributes\./, '');
+
+/** The title of a column. @param {string} name */
+export const columnTitle = (name) => ({ level: 'Level', service_name: 'Service', trace_id: 'Trace' })[name] ?? shortName(name);

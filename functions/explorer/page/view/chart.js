@@ -79,7 +79,7 @@ function axes(holder) {
   const font = '11px system-ui, sans-serif';
   const ticks = { show: false };
   return [
-    { stroke, font, ticks, values: times, grid: { show: false }, border: { show: true, ...line }, size: 22, gap: 3 },
+    { stroke, font, ticks, values: times, space: 76, grid: { show: false }, border: { show: true, ...line }, size: 22, gap: 3 },
     {
       stroke,
       font,
@@ -89,7 +89,7 @@ function axes(holder) {
       gap: 4,
       space: 28,
       values: (/** @type {unknown} */ _, /** @type {number[]} */ splits) =>
-        splits.map((n) => (n % 1 ? '' : n >= 10_000 ? `${n / 1000}k` : String(n))),
+        splits.map((n) => (n === 0 || n % 1 ? '' : n >= 10_000 ? `${n / 1000}k` : String(n))),
     },
   ];
 }

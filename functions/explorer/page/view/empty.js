@@ -21,10 +21,10 @@ export function Empty() {
 /** @param {{ hint: api.Hint | undefined }} props */
 function NoHits({ hint }) {
   const { q, time, live } = view.value;
-  const label = parseRange(time, new Date())?.label ?? time;
-  const where = time === 'all' ? '' : `: ${label.charAt(0).toLowerCase()}${label.slice(1)}`;
+  const range = parseRange(time, new Date());
   return html`<div class="empty" role="status">
-    <h2>${q ? 'No entries match' : 'No entries'}${where}</h2>
+    <h2>${q ? 'No entries match' : 'No entries'}</h2>
+    ${range?.from && html`<p class="note">Time range: ${range.label}</p>`}
     ${live && html`<p>New entries appear here as they arrive.</p>`}
     ${
       hint &&

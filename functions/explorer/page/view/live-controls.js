@@ -28,9 +28,14 @@ const speed = (rate) => (rate === 0 ? '0' : rate < 10 ? rate.toFixed(1) : compac
 export function WaitingRows() {
   const { waiting, missing, paused } = live;
   if (!view.value.live || (!waiting.value && !missing.value)) return null;
+  const show = () => {
+    document.getElementById('grid')?.scrollTo(0, 0);
+    live.scrolled(false);
+    live.resume();
+  };
   const more = waiting.value ? `${compact(waiting.value)} new ${waiting.value === 1 ? 'entry' : 'entries'}` : '';
   return html`<div class="waiting-rows">
-    ${more && html`<button type="button" class="button primary" onClick=${live.resume}>${paused.value ? `Resume: ${more}` : `Show ${more}`}</button>`}
+    ${more && html`<button type="button" class="button primary" onClick=${show}>${paused.value ? `Resume: ${more}` : `Show ${more}`}</button>`}
     ${missing.value > 0 && html`<span class="note">${compact(missing.value)} left out: too many at a time</span>`}
   </div>`;
 }

@@ -3,7 +3,7 @@
 import { scrolled } from '../state/live.js';
 import { active, loadMore, rows } from '../state/rows.js';
 import { change, view } from '../state/view.js';
-import { shortName } from '../text/complete.js';
+import { columnTitle } from '../text/complete.js';
 import { plural } from '../text/format.js';
 import { useEffect, useLayoutEffect, useRef } from '../vendor/hooks.js';
 import { classes, html } from './html.js';
@@ -48,7 +48,7 @@ export function Rows() {
     <div class=${classes('grid', wrap && 'wrapped', loading && 'loading')} ref=${scroller} role="grid" id="grid" aria-label="Log entries" aria-rowcount=${items.length + 1} aria-colcount=${columns.length + 2} aria-busy=${loading} tabindex="0"
       aria-activedescendant=${active.value >= 0 ? `row-${active.value}` : undefined} onScroll=${onScroll} onClick=${click}>
       <div class="row grid-head" role="row" aria-rowindex="1">
-        ${['Time', ...columns.map(shortName), 'Message'].map((name) => html`<span class="cell" role="columnheader">${name}</span>`)}
+        ${['Time', ...columns.map(columnTitle), 'Message'].map((name) => html`<span class="cell" role="columnheader">${name}</span>`)}
       </div>
       <div class="grid-body" role="rowgroup" style=${{ height: `${virtual.getTotalSize()}px` }}>
         <div class="grid-window" role="presentation" style=${{ transform: `translateY(${visible[0]?.start ?? 0}px)` }}>

@@ -14,7 +14,7 @@ import { copy } from './toast.js';
 export function Toolbar() {
   const { tab, wrap, fuzzy } = view.value;
   return html`<div class="toolbar" role="toolbar" aria-label="List">
-    <button type="button" class="button quiet fields-button" aria-expanded=${fieldsOpen.value} aria-controls="fields" onClick=${() => (fieldsOpen.value = !fieldsOpen.value)}><${Icon} name="filter" /><span>Fields</span></button>
+    <button type="button" class="button quiet fields-button" aria-label="Fields" aria-expanded=${fieldsOpen.value} aria-controls="fields" onClick=${() => (fieldsOpen.value = !fieldsOpen.value)}><${Icon} name="filter" /><span>Fields</span></button>
     <div class="segments" role="group" aria-label="Show">
       ${/** @type {const} */ (['entries', 'patterns']).map((name) => html`<button type="button" class="segment" aria-pressed=${tab === name} onClick=${() => change({ tab: name })}>${name === 'entries' ? 'Entries' : 'Patterns'}</button>`)}
     </div>

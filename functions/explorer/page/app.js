@@ -1,13 +1,13 @@
 // The explorer: connects the view in the URL to searches, and draws the page.
 
-import { openEntry } from './state/entry.js';
 import { follows } from './state/live.js';
+import { followTheme } from './state/preferences.js';
+import { openEntry } from './state/rows.js';
 import { run, searchKey } from './state/search.js';
-import { followTheme } from './state/theme.js';
 import { followHistory, view } from './state/view.js';
 import { render } from './vendor/preact.js';
 import { computed, effect } from './vendor/signals.js';
-import { html } from './view/html.js';
+import { html } from './view/elements.js';
 import { listenToKeys } from './view/keyboard.js';
 import { Page } from './view/page.js';
 

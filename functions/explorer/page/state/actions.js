@@ -3,7 +3,7 @@
 import { and, exclude, fieldName, include, quote } from '../text/query.js';
 import { absolute, iso } from '../text/time.js';
 import { formatAddress } from './address.js';
-import { remember } from './recent.js';
+import { remember } from './preferences.js';
 import { applied, run } from './search.js';
 import { change, view } from './view.js';
 

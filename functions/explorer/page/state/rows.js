@@ -1,8 +1,10 @@
 // The rows of the list: pages of a search, and above them what the live tail brought.
 
 import * as api from '../api/logs.js';
+import { Failure, isAbort } from '../api/request.js';
 import { signal } from '../vendor/signals.js';
 import { report, succeeded } from './failure.js';
+import { view } from './view.js';
 
 /**
  * @typedef {{ entry: api.LogEntry, hits: import('../text/marks.js').TextRange[] }} Row
@@ -132,4 +134,34 @@ export function forgetLive() {
 /** @param {Partial<Rows>} patch */
 function show(patch) {
   rows.value = { ...rows.peek(), ...patch, items: liveRows.concat(foundRows), live: liveRows.length, loading: false };
+}
+
+/** @typedef {{ entry?: api.LogEntry, hits: import('../text/marks.js').TextRange[], missing?: boolean }} Opened */
+
+/** @type {import('../vendor/signals.js').Signal<Opened | undefined>} */
+export const opened = signal(undefined);
+
+let controller = new AbortController();
+
+/** Shows the entry that the view names: from the rows, or else from the store. */
+export async function openEntry() {
+  controller.abort();
+  const { entry: id } = view.peek();
+  if (!id) {
+    opened.value = undefined;
+    return;
+  }
+  const row = rows.peek().items.find(({ entry }) => entry.id === id);
+  if (row) {
+    opened.value = row;
+    return;
+  }
+  controller = new AbortController();
+  try {
+    opened.value = { hits: [] };
+    opened.value = { entry: await api.entry(id, controller.signal), hits: [] };
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'invalid') opened.value = { hits: [], missing: true };
+    else if (!isAbort(error)) report(error, openEntry);
+  }
 }

@@ -1,17 +1,15 @@
 // Entries over time by level. Dragging over it zooms in.
 
-import { changeRange, shift, shownBounds, zoom } from '../state/actions.js';
+import { changeRange, excludeValue, includeValue, shift, shownBounds, zoom } from '../state/actions.js';
+import { paint } from '../state/preferences.js';
 import { applied, stats } from '../state/search.js';
-import { paint } from '../state/theme.js';
 import { view } from '../state/view.js';
-import { plural, shortTime } from '../text/format.js';
+import { axisTime, compact, count, plural, shortTime } from '../text/format.js';
+import { stateOf } from '../text/query.js';
 import { parseRange } from '../text/time.js';
 import { useEffect, useRef } from '../vendor/hooks.js';
-import { drawChart } from './chart.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
-import { Legend } from './legend.js';
-import { levelCounts } from './levels.js';
+import uPlot from '../vendor/uplot.js';
+import { barColour, computed, html, Icon, levelClass, levelCounts } from './elements.js';
 
 export function Histogram() {
   const found = stats.value;
@@ -51,4 +49,138 @@ function summary(found) {
   const sums = found.buckets.map((_, i) => found.series.reduce((sum, { values }) => sum + (values[i] ?? 0), 0));
   const peak = sums.indexOf(Math.max(...sums));
   return `Entries over time by level: ${levels}. Most, ${sums[peak]}, at ${shortTime(found.buckets[peak])}.`;
+}
+
+export function Legend() {
+  const found = stats.value;
+  if (!found) return null;
+  return html`<div class="legend" role="group" aria-label="Levels">${levelCounts(found)
+    .filter(({ total }) => total > 0)
+    .map(({ level, total }) => {
+      if (level === 'other')
+        return html`<span class="legend-item"><span class=${`swatch bar ${levelClass(level)}`}></span>other ${compact(total)}</span>`;
+      const state = stateOf(view.value.q, 'level', level);
+      /** @param {MouseEvent} event */
+      const click = (event) => (event.altKey || event.shiftKey ? excludeValue : includeValue)('level', level);
+      return html`<button type="button" key=${level} class="legend-item" aria-pressed=${state === 'included'} title=${`${count(total)} ${level}. Click to include, Shift-click to exclude.`} onClick=${click}>
+      <span class=${`swatch bar ${levelClass(level)}`}></span>${level} <span class="legend-count">${compact(total)}</span></button>`;
+    })}</div>`;
+}
+
+/** @typedef {import('../api/logs.js').Stats} Stats */
+
+const MIN_VISIBLE_SHARE = 0.03;
+const MIN_BRUSH_PX = 4;
+const TOP_SPACE = 1.08;
+
+/**
+ * @param {HTMLElement} holder @param {HTMLElement} tip @param {Stats} stats
+ * @param {{ from: number, to: number } | undefined} bounds in milliseconds
+ * @param {(from: number, to: number) => void} brushed
+ * @returns {() => void} removes the chart
+ */
+export function drawChart(holder, tip, stats, bounds, brushed) {
+  const levels = levelCounts(stats);
+  const starts = stats.buckets.map((time) => new Date(time).getTime() / 1000);
+  const width = starts.length > 1 ? starts[1] - starts[0] : 1;
+  const from = bounds ? Math.min(bounds.from / 1000, starts[0]) : starts[0];
+  const to = bounds ? Math.max(bounds.to / 1000, starts[starts.length - 1]) : starts[starts.length - 1] + width;
+  const stacked = stack(levels.map(({ values }) => values));
+  /** @type {any} */
+  const options = {
+    ...size(holder),
+    padding: [4, 8, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: MIN_BRUSH_PX } },
+    scales: {
+      x: { range: [from, to] },
+      y: { range: (/** @type {unknown} */ _, /** @type {number} */ __, /** @type {number} */ max) => [0, (max || 1) * TOP_SPACE] },
+    },
+    axes: axes(holder),
+    series: [{}, ...levels.map(({ level }) => bars(barColour(level, holder))).reverse()],
+    hooks: {
+      setSelect: [(/** @type {any} */ plot) => select(plot, brushed)],
+      setCursor: [(/** @type {any} */ plot) => showTip(plot, tip, stats, levels)],
+    },
+  };
+  const plot = new uPlot(options, /** @type {any} */ ([starts, ...stacked.reverse()]), holder);
+  const observer = new ResizeObserver(() => plot.setSize(size(holder)));
+  observer.observe(holder);
+  return () => {
+    observer.disconnect();
+    plot.destroy();
+    tip.hidden = true;
+  };
+}
+
+/** @param {HTMLElement} holder */
+const size = (holder) => ({ width: holder.clientWidth, height: holder.clientHeight });
+
+/**
+ * Cumulative values, the most severe level at the bottom. A count above zero is at least a sliver, so that a single error among thousands is seen.
+ * @param {(number | null)[][]} series
+ */
+function stack(series) {
+  const sums = Array.from(series[0] ?? [], (_, i) => series.reduce((sum, values) => sum + (values[i] ?? 0), 0));
+  const least = Math.max(...sums, 1) * MIN_VISIBLE_SHARE;
+  let below = sums.map(() => 0);
+  return series.map((values) => {
+    below = below.map((sum, i) => sum + (values[i] ? Math.max(values[i] ?? 0, least) : 0));
+    return below;
+  });
+}
+
+/** @param {string} colour */
+function bars(colour) {
+  return { fill: colour, stroke: colour, width: 0, points: { show: false }, paths: uPlot.paths.bars?.({ size: [0.86, 64], align: 1 }) };
+}
+
+/** @param {HTMLElement} holder */
+function axes(holder) {
+  const stroke = computed('axis', holder);
+  const line = { stroke: computed('axis-line', holder), width: 1 };
+  const font = '11px system-ui, sans-serif';
+  const ticks = { show: false };
+  return [
+    { stroke, font, ticks, values: times, space: 76, grid: { show: false }, border: { show: true, ...line }, size: 22, gap: 3 },
+    {
+      stroke,
+      font,
+      ticks,
+      grid: line,
+      size: 46,
+      gap: 4,
+      space: 28,
+      values: (/** @type {unknown} */ _, /** @type {number[]} */ splits) =>
+        splits.map((n) => (n === 0 || n % 1 ? '' : n >= 10_000 ? `${n / 1000}k` : String(n))),
+    },
+  ];
+}
+
+/** Times below the bars, in 24 hours; a day where one begins. @param {unknown} _ @param {number[]} splits @param {number} __ @param {number} ___ @param {number} step in seconds */
+function times(_, splits, __, ___, step) {
+  return splits.map((seconds) => axisTime(new Date(seconds * 1000), step));
+}
+
+/** @param {any} plot @param {(from: number, to: number) => void} brushed */
+function select(plot, brushed) {
+  const { left, width } = plot.select;
+  if (width < MIN_BRUSH_PX) return;
+  const from = plot.posToVal(left, 'x') * 1000;
+  const to = plot.posToVal(left + width, 'x') * 1000;
+  plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  brushed(from, to);
+}
+
+/** @param {any} plot @param {HTMLElement} tip @param {Stats} stats @param {ReturnType<typeof levelCounts>} levels */
+function showTip(plot, tip, stats, levels) {
+  const { left } = plot.cursor;
+  const time = left >= 0 ? plot.posToVal(left, 'x') * 1000 : -1;
+  const index = stats.buckets.findLastIndex((start) => new Date(start).getTime() <= time);
+  tip.hidden = index < 0;
+  if (index < 0) return;
+  const counts = levels.filter(({ values }) => values[index]).map(({ level, values }) => `${level} ${count(values[index] ?? 0)}`);
+  tip.textContent = `${shortTime(stats.buckets[index])}   ${counts.join('   ') || 'none'}`;
+  const room = plot.over.clientWidth - tip.offsetWidth;
+  tip.style.left = `${Math.max(0, Math.min(left - tip.offsetWidth / 2, room)) + plot.bbox.left / devicePixelRatio}px`;
 }

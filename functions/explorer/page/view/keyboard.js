@@ -7,8 +7,8 @@ import { toggleLive } from '../state/live.js';
 import { active, rows } from '../state/rows.js';
 import { run } from '../state/search.js';
 import { change, view } from '../state/view.js';
-import { fieldsOpen } from './field-list.js';
-import { helpOpen } from './help.js';
+import { fieldsOpen } from './fields.js';
+import { helpOpen } from './page.js';
 import { closePanel } from './panel.js';
 
 const PAGE_ROWS = 20;

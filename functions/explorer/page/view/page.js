@@ -1,19 +1,20 @@
 // The page: bar, histogram, fields, list, panel.
 
+import { nextTheme, theme } from '../state/preferences.js';
 import { rows } from '../state/rows.js';
 import { view } from '../state/view.js';
-import { Empty } from './empty.js';
-import { FieldList } from './field-list.js';
-import { Header } from './header.js';
-import { Help } from './help.js';
+import { useEffect, useRef } from '../vendor/hooks.js';
+import { signal } from '../vendor/signals.js';
+import { classes, html, Icon, Logo, Toast } from './elements.js';
+import { FieldList } from './fields.js';
 import { Histogram } from './histogram.js';
-import { classes, html } from './html.js';
+import { Empty, TroubleNotice } from './notices.js';
 import { Panel } from './panel.js';
 import { Patterns } from './patterns.js';
+import { QueryBox } from './query-box.js';
 import { Rows } from './rows.js';
-import { Toast } from './toast.js';
+import { LiveControls, TimePicker } from './time-controls.js';
 import { Toolbar } from './toolbar.js';
-import { TroubleNotice } from './trouble-notice.js';
 
 export function Page() {
   const { items, rebuilding, fresh } = rows.value;
@@ -36,4 +37,67 @@ export function Page() {
     }
     <${Help} />
     <${Toast} />`;
+}
+
+const THEME_ICONS = /** @type {const} */ ({ system: 'system', light: 'sun', dark: 'moon' });
+
+export function Header() {
+  return html`<header class="top">
+    <h1><a class="brand" href="./" aria-label="LogPulse"><${Logo} /><span>LogPulse</span></a></h1>
+    <${QueryBox} />
+    <div class="top-tools">
+      <${TimePicker} />
+      <${LiveControls} />
+      <button type="button" class="icon-button" aria-label=${`Theme: ${theme.value}`} title=${`Theme: ${theme.value}`} onClick=${nextTheme}><${Icon} name=${THEME_ICONS[theme.value]} /></button>
+      <button type="button" class="icon-button" aria-label="Help" title="Help (?)" onClick=${() => (helpOpen.value = true)}><${Icon} name="help" /></button>
+      <a class="docs" href="docs">API docs</a>
+    </div>
+  </header>`;
+}
+
+export const helpOpen = signal(false);
+
+const KEYS = [
+  ['/', 'go to the query'],
+  ['j k', 'next, previous entry'],
+  ['Enter', 'open the entry'],
+  ['Esc', 'close the panel'],
+  ['c', 'show its context'],
+  ['t', 'start or stop the live tail'],
+  ['x', 'exclude entries like it'],
+  ['w', 'wrap long messages'],
+  ['?', 'this help'],
+];
+const QUERIES = [
+  ['card declined', 'both words, anywhere in the entry'],
+  ['"tion time"', 'this text anywhere in the message'],
+  ['time*', 'words that begin with time'],
+  ['a OR b', 'either'],
+  ['-healthz', 'entries without it'],
+  ['level:>=warn', 'levels by severity'],
+  ['service_name:payment', 'the service'],
+  ['@http.status:>=500', 'an attribute'],
+  ['@user:(ann OR joe)', 'one of the values'],
+  ['trace_id:*', 'entries that have a trace id'],
+];
+
+export function Help() {
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useEffect(() => {
+    if (helpOpen.value) dialog.current?.showModal();
+  }, [helpOpen.value]);
+  if (!helpOpen.value) return null;
+  const close = () => dialog.current?.close();
+  /** @param {MouseEvent} event */
+  const outside = (event) => event.target === dialog.current && close();
+  return html`<dialog class="help" ref=${dialog} aria-label="Help" onClose=${() => (helpOpen.value = false)} onClick=${outside}>
+    <div class="help-content">
+      <h2>Help <button type="button" class="icon-button" aria-label="Close help" onClick=${close}><${Icon} name="close" /></button></h2>
+      <div class="help-columns">
+        <section><h3>Keys</h3><dl>${KEYS.map(([keys, text]) => html`<dt>${keys.split(' ').map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${text}</dd>`)}</dl></section>
+        <section><h3>Queries</h3><dl>${QUERIES.map(([query, text]) => html`<dt><code>${query}</code></dt><dd>${text}</dd>`)}</dl></section>
+      </div>
+      <p class="note">Text that you paste becomes a quoted fragment. Drag over the histogram to zoom in. The <a href="docs">API docs</a> describe every parameter.</p>
+    </div>
+  </dialog>`;
 }

@@ -1,18 +1,16 @@
 // One entry with all it has.
 
-import { link, showTrace } from '../state/actions.js';
-import { opened } from '../state/entry.js';
+import * as api from '../api/logs.js';
+import { link, showAround, showTrace } from '../state/actions.js';
+import { report } from '../state/failure.js';
+import { opened } from '../state/rows.js';
+import { run } from '../state/search.js';
 import { change, view } from '../state/view.js';
-import { ago } from '../text/format.js';
-import { useEffect, useRef } from '../vendor/hooks.js';
-import { Attributes } from './attributes.js';
-import { Context } from './context.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
-import { Json } from './json.js';
-import { levelClass } from './levels.js';
-import { Message } from './row.js';
-import { copy } from './toast.js';
+import { ago, shortTime } from '../text/format.js';
+import { useEffect, useRef, useState } from '../vendor/hooks.js';
+import { classes, copy, html, Icon, levelClass } from './elements.js';
+import { Attributes } from './fields.js';
+import { Message } from './rows.js';
 
 /** @typedef {import('../api/logs.js').LogEntry} LogEntry */
 
@@ -59,4 +57,58 @@ function Details({ entry, hits }) {
       ${panel === 'json' && html`<${Json} value=${entry} />`}
       ${panel === 'context' && html`<${Context} key=${entry.id} entry=${entry} />`}
     </div>`;
+}
+
+const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g;
+
+/** @param {{ value: unknown }} props */
+export function Json({ value }) {
+  const text = JSON.stringify(value, null, 2);
+  return html`<div class="json"><button type="button" class="button" onClick=${() => copy(text, 'JSON copied')}><${Icon} name="copy" />Copy JSON</button>
+    <pre>${coloured(text)}</pre></div>`;
+}
+
+/** @param {string} text */
+function coloured(text) {
+  const found = [];
+  let done = 0;
+  for (const match of text.matchAll(TOKEN)) {
+    const kind = match[2] !== undefined ? 'field' : match[1] ? 'string' : 'value';
+    const piece = match[1] ?? match[3];
+    found.push(text.slice(done, match.index), html`<span class=${`token-${kind}`}>${piece}</span>`);
+    done = match.index + piece.length;
+  }
+  return [...found, text.slice(done)];
+}
+
+const STEP = 20;
+const AROUND_SECONDS = 60;
+
+/** @param {{ entry: api.LogEntry }} props */
+export function Context({ entry }) {
+  const [wanted, setWanted] = useState({ before: 10, after: 10, scope: 'service' });
+  const [found, setFound] = useState(/** @type {api.Context | undefined} */ (undefined));
+  const current = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    const controller = new AbortController();
+    api.context(entry.id, wanted, controller.signal).then(setFound, (error) => report(error, run));
+    return () => controller.abort();
+  }, [entry.id, wanted]);
+  useEffect(() => current.current?.scrollIntoView({ block: 'center' }), [found === undefined]);
+  if (!found) return html`<p class="note pad" role="status">Loading the lines around it…</p>`;
+  const more = (/** @type {'before' | 'after'} */ side) => setWanted({ ...wanted, [side]: wanted[side] + STEP });
+  return html`<div class="context-head">
+      ${entry.trace_id && html`<select class="button" aria-label="Lines of" value=${wanted.scope} onChange=${(/** @type {any} */ event) => setWanted({ ...wanted, scope: event.currentTarget.value })}><option value="service">${entry.service_name}</option><option value="trace">the trace</option></select>`}
+      <button type="button" class="button" onClick=${() => showAround(entry, AROUND_SECONDS)}>All services within a minute</button>
+    </div>
+    ${found.before_cursor && html`<button type="button" class="link-button pad" onClick=${() => more('before')}>Show ${STEP} lines before</button>`}
+    <ol class="context" aria-label="Context">${found.data.map(
+      (
+        line,
+        i,
+      ) => html`<li key=${line.id} ref=${i === found.position ? current : undefined} class=${classes('context-line', levelClass(line.level), i === found.position && 'current')} aria-current=${i === found.position ? 'true' : undefined}>
+      <button type="button" title=${line.message.slice(0, 500)} onClick=${() => change({ entry: line.id })}><time datetime=${line.timestamp}>${shortTime(line.timestamp)}</time> <span class="level-text">${line.level}</span> ${wanted.scope === 'trace' && html`<span class="service">${line.service_name}</span> `}<span class="context-message">${line.message.slice(0, 600)}</span></button>
+    </li>`,
+    )}</ol>
+    ${found.after_cursor && html`<button type="button" class="link-button pad" onClick=${() => more('after')}>Show ${STEP} lines after</button>`}`;
 }

@@ -7,8 +7,7 @@ import { applied, run } from '../state/search.js';
 import { change } from '../state/view.js';
 import { ago, count, percent } from '../text/format.js';
 import { useEffect, useState } from '../vendor/hooks.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
+import { html, Icon } from './elements.js';
 
 /** @typedef {Awaited<ReturnType<typeof api.patterns>>} Found */
 

@@ -2,17 +2,14 @@
 
 import { submit } from '../state/actions.js';
 import { trouble } from '../state/failure.js';
-import { recentQueries } from '../state/recent.js';
-import { fieldList } from '../state/search.js';
-import { useValues } from '../state/values.js';
+import { recentQueries } from '../state/preferences.js';
+import { fieldList, useValues } from '../state/search.js';
 import { view } from '../state/view.js';
 import { fieldAt, suggest } from '../text/complete.js';
 import { pasted } from '../text/query.js';
+import { tokens } from '../text/tokens.js';
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
-import { classes, html } from './html.js';
-import { Icon } from './icons.js';
-import { mistakeIn, QueryPaint } from './query-paint.js';
-import { Suggestions } from './suggestions.js';
+import { classes, html, Icon } from './elements.js';
 
 export function QueryBox() {
   const { q } = view.value;
@@ -102,4 +99,45 @@ function paste(event) {
   if (!insert || insert === text) return;
   event.preventDefault();
   document.execCommand('insertText', false, insert);
+}
+
+/** @typedef {{ start: number, end: number, detail: string }} Mistake */
+
+/**
+ * The mistake that the server found in the query. Its position is in characters.
+ * @param {import('../api/request.js').Failure | undefined} failure @param {string} query
+ * @returns {Mistake | undefined}
+ */
+export function mistakeIn(failure, query) {
+  const error = failure?.errors.find(({ field }) => field === 'q');
+  if (!error) return undefined;
+  const characters = Array.from(query);
+  const offset = query.length - query.trimStart().length;
+  const start = characters.slice(0, error.position ?? 0).join('').length + offset;
+  const word = tokens(query).find((token) => token.end > start && token.kind !== 'space');
+  const end = error.position === undefined ? query.length : Math.max(start + 1, word?.end ?? start + 1);
+  return { start, end, detail: error.detail };
+}
+
+/** @param {{ query: string, mistake: Mistake | undefined, scroller: { current: HTMLElement | null } }} props */
+export function QueryPaint({ query, mistake, scroller }) {
+  const padded = mistake && mistake.end > query.length ? `${query} ` : query;
+  return html`<div class="query-paint" ref=${scroller} aria-hidden="true">
+    <span class="query-tokens">${tokens(padded).map(({ kind, text }) => html`<span class=${`token-${kind}`}>${text}</span>`)}</span>
+    ${mistake && html`<span class="query-mark">${padded.slice(0, mistake.start)}<span class="mistake">${padded.slice(mistake.start, mistake.end)}</span></span>`}
+  </div>`;
+}
+
+/** @param {{ items: import('../text/complete.js').Suggestion[], chosen: number, accept: (item: import('../text/complete.js').Suggestion) => void }} props */
+export function Suggestions({ items, chosen, accept }) {
+  return html`<ul id="suggestions" class="suggestions" role="listbox" aria-label="Suggestions" hidden=${items.length === 0}>
+    ${items.map(
+      (
+        item,
+        i,
+      ) => html`<li id=${`suggestion-${i}`} key=${item.label} role="option" aria-selected=${i === chosen} onPointerDown=${(/** @type {Event} */ event) => event.preventDefault()} onClick=${() => accept(item)}>
+      <span class="suggestion-label">${item.label}</span><span class="suggestion-detail">${item.detail}</span>
+    </li>`,
+    )}
+  </ul>`;
 }

@@ -4,12 +4,13 @@ import { scrolled } from '../state/live.js';
 import { active, loadMore, rows } from '../state/rows.js';
 import { change, view } from '../state/view.js';
 import { columnTitle } from '../text/complete.js';
-import { plural } from '../text/format.js';
-import { useEffect, useLayoutEffect, useRef } from '../vendor/hooks.js';
-import { classes, html } from './html.js';
-import { WaitingRows } from './live-controls.js';
-import { Row } from './row.js';
-import { scrollToRow, useVirtualRows } from './virtual.js';
+import { plural, rowTime, valueAt } from '../text/format.js';
+import { parts } from '../text/marks.js';
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from '../vendor/hooks.js';
+import { Component } from '../vendor/preact.js';
+import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '../vendor/virtual-core.js';
+import { classes, html, levelClass } from './elements.js';
+import { WaitingRows } from './time-controls.js';
 
 const PREFETCH_ROWS = 300;
 const WIDTHS = /** @type {Record<string, string>} */ ({ level: '6ch', service_name: '15ch', trace_id: '34ch', span_id: '18ch' });
@@ -57,4 +58,104 @@ export function Rows() {
       </div>
     </div>
     ${cut && html`<p class="note list-end">Only the first ${plural(items.length, 'row')} are shown. Limit the time range to see others.</p>`}`;
+}
+
+/** @typedef {import('../state/rows.js').Row} RowData */
+
+const LINE_CHARACTERS = 600;
+const WRAPPED_CHARACTERS = 6000;
+
+/** The text of a column. @param {import('../api/logs.js').LogEntry} entry @param {string} name */
+export function columnText(entry, name) {
+  if (name.startsWith('attributes.')) return valueAt(entry.attributes, name.slice('attributes.'.length));
+  return valueAt(entry, name);
+}
+
+/**
+ * @typedef {object} RowProps
+ * @property {RowData} row
+ * @property {number} index
+ * @property {string[]} columns
+ * @property {boolean} wrap
+ * @property {boolean} active whether the keyboard is at this row
+ * @property {boolean} open whether the panel shows this row
+ */
+
+/** @extends {Component<RowProps>} */
+export class Row extends Component {
+  /** Rows are many, and change rarely. @param {RowProps} next */
+  shouldComponentUpdate(next) {
+    const now = /** @type {RowProps} */ (this.props);
+    return (
+      next.row !== now.row ||
+      next.index !== now.index ||
+      next.active !== now.active ||
+      next.open !== now.open ||
+      next.wrap !== now.wrap ||
+      next.columns !== now.columns
+    );
+  }
+
+  render() {
+    const { row, index, columns, wrap, active, open } = /** @type {RowProps} */ (this.props);
+    const { entry } = row;
+    return html`<div id=${`row-${index}`} class=${classes('row', levelClass(entry.level), active && 'active', open && 'open')} role="row" aria-rowindex=${index + 2} aria-selected=${open} data-index=${index} data-id=${entry.id}>
+      <span class="cell time" role="gridcell"><time datetime=${entry.timestamp}>${rowTime(entry.timestamp)}</time></span>
+      ${columns.map((name) => html`<span class=${classes('cell', name === 'level' && 'level-text', name === 'service_name' && 'service')} role="gridcell" title=${columnText(entry, name)}>${columnText(entry, name)}</span>`)}
+      <span class="cell message" role="gridcell"><${Message} text=${entry.message} hits=${row.hits} limit=${wrap ? WRAPPED_CHARACTERS : LINE_CHARACTERS} /></span>
+    </div>`;
+  }
+}
+
+/** A message with what matched marked. @param {{ text: string, hits: RowData['hits'], limit: number }} props */
+export function Message({ text, hits, limit }) {
+  const shown = text.length > limit ? text.slice(0, limit) : text;
+  const pieces = parts(shown, hits).map(({ text: piece, hit }) => (hit ? html`<mark>${piece}</mark>` : piece));
+  return html`${pieces}${text.length > limit && html`<span class="note">… ${text.length - limit} more</span>`}`;
+}
+
+/** @typedef {import('../vendor/virtual-core.js').Virtualizer<Element, Element>} Rows */
+
+const ROW_PX = 22;
+const HEAD_PX = 24;
+const OVERSCAN_ROWS = 12;
+
+/**
+ * @param {{ current: HTMLElement | null }} scroller @param {import('../state/rows.js').Row[]} items
+ * @param {boolean} wrap whether rows differ in height
+ * @returns {Rows}
+ */
+export function useVirtualRows(scroller, items, wrap) {
+  const [, render] = useReducer((/** @type {number} */ n) => n + 1, 0);
+  const measured = wrap || matchMedia('(max-width: 700px)').matches;
+  const options = {
+    count: items.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_PX,
+    getItemKey: (/** @type {number} */ index) => items[index]?.entry.id ?? index,
+    overscan: OVERSCAN_ROWS,
+    scrollMargin: 0,
+    scrollPaddingStart: HEAD_PX,
+    scrollToFn: elementScroll,
+    observeElementRect,
+    observeElementOffset,
+    indexAttribute: 'data-index',
+    onChange: () => render(0),
+  };
+  const virtual = useMemo(() => /** @type {Rows} */ (new Virtualizer(/** @type {any} */ (options))), []);
+  virtual.setOptions(/** @type {any} */ (options));
+  useEffect(() => virtual._didMount(), []);
+  useLayoutEffect(() => virtual._willUpdate());
+  useLayoutEffect(() => virtual.measure(), [wrap]);
+  useLayoutEffect(() => {
+    if (!measured) return;
+    for (const row of scroller.current?.querySelectorAll('.grid-window > .row') ?? [])
+      virtual.measureElement(/** @type {HTMLElement} */ (row));
+  });
+  return virtual;
+}
+
+/** @param {Rows} virtual @param {number} index */
+export function scrollToRow(virtual, index) {
+  if (index >= 0) virtual.scrollToIndex(index, { align: 'auto' });
 }

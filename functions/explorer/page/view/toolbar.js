@@ -5,11 +5,8 @@ import { link, toggleColumn } from '../state/actions.js';
 import { applied, fieldList } from '../state/search.js';
 import { change, view } from '../state/view.js';
 import { shortName } from '../text/complete.js';
-import { fieldsOpen } from './field-list.js';
-import { html } from './html.js';
-import { Icon } from './icons.js';
-import { Popover } from './popover.js';
-import { copy } from './toast.js';
+import { copy, html, Icon, Popover } from './elements.js';
+import { fieldsOpen } from './fields.js';
 
 export function Toolbar() {
   const { tab, wrap, fuzzy } = view.value;

@@ -4,7 +4,7 @@ import { effect, signal } from '../vendor/signals.js';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
 
-const KEY = 'logpulse.theme';
+const THEME_KEY = 'logpulse.theme';
 const root = document.documentElement;
 
 /** @type {import('../vendor/signals.js').Signal<Theme>} */
@@ -23,10 +23,35 @@ export function followTheme() {
     if (theme.value === 'system') delete root.dataset.theme;
     else root.dataset.theme = theme.value;
     try {
-      localStorage.setItem(KEY, theme.value);
+      localStorage.setItem(THEME_KEY, theme.value);
     } catch {
       // Without storage, the choice holds until the page is closed.
     }
     paint.value = paint.peek() + 1;
   });
+}
+
+const RECENT_KEY = 'logpulse.recent';
+const MAX = 20;
+
+/** @returns {string[]} the newest first */
+export function recentQueries() {
+  try {
+    const stored = JSON.parse(localStorage.getItem(RECENT_KEY) ?? '[]');
+    return Array.isArray(stored) ? stored.filter((item) => typeof item === 'string') : [];
+  } catch {
+    return [];
+  }
+}
+
+/** @param {string} query */
+export function remember(query) {
+  const text = query.trim();
+  if (!text) return;
+  const list = [text, ...recentQueries().filter((item) => item !== text)].slice(0, MAX);
+  try {
+    localStorage.setItem(RECENT_KEY, JSON.stringify(list));
+  } catch {
+    // Without storage, queries are not remembered.
+  }
 }

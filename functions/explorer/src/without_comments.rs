@@ -1,18 +1,23 @@
 //! Removes comments from scripts and styles, which would be a fifth of what browsers load.
 
-/// Empties the lines that contain only a comment. The other lines keep their numbers, so that
-/// browsers report the lines of the source.
+/// Removes the comments at the beginnings of lines. The lines keep their numbers, so that browsers
+/// report those of the source.
 pub(crate) fn without_comments(text: &str) -> String {
     let mut without = String::with_capacity(text.len());
     let mut in_comment = false;
     for line in text.lines() {
-        let trimmed = line.trim();
-        in_comment = in_comment || trimmed.starts_with("/*");
-        if !in_comment && !trimmed.starts_with("//") {
-            without.push_str(line);
-        }
+        let start = line.trim_start();
+        in_comment = in_comment || start.starts_with("/*");
+        let code = match start.split_once("*/") {
+            Some((_, code)) if in_comment => {
+                in_comment = false;
+                code.trim_start()
+            }
+            _ if in_comment || start.starts_with("//") => "",
+            _ => line,
+        };
+        without.push_str(code);
         without.push('\n');
-        in_comment = in_comment && !trimmed.ends_with("*/");
     }
     without
 }
@@ -22,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_lines_that_are_comments_are_emptied() {
+    fn comments_at_the_beginnings_of_lines_are_removed() {
         let text = "\
             // The start.\n\
             const a = 1; // stays\n\
@@ -31,7 +36,8 @@ mod tests {
             /*\n\
             * More.\n\
             */\n\
-            \x20 b(a /* stays */);\n";
+            \x20 b(a /* stays */);\n\
+            \x20 /** @type {A} */ (c).d('a' /* stays */);\n";
         let expected = "\
             \n\
             const a = 1; // stays\n\
@@ -40,7 +46,8 @@ mod tests {
             \n\
             \n\
             \n\
-            \x20 b(a /* stays */);\n";
+            \x20 b(a /* stays */);\n\
+            (c).d('a' /* stays */);\n";
         assert_eq!(without_comments(text), expected);
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use reqwest::{Response, StatusCode};
+use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{Api, unique};
+use crate::{Api, TIMEOUT, unique};
 
 /// What a browser accepts when a user opens a page.
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -14,8 +14,10 @@ const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*
 /// The sum of all files, compressed, that a browser loads.
 const MAX_COMPRESSED_BYTES: usize = 90_000;
 
+/// Requests a file as a browser does, without decompressing the response.
 async fn get(api: &Api, path: &str, headers: &[(&str, &str)]) -> Response {
-    let mut request = api.http.get(api.url(path)).header("accept", BROWSER);
+    let http = Client::builder().timeout(TIMEOUT).no_gzip().build().unwrap();
+    let mut request = http.get(api.url(path)).header("accept", BROWSER);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

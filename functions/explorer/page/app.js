@@ -6,25 +6,26 @@ import { openEntry } from './state/rows.js';
 import { run, searchKey } from './state/search.js';
 import { followHistory, view } from './state/view.js';
 import { render } from './vendor/preact.js';
-import { computed, effect } from './vendor/signals.js';
 import { html } from './view/elements.js';
 import { listenToKeys } from './view/keyboard.js';
 import { Page } from './view/page.js';
 
-/** Does something now, and whenever a part of the view changes. @param {() => unknown} part @param {() => void} action */
+/** Does something now, and whenever a part of the view changes. @param {(view: import('./state/view.js').View) => string} part @param {() => void} action */
 function whenever(part, action) {
-  const key = computed(part);
-  effect(() => {
-    key.value;
-    queueMicrotask(action);
+  let last = part(view.value);
+  view.listen(() => {
+    const next = part(view.value);
+    if (next !== last) action();
+    last = next;
   });
+  action();
 }
 
 followHistory();
 followTheme();
-whenever(() => JSON.stringify([view.value.live, view.value.q, view.value.fuzzy]), follows);
-whenever(() => searchKey(view.value), run);
-whenever(() => view.value.entry, openEntry);
+whenever(({ live, q, fuzzy }) => JSON.stringify([live, q, fuzzy]), follows);
+whenever(searchKey, run);
+whenever(({ entry }) => entry, openEntry);
 listenToKeys();
 
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));

@@ -10,18 +10,18 @@ import { change, view } from './view.js';
 /** Searches for a query, again if it is the same. @param {string} q */
 export function submit(q) {
   remember(q);
-  if (q === view.peek().q) run();
+  if (q === view.value.q) run();
   else change({ q });
 }
 
 /** @param {string} field @param {string} value */
-export const includeValue = (field, value) => submit(include(view.peek().q, field, value));
+export const includeValue = (field, value) => submit(include(view.value.q, field, value));
 
 /** @param {string} field @param {string} value */
-export const excludeValue = (field, value) => submit(exclude(view.peek().q, field, value));
+export const excludeValue = (field, value) => submit(exclude(view.value.q, field, value));
 
 /** @param {string} condition */
-export const addCondition = (condition) => submit(and(view.peek().q, condition));
+export const addCondition = (condition) => submit(and(view.value.q, condition));
 
 /** @param {string} text */
 export const searchFragment = (text) => submit(quote(text));
@@ -49,7 +49,7 @@ export function followHint({ q, fuzzy, without }) {
 
 /** @param {string} name */
 export function toggleColumn(name) {
-  const { columns } = view.peek();
+  const { columns } = view.value;
   change({ columns: columns.includes(name) ? columns.filter((column) => column !== name) : [...columns, name] }, { replace: true });
 }
 
@@ -78,15 +78,15 @@ export function changeRange(from, to) {
 
 /** The bounds of the histogram in milliseconds, also where the range is open. */
 export function shownBounds() {
-  const range = applied.peek()?.range;
+  const range = applied.value?.range;
   if (!range?.from) return undefined;
   return { from: range.from.getTime(), to: (range.to ?? new Date()).getTime() };
 }
 
 /** A link that shows the same to others later: with absolute times. @param {string} [entry] */
 export function link(entry) {
-  const now = view.peek();
-  const search = applied.peek();
+  const now = view.value;
+  const search = applied.value;
   const range = search?.range;
   const time = `${range?.from ? iso(range.from) : ''}..${iso(range?.to ?? search?.at ?? new Date())}`;
   const address = formatAddress({ ...now, time, live: false, entry: entry ?? now.entry });

@@ -1,14 +1,14 @@
 // What went wrong last, and when the page tries again.
 
 import { Failure, isAbort } from '../api/request.js';
-import { signal } from '../vendor/signals.js';
+import { signal } from './signal.js';
 
 /** @typedef {{ failure: Failure, retryAt?: number }} Trouble `retryAt` in milliseconds since 1970 */
 
 const DELAYS_SECONDS = [1, 2, 5, 10, 30];
 const RETRIED = new Set(['busy', 'unavailable', 'unreachable']);
 
-/** @type {import('../vendor/signals.js').Signal<Trouble | undefined>} */
+/** @type {import('./signal.js').Signal<Trouble | undefined>} */
 export const trouble = signal(undefined);
 
 let attempts = 0;
@@ -20,7 +20,7 @@ let timer;
  * @param {unknown} error @param {() => void} again
  */
 export function report(error, again) {
-  if (isAbort(error) || trouble.peek()?.retryAt) return;
+  if (isAbort(error) || trouble.value?.retryAt) return;
   const failure = error instanceof Failure ? error : new Failure('failed', `The page has a defect: ${error}`);
   if (!(error instanceof Failure)) console.error(error);
   if (!RETRIED.has(failure.kind)) {

@@ -2,15 +2,15 @@
 
 import { follow } from '../api/tail.js';
 import { marker } from '../text/marks.js';
-import { signal } from '../vendor/signals.js';
 import { report } from './failure.js';
 import { forgetLive, prepend, unknownRows } from './rows.js';
 import { refreshStats, run } from './search.js';
+import { signal } from './signal.js';
 import { change, view } from './view.js';
 
 /** @typedef {'off' | 'connecting' | 'live' | 'reconnecting'} LiveState */
 
-/** @type {import('../vendor/signals.js').Signal<LiveState>} */
+/** @type {import('./signal.js').Signal<LiveState>} */
 export const state = signal(/** @type {LiveState} */ ('off'));
 export const paused = signal(false);
 /** Whether the list is scrolled away from its top, where new rows would push away what is being read. */
@@ -37,7 +37,7 @@ let controller = new AbortController();
 
 /** Starts, restarts or ends the tail, as the view says. */
 export function follows() {
-  const { live, q, fuzzy } = view.peek();
+  const { live, q, fuzzy } = view.value;
   stop();
   if (!live) return;
   controller = new AbortController();
@@ -51,7 +51,7 @@ export function follows() {
     {
       connected: () => {
         // The first time, search again: what arrived since the last search, and before the stream began, is in neither.
-        if (state.peek() === 'connecting') run();
+        if (state.value === 'connecting') run();
         state.value = 'live';
       },
       received: (entries) => receive(unknownRows(entries, mark)),
@@ -89,7 +89,7 @@ function receive(added) {
 /** Shows what waits, once a frame, unless the reader wants the list to stand still. */
 function flush() {
   frame = 0;
-  if (paused.peek() || away.peek()) {
+  if (paused.value || away.value) {
     waiting.value = queue.length;
     return;
   }
@@ -110,7 +110,7 @@ export function resume() {
 
 /** Called by the list when it has been scrolled. @param {boolean} scrolledAway */
 export function scrolled(scrolledAway) {
-  if (away.peek() === scrolledAway) return;
+  if (away.value === scrolledAway) return;
   away.value = scrolledAway;
   if (!scrolledAway) flush();
 }
@@ -120,11 +120,11 @@ function tick() {
   arrivals = arrivals.filter(({ at }) => at >= since);
   rate.value = arrivals.reduce((sum, { count }) => sum + count, 0) / RATE_SECONDS;
   ticks += 1;
-  if (ticks % STATS_SECONDS === 0 && state.peek() === 'live' && !document.hidden) refreshStats();
+  if (ticks % STATS_SECONDS === 0 && state.value === 'live' && !document.hidden) refreshStats();
 }
 
 export function toggleLive() {
-  const { live, time } = view.peek();
+  const { live, time } = view.value;
   if (live) return change({ live: false });
   const moving = /^(?:\d+[smhdw]|today|all)$/.test(time);
   change({ live: true, sort: 'newest', tab: 'entries', ...(!moving && { time: '15m' }) });

@@ -1,13 +1,13 @@
 // Light or dark: as the system, or as chosen. theme-start.js applies the choice before the first paint.
 
-import { effect, signal } from '../vendor/signals.js';
+import { signal } from './signal.js';
 
 /** @typedef {'system' | 'light' | 'dark'} Theme */
 
 const THEME_KEY = 'logpulse.theme';
 const root = document.documentElement;
 
-/** @type {import('../vendor/signals.js').Signal<Theme>} */
+/** @type {import('./signal.js').Signal<Theme>} */
 export const theme = signal(/** @type {Theme} */ (root.dataset.theme ?? 'system'));
 
 /** Counts the changes of colours, also those of the system, for what is drawn on a canvas. */
@@ -15,20 +15,23 @@ export const paint = signal(0);
 
 export function nextTheme() {
   theme.value = theme.value === 'system' ? 'light' : theme.value === 'light' ? 'dark' : 'system';
+  if (theme.value === 'system') delete root.dataset.theme;
+  else root.dataset.theme = theme.value;
+  store(THEME_KEY, theme.value);
+  paint.value += 1;
 }
 
 export function followTheme() {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => (paint.value += 1));
-  effect(() => {
-    if (theme.value === 'system') delete root.dataset.theme;
-    else root.dataset.theme = theme.value;
-    try {
-      localStorage.setItem(THEME_KEY, theme.value);
-    } catch {
-      // Without storage, the choice holds until the page is closed.
-    }
-    paint.value = paint.peek() + 1;
-  });
+}
+
+/** @param {string} key @param {string} text */
+function store(key, text) {
+  try {
+    localStorage.setItem(key, text);
+  } catch {
+    // Without storage, the choice holds until the page is closed.
+  }
 }
 
 const RECENT_KEY = 'logpulse.recent';
@@ -49,9 +52,5 @@ export function remember(query) {
   const text = query.trim();
   if (!text) return;
   const list = [text, ...recentQueries().filter((item) => item !== text)].slice(0, MAX);
-  try {
-    localStorage.setItem(RECENT_KEY, JSON.stringify(list));
-  } catch {
-    // Without storage, queries are not remembered.
-  }
+  store(RECENT_KEY, JSON.stringify(list));
 }

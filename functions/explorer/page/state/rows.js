@@ -2,8 +2,8 @@
 
 import * as api from '../api/logs.js';
 import { Failure, isAbort } from '../api/request.js';
-import { signal } from '../vendor/signals.js';
 import { report, succeeded } from './failure.js';
+import { signal } from './signal.js';
 import { view } from './view.js';
 
 /**
@@ -24,7 +24,7 @@ const NEXT_PAGE = 1000;
 const MAX_ROWS = 200_000;
 const MAX_LIVE_ROWS = 10_000;
 
-/** @type {import('../vendor/signals.js').Signal<Rows>} */
+/** @type {import('./signal.js').Signal<Rows>} */
 export const rows = signal(/** @type {Rows} */ ({ items: [], live: 0, loading: true, fresh: false, cut: false, rebuilding: false }));
 
 /** The index of the row that the keyboard is at; -1 if there is none. */
@@ -44,7 +44,7 @@ let current;
 
 /** @param {import('./search.js').Applied} search @param {AbortSignal} aborted */
 export async function loadFirstRows(search, aborted) {
-  rows.value = { ...rows.peek(), loading: true };
+  rows.value = { ...rows.value, loading: true };
   try {
     const page = await api.search({ ...search.filters, sort: search.sort, limit: FIRST_PAGE }, aborted);
     const fresh = page.total === 0 && (await isFresh(search.filters, aborted));
@@ -58,7 +58,7 @@ export async function loadFirstRows(search, aborted) {
     const { total, hint } = page;
     show({ total, hint, fresh, cut: false, rebuilding: page.index !== undefined });
   } catch (error) {
-    if (!aborted.aborted) rows.value = { ...rows.peek(), loading: false };
+    if (!aborted.aborted) rows.value = { ...rows.value, loading: false };
     throw error;
   }
 }
@@ -114,15 +114,15 @@ export function unknownRows(entries, mark) {
 /** Puts rows of the tail above the others. @param {Row[]} added the newest first */
 export function prepend(added) {
   liveRows = added.concat(liveRows);
-  if (active.peek() >= 0) active.value += added.length;
+  if (active.value >= 0) active.value += added.length;
   const cut = liveRows.length > MAX_LIVE_ROWS;
   if (cut) {
     for (const { entry } of liveRows.splice(MAX_LIVE_ROWS).concat(foundRows)) known.delete(entry.id);
     foundRows = [];
     cursor = undefined;
-    active.value = Math.min(active.peek(), MAX_LIVE_ROWS - 1);
+    active.value = Math.min(active.value, MAX_LIVE_ROWS - 1);
   }
-  show({ fresh: false, cut: cut || rows.peek().cut });
+  show({ fresh: false, cut: cut || rows.value.cut });
 }
 
 /** Forgets the rows of the tail. */
@@ -133,12 +133,12 @@ export function forgetLive() {
 
 /** @param {Partial<Rows>} patch */
 function show(patch) {
-  rows.value = { ...rows.peek(), ...patch, items: liveRows.concat(foundRows), live: liveRows.length, loading: false };
+  rows.value = { ...rows.value, ...patch, items: liveRows.concat(foundRows), live: liveRows.length, loading: false };
 }
 
 /** @typedef {{ entry?: api.LogEntry, hits: import('../text/marks.js').TextRange[], missing?: boolean }} Opened */
 
-/** @type {import('../vendor/signals.js').Signal<Opened | undefined>} */
+/** @type {import('./signal.js').Signal<Opened | undefined>} */
 export const opened = signal(undefined);
 
 let controller = new AbortController();
@@ -146,12 +146,12 @@ let controller = new AbortController();
 /** Shows the entry that the view names: from the rows, or else from the store. */
 export async function openEntry() {
   controller.abort();
-  const { entry: id } = view.peek();
+  const { entry: id } = view.value;
   if (!id) {
     opened.value = undefined;
     return;
   }
-  const row = rows.peek().items.find(({ entry }) => entry.id === id);
+  const row = rows.value.items.find(({ entry }) => entry.id === id);
   if (row) {
     opened.value = row;
     return;

@@ -5,9 +5,9 @@ import { topValues } from '../api/logs.js';
 import { Failure } from '../api/request.js';
 import { parseRange } from '../text/time.js';
 import { useEffect, useState } from '../vendor/hooks.js';
-import { signal } from '../vendor/signals.js';
 import { clear, report, succeeded, trouble } from './failure.js';
 import { forgetLive, loadFirstRows } from './rows.js';
+import { signal } from './signal.js';
 import { view } from './view.js';
 
 /**
@@ -18,11 +18,11 @@ import { view } from './view.js';
  * @property {Date} at
  */
 
-/** @type {import('../vendor/signals.js').Signal<Applied | undefined>} */
+/** @type {import('./signal.js').Signal<Applied | undefined>} */
 export const applied = signal(undefined);
-/** @type {import('../vendor/signals.js').Signal<api.Stats | undefined>} */
+/** @type {import('./signal.js').Signal<api.Stats | undefined>} */
 export const stats = signal(undefined);
-/** @type {import('../vendor/signals.js').Signal<api.Field[]>} */
+/** @type {import('./signal.js').Signal<api.Field[]>} */
 export const fieldList = signal(/** @type {api.Field[]} */ ([]));
 
 const ROWS_FIRST_MS = 150;
@@ -39,22 +39,19 @@ export async function run() {
   clear();
   const search = resolve();
   if (!search)
-    return report(
-      new Failure('invalid', `“${view.peek().time}” is not a range of time.`, { errors: [{ field: 'time', detail: '' }] }),
-      run,
-    );
+    return report(new Failure('invalid', `“${view.value.time}” is not a range of time.`, { errors: [{ field: 'time', detail: '' }] }), run);
   applied.value = search;
-  if (!view.peek().live) forgetLive();
+  if (!view.value.live) forgetLive();
   const rows = loadFirstRows(search, aborted).then(succeeded, (error) => report(error, run));
   // Rows are what people wait for; the rest may use the server once they are there.
   await Promise.race([rows, new Promise((done) => setTimeout(done, ROWS_FIRST_MS))]);
-  if (aborted.aborted || trouble.peek()) return;
+  if (aborted.aborted || trouble.value) return;
   await Promise.all([rows, loadStats(aborted), loadFields(aborted)]);
 }
 
 /** @returns {Applied | undefined} */
 function resolve() {
-  const { q, fuzzy, time, sort } = view.peek();
+  const { q, fuzzy, time, sort } = view.value;
   const at = new Date();
   const range = parseRange(time, at);
   if (!range) return undefined;
@@ -73,7 +70,7 @@ export function refreshStats() {
 
 /** @param {AbortSignal} aborted */
 async function loadStats(aborted) {
-  const search = /** @type {Applied} */ (applied.peek());
+  const search = /** @type {Applied} */ (applied.value);
   const to = search.range.to?.toISOString();
   try {
     const found = await api.histogram({ ...search.filters, to }, aborted);
@@ -86,7 +83,7 @@ async function loadStats(aborted) {
 /** @param {AbortSignal} aborted */
 async function loadFields(aborted) {
   try {
-    const found = await api.fields(/** @type {Applied} */ (applied.peek()).filters, aborted);
+    const found = await api.fields(/** @type {Applied} */ (applied.value).filters, aborted);
     if (!aborted.aborted) fieldList.value = scaled(found);
   } catch (error) {
     report(error, run);
@@ -115,7 +112,7 @@ export function useValues(field) {
   useEffect(() => {
     if (!field || !/^(level|service_name|attributes\.[^,]+)$/.test(field)) return;
     const controller = new AbortController();
-    const { from, to } = applied.peek()?.filters ?? {};
+    const { from, to } = applied.value?.filters ?? {};
     const timer = setTimeout(async () => {
       // Without them, completion has the values of the list of fields.
       const values = await topValues({ from, to }, field, MAX_VALUES, controller.signal).catch(() => undefined);

@@ -1,11 +1,11 @@
 // The view that the URL describes, and its history.
 
-import { signal } from '../vendor/signals.js';
 import { formatAddress, parseAddress } from './address.js';
+import { signal } from './signal.js';
 
 /** @typedef {import('./address.js').View} View */
 
-/** @type {import('../vendor/signals.js').Signal<View>} */
+/** @type {import('./signal.js').Signal<View>} */
 export const view = signal(parseAddress(location.search));
 
 /**

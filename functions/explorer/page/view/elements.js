@@ -1,9 +1,9 @@
 // Templates: HTML that is parsed at run time, without a build.
 
+import { signal, use } from '../state/signal.js';
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
 import htm from '../vendor/htm.js';
 import { h } from '../vendor/preact.js';
-import { signal } from '../vendor/signals.js';
 
 export const html = htm.bind(h);
 
@@ -159,5 +159,6 @@ function copySelection(text) {
 }
 
 export function Toast() {
-  return html`<div class="toast" role="status" data-shown=${message.value !== ''}>${message}</div>`;
+  const shown = use(message);
+  return html`<div class="toast" role="status" data-shown=${shown !== ''}>${shown}</div>`;
 }

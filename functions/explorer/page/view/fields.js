@@ -4,12 +4,12 @@ import { topValues } from '../api/logs.js';
 import { excludeValue, includeValue, toggleColumn } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { applied, fieldList, run } from '../state/search.js';
+import { signal, use } from '../state/signal.js';
 import { view } from '../state/view.js';
 import { shortName } from '../text/complete.js';
 import { compact, count, leaves, percent } from '../text/format.js';
 import { stateOf } from '../text/query.js';
 import { useState } from '../vendor/hooks.js';
-import { signal } from '../vendor/signals.js';
 import { classes, html, Icon, levelClass } from './elements.js';
 
 /** Whether the list is shown where it has no room of its own. */
@@ -19,8 +19,8 @@ const OPEN_AT_FIRST = new Set(['level', 'service_name']);
 
 export function FieldList() {
   const [filter, setFilter] = useState('');
-  const shown = fieldList.value.filter(({ name }) => shortName(name).toLowerCase().includes(filter.toLowerCase()));
-  return html`<aside id="fields" class=${classes('fields', fieldsOpen.value && 'open')} aria-label="Fields">
+  const shown = use(fieldList).filter(({ name }) => shortName(name).toLowerCase().includes(filter.toLowerCase()));
+  return html`<aside id="fields" class=${classes('fields', use(fieldsOpen) && 'open')} aria-label="Fields">
     <div class="fields-head">
       <input class="text-input" type="search" aria-label="Filter fields" placeholder="Filter fields" value=${filter} onInput=${(/** @type {any} */ event) => setFilter(event.currentTarget.value)} />
       <button type="button" class="icon-button fields-close" aria-label="Close fields" onClick=${() => (fieldsOpen.value = false)}><${Icon} name="close" /></button>
@@ -35,7 +35,7 @@ function FieldItem({ field }) {
   const { name, share, distinct, types } = field;
   const [open, setOpen] = useState(OPEN_AT_FIRST.has(name));
   const label = shortName(name);
-  const isColumn = view.value.columns.includes(name);
+  const isColumn = use(view).columns.includes(name);
   return html`<li class="field">
     <div class="field-head">
       <button type="button" class="field-name" aria-expanded=${open} title=${`${label}: ${types.join(', ')}, in ${percent(share)} of the entries`} onClick=${() => setOpen(!open)}>
@@ -57,7 +57,7 @@ export function FieldValues({ field }) {
   const values = more?.of === field ? more.values : field.values;
   const most = Math.max(...values.map(({ count: n }) => n), 1);
   const load = () =>
-    topValues(applied.peek()?.filters ?? {}, field.name, MORE).then(
+    topValues(applied.value?.filters ?? {}, field.name, MORE).then(
       (found) => setMore({ of: field, values: found }),
       (error) => report(error, run),
     );
@@ -70,7 +70,7 @@ export function FieldValues({ field }) {
 
 /** @param {{ name: string, value: string, n: number, about?: boolean, share: number }} props `about`: whether the number is an estimate */
 function Value({ name, value, n, about, share }) {
-  const state = stateOf(view.value.q, name, value);
+  const state = stateOf(use(view).q, name, value);
   const label = `${shortName(name)} ${value}`;
   return html`<li class=${classes('value', state)}>
     <button type="button" class="value-name" aria-pressed=${state === 'included'} aria-label=${`Include ${label}, ${count(n)}`} title=${`${value}: ${count(n)}. Click to include.`} onClick=${() => includeValue(name, value)}>
@@ -98,8 +98,9 @@ export function Attributes({ entry }) {
 /** @param {{ name: string, value: string, scalar: boolean }} props */
 function Attribute({ name, value, scalar }) {
   const label = shortName(name);
-  const state = scalar ? stateOf(view.value.q, name, value) : undefined;
-  const isColumn = view.value.columns.includes(name);
+  const { q, columns } = use(view);
+  const state = scalar ? stateOf(q, name, value) : undefined;
+  const isColumn = columns.includes(name);
   return html`<tr class=${classes('attribute', state)}>
     <th scope="row">${label}</th>
     <td class="attribute-value">${value}</td>

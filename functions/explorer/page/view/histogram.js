@@ -3,6 +3,7 @@
 import { changeRange, excludeValue, includeValue, shift, shownBounds, zoom } from '../state/actions.js';
 import { paint } from '../state/preferences.js';
 import { applied, stats } from '../state/search.js';
+import { use } from '../state/signal.js';
 import { view } from '../state/view.js';
 import { axisTime, compact, count, plural, shortTime } from '../text/format.js';
 import { stateOf } from '../text/query.js';
@@ -12,15 +13,17 @@ import uPlot from '../vendor/uplot.js';
 import { barColour, computed, html, Icon, levelClass, levelCounts } from './elements.js';
 
 export function Histogram() {
-  const found = stats.value;
+  const found = use(stats);
+  const painted = use(paint);
+  const { time } = use(view);
   const holder = useRef(/** @type {HTMLElement | null} */ (null));
   const tip = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     if (!holder.current || !tip.current || !found?.buckets.length) return;
     return drawChart(holder.current, tip.current, found, shownBounds(), changeRange);
-  }, [found, paint.value]);
-  const range = applied.value?.range;
-  const label = range ? (parseRange(view.value.time, new Date())?.label ?? '') : '';
+  }, [found, painted]);
+  const range = use(applied)?.range;
+  const label = range ? (parseRange(time, new Date())?.label ?? '') : '';
   return html`<section class="chart" aria-label="Histogram">
     <div class="chart-head">
       <p class="chart-total" aria-live="polite"><strong>${found ? plural(found.total, 'entry', 'entries') : '…'}</strong> <span class="note">${label.toLowerCase().startsWith('last') ? `in the ${label.toLowerCase()}` : label}${found?.interval ? `, ${found.interval} per bar` : ''}</span></p>
@@ -52,14 +55,15 @@ function summary(found) {
 }
 
 export function Legend() {
-  const found = stats.value;
+  const found = use(stats);
+  const { q } = use(view);
   if (!found) return null;
   return html`<div class="legend" role="group" aria-label="Levels">${levelCounts(found)
     .filter(({ total }) => total > 0)
     .map(({ level, total }) => {
       if (level === 'other')
         return html`<span class="legend-item"><span class=${`swatch bar ${levelClass(level)}`}></span>other ${compact(total)}</span>`;
-      const state = stateOf(view.value.q, 'level', level);
+      const state = stateOf(q, 'level', level);
       /** @param {MouseEvent} event */
       const click = (event) => (event.altKey || event.shiftKey ? excludeValue : includeValue)('level', level);
       return html`<button type="button" key=${level} class="legend-item" aria-pressed=${state === 'included'} title=${`${count(total)} ${level}. Click to include, Shift-click to exclude.`} onClick=${click}>

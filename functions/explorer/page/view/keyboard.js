@@ -21,7 +21,7 @@ const KEYS = {
   c: showContext,
   t: toggleLive,
   x: excludeLike,
-  w: () => change({ wrap: !view.peek().wrap }, { replace: true }),
+  w: () => change({ wrap: !view.value.wrap }, { replace: true }),
   '?': () => (helpOpen.value = true),
   Escape: leave,
 };
@@ -52,22 +52,22 @@ export function listenToKeys() {
 
 /** @param {number} step */
 function move(step) {
-  const { items } = rows.peek();
-  if (!items.length || view.peek().tab !== 'entries') return;
-  active.value = Math.max(0, Math.min(items.length - 1, active.peek() + step));
+  const { items } = rows.value;
+  if (!items.length || view.value.tab !== 'entries') return;
+  active.value = Math.max(0, Math.min(items.length - 1, active.value + step));
   document.getElementById('grid')?.focus({ preventScroll: true });
-  if (view.peek().entry) openActive();
+  if (view.value.entry) openActive();
 }
 
-const activeEntry = () => rows.peek().items[active.peek()]?.entry;
+const activeEntry = () => rows.value.items[active.value]?.entry;
 
 function openActive() {
   const entry = activeEntry();
-  if (entry) change({ entry: entry.id }, { replace: view.peek().entry !== '' });
+  if (entry) change({ entry: entry.id }, { replace: view.value.entry !== '' });
 }
 
 function showContext() {
-  const id = view.peek().entry || activeEntry()?.id;
+  const id = view.value.entry || activeEntry()?.id;
   if (id) change({ entry: id, panel: 'context' });
 }
 
@@ -85,6 +85,6 @@ async function excludeLike() {
 }
 
 function leave() {
-  if (fieldsOpen.peek()) fieldsOpen.value = false;
-  else if (view.peek().entry) closePanel();
+  if (fieldsOpen.value) fieldsOpen.value = false;
+  else if (view.value.entry) closePanel();
 }

@@ -5,6 +5,7 @@ import { followHint, searchFragment } from '../state/actions.js';
 import { report, trouble } from '../state/failure.js';
 import { rows } from '../state/rows.js';
 import { run } from '../state/search.js';
+import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { parseRange } from '../text/time.js';
 import { useEffect, useState } from '../vendor/hooks.js';
@@ -19,11 +20,11 @@ const TITLES = {
 };
 
 export function TroubleNotice() {
-  const current = trouble.value;
+  const current = use(trouble);
+  const q = use(view).q.trim();
   if (!current) return null;
   const { failure, retryAt } = current;
   const error = failure.errors.find(({ field }) => field === 'q');
-  const q = view.value.q.trim();
   return html`<div class=${`trouble ${failure.kind}`} role="alert">
     <strong>${TITLES[failure.kind]}${failure.status ? html` <span class="status">(${failure.status})</span>` : ''}</strong>
     <span id=${error ? 'query-mistake' : undefined}>${textOf(failure, error)}</span>
@@ -52,14 +53,14 @@ function Countdown({ until, waits }) {
 }
 
 export function Empty() {
-  const { fresh, hint, loading } = rows.value;
+  const { fresh, hint, loading } = use(rows);
   if (loading) return html`<p class="note pad" role="status">Searching…</p>`;
   return fresh ? html`<${FirstEntry} />` : html`<${NoHits} hint=${hint} />`;
 }
 
 /** @param {{ hint: api.Hint | undefined }} props */
 function NoHits({ hint }) {
-  const { q, time, live } = view.value;
+  const { q, time, live } = use(view);
   const range = parseRange(time, new Date());
   return html`<div class="empty" role="status">
     <h2>${q ? 'No entries match' : 'No entries'}</h2>

@@ -2,9 +2,9 @@
 
 import { nextTheme, theme } from '../state/preferences.js';
 import { rows } from '../state/rows.js';
+import { signal, use } from '../state/signal.js';
 import { view } from '../state/view.js';
 import { useEffect, useRef } from '../vendor/hooks.js';
-import { signal } from '../vendor/signals.js';
 import { classes, html, Icon, Logo, Toast } from './elements.js';
 import { FieldList } from './fields.js';
 import { Histogram } from './histogram.js';
@@ -17,8 +17,8 @@ import { LiveControls, TimePicker } from './time-controls.js';
 import { Toolbar } from './toolbar.js';
 
 export function Page() {
-  const { items, rebuilding, fresh } = rows.value;
-  const { tab, entry } = view.value;
+  const { items, rebuilding, fresh } = use(rows);
+  const { tab, entry } = use(view);
   return html`<${Header} />
     <${TroubleNotice} />
     ${rebuilding && html`<p class="trouble" role="status">The index is being rebuilt: entries may be missing.</p>`}
@@ -42,13 +42,14 @@ export function Page() {
 const THEME_ICONS = /** @type {const} */ ({ system: 'system', light: 'sun', dark: 'moon' });
 
 export function Header() {
+  const chosen = use(theme);
   return html`<header class="top">
     <h1><a class="brand" href="./" aria-label="LogPulse"><${Logo} /><span>LogPulse</span></a></h1>
     <${QueryBox} />
     <div class="top-tools">
       <${TimePicker} />
       <${LiveControls} />
-      <button type="button" class="icon-button" aria-label=${`Theme: ${theme.value}`} title=${`Theme: ${theme.value}`} onClick=${nextTheme}><${Icon} name=${THEME_ICONS[theme.value]} /></button>
+      <button type="button" class="icon-button" aria-label=${`Theme: ${chosen}`} title=${`Theme: ${chosen}`} onClick=${nextTheme}><${Icon} name=${THEME_ICONS[chosen]} /></button>
       <button type="button" class="icon-button" aria-label="Help" title="Help (?)" onClick=${() => (helpOpen.value = true)}><${Icon} name="help" /></button>
       <a class="docs" href="docs">API docs</a>
     </div>
@@ -82,11 +83,12 @@ const QUERIES = [
 ];
 
 export function Help() {
+  const open = use(helpOpen);
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
-    if (helpOpen.value) dialog.current?.showModal();
-  }, [helpOpen.value]);
-  if (!helpOpen.value) return null;
+    if (open) dialog.current?.showModal();
+  }, [open]);
+  if (!open) return null;
   const close = () => dialog.current?.close();
   /** @param {MouseEvent} event */
   const outside = (event) => event.target === dialog.current && close();

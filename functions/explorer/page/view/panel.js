@@ -5,6 +5,7 @@ import { link, showAround, showTrace } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { opened } from '../state/rows.js';
 import { run } from '../state/search.js';
+import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { ago, shortTime } from '../text/format.js';
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
@@ -23,7 +24,7 @@ export function closePanel() {
 }
 
 export function Panel() {
-  const shown = opened.value;
+  const shown = use(opened);
   if (!shown) return null;
   return html`<aside class="panel" aria-label="Log entry">
     <div class="panel-head">
@@ -38,7 +39,7 @@ export function Panel() {
 
 /** @param {{ entry: LogEntry, hits: import('../text/marks.js').TextRange[] }} props */
 function Details({ entry, hits }) {
-  const { panel } = view.value;
+  const { panel } = use(view);
   const body = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => body.current?.scrollTo(0, 0), [entry.id]);
   return html`<p class="panel-time"><time datetime=${entry.timestamp}>${new Date(entry.timestamp).toLocaleString('sv')}.${entry.timestamp.slice(20, 26).padEnd(6, '0').replace(/\D/g, '0')}</time> <span class="note">${ago(entry.timestamp, new Date())}</span></p>

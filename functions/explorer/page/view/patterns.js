@@ -4,6 +4,7 @@ import * as api from '../api/logs.js';
 import { addCondition } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { applied, run } from '../state/search.js';
+import { use } from '../state/signal.js';
 import { change } from '../state/view.js';
 import { ago, count, percent } from '../text/format.js';
 import { useEffect, useState } from '../vendor/hooks.js';
@@ -12,7 +13,7 @@ import { html, Icon } from './elements.js';
 /** @typedef {Awaited<ReturnType<typeof api.patterns>>} Found */
 
 export function Patterns() {
-  const search = applied.value;
+  const search = use(applied);
   const [found, setFound] = useState(/** @type {Found | undefined} */ (undefined));
   const [onlyNew, setOnlyNew] = useState(false);
   useEffect(() => {

@@ -4,6 +4,7 @@ import { submit } from '../state/actions.js';
 import { trouble } from '../state/failure.js';
 import { recentQueries } from '../state/preferences.js';
 import { fieldList, useValues } from '../state/search.js';
+import { use } from '../state/signal.js';
 import { view } from '../state/view.js';
 import { fieldAt, suggest } from '../text/complete.js';
 import { pasted } from '../text/query.js';
@@ -12,7 +13,9 @@ import { useEffect, useRef, useState } from '../vendor/hooks.js';
 import { classes, html, Icon } from './elements.js';
 
 export function QueryBox() {
-  const { q } = view.value;
+  const { q } = use(view);
+  const fields = use(fieldList);
+  const current = use(trouble);
   const [draft, setDraft] = useState(q);
   const [caret, setCaret] = useState(-1);
   const [chosen, setChosen] = useState(-1);
@@ -25,8 +28,8 @@ export function QueryBox() {
   };
   useEffect(align);
 
-  const items = caret < 0 ? [] : suggest(draft, caret, { fields: fieldList.value, values, recent: recentQueries() });
-  const mistake = draft === q ? mistakeIn(trouble.value?.failure, q) : undefined;
+  const items = caret < 0 ? [] : suggest(draft, caret, { fields, values, recent: recentQueries() });
+  const mistake = draft === q ? mistakeIn(current?.failure, q) : undefined;
 
   const close = () => {
     setCaret(-1);

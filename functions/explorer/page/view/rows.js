@@ -2,6 +2,7 @@
 
 import { scrolled } from '../state/live.js';
 import { active, loadMore, rows } from '../state/rows.js';
+import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { columnTitle } from '../text/complete.js';
 import { plural, rowTime, valueAt } from '../text/format.js';
@@ -16,8 +17,9 @@ const PREFETCH_ROWS = 300;
 const WIDTHS = /** @type {Record<string, string>} */ ({ level: '6ch', service_name: '15ch', trace_id: '34ch', span_id: '18ch' });
 
 export function Rows() {
-  const { items, loading, cut } = rows.value;
-  const { columns, wrap, entry: opened, live } = view.value;
+  const { items, loading, cut } = use(rows);
+  const { columns, wrap, entry: opened, live } = use(view);
+  const current = use(active);
   const scroller = useRef(/** @type {HTMLElement | null} */ (null));
   const virtual = useVirtualRows(scroller, items, wrap);
   const visible = virtual.getVirtualItems();
@@ -35,7 +37,7 @@ export function Rows() {
     // A new search begins at its first row.
     if (scroller.current && !live) scroller.current.scrollTop = 0;
   }, [items[0]]);
-  useEffect(() => scrollToRow(virtual, active.value), [active.value]);
+  useEffect(() => scrollToRow(virtual, current), [current]);
 
   const onScroll = () => scrolled((scroller.current?.scrollTop ?? 0) > 4);
   /** @param {MouseEvent} event */
@@ -47,13 +49,13 @@ export function Rows() {
   };
   return html`<${WaitingRows} />
     <div class=${classes('grid', wrap && 'wrapped', loading && 'loading')} ref=${scroller} role="grid" id="grid" aria-label="Log entries" aria-rowcount=${items.length + 1} aria-colcount=${columns.length + 2} aria-busy=${loading} tabindex="0"
-      aria-activedescendant=${active.value >= 0 ? `row-${active.value}` : undefined} onScroll=${onScroll} onClick=${click}>
+      aria-activedescendant=${current >= 0 ? `row-${current}` : undefined} onScroll=${onScroll} onClick=${click}>
       <div class="row grid-head" role="row" aria-rowindex="1">
         ${['Time', ...columns.map(columnTitle), 'Message'].map((name) => html`<span class="cell" role="columnheader">${name}</span>`)}
       </div>
       <div class="grid-body" role="rowgroup" style=${{ height: `${virtual.getTotalSize()}px` }}>
         <div class="grid-window" role="presentation" style=${{ transform: `translateY(${visible[0]?.start ?? 0}px)` }}>
-          ${visible.map(({ index, key }) => items[index] && html`<${Row} key=${key} row=${items[index]} index=${index} columns=${columns} wrap=${wrap} active=${index === active.value} open=${items[index].entry.id === opened} />`)}
+          ${visible.map(({ index, key }) => items[index] && html`<${Row} key=${key} row=${items[index]} index=${index} columns=${columns} wrap=${wrap} active=${index === current} open=${items[index].entry.id === opened} />`)}
         </div>
       </div>
     </div>

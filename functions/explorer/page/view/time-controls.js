@@ -2,6 +2,7 @@
 
 import * as live from '../state/live.js';
 import { applied } from '../state/search.js';
+import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { compact } from '../text/format.js';
 import { parseRange } from '../text/time.js';
@@ -14,13 +15,14 @@ const QUICK = ['5m', '15m', '1h', '6h', '24h', '7d', '30d', 'today', 'yesterday'
 const labelOf = (text) => parseRange(text, new Date())?.label ?? text;
 
 export function TimePicker() {
-  const label = labelOf(view.value.time);
+  const label = labelOf(use(view).time);
   const face = html`<${Icon} name="clock" /><span class="time-label">${label}</span><${Icon} name="down" />`;
   return html`<${Popover} label=${`Time range: ${label}`} face=${face} align="end" name="time-range">${(/** @type {() => void} */ close) => html`<${TimeWindow} close=${close} />`}<//>`;
 }
 
 /** @param {{ close: () => void }} props */
 function TimeWindow({ close }) {
+  const { time } = use(view);
   const [typed, setTyped] = useState('');
   const range = typed.trim() ? parseRange(typed, new Date()) : undefined;
   /** @param {string} time */
@@ -39,14 +41,14 @@ function TimeWindow({ close }) {
         value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.currentTarget.value)} />
       <p id="time-hint" class="note" role="status">${hint}</p>
     </form>
-    <div class="quick">${QUICK.map((text) => html`<button type="button" class="quick-choice" aria-pressed=${view.value.time === text} onClick=${() => choose(text)}>${labelOf(text)}</button>`)}</div>
+    <div class="quick">${QUICK.map((text) => html`<button type="button" class="quick-choice" aria-pressed=${time === text} onClick=${() => choose(text)}>${labelOf(text)}</button>`)}</div>
     <${FromTo} choose=${choose} />
     <p class="note">Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.</p>`;
 }
 
 /** @param {{ choose: (time: string) => void }} props */
 function FromTo({ choose }) {
-  const shown = applied.peek()?.range;
+  const shown = applied.value?.range;
   const [from, setFrom] = useState(local(shown?.from));
   const [to, setTo] = useState(local(shown?.to));
   const range = parseRange(`${from}..${to}`, new Date());
@@ -71,13 +73,15 @@ function local(date) {
 const STATES = { off: '', connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting' };
 
 export function LiveControls() {
-  if (!view.value.live) {
+  const state = use(live.state);
+  const rate = use(live.rate);
+  const paused = use(live.paused);
+  if (!use(view).live) {
     return html`<button type="button" class="button" title="Live tail (t)" aria-label="Live tail" aria-pressed="false" onClick=${live.toggleLive}><${Icon} name="play" /><span>Live</span></button>`;
   }
-  const paused = live.paused.value;
-  return html`<div class=${classes('live', live.state.value, paused && 'paused')} role="group" aria-label="Live tail controls">
-    <span class="live-state"><span class="live-dot"></span><span role="status">${paused ? 'Paused' : STATES[live.state.value]}</span>
-      <span class="live-rate" aria-label="Entries per second">${speed(live.rate.value)}/s</span></span>
+  return html`<div class=${classes('live', state, paused && 'paused')} role="group" aria-label="Live tail controls">
+    <span class="live-state"><span class="live-dot"></span><span role="status">${paused ? 'Paused' : STATES[state]}</span>
+      <span class="live-rate" aria-label="Entries per second">${speed(rate)}/s</span></span>
     <button type="button" class="icon-button" aria-label=${paused ? 'Resume' : 'Pause'} title=${paused ? 'Resume' : 'Pause'} onClick=${paused ? live.resume : live.pause}><${Icon} name=${paused ? 'play' : 'pause'} /></button>
     <button type="button" class="icon-button" aria-label="Stop live tail" title="Stop (t)" onClick=${live.toggleLive}><${Icon} name="stop" /></button>
   </div>`;
@@ -88,16 +92,18 @@ const speed = (rate) => (rate === 0 ? '0' : rate < 10 ? rate.toFixed(1) : compac
 
 /** A button above the rows, while new ones wait. */
 export function WaitingRows() {
-  const { waiting, missing, paused } = live;
-  if (!view.value.live || (!waiting.value && !missing.value)) return null;
+  const waiting = use(live.waiting);
+  const missing = use(live.missing);
+  const paused = use(live.paused);
+  if (!use(view).live || (!waiting && !missing)) return null;
   const show = () => {
     document.getElementById('grid')?.scrollTo(0, 0);
     live.scrolled(false);
     live.resume();
   };
-  const more = waiting.value ? `${compact(waiting.value)} new ${waiting.value === 1 ? 'entry' : 'entries'}` : '';
+  const more = waiting ? `${compact(waiting)} new ${waiting === 1 ? 'entry' : 'entries'}` : '';
   return html`<div class="waiting-rows">
-    ${more && html`<button type="button" class="button primary" onClick=${show}>${paused.value ? `Resume: ${more}` : `Show ${more}`}</button>`}
-    ${missing.value > 0 && html`<span class="note">${compact(missing.value)} left out: too many at a time</span>`}
+    ${more && html`<button type="button" class="button primary" onClick=${show}>${paused ? `Resume: ${more}` : `Show ${more}`}</button>`}
+    ${missing > 0 && html`<span class="note">${compact(missing)} left out: too many at a time</span>`}
   </div>`;
 }

@@ -3,15 +3,16 @@
 import { exportUrl } from '../api/logs.js';
 import { link, toggleColumn } from '../state/actions.js';
 import { applied, fieldList } from '../state/search.js';
+import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { shortName } from '../text/complete.js';
 import { copy, html, Icon, Popover } from './elements.js';
 import { fieldsOpen } from './fields.js';
 
 export function Toolbar() {
-  const { tab, wrap, fuzzy } = view.value;
+  const { tab, wrap, fuzzy } = use(view);
   return html`<div class="toolbar" role="toolbar" aria-label="List">
-    <button type="button" class="button quiet fields-button" aria-label="Fields" aria-expanded=${fieldsOpen.value} aria-controls="fields" onClick=${() => (fieldsOpen.value = !fieldsOpen.value)}><${Icon} name="filter" /><span>Fields</span></button>
+    <button type="button" class="button quiet fields-button" aria-label="Fields" aria-expanded=${use(fieldsOpen)} aria-controls="fields" onClick=${() => (fieldsOpen.value = !fieldsOpen.value)}><${Icon} name="filter" /><span>Fields</span></button>
     <div class="segments" role="group" aria-label="Show">
       ${/** @type {const} */ (['entries', 'patterns']).map((name) => html`<button type="button" class="segment" aria-pressed=${tab === name} onClick=${() => change({ tab: name })}>${name === 'entries' ? 'Entries' : 'Patterns'}</button>`)}
     </div>
@@ -29,25 +30,26 @@ export function Toolbar() {
 }
 
 function Order() {
-  const { sort, live } = view.value;
+  const { sort, live } = use(view);
   return html`<select class="button quiet" aria-label="Order" disabled=${live} value=${sort} onChange=${(/** @type {any} */ event) => change({ sort: event.currentTarget.value })}>
     <option value="newest">Newest first</option><option value="oldest">Oldest first</option><option value="relevance">Most relevant first</option>
   </select>`;
 }
 
 function Columns() {
-  const { columns } = view.value;
-  const names = [...new Set([...columns, 'level', 'service_name', 'trace_id', ...fieldList.value.map(({ name }) => name)])];
+  const { columns } = use(view);
+  const names = [...new Set([...columns, 'level', 'service_name', 'trace_id', ...use(fieldList).map(({ name }) => name)])];
   return html`<${Popover} label="Columns" face=${html`<${Icon} name="column" /><span>Columns</span>`} align="end" name="quiet">${() => html`<fieldset class="checks"><legend>Columns between time and message</legend>
     ${names.map((name) => html`<label key=${name}><input type="checkbox" checked=${columns.includes(name)} onChange=${() => toggleColumn(name)} /> ${shortName(name)}</label>`)}
   </fieldset>`}<//>`;
 }
 
 function Export() {
+  const search = use(applied);
   return html`<${Popover} label="Export" face=${html`<${Icon} name="download" /><span>Export</span>`} align="end" name="quiet">${(
     /** @type {() => void} */ close,
   ) => {
-    const { filters = {}, sort = 'newest' } = applied.value ?? {};
+    const { filters = {}, sort = 'newest' } = search ?? {};
     const order = sort === 'oldest' ? sort : 'newest';
     return html`<p class="note">All entries that match, not only those that are loaded.</p>
       <a class="button" href=${exportUrl({ ...filters, sort: order }, 'ndjson')} download="logs.ndjson" onClick=${() => setTimeout(close)}>NDJSON</a>

@@ -1,1 +1,0 @@
-export * from '../../checks/node_modules/@preact/signals-core/dist/signals-core.js'

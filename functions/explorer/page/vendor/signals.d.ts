@@ -1,1 +1,0 @@
-export * from '../../checks/node_modules/@preact/signals/dist/signals.js'

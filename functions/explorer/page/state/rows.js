@@ -58,9 +58,19 @@ export async function loadFirstRows(search, aborted) {
     const { total, hint } = page;
     show({ total, hint, fresh, cut: false, rebuilding: page.index !== undefined });
   } catch (error) {
-    if (!aborted.aborted) rows.value = { ...rows.value, loading: false };
+    if (!aborted.aborted) fail(error);
     throw error;
   }
+}
+
+/** Keeps the rows, unless the search is invalid: then they would not be its rows. @param {unknown} error */
+function fail(error) {
+  const invalid = error instanceof Failure && error.kind === 'invalid';
+  if (invalid) {
+    foundRows = [];
+    cursor = undefined;
+  }
+  show({ hint: undefined });
 }
 
 /** @param {api.Filters} filters @param {AbortSignal} aborted */

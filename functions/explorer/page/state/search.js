@@ -45,7 +45,11 @@ export async function run() {
   const rows = loadFirstRows(search, aborted).then(succeeded, (error) => report(error, run));
   // Rows are what people wait for; the rest may use the server once they are there.
   await Promise.race([rows, new Promise((done) => setTimeout(done, ROWS_FIRST_MS))]);
-  if (aborted.aborted || trouble.value) return;
+  if (aborted.aborted) return;
+  if (trouble.value) {
+    if (!trouble.value.retryAt) stats.value = undefined;
+    return;
+  }
   await Promise.all([rows, loadStats(aborted), loadFields(aborted)]);
 }
 

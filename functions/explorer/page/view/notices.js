@@ -54,7 +54,9 @@ function Countdown({ until, waits }) {
 
 export function Empty() {
   const { fresh, hint, loading } = use(rows);
+  const failed = use(trouble);
   if (loading) return html`<p class="note pad" role="status">Searching…</p>`;
+  if (failed) return null;
   return fresh ? html`<${FirstEntry} />` : html`<${NoHits} hint=${hint} />`;
 }
 

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eventParser, follow } from '../../page/api/tail.js';
+
+const STREAM =
+  ': listening\n\nid: a@1\ndata: {"id":"a"}\n\nevent: dropped\ndata: {"count":12}\n\nid: b@2\r\ndata: {"id":\r\ndata: "b"}\r\n\r\n: \n\nevent: end\ndata: {"reason":"shutdown"}\n\n';
+
+test('events are the same however the stream is cut into chunks', () => {
+  const expected = [
+    { event: 'message', data: '{"id":"a"}', id: 'a@1' },
+    { event: 'dropped', data: '{"count":12}', id: 'a@1' },
+    { event: 'message', data: '{"id":\n"b"}', id: 'b@2' },
+    { event: 'end', data: '{"reason":"shutdown"}', id: 'b@2' },
+  ];
+  for (const size of [1, 2, 3, 7, 1000]) {
+    const parse = eventParser();
+    const events = [];
+    for (let at = 0; at < STREAM.length; at += size) events.push(...parse(STREAM.slice(at, at + size)));
+    assert.deepEqual(events, expected, `chunks of ${size}`);
+  }
+});
+
+test('a stream that breaks off continues after the last event', async () => {
+  const controller = new AbortController();
+  /** @type {(string | null)[]} */
+  const requests = [];
+  /** @type {string[]} */
+  const received = [];
+  const answers = ['id: a@1\ndata: {"id":"a"}\n\n', 'id: b@2\ndata: {"id":"b"}\n\n'];
+  globalThis.fetch = async (target, init) => {
+    requests.push(`${target} ${new Headers(init?.headers).get('last-event-id')}`);
+    const body = answers.shift();
+    if (body === undefined) controller.abort();
+    return new Response(body);
+  };
+  const listener = {
+    connected() {},
+    received: (/** @type {{ id: string }[]} */ entries) => received.push(...entries.map(({ id }) => id)),
+    dropped() {},
+    waiting() {},
+  };
+  await follow({ q: 'x' }, listener, controller.signal);
+  assert.deepEqual(received, ['a', 'b']);
+  assert.deepEqual(requests, ['logs/tail?q=x&from=-5s null', 'logs/tail?q=x a@1', 'logs/tail?q=x b@2']);
+});
+
+test('a refused query ends the tail', async () => {
+  globalThis.fetch = async () => new Response('{"detail":"q: level needs a value"}', { status: 400 });
+  const listener = { connected() {}, received() {}, dropped() {}, waiting() {} };
+  await assert.rejects(follow({ q: 'level:' }, listener, new AbortController().signal), {
+    kind: 'invalid',
+    message: 'q: level needs a value',
+  });
+});
+
+test('a busy server is asked again after the time that it names', async () => {
+  const controller = new AbortController();
+  /** @type {number[]} */
+  const waits = [];
+  globalThis.fetch = async () => new Response('{}', { status: 503, headers: { 'retry-after': '7' } });
+  const waiting = (/** @type {unknown} */ _, /** @type {number} */ seconds) => {
+    waits.push(seconds);
+    controller.abort();
+  };
+  await follow({}, { connected() {}, received() {}, dropped() {}, waiting }, controller.signal);
+  assert.deepEqual(waits, [7]);
+});

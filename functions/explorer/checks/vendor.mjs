@@ -25,22 +25,16 @@ const MODULES = [
   { file: 'preact.js', package: 'preact', source: 'dist/preact.mjs', types: 'src/index.js' },
   { file: 'hooks.js', package: 'preact', source: 'hooks/dist/hooks.mjs', types: 'hooks/src/index.js' },
   { file: 'htm.js', package: 'htm', source: 'dist/htm.module.js', types: 'dist/htm.js' },
-  { file: 'signals-core.js', package: '@preact/signals-core', source: 'dist/signals-core.mjs', types: 'dist/signals-core.js' },
-  { file: 'signals.js', package: '@preact/signals', source: 'dist/signals.mjs', types: 'dist/signals.js' },
   { file: 'virtual-core.js', package: '@tanstack/virtual-core', source: 'dist/esm/index.js', types: 'dist/esm/index.js', read: bundle },
   { file: 'uplot.js', package: 'uplot', source: 'dist/uPlot.iife.min.js', types: 'dist/uPlot.js', read: exportUplot },
   { file: 'uplot.css', package: 'uplot', source: 'dist/uPlot.min.css' },
 ];
 
 /**
- * The packages' names for each other, and the files that replace them.
+ * The files that replace the packages which others import.
  * @type {Record<string, string>}
  */
-const IMPORTS = {
-  preact: './preact.js',
-  'preact/hooks': './hooks.js',
-  '@preact/signals-core': './signals-core.js',
-};
+const IMPORTS = { preact: './preact.js' };
 
 const { packages } = JSON.parse(readText(join(CHECKS, 'package-lock.json')));
 const files = build();

@@ -1,0 +1,187 @@
+// Finding entries: the query, the range of time, the histogram, the fields and the patterns.
+
+import assert from 'node:assert/strict';
+import { before } from 'node:test';
+import { eventually, explorerTest } from './explorer.mjs';
+import { ago, save, searchable, unique } from './logpulse.mjs';
+
+const run = unique('search');
+const ALL = `@run:${run}`;
+const PAYMENT = `payment-${run}`;
+const CHECKOUT = `checkout-${run}`;
+
+// Thirty entries: one of ten is an error, and the errors began ten minutes ago.
+before(async () => {
+  const entries = Array.from({ length: 30 }, (_, n) => ({
+    timestamp: ago(n < 3 ? 500 + n * 40 : 700 + n * 60),
+    level: n < 3 ? 'error' : n % 2 ? 'info' : 'warn',
+    service_name: n % 3 ? CHECKOUT : PAYMENT,
+    message: n < 3 ? `card declined: order ${n}` : `order ${n} placed in ${n * 7} ms`,
+    attributes: { run, order: n, region: n % 2 ? 'eu' : 'us' },
+  }));
+  await save(entries);
+  await searchable(ALL, 30);
+});
+
+explorerTest('a query finds entries and marks what matched', async (explorer) => {
+  await explorer.open({ q: ALL });
+  await explorer.hasRows(30);
+  await explorer.search(`${ALL} declined`);
+  await explorer.hasRows(3);
+  assert.deepEqual((await explorer.messages()).sort(), [0, 1, 2].map((n) => `card declined: order ${n}`).sort());
+  assert.deepEqual(await explorer.rows.locator('mark').allTextContents(), ['declined', 'declined', 'declined']);
+  assert.equal(explorer.parameters().q, `${ALL} declined`);
+  await explorer.page.goBack();
+  await explorer.hasRows(30);
+  await explorer.page.goForward();
+  await explorer.hasRows(3);
+  assert.equal(await explorer.query.inputValue(), `${ALL} declined`);
+});
+
+explorerTest(
+  'a mistake in a query is marked, and can be searched for as text',
+  async (explorer) => {
+    await explorer.open({ q: ALL });
+    await explorer.search('level:');
+    const alert = explorer.page.getByRole('alert');
+    assert.match((await alert.textContent()) ?? '', /level needs a value/i);
+    assert.equal(await explorer.query.getAttribute('aria-invalid'), 'true');
+    await alert.getByRole('button', { name: 'Search for this text in quotes' }).click();
+    await eventually(async () => assert.equal(explorer.parameters().q, '"level:"'));
+    await alert.waitFor({ state: 'detached' });
+  },
+  { reports: /status of 400/ },
+);
+
+explorerTest('fields and values are completed with the keyboard', async (explorer) => {
+  await explorer.open({ q: ALL });
+  await explorer.hasRows(30);
+  await explorer.page.getByRole('button', { name: /^Include service(_name)? payment/ }).waitFor();
+  await explorer.query.fill('');
+  await explorer.query.pressSequentially('ser');
+  const options = explorer.page.getByRole('listbox', { name: 'Suggestions' }).getByRole('option');
+  await options.first().waitFor();
+  await explorer.query.press('ArrowDown');
+  await explorer.query.press('Enter');
+  await eventually(async () => assert.match(await explorer.query.inputValue(), /^service(_name)?:$/));
+  await explorer.query.pressSequentially('payment-');
+  await options.filter({ hasText: PAYMENT }).first().waitFor();
+  await explorer.query.press('ArrowDown');
+  await explorer.query.press('Enter');
+  await explorer.query.press('Enter');
+  await eventually(async () => assert.match(explorer.parameters().q ?? '', new RegExp(`^service(_name)?:"?${PAYMENT}"?$`)));
+  await explorer.hasRows(10);
+});
+
+explorerTest('a range of time can be typed and chosen', async (explorer) => {
+  await explorer.open({ q: ALL });
+  await explorer.hasRows(30);
+  await explorer.button('Time range: Last hour').click();
+  await explorer.page.getByRole('textbox', { name: 'Type a time range' }).fill('11m');
+  await explorer.page.keyboard.press('Enter');
+  await explorer.hasRows(3);
+  assert.equal(explorer.parameters().time, '11m');
+  await explorer.button('Time range: Last 11 minutes').click();
+  await explorer.button('All time').click();
+  await explorer.hasRows(30);
+});
+
+explorerTest('dragging over the histogram zooms in', async (explorer) => {
+  await explorer.open({ q: ALL });
+  await explorer.hasRows(30);
+  const chart = explorer.page.getByRole('region', { name: 'Histogram' }).locator('.u-over');
+  const box = await chart.boundingBox();
+  assert.ok(box);
+  const y = box.y + box.height / 2;
+  await explorer.page.mouse.move(box.x + box.width * 0.8, y);
+  await explorer.page.mouse.down();
+  await explorer.page.mouse.move(box.x + box.width - 1, y, { steps: 5 });
+  await explorer.page.mouse.up();
+  // A fifth of an hour: the errors, and none of the other entries, which are older than 13 minutes.
+  await explorer.hasRows(3);
+  assert.match(explorer.parameters().time ?? '', /^\d{4}-.*\.\.\d{4}-.*$/);
+  await explorer.button('Zoom out').click();
+  await eventually(async () => assert.ok((await explorer.rowCount()) > 3));
+  await explorer.page.goBack();
+  await explorer.hasRows(3);
+});
+
+explorerTest('values of fields are included and excluded', async (explorer) => {
+  await explorer.open({ q: ALL });
+  await explorer.button('Include level ERROR, 3').click();
+  await explorer.hasRows(3);
+  assert.equal(await explorer.page.getByRole('button', { name: /^Include level ERROR/ }).getAttribute('aria-pressed'), 'true');
+  await explorer.page.getByRole('button', { name: /^Include level ERROR/ }).click();
+  await explorer.hasRows(30);
+  await explorer.button('Exclude level ERROR').click();
+  await explorer.hasRows(27);
+  await explorer.page.getByRole('button', { name: new RegExp(`^Exclude service(_name)? ${PAYMENT}`) }).click();
+  await eventually(async () => assert.match(explorer.parameters().q ?? '', /^@run:\S+ -level:ERROR -service(_name)?:/));
+  for (const message of await explorer.messages()) assert.match(message, /^order (\d+) placed/);
+});
+
+explorerTest('a column can be added, and is part of the link', async (explorer) => {
+  await explorer.open({ q: ALL, columns: 'level,service_name' });
+  await explorer.hasRows(30);
+  await explorer.button('Column region').click();
+  await explorer.grid.getByRole('columnheader', { name: 'region' }).waitFor();
+  assert.equal(explorer.parameters().columns, 'level,service_name,attributes.region');
+  await explorer.page.reload();
+  await explorer.grid.getByRole('columnheader', { name: 'region' }).waitFor();
+});
+
+explorerTest('a pattern shows its entries', async (explorer) => {
+  await explorer.open({ q: ALL });
+  await explorer.button('Patterns').click();
+  const patterns = explorer.page.getByRole('region', { name: 'Patterns' });
+  await patterns.getByRole('button', { name: /^order .* placed in/ }).click();
+  await explorer.hasRows(27);
+  assert.match(explorer.parameters().q ?? '', /^@run:\S+ pattern:/);
+});
+
+explorerTest('a search without hits offers one that has hits', async (explorer) => {
+  await explorer.open({ q: `${ALL} declyned` });
+  const status = explorer.page.getByRole('status').filter({ hasText: 'No entries match' });
+  await status.getByRole('button', { name: /^Show/ }).click();
+  await eventually(async () => assert.ok((await explorer.rowCount()) >= 3));
+});
+
+explorerTest('pasted text becomes a quoted fragment', async (explorer) => {
+  await explorer.open();
+  await explorer.query.click();
+  await explorer.page.evaluate(() => navigator.clipboard.writeText('[card] declined: "order" 1'));
+  await explorer.page.keyboard.press('Control+V');
+  assert.equal(await explorer.query.inputValue(), '"[card] declined: \\"order\\" 1"');
+});
+
+explorerTest('an export has every entry that matches', async (explorer) => {
+  await explorer.open({ q: `${ALL} level:info` });
+  await explorer.button('Export').click();
+  const download = explorer.page.waitForEvent('download');
+  await explorer.page.getByRole('link', { name: 'NDJSON' }).click();
+  const chunks = [];
+  for await (const chunk of await (await download).createReadStream()) chunks.push(chunk);
+  const lines = Buffer.concat(chunks).toString().trim().split('\n');
+  const orders = lines.map((line) => JSON.parse(line)).map(({ level, attributes }) => [level, attributes.order]);
+  const expected = Array.from({ length: 30 }, (_, n) => n).filter((n) => n >= 3 && n % 2);
+  assert.deepEqual(
+    orders.sort((a, b) => a[1] - b[1]),
+    expected.map((n) => ['INFO', n]),
+  );
+});
+
+explorerTest('a copied link shows the same later', async (explorer) => {
+  await explorer.open({ q: ALL, time: '15m', sort: 'oldest' });
+  await eventually(async () => assert.ok((await explorer.rowCount()) >= 3));
+  const shown = await explorer.messages();
+  await explorer.button('Copy link').click();
+  await explorer.page.getByRole('status').filter({ hasText: 'Link copied' }).waitFor();
+  const link = await explorer.clipboard();
+  await save([{ service_name: PAYMENT, level: 'error', message: 'later', attributes: { run } }]);
+  await searchable(`${ALL} later`, 1);
+  await explorer.page.goto(link);
+  await explorer.hasRows(shown.length);
+  assert.deepEqual(await explorer.messages(), shown);
+  assert.match(explorer.parameters().time ?? '', /^\d{4}-.*\.\.\d{4}-.*$/);
+  assert.equal(await explorer.page.getByRole('combobox', { name: 'Order' }).inputValue(), 'oldest');
+});

@@ -26,6 +26,12 @@ followTheme();
 whenever(({ live, q, fuzzy }) => JSON.stringify([live, q, fuzzy]), follows);
 whenever(searchKey, run);
 whenever(({ entry }) => entry, openEntry);
+whenever(
+  ({ q }) => q,
+  () => {
+    document.title = view.value.q ? `${view.value.q} · LogPulse` : 'LogPulse';
+  },
+);
 listenToKeys();
 
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));

@@ -4,7 +4,7 @@ import { and, exclude, fieldName, include, quote } from '../text/query.js';
 import { absolute, iso } from '../text/time.js';
 import { formatAddress } from './address.js';
 import { remember } from './preferences.js';
-import { applied, run } from './search.js';
+import { applied, run, stats } from './search.js';
 import { change, view } from './view.js';
 
 /** Searches for a query, again if it is the same. @param {string} q */
@@ -79,8 +79,9 @@ export function changeRange(from, to) {
 /** The bounds of the histogram in milliseconds, also where the range is open. */
 export function shownBounds() {
   const range = applied.value?.range;
-  if (!range?.from) return undefined;
-  return { from: range.from.getTime(), to: (range.to ?? new Date()).getTime() };
+  const first = stats.value?.from;
+  const from = range?.from ?? (first ? new Date(first) : undefined);
+  return from && { from: from.getTime(), to: (range?.to ?? new Date()).getTime() };
 }
 
 /** A link that shows the same to others later: with absolute times. @param {string} [entry] */

@@ -19,18 +19,21 @@ export const away = signal(false);
 export const waiting = signal(0);
 /** Entries a second. */
 export const rate = signal(0);
+/** Why the tail reconnects. */
+export const problem = signal('');
 /** Entries that are missing, because there were too many. */
 export const missing = signal(0);
 
 const MAX_WAITING = 10_000;
 const RATE_SECONDS = 5;
 const STATS_SECONDS = 5;
+const FLUSH_MS = 50;
 
 /** @type {import('./rows.js').Row[]} */
 let queue = [];
 /** @type {{ at: number, count: number }[]} */
 let arrivals = [];
-let frame = 0;
+let flushing = 0;
 let ticks = 0;
 let timer = 0;
 let controller = new AbortController();
@@ -56,7 +59,10 @@ export function follows() {
       },
       received: (entries) => receive(unknownRows(entries, mark)),
       dropped: (count) => (missing.value += count),
-      waiting: () => (state.value = 'reconnecting'),
+      waiting: ({ message }) => {
+        state.value = 'reconnecting';
+        problem.value = message;
+      },
     },
     aborted,
   ).catch((error) => {
@@ -68,10 +74,10 @@ export function follows() {
 function stop() {
   controller.abort();
   clearInterval(timer);
-  cancelAnimationFrame(frame);
+  clearTimeout(flushing);
   queue = [];
   arrivals = [];
-  frame = 0;
+  flushing = 0;
   state.value = 'off';
   paused.value = false;
   waiting.value = rate.value = missing.value = 0;
@@ -83,12 +89,12 @@ function receive(added) {
   arrivals.push({ at: Date.now(), count: added.length });
   queue.push(...added);
   if (queue.length > MAX_WAITING) missing.value += queue.splice(0, queue.length - MAX_WAITING).length;
-  frame ||= requestAnimationFrame(flush);
+  flushing ||= window.setTimeout(flush, FLUSH_MS);
 }
 
-/** Shows what waits, once a frame, unless the reader wants the list to stand still. */
+/** Shows what waits, unless the reader wants the list to stand still. */
 function flush() {
-  frame = 0;
+  flushing = 0;
   if (paused.value || away.value) {
     waiting.value = queue.length;
     return;

@@ -52,9 +52,9 @@ export async function loadFirstRows(search, aborted) {
     current = { search, aborted };
     foundRows = [];
     known = new Set(liveRows.map(({ entry }) => entry.id));
-    active.value = -1;
     loadingMore = false;
     add(page);
+    active.value = foundRows.findIndex(({ entry }) => entry.id === view.value.entry);
     const { total, hint } = page;
     show({ total, hint, fresh, cut: false, rebuilding: page.index !== undefined });
   } catch (error) {

@@ -15,7 +15,7 @@ import { barColour, computed, html, Icon, levelClass, levelCounts } from './elem
 export function Histogram() {
   const found = use(stats);
   const painted = use(paint);
-  const { time } = use(view);
+  const { time, live } = use(view);
   const holder = useRef(/** @type {HTMLElement | null} */ (null));
   const tip = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
@@ -26,10 +26,10 @@ export function Histogram() {
   const label = range ? (parseRange(time, new Date())?.label ?? '') : '';
   return html`<section class="chart" aria-label="Histogram">
     <div class="chart-head">
-      <p class="chart-total" aria-live="polite"><strong>${found ? plural(found.total, 'entry', 'entries') : '…'}</strong> <span class="note">${label.toLowerCase().startsWith('last') ? `in the ${label.toLowerCase()}` : label}${found?.interval ? `, ${found.interval} per bar` : ''}</span></p>
+      <p class="chart-total" aria-live=${live ? 'off' : 'polite'}><strong>${found ? plural(found.total, 'entry', 'entries') : '…'}</strong> <span class="note">${label.toLowerCase().startsWith('last') ? `in the ${label.toLowerCase()}` : label}${found?.interval ? `, ${found.interval} per bar` : ''}</span></p>
       <${Legend} />
       ${
-        range?.from &&
+        found?.from &&
         html`<div class="chart-tools" role="group" aria-label="Move in time">
         <button type="button" class="icon-button" aria-label="Earlier" title="Earlier" onClick=${() => shift(-1)}><${Icon} name="left" /></button>
         <button type="button" class="icon-button" aria-label="Later" title="Later" onClick=${() => shift(1)}><${Icon} name="right" /></button>

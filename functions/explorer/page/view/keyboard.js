@@ -4,7 +4,7 @@ import * as api from '../api/logs.js';
 import { addCondition, excludeValue } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { toggleLive } from '../state/live.js';
-import { active, rows } from '../state/rows.js';
+import { active, opened, rows } from '../state/rows.js';
 import { run } from '../state/search.js';
 import { change, view } from '../state/view.js';
 import { fieldsOpen } from './fields.js';
@@ -73,7 +73,7 @@ function showContext() {
 
 /** Excludes entries with the pattern of the current one; without a pattern, those of its service. */
 async function excludeLike() {
-  const entry = activeEntry();
+  const entry = opened.value?.entry ?? activeEntry();
   if (!entry) return;
   try {
     const { patterns } = await api.patterns({ q: `id:${entry.id}` });

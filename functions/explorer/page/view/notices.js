@@ -11,6 +11,7 @@ import { parseRange } from '../text/time.js';
 import { useEffect, useState } from '../vendor/hooks.js';
 import { copy, html, Logo } from './elements.js';
 
+const POLL_MS = 3000;
 const TITLES = {
   invalid: 'This cannot be searched',
   busy: 'Too many requests',
@@ -81,6 +82,14 @@ function NoHits({ hint }) {
 function FirstEntry() {
   const [sending, setSending] = useState(false);
   const command = `curl ${new URL('logs', location.href).href} -H 'Content-Type: application/json' -d '{"service_name":"my-service","level":"info","message":"Hello, LogPulse!"}'`;
+  useEffect(() => {
+    // The first entry may come from elsewhere.
+    const timer = setInterval(async () => {
+      const page = await api.search({ sort: 'newest', limit: 1 }).catch(() => undefined);
+      if (page?.total) run();
+    }, POLL_MS);
+    return () => clearInterval(timer);
+  }, []);
   const send = async () => {
     setSending(true);
     try {

@@ -13,7 +13,7 @@ import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } 
 import { classes, html, levelClass } from './elements.js';
 import { WaitingRows } from './time-controls.js';
 
-const PREFETCH_ROWS = 300;
+const PREFETCH_ROWS = 100;
 const WIDTHS = /** @type {Record<string, string>} */ ({ level: '6ch', service_name: '15ch', trace_id: '34ch', span_id: '18ch' });
 
 export function Rows() {
@@ -54,7 +54,7 @@ export function Rows() {
         ${['Time', ...columns.map(columnTitle), 'Message'].map((name) => html`<span class="cell" role="columnheader">${name}</span>`)}
       </div>
       <div class="grid-body" role="rowgroup" style=${{ height: `${virtual.getTotalSize()}px` }}>
-        <div class="grid-window" role="presentation" style=${{ transform: `translateY(${visible[0]?.start ?? 0}px)` }}>
+        <div class="grid-window" role="presentation" style=${{ transform: `translateY(${(visible[0]?.start ?? HEAD_PX) - HEAD_PX}px)` }}>
           ${visible.map(({ index, key }) => items[index] && html`<${Row} key=${key} row=${items[index]} index=${index} columns=${columns} wrap=${wrap} active=${index === current} open=${items[index].entry.id === opened} />`)}
         </div>
       </div>
@@ -136,7 +136,7 @@ export function useVirtualRows(scroller, items, wrap) {
     estimateSize: () => ROW_PX,
     getItemKey: (/** @type {number} */ index) => items[index]?.entry.id ?? index,
     overscan: OVERSCAN_ROWS,
-    scrollMargin: 0,
+    scrollMargin: HEAD_PX,
     scrollPaddingStart: HEAD_PX,
     scrollToFn: elementScroll,
     observeElementRect,

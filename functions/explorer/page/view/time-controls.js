@@ -80,7 +80,7 @@ export function LiveControls() {
     return html`<button type="button" class="button" title="Live tail (t)" aria-label="Live tail" aria-pressed="false" onClick=${live.toggleLive}><${Icon} name="play" /><span>Live</span></button>`;
   }
   return html`<div class=${classes('live', state, paused && 'paused')} role="group" aria-label="Live tail controls">
-    <span class="live-state"><span class="live-dot"></span><span role="status">${paused ? 'Paused' : STATES[state]}</span>
+    <span class="live-state" title=${state === 'reconnecting' ? live.problem.value : ''}><span class="live-dot"></span><span role="status">${paused ? 'Paused' : STATES[state]}</span>
       <span class="live-rate" aria-label="Entries per second">${speed(rate)}/s</span></span>
     <button type="button" class="icon-button" aria-label=${paused ? 'Resume' : 'Pause'} title=${paused ? 'Resume' : 'Pause'} onClick=${paused ? live.resume : live.pause}><${Icon} name=${paused ? 'play' : 'pause'} /></button>
     <button type="button" class="icon-button" aria-label="Stop live tail" title="Stop (t)" onClick=${live.toggleLive}><${Icon} name="stop" /></button>

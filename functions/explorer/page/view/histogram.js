@@ -103,7 +103,7 @@ export function drawChart(holder, tip, stats, bounds, brushed) {
     axes: axes(holder),
     series: [{}, ...levels.map(({ level }) => bars(barColour(level, holder))).reverse()],
     hooks: {
-      setSelect: [(/** @type {any} */ plot) => select(plot, brushed)],
+      setSelect: [(/** @type {any} */ plot) => select(plot, width, brushed)],
       setCursor: [(/** @type {any} */ plot) => showTip(plot, tip, stats, levels)],
     },
   };
@@ -166,14 +166,15 @@ function times(_, splits, __, ___, step) {
   return splits.map((seconds) => axisTime(new Date(seconds * 1000), step));
 }
 
-/** @param {any} plot @param {(from: number, to: number) => void} brushed */
-function select(plot, brushed) {
-  const { left, width } = plot.select;
-  if (width < MIN_BRUSH_PX) return;
-  const from = plot.posToVal(left, 'x') * 1000;
-  const to = plot.posToVal(left + width, 'x') * 1000;
+/** The bars that the brush touches. @param {any} plot @param {number} width of a bar in seconds @param {(from: number, to: number) => void} brushed */
+function select(plot, width, brushed) {
+  const { left, width: length } = plot.select;
+  if (length < MIN_BRUSH_PX) return;
+  const [first] = plot.data[0];
+  const edge = (/** @type {number} */ px, /** @type {(n: number) => number} */ round) =>
+    first + round((plot.posToVal(px, 'x') - first) / width) * width;
   plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  brushed(from, to);
+  brushed(edge(left, Math.floor) * 1000, edge(left + length, Math.ceil) * 1000);
 }
 
 /** @param {any} plot @param {HTMLElement} tip @param {Stats} stats @param {ReturnType<typeof levelCounts>} levels */

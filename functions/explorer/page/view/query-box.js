@@ -12,68 +12,31 @@ import { tokens } from '../text/tokens.js';
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
 import { classes, html, Icon } from './elements.js';
 
+/** @typedef {import('../text/complete.js').Suggestion} Suggestion */
+
+/** @type {Record<string, number>} */
+const STEPS = { ArrowDown: 1, ArrowUp: -1 };
+
 export function QueryBox() {
   const { q } = use(view);
-  const fields = use(fieldList);
-  const current = use(trouble);
-  const [draft, setDraft] = useState(q);
-  const [caret, setCaret] = useState(-1);
-  const [chosen, setChosen] = useState(-1);
   const input = useRef(/** @type {HTMLInputElement | null} */ (null));
   const paint = useRef(/** @type {HTMLElement | null} */ (null));
-  const values = useValues(caret < 0 ? undefined : fieldAt(draft, caret));
-  useEffect(() => setDraft(q), [q]);
+  const completion = useCompletion(input, q);
+  const { draft, items, chosen } = completion;
+  const failure = use(trouble)?.failure;
+  const mistake = draft === q ? mistakeIn(failure, q) : undefined;
   const align = () => {
     if (paint.current && input.current) paint.current.scrollLeft = input.current.scrollLeft;
   };
   useEffect(align);
-
-  const items = caret < 0 ? [] : suggest(draft, caret, { fields, values, recent: recentQueries() });
-  const mistake = draft === q ? mistakeIn(current?.failure, q) : undefined;
-
-  const close = () => {
-    setCaret(-1);
-    setChosen(-1);
-  };
-  /** @param {import('../text/complete.js').Suggestion} item */
-  const accept = (item) => {
-    const next = draft.slice(0, item.start) + item.insert + draft.slice(item.end);
-    const at = item.start + item.insert.length;
-    setDraft(next);
-    setChosen(-1);
-    setCaret(item.insert.endsWith(':') ? at : -1);
-    requestAnimationFrame(() => {
-      input.current?.focus();
-      input.current?.setSelectionRange(at, at);
-    });
-    if (item.detail === 'recent') submit(next);
-  };
-  /** @param {Event} event */
-  const typed = (event) => {
-    const field = /** @type {HTMLInputElement} */ (event.currentTarget);
-    setDraft(field.value);
-    setCaret(field.selectionStart ?? field.value.length);
-    setChosen(-1);
-  };
-  /** @param {KeyboardEvent} event */
-  const keydown = (event) => {
-    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
-    if (step && !items.length && step > 0) setCaret(input.current?.selectionStart ?? 0);
-    if (step && items.length) setChosen(chosen + step < -1 ? items.length - 1 : chosen + step >= items.length ? -1 : chosen + step);
-    else if ((event.key === 'Enter' || event.key === 'Tab') && items[chosen]) accept(items[chosen]);
-    else if (event.key === 'Escape' && items.length) close();
-    else if (event.key === 'Escape') input.current?.blur();
-    else return;
-    event.preventDefault();
-  };
   const empty = () => {
-    setDraft('');
+    completion.write('');
     submit('');
   };
   /** @param {SubmitEvent} event */
   const search = (event) => {
     event.preventDefault();
-    close();
+    completion.close();
     submit(draft.trim());
   };
   return html`<form class="query-form" role="search" aria-label="Logs" onSubmit=${search}>
@@ -84,14 +47,62 @@ export function QueryBox() {
         <input id="query" ref=${input} role="combobox" aria-label="Query" aria-autocomplete="list" aria-expanded=${items.length > 0} aria-controls="suggestions"
           aria-activedescendant=${chosen >= 0 ? `suggestion-${chosen}` : undefined} aria-invalid=${Boolean(mistake)} aria-describedby=${mistake ? 'query-mistake' : undefined}
           placeholder="Search logs: words, “exact text”, field:value" maxlength="1024" autocomplete="off" autocapitalize="off" spellcheck=${false} enterkeyhint="search"
-          value=${draft} onInput=${typed} onKeyDown=${keydown} onPaste=${paste} onBlur=${close}
-          onClick=${() => !draft && setCaret(0)} onScroll=${align} />
+          value=${draft} onInput=${completion.typed} onKeyDown=${completion.keydown} onPaste=${paste} onBlur=${completion.close}
+          onClick=${completion.offerRecent} onScroll=${align} />
       </div>
       ${draft && html`<button type="button" class="icon-button" aria-label="Clear query" onClick=${empty}><${Icon} name="close" /></button>`}
     </div>
     <button class="button primary" type="submit">Search</button>
-    <${Suggestions} items=${items} chosen=${chosen} accept=${accept} />
+    <${Suggestions} items=${items} chosen=${chosen} accept=${completion.accept} />
   </form>`;
+}
+
+/**
+ * What is typed, and what may complete it.
+ * @param {{ current: HTMLInputElement | null }} input @param {string} q the query of the view, which replaces what is typed when it changes
+ */
+function useCompletion(input, q) {
+  const fields = use(fieldList);
+  const [draft, write] = useState(q);
+  const [caret, setCaret] = useState(-1);
+  const [chosen, setChosen] = useState(-1);
+  const values = useValues(caret < 0 ? undefined : fieldAt(draft, caret));
+  useEffect(() => write(q), [q]);
+  const items = caret < 0 ? [] : suggest(draft, caret, { fields, values, recent: recentQueries() });
+  /** @param {number} at -1 to close the list */
+  const offer = (at) => {
+    setCaret(at);
+    setChosen(-1);
+  };
+  const close = () => offer(-1);
+  /** @param {Suggestion} item */
+  const accept = (item) => {
+    const next = draft.slice(0, item.start) + item.insert + draft.slice(item.end);
+    const at = item.start + item.insert.length;
+    write(next);
+    offer(item.insert.endsWith(':') ? at : -1);
+    requestAnimationFrame(() => input.current?.setSelectionRange(at, at));
+    if (item.detail === 'recent') submit(next);
+  };
+  /** @param {Event} event */
+  const typed = (event) => {
+    const { value, selectionStart } = /** @type {HTMLInputElement} */ (event.currentTarget);
+    write(value);
+    offer(selectionStart ?? value.length);
+  };
+  /** @param {KeyboardEvent} event */
+  const keydown = (event) => {
+    const step = STEPS[event.key] ?? 0;
+    if (step && items.length) setChosen(((chosen + 1 + step + items.length + 1) % (items.length + 1)) - 1);
+    else if (step > 0) offer(input.current?.selectionStart ?? 0);
+    else if ((event.key === 'Enter' || event.key === 'Tab') && items[chosen]) accept(items[chosen]);
+    else if (event.key === 'Escape' && items.length) close();
+    else if (event.key === 'Escape') input.current?.blur();
+    else return;
+    event.preventDefault();
+  };
+  const offerRecent = () => draft || offer(0);
+  return { draft, items, chosen, write, close, accept, typed, keydown, offerRecent };
 }
 
 /** Quotes what is pasted, in a way that the browser can undo. @param {ClipboardEvent} event */
@@ -131,7 +142,7 @@ export function QueryPaint({ query, mistake, scroller }) {
   </div>`;
 }
 
-/** @param {{ items: import('../text/complete.js').Suggestion[], chosen: number, accept: (item: import('../text/complete.js').Suggestion) => void }} props */
+/** @param {{ items: Suggestion[], chosen: number, accept: (item: Suggestion) => void }} props */
 export function Suggestions({ items, chosen, accept }) {
   return html`<ul id="suggestions" class="suggestions" role="listbox" aria-label="Suggestions" hidden=${items.length === 0}>
     ${items.map(

@@ -45,6 +45,7 @@ export function explorerTest(name, body, { skip = false, ...options } = {}) {
       await body(explorer);
       assert.deepEqual(explorer.problems, []);
     } catch (error) {
+      for (const line of [...explorer.problems, ...explorer.pending]) console.error(line);
       if (process.env.FAILURES) await explorer.page.screenshot({ path: `${process.env.FAILURES}/${name}.png` });
       throw error;
     } finally {
@@ -62,6 +63,8 @@ export class Explorer {
     this.server = server;
     /** @type {string[]} */
     this.problems = [];
+    /** The requests without a response, for the report of a failure. @type {Set<string>} */
+    this.pending = new Set();
   }
 
   /** @param {Omit<Options, 'skip'>} options */
@@ -81,6 +84,9 @@ export class Explorer {
     this.page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) problem(`console: ${message.text()}`);
     });
+    this.page.on('request', (request) => this.pending.add(request.url()));
+    this.page.on('requestfinished', (request) => this.pending.delete(request.url()));
+    this.page.on('requestfailed', (request) => this.pending.delete(request.url()));
     this.page.on('pageerror', (error) => problem(`error: ${error.stack}`));
     await this.page.addInitScript(() =>
       addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>

@@ -1,0 +1,167 @@
+// The live tail.
+
+import assert from 'node:assert/strict';
+import { eventually, explorerTest } from './explorer.mjs';
+import { BINARY, LogPulse, save, searchable, unique } from './logpulse.mjs';
+
+const RATE = 100;
+const BATCHES_PER_SECOND = 10;
+
+/**
+ * Sends numbered entries at the rate, and returns how many.
+ * @param {string} run @param {number} seconds @param {{ first?: number, server?: string }} [options]
+ */
+async function send(run, seconds, { first = 0, server } = {}) {
+  const count = seconds * RATE;
+  const perBatch = RATE / BATCHES_PER_SECOND;
+  for (let sent = 0; sent < count; sent += perBatch) {
+    const started = Date.now();
+    const numbers = Array.from({ length: perBatch }, (_, i) => first + sent + i);
+    const entries = numbers.map((n) => ({ service_name: 'tail', message: `number ${n}`, attributes: { run } }));
+    await save(entries, server);
+    const rest = 1000 / BATCHES_PER_SECOND - (Date.now() - started);
+    if (rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
+  }
+  return count;
+}
+
+/**
+ * Scrolls through the list and returns the number of each row.
+ * @param {import('./explorer.mjs').Explorer} explorer
+ */
+async function allNumbers(explorer) {
+  const numbers = new Map();
+  const total = await explorer.rowCount();
+  await explorer.page.evaluate(() => document.getElementById('grid')?.scrollTo(0, 0));
+  for (let scrolls = 0; numbers.size < total && scrolls < 2000; scrolls += 1) {
+    const rows = await explorer.rows.evaluateAll((rows) =>
+      rows.map((row) => [Number(row.getAttribute('data-index')), row.querySelector('.message')?.textContent?.split(' ')[1]]),
+    );
+    for (const [index, number] of rows) numbers.set(index, Number(number));
+    await explorer.page.evaluate(() => document.getElementById('grid')?.scrollBy(0, 300));
+    await explorer.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  }
+  return [...numbers.values()];
+}
+
+/** @param {number} count */
+const upTo = (count) => Array.from({ length: count }, (_, n) => n);
+
+explorerTest('entries appear as they arrive, each once, and the list can be paused', async (explorer) => {
+  const run = unique('tail');
+  const state = explorer.page.getByRole('group', { name: 'Live tail controls' });
+  await explorer.open({ q: `@run:${run}` });
+  await explorer.button('Live tail').click();
+  await state.getByText('Live', { exact: true }).waitFor();
+  let count = 0;
+  const sending = send(run, 8);
+
+  await eventually(async () => assert.ok((await explorer.rowCount()) > RATE));
+  await eventually(async () => {
+    const rate = parseFloat((await state.getByLabel('Entries per second').textContent()) ?? '');
+    assert.ok(rate > RATE * 0.7 && rate < RATE * 1.3, `${rate}/s`);
+  });
+  await explorer.button('Pause').click();
+  await state.getByText('Paused').waitFor();
+  const paused = await explorer.rowCount();
+  const waiting = explorer.page.getByRole('button', { name: /^Resume: \d+ new entries/ });
+  await waiting.waitFor();
+  count = await sending;
+  assert.equal(await explorer.rowCount(), paused);
+  await explorer.button('Resume').click();
+  await explorer.hasRows(count);
+  const numbers = await allNumbers(explorer);
+  assert.deepEqual(
+    [...numbers].sort((a, b) => a - b),
+    upTo(count),
+  );
+
+  await explorer.button('Stop live tail').click();
+  await explorer.button('Live tail').waitFor();
+  assert.equal(explorer.parameters().live, undefined);
+});
+
+explorerTest('the list stands still while it is scrolled', async (explorer) => {
+  const run = unique('tail');
+  await explorer.open({ q: `@run:${run}`, live: '1' });
+  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  const first = await send(run, 1);
+  await explorer.hasRows(first);
+  await explorer.page.evaluate(() => document.getElementById('grid')?.scrollTo(0, 600));
+  const shown = await explorer.messages();
+  const count = first + (await send(run, 1, { first }));
+  await explorer.page.getByRole('button', { name: /^Show \d+ new entries/ }).waitFor();
+  assert.deepEqual(await explorer.messages(), shown);
+  await explorer.page.getByRole('button', { name: /^Show \d+ new entries/ }).click();
+  await explorer.hasRows(count);
+});
+
+explorerTest('a search that finds an entry is live for it', async (explorer) => {
+  const run = unique('tail');
+  await save([{ service_name: 'tail', message: 'number 0', attributes: { run } }]);
+  await searchable(`@run:${run}`, 1);
+  await explorer.open({ q: `@run:${run} number`, live: '1' });
+  await explorer.hasRows(1);
+  await save([
+    { service_name: 'tail', message: 'number 1', attributes: { run } },
+    { service_name: 'tail', message: 'another', attributes: { run } },
+  ]);
+  await explorer.hasRows(2);
+  assert.deepEqual(await explorer.messages(), ['number 1', 'number 0']);
+});
+
+const noBinary = BINARY === '';
+/** @type {LogPulse} */
+let logpulse;
+if (!noBinary) {
+  const { after, before } = await import('node:test');
+  before(async () => {
+    logpulse = await LogPulse.start();
+  });
+  after(() => logpulse.remove());
+}
+
+explorerTest(
+  'after a crash, the tail continues with every entry once',
+  async (explorer) => {
+    const run = unique('crash');
+    const state = explorer.page.getByRole('group', { name: 'Live tail controls' });
+    explorer.server = logpulse.url;
+    await save([{ service_name: 'other', message: 'LogPulse has entries' }], logpulse.url);
+    await searchable('entries', 1, logpulse.url);
+    await explorer.open({ q: `@run:${run}`, live: '1' });
+    await state.getByText('Live', { exact: true }).waitFor();
+    const before = await send(run, 2, { server: logpulse.url });
+    await explorer.hasRows(before);
+    await logpulse.kill();
+    await state.getByText('Reconnecting').waitFor();
+    await logpulse.restart();
+    const count = before + (await send(run, 2, { first: before, server: logpulse.url }));
+    await state.getByText('Live', { exact: true }).waitFor();
+    await explorer.hasRows(count);
+    const numbers = await allNumbers(explorer);
+    assert.deepEqual(
+      [...numbers].sort((a, b) => a - b),
+      upTo(count),
+    );
+  },
+  // The browser reports the connections that fail.
+  { skip: noBinary, reports: /net::ERR_/ },
+);
+
+explorerTest(
+  'an outage is shown as what it is, and the page recovers',
+  async (explorer) => {
+    explorer.server = logpulse.url;
+    await explorer.open({ time: 'all' });
+    await eventually(async () => assert.ok((await explorer.rowCount()) > 0));
+    await logpulse.kill();
+    await explorer.search('entries');
+    const alert = explorer.page.getByRole('alert');
+    await alert.getByText('No connection').waitFor();
+    await logpulse.restart();
+    await alert.waitFor({ state: 'detached' });
+    await explorer.hasRows(1);
+  },
+  { skip: noBinary, reports: /net::ERR_/ },
+);

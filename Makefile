@@ -66,6 +66,14 @@ test-schemathesis: ## send generated requests to standalone LogPulse and check t
 test-swagger: ## execute every operation in Swagger UI (Node, Chromium); SCREENSHOT=path saves a screenshot
 	openapi/checks/with-logpulse openapi/checks/test-swagger
 
+.PHONY: check-explorer
+check-explorer: ## check the explorer's page: types, lint, formatting, libraries and unit tests (Node)
+	functions/explorer/checks/check
+
+.PHONY: test-explorer
+test-explorer: ## test the explorer's page in Chromium (Node); LOGPULSE_URL=url tests a running LogPulse, SCREENSHOTS=folder saves pictures
+	$(if $(LOGPULSE_URL),,openapi/checks/with-logpulse) functions/explorer/checks/test-browser
+
 .PHONY: test-clients
 test-clients: ## generate clients from openapi.json and test them against LogPulse; CLIENTS="typescript python" selects clients (takes minutes)
 	openapi/clients/run $(CLIENTS)

@@ -23,6 +23,7 @@ function random(seed) {
 }
 
 const next = random(17);
+let lastOrder = 40_000;
 /** @template T @param {T[]} values @returns {T} */
 const pick = (values) => /** @type {T} */ (values[Math.floor(next() * next() * values.length)]);
 const hex = (/** @type {number} */ digits) => Array.from({ length: digits }, () => Math.floor(next() * 16).toString(16)).join('');
@@ -30,7 +31,8 @@ const hex = (/** @type {number} */ digits) => Array.from({ length: digits }, () 
 /** @returns {import('./logpulse.mjs').NewEntry[]} the entries of one order, which share a trace */
 function order(/** @type {number} */ secondsAgo) {
   const trace_id = hex(32);
-  const number = 40_000 + Math.floor((SECONDS - secondsAgo) * 3);
+  lastOrder += 1 + Math.floor(next() * 3);
+  const number = lastOrder;
   const user = pick(['ann', 'joe', 'kim', 'lee', 'mia', 'tom']);
   const region = pick(['eu', 'us', 'ap']);
   const ms = Math.floor(20 + next() * 180);
@@ -105,7 +107,7 @@ function picture(name, parameters, colorScheme, act) {
   explorerTest(`picture ${name}`, take, { skip, context: { ...VIEWPORT, colorScheme } });
 }
 
-picture('explorer', { q: 'payment' }, 'light');
+picture('explorer', { q: 'order' }, 'light');
 
 picture('explorer-entry', { q: 'level:>=warn timed', time: '30m' }, 'dark', async (explorer) => {
   await explorer.rows.nth(3).click();
@@ -122,7 +124,7 @@ picture('explorer-patterns', { tab: 'patterns', time: '30m' }, 'light', async (e
 
 picture('explorer-live', { q: 'service_name:payment', live: '1', time: '15m' }, 'dark', async (explorer) => {
   for (let seconds = 6; seconds > 0; seconds -= 0.5) {
-    await save(Array.from({ length: 4 }, () => order(0.1)).flat(), logpulse.url);
+    await save(Array.from({ length: 4 }, () => order(0.1 + 0.4 * next())).flat(), logpulse.url);
     await explorer.page.waitForTimeout(500);
   }
 });

@@ -1,7 +1,7 @@
 // What people do to the view.
 
 import { and, exclude, fieldName, include, quote } from '../text/query.js';
-import { absolute, iso } from '../text/time.js';
+import { absolute } from '../text/time.js';
 import { formatAddress } from './address.js';
 import { remember } from './preferences.js';
 import { applied, run, stats } from './search.js';
@@ -76,20 +76,26 @@ export function changeRange(from, to) {
   if (range) change({ time: range.text, live: false });
 }
 
-/** The bounds of the histogram in milliseconds, also where the range is open. */
+/** The bounds of the histogram in milliseconds. */
 export function shownBounds() {
-  const range = applied.value?.range;
-  const first = stats.value?.from;
-  const from = range?.from ?? (first ? new Date(first) : undefined);
-  return from && { from: from.getTime(), to: (range?.to ?? new Date()).getTime() };
+  const { from, to } = stats.value ?? {};
+  return from && to ? { from: new Date(from).getTime(), to: new Date(to).getTime() } : undefined;
 }
 
 /** A link that shows the same to others later: with absolute times. @param {string} [entry] */
 export function link(entry) {
   const now = view.value;
-  const search = applied.value;
-  const range = search?.range;
-  const time = `${range?.from ? iso(range.from) : ''}..${iso(range?.to ?? search?.at ?? new Date())}`;
+  const time = absoluteTime() ?? now.time;
   const address = formatAddress({ ...now, time, live: false, entry: entry ?? now.entry });
   return new URL(address, location.href).href;
+}
+
+function absoluteTime() {
+  const search = applied.value;
+  if (!search) return undefined;
+  const { range, at } = search;
+  const bounds = shownBounds();
+  if (!range.moving) return absolute(range.from, range.to)?.text;
+  // The histogram has the server's time. It is cut to milliseconds here, and the end is exclusive.
+  return range.from && bounds ? absolute(new Date(bounds.from), new Date(bounds.to + 1))?.text : absolute(range.from, at)?.text;
 }

@@ -25,6 +25,7 @@ export const stats = signal(undefined);
 /** @type {import('./signal.js').Signal<api.Field[]>} */
 export const fieldList = signal(/** @type {api.Field[]} */ ([]));
 
+const RELATIVE = /^\d+[smhdw]$/;
 const ROWS_FIRST_MS = 150;
 let controller = new AbortController();
 
@@ -59,9 +60,10 @@ function resolve() {
   const at = new Date();
   const range = parseRange(time, at);
   if (!range) return undefined;
-  // A range that ends now stays open, so that entries of a clock that is ahead are found, too.
+  // A range that ends now is relative to the server's clock, and open, so that entries of a clock that is ahead are found, too.
+  const from = RELATIVE.test(range.text) ? `-${range.text}` : range.from?.toISOString();
   const to = range.moving ? undefined : range.to?.toISOString();
-  return { filters: { q: q.trim() || undefined, fuzzy: fuzzy || undefined, from: range.from?.toISOString(), to }, range, sort, at };
+  return { filters: { q: q.trim() || undefined, fuzzy: fuzzy || undefined, from, to }, range, sort, at };
 }
 
 /** Counts again, for a histogram that moves with the time. */
@@ -75,7 +77,7 @@ export function refreshStats() {
 /** @param {AbortSignal} aborted */
 async function loadStats(aborted) {
   const search = /** @type {Applied} */ (applied.value);
-  const to = search.range.to?.toISOString();
+  const to = search.filters.to ?? (search.range.to && 'now');
   try {
     const found = await api.histogram({ ...search.filters, to }, aborted);
     if (!aborted.aborted) stats.value = found;

@@ -1,6 +1,7 @@
 // Entries over time by level. Dragging over it zooms in.
 
 import { changeRange, excludeValue, includeValue, shift, shownBounds, zoom } from '../state/actions.js';
+import { trouble } from '../state/failure.js';
 import { paint } from '../state/preferences.js';
 import { applied, stats } from '../state/search.js';
 import { use } from '../state/signal.js';
@@ -15,6 +16,7 @@ import { barColour, computed, html, Icon, levelClass, levelCounts } from './elem
 export function Histogram() {
   const found = use(stats);
   const painted = use(paint);
+  const failed = use(trouble);
   const { time, live } = use(view);
   const holder = useRef(/** @type {HTMLElement | null} */ (null));
   const tip = useRef(/** @type {HTMLElement | null} */ (null));
@@ -26,7 +28,7 @@ export function Histogram() {
   const label = range ? (parseRange(time, new Date())?.label ?? '') : '';
   return html`<section class="chart" aria-label="Histogram">
     <div class="chart-head">
-      <p class="chart-total" aria-live=${live ? 'off' : 'polite'}><strong>${found ? plural(found.total, 'entry', 'entries') : '…'}</strong> <span class="note">${label.toLowerCase().startsWith('last') ? `in the ${label.toLowerCase()}` : label}${found?.interval ? `, ${found.interval} per bar` : ''}</span></p>
+      <p class="chart-total" aria-live=${live ? 'off' : 'polite'}><strong>${found ? plural(found.total, 'entry', 'entries') : failed ? '' : 'Counting…'}</strong> <span class="note">${label.toLowerCase().startsWith('last') ? `in the ${label.toLowerCase()}` : label}${found?.interval ? `, ${found.interval} per bar` : ''}</span></p>
       <${Legend} />
       ${
         found?.from &&

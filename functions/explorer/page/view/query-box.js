@@ -137,8 +137,8 @@ export function mistakeIn(failure, query) {
 export function QueryPaint({ query, mistake, scroller }) {
   const padded = mistake && mistake.end > query.length ? `${query} ` : query;
   return html`<div class="query-paint" ref=${scroller} aria-hidden="true">
-    <span class="query-tokens">${tokens(padded).map(({ kind, text }) => html`<span class=${`token-${kind}`}>${text}</span>`)}</span>
     ${mistake && html`<span class="query-mark">${padded.slice(0, mistake.start)}<span class="mistake">${padded.slice(mistake.start, mistake.end)}</span></span>`}
+    <span class="query-tokens">${tokens(padded).map(({ kind, text }) => html`<span class=${`token-${kind}`}>${text}</span>`)}</span>
   </div>`;
 }
 

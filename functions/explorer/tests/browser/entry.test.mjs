@@ -136,7 +136,9 @@ explorerTest('the tab key reaches every control, and the focus is visible', asyn
     await explorer.page.keyboard.press('Tab');
     const focused = await explorer.page.evaluate(() => {
       const element = /** @type {HTMLElement} */ (document.activeElement);
-      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
+      // In the list, the ring is around the row where the keyboard is.
+      const row = document.getElementById(element.getAttribute('aria-activedescendant') ?? '');
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(row ?? element);
       const ring = (outlineStyle !== 'none' && parseFloat(outlineWidth) > 0) || boxShadow !== 'none';
       // The border around the query shows its focus.
       const parent = element.closest('.query');

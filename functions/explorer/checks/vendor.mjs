@@ -27,7 +27,6 @@ const MODULES = [
   { file: 'htm.js', package: 'htm', source: 'dist/htm.module.js', types: 'dist/htm.js' },
   { file: 'virtual-core.js', package: '@tanstack/virtual-core', source: 'dist/esm/index.js', types: 'dist/esm/index.js', read: bundle },
   { file: 'uplot.js', package: 'uplot', source: 'dist/uPlot.iife.min.js', types: 'dist/uPlot.js', read: exportUplot },
-  { file: 'uplot.css', package: 'uplot', source: 'dist/uPlot.min.css' },
 ];
 
 /**

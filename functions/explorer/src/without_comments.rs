@@ -1,7 +1,7 @@
 //! Removes comments from scripts and styles, which would be a fifth of what browsers load.
 
-/// Removes the comments at the beginnings of lines. The lines keep their numbers, so that browsers
-/// report those of the source.
+/// Removes the comments at the beginnings of lines, and those that declare types. A line keeps its
+/// number, so that browsers report those of the source.
 pub(crate) fn without_comments(text: &str) -> String {
     let mut without = String::with_capacity(text.len());
     let mut in_comment = false;
@@ -16,10 +16,21 @@ pub(crate) fn without_comments(text: &str) -> String {
             _ if in_comment || start.starts_with("//") => "",
             _ => line,
         };
-        without.push_str(code);
+        push_without_types(&mut without, code);
         without.push('\n');
     }
     without
+}
+
+/// Appends the code without comments such as `/** @type {string} */`, which no text contains.
+fn push_without_types(without: &mut String, code: &str) {
+    let mut rest = code;
+    while let Some((before, comment)) = rest.split_once("/** ") {
+        let Some((_, after)) = comment.split_once("*/") else { break };
+        without.push_str(before);
+        rest = after.trim_start();
+    }
+    without.push_str(rest);
 }
 
 #[cfg(test)]
@@ -27,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_at_the_beginnings_of_lines_are_removed() {
+    fn comments_on_lines_of_their_own_and_types_are_removed() {
         let text = "\
             // The start.\n\
             const a = 1; // stays\n\
@@ -37,7 +48,9 @@ mod tests {
             * More.\n\
             */\n\
             \x20 b(a /* stays */);\n\
-            \x20 /** @type {A} */ (c).d('a' /* stays */);\n";
+            \x20 /** @type {A} */ (c).d('a' /* stays */);\n\
+            const e = /** @type {A} */ (f), g = (/** @type {B} */ h) => h;\n\
+            const i = '/** stays';\n";
         let expected = "\
             \n\
             const a = 1; // stays\n\
@@ -47,7 +60,9 @@ mod tests {
             \n\
             \n\
             \x20 b(a /* stays */);\n\
-            (c).d('a' /* stays */);\n";
+            (c).d('a' /* stays */);\n\
+            const e = (f), g = (h) => h;\n\
+            const i = '/** stays';\n";
         assert_eq!(without_comments(text), expected);
     }
 }

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually, URL_UNDER_TEST } from './explorer.mjs';
+import { eventually, TIMEOUT_MS, URL_UNDER_TEST } from './explorer.mjs';
 
 /** The `logpulse` that tests start, if they may. */
 export const BINARY = process.env.LOGPULSE ?? '';
@@ -34,12 +34,12 @@ export async function save(entries, server = URL_UNDER_TEST) {
   }
 }
 
-/** Waits until a query has this number of hits. @param {string} q @param {number} total @param {string} [server] */
-export async function searchable(q, total, server = URL_UNDER_TEST) {
+/** Waits until a query has this number of hits. @param {string} q @param {number} total @param {string} [server] @param {number} [timeoutMs] */
+export async function searchable(q, total, server = URL_UNDER_TEST, timeoutMs = TIMEOUT_MS) {
   await eventually(async () => {
     const response = await fetch(`${server}/logs/stats?q=${encodeURIComponent(q)}`);
     assert.equal((await response.json()).total, total);
-  });
+  }, timeoutMs);
 }
 
 /** A time in the past. @param {number} seconds */

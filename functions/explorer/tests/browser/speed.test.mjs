@@ -30,7 +30,7 @@ before(async () => {
     }));
     await save(entries, logpulse.url);
   }
-  await searchable('request', ENTRIES, logpulse.url);
+  await searchable('request', ENTRIES, logpulse.url, 120_000);
 });
 after(() => logpulse?.remove());
 

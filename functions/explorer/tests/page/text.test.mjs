@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ago, leaves, percent, plural, valueAt } from '../../page/text/format.js';
+import { ago, compact, leaves, percent, plural, valueAt } from '../../page/text/format.js';
 import { marker, parts } from '../../page/text/marks.js';
 
 test('marks are counted in characters', () => {
@@ -44,6 +44,16 @@ test('attributes are found by dotted paths', () => {
 test('numbers and times are short', () => {
   assert.equal(plural(1, 'entry', 'entries'), '1 entry');
   assert.equal(plural(12_345, 'entry', 'entries'), '12,345 entries');
+  assert.deepEqual([0, 999, 1000, 5449, 99_950, 172_600, 999_960, 12_345_678].map(compact), [
+    '0',
+    '999',
+    '1K',
+    '5.4K',
+    '100K',
+    '173K',
+    '1000K',
+    '12.3M',
+  ]);
   assert.equal(percent(0.0004), '< 0.1%');
   assert.equal(percent(0.034), '3.4%');
   assert.equal(ago('2026-11-27T11:50:00Z', new Date('2026-11-27T12:00:00Z')), '10 minutes ago');

@@ -7,7 +7,7 @@ import { change, view } from '../state/view.js';
 import { columnTitle } from '../text/complete.js';
 import { plural, rowTime, valueAt } from '../text/format.js';
 import { parts } from '../text/marks.js';
-import { useEffect, useLayoutEffect, useMemo, useReducer, useRef } from '../vendor/hooks.js';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from '../vendor/hooks.js';
 import { Component } from '../vendor/preact.js';
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '../vendor/virtual-core.js';
 import { classes, html, levelClass } from './elements.js';
@@ -130,11 +130,13 @@ const OVERSCAN_ROWS = 12;
 export function useVirtualRows(scroller, items, wrap) {
   const [, render] = useReducer((/** @type {number} */ n) => n + 1, 0);
   const measured = wrap || matchMedia('(max-width: 700px)').matches;
+  // The same function for the same rows: with another, all rows would be measured anew.
+  const keyOf = useCallback((/** @type {number} */ index) => items[index]?.entry.id ?? index, [items]);
   const options = {
     count: items.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW_PX,
-    getItemKey: (/** @type {number} */ index) => items[index]?.entry.id ?? index,
+    getItemKey: keyOf,
     overscan: OVERSCAN_ROWS,
     scrollMargin: HEAD_PX,
     scrollPaddingStart: HEAD_PX,

@@ -7,7 +7,7 @@ import { signal } from './signal.js';
 import { view } from './view.js';
 
 /**
- * @typedef {{ entry: api.LogEntry, hits: import('../text/marks.js').TextRange[] }} Row
+ * @typedef {{ entry: api.LogEntry, hits: import('../text/marks.js').TextRange[], matched?: string[] }} Row what the query matched in the message, and in which attributes
  * @typedef {object} Rows
  * @property {Row[]} items
  * @property {number} live how many of them came from the tail
@@ -58,13 +58,13 @@ export async function loadFirstRows(search, aborted) {
     const { total, hint } = page;
     show({ total, hint, fresh, cut: false, rebuilding: page.index !== undefined });
   } catch (error) {
-    if (!aborted.aborted) fail(error);
+    if (!aborted.aborted) failRows(error);
     throw error;
   }
 }
 
 /** Keeps the rows, unless the search is invalid: then they would not be its rows. @param {unknown} error */
-function fail(error) {
+export function failRows(error) {
   const invalid = error instanceof Failure && error.kind === 'invalid';
   if (invalid) {
     foundRows = [];
@@ -106,7 +106,8 @@ function add(page) {
   page.data.forEach((entry, i) => {
     if (known.has(entry.id)) return;
     known.add(entry.id);
-    foundRows.push({ entry, hits: page.highlights?.[i]?.message ?? [] });
+    const { message = [], attributes } = page.highlights?.[i] ?? {};
+    foundRows.push({ entry, hits: message, matched: attributes });
   });
   cursor = foundRows.length < MAX_ROWS ? page.next_cursor : undefined;
 }
@@ -146,7 +147,7 @@ function show(patch) {
   rows.value = { ...rows.value, ...patch, items: liveRows.concat(foundRows), live: liveRows.length, loading: false };
 }
 
-/** @typedef {{ entry?: api.LogEntry, hits: import('../text/marks.js').TextRange[], missing?: boolean }} Opened */
+/** @typedef {Partial<Row> & { missing?: boolean }} Opened */
 
 /** @type {import('./signal.js').Signal<Opened | undefined>} */
 export const opened = signal(undefined);
@@ -168,10 +169,10 @@ export async function openEntry() {
   }
   controller = new AbortController();
   try {
-    opened.value = { hits: [] };
-    opened.value = { entry: await api.entry(id, controller.signal), hits: [] };
+    opened.value = {};
+    opened.value = { entry: await api.entry(id, controller.signal) };
   } catch (error) {
-    if (error instanceof Failure && error.kind === 'invalid') opened.value = { hits: [], missing: true };
+    if (error instanceof Failure && error.kind === 'invalid') opened.value = { missing: true };
     else if (!isAbort(error)) report(error, openEntry);
   }
 }

@@ -6,7 +6,7 @@ import { Failure } from '../api/request.js';
 import { parseRange } from '../text/time.js';
 import { useEffect, useState } from '../vendor/hooks.js';
 import { clear, report, succeeded, trouble } from './failure.js';
-import { forgetLive, loadFirstRows } from './rows.js';
+import { failRows, forgetLive, loadFirstRows } from './rows.js';
 import { signal } from './signal.js';
 import { view } from './view.js';
 
@@ -39,8 +39,11 @@ export async function run() {
   const { signal: aborted } = controller;
   clear();
   const search = resolve();
-  if (!search)
-    return report(new Failure('invalid', `“${view.value.time}” is not a range of time.`, { errors: [{ field: 'time', detail: '' }] }), run);
+  if (!search) {
+    const invalid = new Failure('invalid', `“${view.value.time}” is not a time range; write 15m, yesterday or 2026-11-25 14:00..15:00.`);
+    failRows(invalid);
+    return report(invalid, run);
+  }
   applied.value = search;
   if (!view.value.live) forgetLive();
   const rows = loadFirstRows(search, aborted).then(succeeded, (error) => report(error, run));

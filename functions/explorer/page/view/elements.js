@@ -7,6 +7,9 @@ import { h } from '../vendor/preact.js';
 
 export const html = htm.bind(h);
 
+/** A text, marked if it is what the query found. @param {string} text @param {boolean} [hit] */
+export const marked = (text, hit) => (hit ? html`<mark>${text}</mark>` : text);
+
 /** @param {...(string | false | undefined)} names */
 export const classes = (...names) => names.filter(Boolean).join(' ');
 

@@ -10,7 +10,7 @@ import { shortName } from '../text/complete.js';
 import { compact, count, leaves, percent } from '../text/format.js';
 import { stateOf } from '../text/query.js';
 import { useState } from '../vendor/hooks.js';
-import { classes, html, Icon, levelClass } from './elements.js';
+import { classes, html, Icon, levelClass, marked } from './elements.js';
 
 /** Whether the list is shown where it has no room of its own. */
 export const fieldsOpen = signal(false);
@@ -81,13 +81,18 @@ function Value({ name, value, n, about, share }) {
   </li>`;
 }
 
-/** @param {{ entry: import('../api/logs.js').LogEntry }} props */
-export function Attributes({ entry }) {
+/** @param {{ entry: import('../api/logs.js').LogEntry, matched?: string[] }} props */
+export function Attributes({ entry, matched = [] }) {
   const own = /** @type {const} */ (['level', 'service_name', 'trace_id', 'span_id', 'id']).flatMap((name) =>
     entry[name] ? [{ name: /** @type {string} */ (name), value: entry[name], scalar: true }] : [],
   );
   const attributes = entry.attributes
-    ? leaves(entry.attributes).map(({ path, value, scalar }) => ({ name: `attributes.${path}`, value, scalar }))
+    ? leaves(entry.attributes).map(({ path, value, scalar }) => ({
+        name: `attributes.${path}`,
+        value,
+        scalar,
+        hit: matched.includes(path),
+      }))
     : [];
   return html`<table class="attributes"><caption class="offscreen">Fields of the entry</caption>
     <thead class="offscreen"><tr><th scope="col">Field</th><th scope="col">Value</th><th scope="col">Actions</th></tr></thead>
@@ -95,15 +100,15 @@ export function Attributes({ entry }) {
   </table>`;
 }
 
-/** @param {{ name: string, value: string, scalar: boolean }} props */
-function Attribute({ name, value, scalar }) {
+/** @param {{ name: string, value: string, scalar: boolean, hit?: boolean }} props */
+function Attribute({ name, value, scalar, hit }) {
   const label = shortName(name);
   const { q, columns } = use(view);
   const state = scalar ? stateOf(q, name, value) : undefined;
   const isColumn = columns.includes(name);
   return html`<tr class=${classes('attribute', state)}>
     <th scope="row">${label}</th>
-    <td class="attribute-value">${value}</td>
+    <td class="attribute-value">${marked(value, hit)}</td>
     <td class="attribute-actions">${
       scalar &&
       html`

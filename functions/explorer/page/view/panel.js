@@ -33,12 +33,12 @@ export function Panel() {
     </div>
     ${shown.missing && html`<p class="note pad">This entry does not exist, or is not stored yet.</p>`}
     ${!shown.entry && !shown.missing && html`<p class="note pad" role="status">Loading…</p>`}
-    ${shown.entry && html`<${Details} entry=${shown.entry} hits=${shown.hits} />`}
+    ${shown.entry && html`<${Details} entry=${shown.entry} hits=${shown.hits} matched=${shown.matched} />`}
   </aside>`;
 }
 
-/** @param {{ entry: LogEntry, hits: import('../text/marks.js').TextRange[] }} props */
-function Details({ entry, hits }) {
+/** @param {import('../state/rows.js').Row} props */
+function Details({ entry, hits, matched }) {
   const { panel } = use(view);
   const body = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => body.current?.scrollTo(0, 0), [entry.id]);
@@ -54,7 +54,7 @@ function Details({ entry, hits }) {
     </div>
     <div class="panel-body" ref=${body} tabindex="0" role="region" aria-label=${TABS[panel]}>
       ${panel !== 'context' && html`<pre class="panel-message"><${Message} text=${entry.message} hits=${hits} limit=${MAX_CHARACTERS} /></pre>`}
-      ${panel === 'fields' && html`<${Attributes} entry=${entry} />`}
+      ${panel === 'fields' && html`<${Attributes} entry=${entry} matched=${matched} />`}
       ${panel === 'json' && html`<${Json} value=${entry} />`}
       ${panel === 'context' && html`<${Context} key=${entry.id} entry=${entry} />`}
     </div>`;

@@ -10,7 +10,7 @@ import { parts } from '../text/marks.js';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from '../vendor/hooks.js';
 import { Component } from '../vendor/preact.js';
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '../vendor/virtual-core.js';
-import { classes, html, levelClass } from './elements.js';
+import { classes, html, levelClass, marked } from './elements.js';
 import { WaitingRows } from './time-controls.js';
 
 const PREFETCH_ROWS = 100;
@@ -100,19 +100,26 @@ export class Row extends Component {
 
   render() {
     const { row, index, columns, wrap, active, open } = /** @type {RowProps} */ (this.props);
-    const { entry } = row;
+    const { entry, matched = [] } = row;
+    const others = matched.filter((path) => !columns.includes(`attributes.${path}`));
     return html`<div id=${`row-${index}`} class=${classes('row', levelClass(entry.level), active && 'active', open && 'open')} role="row" aria-rowindex=${index + 2} aria-selected=${open} data-index=${index} data-id=${entry.id}>
       <span class="cell time" role="gridcell"><time datetime=${entry.timestamp}>${rowTime(entry.timestamp)}</time></span>
-      ${columns.map((name) => html`<span class=${classes('cell', name === 'level' && 'level-text', name === 'service_name' && 'service')} role="gridcell" title=${columnText(entry, name)}>${columnText(entry, name)}</span>`)}
-      <span class="cell message" role="gridcell"><${Message} text=${entry.message} hits=${row.hits} limit=${wrap ? WRAPPED_CHARACTERS : LINE_CHARACTERS} /></span>
+      ${columns.map(
+        (name) =>
+          html`<span class=${classes('cell', name === 'level' && 'level-text', name === 'service_name' && 'service')} role="gridcell">${marked(
+            columnText(entry, name),
+            matched.some((path) => name === `attributes.${path}`),
+          )}</span>`,
+      )}
+      <span class="cell message" role="gridcell"><${Message} text=${entry.message} hits=${row.hits} limit=${wrap ? WRAPPED_CHARACTERS : LINE_CHARACTERS} />${others.map((path) => html` <span class="matched">${path}=${marked(valueAt(entry.attributes, path), true)}</span>`)}</span>
     </div>`;
   }
 }
 
-/** A message with what matched marked. @param {{ text: string, hits: RowData['hits'], limit: number }} props */
-export function Message({ text, hits, limit }) {
+/** A message with what matched marked. @param {{ text: string, hits?: RowData['hits'], limit: number }} props */
+export function Message({ text, hits = [], limit }) {
   const shown = text.length > limit ? text.slice(0, limit) : text;
-  const pieces = parts(shown, hits).map(({ text: piece, hit }) => (hit ? html`<mark>${piece}</mark>` : piece));
+  const pieces = parts(shown, hits).map(({ text: piece, hit }) => marked(piece, hit));
   return html`${pieces}${text.length > limit && html`<span class="note">… ${text.length - limit} more</span>`}`;
 }
 

@@ -1,6 +1,7 @@
-// The live tail.
+// The live tail. CLUSTER=required also kills the replicas of a cluster on this machine (Docker).
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { eventually, explorerTest } from './explorer.mjs';
 import { BINARY, LogPulse, save, searchable, unique } from './logpulse.mjs';
 
@@ -164,4 +165,39 @@ explorerTest(
     await explorer.hasRows(1);
   },
   { skip: noBinary, reports: /net::ERR_/ },
+);
+
+/** Runs docker and returns the lines of its output. @param {string[]} args */
+const docker = (...args) => execFileSync('docker', args, { encoding: 'utf8' }).trim().split('\n');
+
+/** Kills the replicas of the tail one after another, and starts each again. */
+async function killReplicas() {
+  const labels = ['com.docker.compose.project=logpulse', 'com.docker.compose.service=tail'];
+  for (const replica of docker('ps', '-q', ...labels.flatMap((label) => ['--filter', `label=${label}`]))) {
+    docker('kill', replica);
+    docker('start', replica);
+    await eventually(async () => assert.deepEqual(docker('inspect', '-f', '{{.State.Health.Status}}', replica), ['healthy']), 60_000);
+  }
+}
+
+explorerTest(
+  'while replicas are killed, the tail continues with every entry once',
+  async (explorer) => {
+    const run = unique('replicas');
+    await explorer.open({ q: `@run:${run}`, live: '1' });
+    await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+    const killed = { all: false };
+    const killing = killReplicas().finally(() => (killed.all = true));
+    let count = 0;
+    while (!killed.all) count += await send(run, 1, { first: count });
+    await killing;
+    count += await send(run, 2, { first: count });
+    await eventually(async () => assert.equal(await explorer.rowCount(), count), 60_000);
+    const numbers = await allNumbers(explorer);
+    assert.deepEqual(
+      [...numbers].sort((a, b) => a - b),
+      upTo(count),
+    );
+  },
+  { skip: process.env.CLUSTER !== 'required', reports: /net::ERR_|status of 50[234]/ },
 );

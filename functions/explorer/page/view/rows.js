@@ -7,6 +7,7 @@ import { change, view } from '../state/view.js';
 import { columnTitle } from '../text/complete.js';
 import { plural, rowTime, valueAt } from '../text/format.js';
 import { parts } from '../text/marks.js';
+import { stateOf } from '../text/query.js';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from '../vendor/hooks.js';
 import { Component } from '../vendor/preact.js';
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '../vendor/virtual-core.js';
@@ -101,7 +102,7 @@ export class Row extends Component {
   render() {
     const { row, index, columns, wrap, active, open } = /** @type {RowProps} */ (this.props);
     const { entry, matched = [] } = row;
-    const others = matched.filter((path) => !columns.includes(`attributes.${path}`));
+    const others = matched.filter((path) => !columns.includes(`attributes.${path}`) && !isAskedFor(entry, path));
     return html`<div id=${`row-${index}`} class=${classes('row', levelClass(entry.level), active && 'active', open && 'open')} role="row" aria-rowindex=${index + 2} aria-selected=${open} data-index=${index} data-id=${entry.id}>
       <span class="cell time" role="gridcell"><time datetime=${entry.timestamp}>${rowTime(entry.timestamp)}</time></span>
       ${columns.map(
@@ -114,6 +115,11 @@ export class Row extends Component {
       <span class="cell message" role="gridcell"><${Message} text=${entry.message} hits=${row.hits} limit=${wrap ? WRAPPED_CHARACTERS : LINE_CHARACTERS} />${others.map((path) => html` <span class="matched">${path}=${marked(valueAt(entry.attributes, path), true)}</span>`)}</span>
     </div>`;
   }
+}
+
+/** Whether the query names this very value, so that every row has it. @param {RowData['entry']} entry @param {string} path */
+function isAskedFor(entry, path) {
+  return stateOf(view.value.q, `attributes.${path}`, valueAt(entry.attributes, path)) !== undefined;
 }
 
 /** A message with what matched marked. @param {{ text: string, hits?: RowData['hits'], limit: number }} props */

@@ -10,7 +10,7 @@ use rust_embed::{Embed, EmbeddedFile};
 use sha2::{Digest, Sha256};
 use shared::http::StaticFile;
 
-use crate::without_comments::without_comments;
+use crate::minify::minify;
 
 /// The page, which refers to the other files.
 const PAGE: &str = "index.html";
@@ -84,7 +84,7 @@ fn to_serve(path: &str, file: EmbeddedFile) -> StaticFile {
     if path.starts_with(LIBRARIES) {
         return StaticFile::new(content_type, bytes(file));
     }
-    StaticFile::new(content_type, without_comments(&text(&file)))
+    StaticFile::new(content_type, minify(&text(&file)))
 }
 
 fn bytes(file: EmbeddedFile) -> Bytes {

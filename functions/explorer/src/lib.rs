@@ -3,7 +3,7 @@
 //! works behind any proxy, because every URL is relative.
 
 mod files;
-mod without_comments;
+mod minify;
 
 use std::sync::LazyLock;
 

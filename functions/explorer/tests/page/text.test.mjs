@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parse } from '../../page/api/request.js';
 import { ago, compact, leaves, percent, plural, valueAt } from '../../page/text/format.js';
 import { marker, parts } from '../../page/text/marks.js';
 
@@ -57,4 +58,19 @@ test('numbers and times are short', () => {
   assert.equal(percent(0.0004), '< 0.1%');
   assert.equal(percent(0.034), '3.4%');
   assert.equal(ago('2026-11-27T11:50:00Z', new Date('2026-11-27T12:00:00Z')), '10 minutes ago');
+});
+
+test('whole numbers keep all their digits', () => {
+  const text = '{"big":12345678901234567890,"list":[-1234567890123456789],"small":42,"text":": 12345678901234567890"}';
+  const value = parse(text);
+  assert.equal(JSON.stringify(value.small), '42');
+  assert.equal(value.text, ': 12345678901234567890');
+  // Node 20 does not tell a reviver the source of a number; browsers do.
+  if (typeof value.big === 'bigint')
+    assert.deepEqual(
+      leaves(value)
+        .map((leaf) => leaf.value)
+        .slice(0, 2),
+      ['12345678901234567890', '-1234567890123456789'],
+    );
 });

@@ -45,6 +45,7 @@ export const stats = (query) => http.get(`${URL}/logs/stats?${query}`, { tags: {
 export const patterns = (query) => http.get(`${URL}/logs/patterns?${query}`, { tags: { name: 'GET /logs/patterns' } });
 export const fields = (query) => http.get(`${URL}/logs/fields?${query}`, { tags: { name: 'GET /logs/fields' } });
 export const docs = (path) => http.get(`${URL}${path}`);
+export const explorer = () => http.get(`${URL}/`, { headers: { Accept: 'text/html' } });
 
 /** Searches until `total` entries are found, for up to 20 seconds; returns the last response. */
 export function searchUntil(query, total) {

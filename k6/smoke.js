@@ -1,6 +1,6 @@
 // Makes each call once. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
-import { bulk, context, docs, entry, exportEntries, exportLogs, fields, get, patterns, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil, stats, tail } from './api.js';
+import { bulk, context, docs, entry, explorer, exportEntries, exportLogs, fields, get, patterns, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil, stats, tail } from './api.js';
 
 export const options = { vus: 1, iterations: 1, thresholds: { checks: ['rate==1'] } };
 
@@ -47,6 +47,7 @@ export default function () {
 
   check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (response) => response.json('openapi').startsWith('3.') });
   check(docs('/docs/'), is(200));
+  check(explorer(), { ...is(200), 'is a page': (response) => response.headers['Content-Type'].startsWith('text/html') });
 
   check(save({ service_name: service }), isProblem(400));
   check(search('sort=best'), isProblem(400));

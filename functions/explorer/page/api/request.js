@@ -36,7 +36,17 @@ export function url(path, params) {
  */
 export async function json(target, init) {
   const response = await send(target, init);
-  return response.json();
+  return parse(await response.text());
+}
+
+const LONG_NUMBER = /[:[,] ?-?\d{16}/;
+
+/** JSON with whole numbers of any length: those that a number cannot hold become a BigInt. @param {string} text */
+export function parse(text) {
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text);
+  const exact = (/** @type {string} */ _, /** @type {unknown} */ value, /** @type {{ source?: string }} */ { source = '' } = {}) =>
+    /^-?\d{16,}$/.test(source) && typeof value === 'number' ? BigInt(source) : value;
+  return JSON.parse(text, /** @type {(key: string, value: unknown) => unknown} */ (exact));
 }
 
 /**

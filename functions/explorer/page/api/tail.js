@@ -1,6 +1,6 @@
 // Server-Sent Events, cut out of the chunks of a response.
 
-import { Failure, isAbort, send, url } from './request.js';
+import { Failure, isAbort, parse, send, url } from './request.js';
 
 /** @typedef {{ event: string, data: string, id: string }} ServerEvent `id` is that of the latest event that had one */
 
@@ -87,14 +87,14 @@ export async function follow({ q, fuzzy }, listener, signal) {
 
 /** @param {Response} response @param {Listener} listener @param {(id: string) => void} seen */
 async function read(response, listener, seen) {
-  const parse = eventParser();
+  const events = eventParser();
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   const decoder = new TextDecoder();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
     /** @type {LogEntry[]} */
     const entries = [];
-    for (const { event, data, id } of parse(decoder.decode(part.value, { stream: true }))) {
-      if (event === 'message') entries.push(JSON.parse(data));
+    for (const { event, data, id } of events(decoder.decode(part.value, { stream: true }))) {
+      if (event === 'message') entries.push(parse(data));
       if (event === 'dropped') listener.dropped(JSON.parse(data).count);
       if (id) seen(id);
     }

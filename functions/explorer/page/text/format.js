@@ -90,7 +90,7 @@ export function ago(timestamp, now) {
  * @returns {string}
  */
 export function valueAt(value, path) {
-  if (path === '') return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
+  if (path === '') return typeof value === 'object' ? JSON.stringify(value, exactNumbers) : String(value ?? '');
   if (Array.isArray(value))
     return value
       .map((item) => valueAt(item, path))
@@ -104,6 +104,12 @@ export function valueAt(value, path) {
     if (key in object) return valueAt(object[key], path.slice(dot + 1));
   }
   return '';
+}
+
+/** Writes a BigInt as a number, where the browser can. @param {string} _ @param {unknown} value */
+export function exactNumbers(_, value) {
+  const { rawJSON = String } = /** @type {{ rawJSON?: (text: string) => unknown }} */ (JSON);
+  return typeof value === 'bigint' ? rawJSON(String(value)) : value;
 }
 
 /**

@@ -7,7 +7,7 @@ import { opened } from '../state/rows.js';
 import { run } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
-import { ago, shortTime } from '../text/format.js';
+import { ago, exactNumbers, shortTime } from '../text/format.js';
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
 import { classes, copy, html, Icon, levelClass } from './elements.js';
 import { Attributes } from './fields.js';
@@ -64,7 +64,7 @@ const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g;
 
 /** @param {{ value: unknown }} props */
 export function Json({ value }) {
-  const text = JSON.stringify(value, null, 2);
+  const text = JSON.stringify(value, exactNumbers, 2);
   return html`<div class="json"><button type="button" class="button" onClick=${() => copy(text, 'JSON copied')}><${Icon} name="copy" />Copy JSON</button>
     <pre>${coloured(text)}</pre></div>`;
 }

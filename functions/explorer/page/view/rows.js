@@ -5,7 +5,7 @@ import { active, loadMore, rows } from '../state/rows.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { columnTitle } from '../text/complete.js';
-import { plural, rowTime, valueAt } from '../text/format.js';
+import { count, plural, rowTime, valueAt } from '../text/format.js';
 import { parts } from '../text/marks.js';
 import { stateOf } from '../text/query.js';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } from '../vendor/hooks.js';
@@ -65,8 +65,10 @@ export function Rows() {
 
 /** @typedef {import('../state/rows.js').Row} RowData */
 
+/** Escape sequences for the colours of terminals. */
+const ANSI = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]*[A-Za-z]`, 'g');
 const LINE_CHARACTERS = 600;
-const WRAPPED_CHARACTERS = 6000;
+const WRAPPED_CHARACTERS = 2000;
 
 /** The text of a column. @param {import('../api/logs.js').LogEntry} entry @param {string} name */
 export function columnText(entry, name) {
@@ -125,8 +127,8 @@ function isAskedFor(entry, path) {
 /** A message with what matched marked. @param {{ text: string, hits?: RowData['hits'], limit: number }} props */
 export function Message({ text, hits = [], limit }) {
   const shown = text.length > limit ? text.slice(0, limit) : text;
-  const pieces = parts(shown, hits).map(({ text: piece, hit }) => marked(piece, hit));
-  return html`${pieces}${text.length > limit && html`<span class="note">… ${text.length - limit} more</span>`}`;
+  const pieces = parts(shown, hits).map(({ text: piece, hit }) => marked(piece.replace(ANSI, ''), hit));
+  return html`${pieces}${text.length > limit && html`<span class="note">… ${count(text.length - limit)} more characters</span>`}`;
 }
 
 /** @typedef {import('../vendor/virtual-core.js').Virtualizer<Element, Element>} Rows */

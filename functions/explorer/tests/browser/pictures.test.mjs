@@ -124,7 +124,7 @@ picture('explorer-patterns', { tab: 'patterns', time: '30m' }, 'light', async (e
 
 picture('explorer-live', { q: 'service_name:payment', live: '1', time: '15m' }, 'dark', async (explorer) => {
   for (let seconds = 6; seconds > 0; seconds -= 0.5) {
-    await save(Array.from({ length: 4 }, () => order(0.1 + 0.4 * next())).flat(), logpulse.url);
+    await save(Array.from({ length: 4 }, (_, i) => order(0.4 - i * 0.1)).flat(), logpulse.url);
     await explorer.page.waitForTimeout(500);
   }
 });

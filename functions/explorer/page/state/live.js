@@ -4,7 +4,7 @@ import { follow } from '../api/tail.js';
 import { marker } from '../text/marks.js';
 import { report } from './failure.js';
 import { forgetLive, prepend, unknownRows } from './rows.js';
-import { refreshStats, run } from './search.js';
+import { refreshCounts, run } from './search.js';
 import { signal } from './signal.js';
 import { change, view } from './view.js';
 
@@ -126,7 +126,7 @@ function tick() {
   arrivals = arrivals.filter(({ at }) => at >= since);
   rate.value = arrivals.reduce((sum, { count }) => sum + count, 0) / RATE_SECONDS;
   ticks += 1;
-  if (ticks % STATS_SECONDS === 0 && state.value === 'live' && !document.hidden) refreshStats();
+  if (ticks % STATS_SECONDS === 0 && state.value === 'live' && !document.hidden) refreshCounts();
 }
 
 export function toggleLive() {

@@ -69,12 +69,13 @@ function resolve() {
   return { filters: { q: q.trim() || undefined, fuzzy: fuzzy || undefined, from, to }, range, sort, at };
 }
 
-/** Counts again, for a histogram that moves with the time. */
-export function refreshStats() {
+/** Counts again, for a histogram and fields that move with the time. */
+export function refreshCounts() {
   const search = resolve();
   if (!search) return;
   applied.value = search;
   loadStats(controller.signal);
+  loadFields(controller.signal);
 }
 
 /** @param {AbortSignal} aborted */

@@ -13,11 +13,11 @@ import { copy, html, Logo } from './elements.js';
 
 const POLL_MS = 3000;
 const TITLES = {
-  invalid: 'This cannot be searched',
+  invalid: 'Invalid search',
   busy: 'Too many requests',
   unavailable: 'LogPulse is unavailable',
-  failed: 'Something failed',
-  unreachable: 'No connection',
+  failed: 'Server error',
+  unreachable: 'Server unreachable',
 };
 
 export function TroubleNotice() {

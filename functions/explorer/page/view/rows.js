@@ -50,7 +50,7 @@ export function Rows() {
   };
   return html`<${WaitingRows} />
     <div class=${classes('grid', wrap && 'wrapped', loading && 'loading')} ref=${scroller} role="grid" id="grid" aria-label="Log entries" aria-rowcount=${items.length + 1} aria-colcount=${columns.length + 2} aria-busy=${loading} tabindex="0"
-      aria-activedescendant=${current >= 0 ? `row-${current}` : undefined} onScroll=${onScroll} onClick=${click}>
+      aria-activedescendant=${current >= (visible[0]?.index ?? 0) && current <= last ? `row-${current}` : undefined} onScroll=${onScroll} onClick=${click}>
       <div class="row grid-head" role="row" aria-rowindex="1">
         ${['Time', ...columns.map(columnTitle), 'Message'].map((name) => html`<span class="cell" role="columnheader">${name}</span>`)}
       </div>
@@ -60,7 +60,7 @@ export function Rows() {
         </div>
       </div>
     </div>
-    ${cut && html`<p class="note list-end">Only the first ${plural(items.length, 'row')} are shown. Limit the time range to see others.</p>`}`;
+    ${cut && html`<p class="note list-end">${live ? `Only the newest ${plural(items.length, 'row')} are kept while the tail is live.` : `Only the first ${plural(items.length, 'row')} are shown. Limit the time range to see others.`}</p>`}`;
 }
 
 /** @typedef {import('../state/rows.js').Row} RowData */

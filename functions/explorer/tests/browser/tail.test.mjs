@@ -159,7 +159,7 @@ explorerTest(
     await logpulse.kill();
     await explorer.search('entries');
     const alert = explorer.page.getByRole('alert');
-    await alert.getByText('No connection').waitFor();
+    await alert.getByText('Server unreachable').waitFor();
     await logpulse.restart();
     await alert.waitFor({ state: 'detached' });
     await explorer.hasRows(1);

@@ -1,4 +1,4 @@
-// Server-Sent Events, cut out of the chunks of a response.
+// The live tail: Server-Sent Events, and a stream that continues where it broke off, on any replica.
 
 import { Failure, isAbort, parse, send, url } from './request.js';
 
@@ -19,7 +19,9 @@ export function eventParser() {
     for (const block of blocks) {
       const { data, event, id } = parseBlock(block);
       if (id !== undefined) lastId = id;
+      // A heartbeat has an id only: how far the queue has been read.
       if (data !== undefined) events.push({ event: event ?? 'message', data, id: lastId });
+      else if (id !== undefined) events.push({ event: 'heartbeat', data: '', id });
     }
     return events;
   };

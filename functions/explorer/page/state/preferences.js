@@ -1,4 +1,4 @@
-// Light or dark: as the system, or as chosen. theme-start.js applies the choice before the first paint.
+// What stays in this browser: light or dark, and recent queries. theme-start.js applies the colours before the first paint.
 
 import { signal } from './signal.js';
 

@@ -1,4 +1,4 @@
-// The rows of the list: pages of a search, and above them what the live tail brought.
+// The rows of the list: pages of a search, and above them what the live tail brought; and the entry in the panel.
 
 import * as api from '../api/logs.js';
 import { Failure, isAbort } from '../api/request.js';
@@ -98,8 +98,6 @@ export async function loadMore() {
     });
   }
 }
-
-export const hasMore = () => cursor !== undefined;
 
 /** @param {api.SearchPage} page */
 function add(page) {

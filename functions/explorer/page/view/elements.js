@@ -1,4 +1,4 @@
-// Templates: HTML that is parsed at run time, without a build.
+// What all views are made of: templates, which are parsed at run time, icons, levels, pop-up windows, messages that go away.
 
 import { signal, use } from '../state/signal.js';
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
@@ -33,7 +33,6 @@ const PATHS = {
   sun: 'M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6ZM8 1v1.6M8 13.4V15M1 8h1.6M13.4 8H15M3 3l1.2 1.2M11.8 11.8 13 13M3 13l1.2-1.2M11.8 4.2 13 3',
   moon: 'M13.5 9.6A6 6 0 0 1 6.4 2.5a6 6 0 1 0 7.1 7.1Z',
   system: 'M2 3h12v8H2zM5.5 14h5M8 11v3',
-  out: 'M4.5 8h7M2 4.5h12M7 11.5h2',
   left: 'M10 3 5 8l5 5',
   right: 'M6 3l5 5-5 5',
   down: 'M3.5 6 8 10.5 12.5 6',

@@ -1,4 +1,4 @@
-// What went wrong, as it is, and when the page tries again.
+// What to show besides or instead of rows: a failure and when the page tries again, a hint, the first entry.
 
 import * as api from '../api/logs.js';
 import { followHint, searchFragment } from '../state/actions.js';

@@ -1,4 +1,4 @@
-// One entry with all it has.
+// One entry with all it has: fields, JSON, and the lines around it.
 
 import * as api from '../api/logs.js';
 import { link, showAround, showTrace } from '../state/actions.js';

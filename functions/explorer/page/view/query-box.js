@@ -1,9 +1,10 @@
 // The query: coloured, completed, and with its mistake marked.
 
+import { topValues } from '../api/logs.js';
 import { submit } from '../state/actions.js';
 import { trouble } from '../state/failure.js';
 import { recentQueries } from '../state/preferences.js';
-import { fieldList, useValues } from '../state/search.js';
+import { applied, fieldList } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { view } from '../state/view.js';
 import { fieldAt, suggest } from '../text/complete.js';
@@ -14,6 +15,10 @@ import { classes, html, Icon } from './elements.js';
 
 /** @typedef {import('../text/complete.js').Suggestion} Suggestion */
 
+/** @typedef {import('../api/logs.js').ValueCount} ValueCount */
+
+const WAIT_MS = 150;
+const MAX_VALUES = 50;
 /** @type {Record<string, number>} */
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
@@ -103,6 +108,31 @@ function useCompletion(input, q) {
   };
   const offerRecent = () => draft || offer(0);
   return { draft, items, chosen, write, close, accept, typed, keydown, offerRecent };
+}
+
+/**
+ * The values of a field in the shown range of time: immediately those that the list of fields has, then more.
+ * @param {string | undefined} field
+ * @returns {ValueCount[]}
+ */
+function useValues(field) {
+  const [found, setFound] = useState(/** @type {{ field: string, values: ValueCount[] } | undefined} */ (undefined));
+  useEffect(() => {
+    if (!field || !/^(level|service_name|attributes\.[^,]+)$/.test(field)) return;
+    const controller = new AbortController();
+    const { from, to } = applied.value?.filters ?? {};
+    const timer = setTimeout(async () => {
+      // Without them, completion has the values of the list of fields.
+      const values = await topValues({ from, to }, field, MAX_VALUES, controller.signal).catch(() => undefined);
+      if (values) setFound({ field, values });
+    }, WAIT_MS);
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  }, [field]);
+  if (!field) return [];
+  return found?.field === field ? found.values : (fieldList.value.find(({ name }) => name === field)?.values ?? []);
 }
 
 /** Quotes what is pasted, in a way that the browser can undo. @param {ClipboardEvent} event */

@@ -1,4 +1,4 @@
-// The range of time: quick choices, typed, or two times.
+// The range of time: quick choices, typed, or two times; and the live tail: start, pause, end, rate.
 
 import * as live from '../state/live.js';
 import { applied } from '../state/search.js';

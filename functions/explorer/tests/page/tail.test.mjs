@@ -3,14 +3,16 @@ import { test } from 'node:test';
 import { eventParser, follow } from '../../page/api/tail.js';
 
 const STREAM =
-  ': listening\n\nid: a@1\ndata: {"id":"a"}\n\nevent: dropped\ndata: {"count":12}\n\nid: b@2\r\ndata: {"id":\r\ndata: "b"}\r\n\r\n: \n\nevent: end\ndata: {"reason":"shutdown"}\n\n';
+  ': listening\nid: @0\n\nid: a@1\ndata: {"id":"a"}\n\nevent: dropped\ndata: {"count":12}\n\nid: b@2\r\ndata: {"id":\r\ndata: "b"}\r\n\r\nid: @3\n\n: \n\nevent: end\ndata: {"reason":"shutdown"}\n\n';
 
 test('events are the same however the stream is cut into chunks', () => {
   const expected = [
+    { event: 'heartbeat', data: '', id: '@0' },
     { event: 'message', data: '{"id":"a"}', id: 'a@1' },
     { event: 'dropped', data: '{"count":12}', id: 'a@1' },
     { event: 'message', data: '{"id":\n"b"}', id: 'b@2' },
-    { event: 'end', data: '{"reason":"shutdown"}', id: 'b@2' },
+    { event: 'heartbeat', data: '', id: '@3' },
+    { event: 'end', data: '{"reason":"shutdown"}', id: '@3' },
   ];
   for (const size of [1, 2, 3, 7, 1000]) {
     const parse = eventParser();
@@ -26,7 +28,7 @@ test('a stream that breaks off continues after the last event', async () => {
   const requests = [];
   /** @type {string[]} */
   const received = [];
-  const answers = ['id: a@1\ndata: {"id":"a"}\n\n', 'id: b@2\ndata: {"id":"b"}\n\n'];
+  const answers = [': listening\nid: @0\n\n', 'id: a@1\ndata: {"id":"a"}\n\n', 'id: b@2\ndata: {"id":"b"}\n\n'];
   globalThis.fetch = async (target, init) => {
     requests.push(`${target} ${new Headers(init?.headers).get('last-event-id')}`);
     const body = answers.shift();
@@ -41,7 +43,7 @@ test('a stream that breaks off continues after the last event', async () => {
   };
   await follow({ q: 'x' }, listener, controller.signal);
   assert.deepEqual(received, ['a', 'b']);
-  assert.deepEqual(requests, ['logs/tail?q=x&from=-5s null', 'logs/tail?q=x a@1', 'logs/tail?q=x b@2']);
+  assert.deepEqual(requests, ['logs/tail?q=x&from=-5s null', 'logs/tail?q=x @0', 'logs/tail?q=x a@1', 'logs/tail?q=x b@2']);
 });
 
 test('a refused query ends the tail', async () => {

@@ -75,7 +75,7 @@ export function Legend() {
 
 /** @typedef {import('../api/logs.js').Stats} Stats */
 
-const MIN_VISIBLE_SHARE = 0.03;
+const MIN_VISIBLE_SHARE = 0.013;
 const MIN_BRUSH_PX = 4;
 const TOP_SPACE = 1.08;
 

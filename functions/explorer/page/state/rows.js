@@ -50,8 +50,9 @@ export async function loadFirstRows(search, aborted) {
     const fresh = page.total === 0 && (await isFresh(search.filters, aborted));
     if (aborted.aborted) return;
     current = { search, aborted };
+    // What the tail has received stays known, also if it waits to be shown.
+    for (const { entry } of foundRows) known.delete(entry.id);
     foundRows = [];
-    known = new Set(liveRows.map(({ entry }) => entry.id));
     loadingMore = false;
     add(page);
     active.value = foundRows.findIndex(({ entry }) => entry.id === view.value.entry);
@@ -136,7 +137,7 @@ export function prepend(added) {
 
 /** Forgets the rows of the tail. */
 export function forgetLive() {
-  for (const { entry } of liveRows) known.delete(entry.id);
+  known = new Set(foundRows.map(({ entry }) => entry.id));
   liveRows = [];
 }
 

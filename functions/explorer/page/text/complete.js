@@ -1,6 +1,6 @@
 // What may follow at the caret of a query: fields, values, recent queries.
 
-import { fieldName, fieldValue } from './query.js';
+import { fieldName, fieldOf, fieldValue } from './query.js';
 import { wordAt } from './tokens.js';
 
 /**
@@ -30,15 +30,7 @@ export function suggest(query, caret, known) {
 /** The name of the field at the caret as the operations for analytics write it. @param {string} query @param {number} caret */
 export function fieldAt(query, caret) {
   const { field } = wordAt(query, caret);
-  if (!field) return undefined;
-  if (field === 'service') return 'service_name';
-  if (BUILT_IN.includes(field)) return field;
-  const path = field
-    .replace(/^@/, '')
-    .replace(/^attributes\./, '')
-    .replace(/^"(.*)"$/, '$1')
-    .replace(/\\(.)/g, '$1');
-  return `attributes.${path}`;
+  return field && fieldOf(field);
 }
 
 /** @param {ReturnType<typeof wordAt>} word @param {Knowledge} known @returns {Suggestion[]} */

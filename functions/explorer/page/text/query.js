@@ -16,8 +16,20 @@ export function fieldName(field) {
   return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u.test(name) ? `@${name}` : `@${quote(name)}`;
 }
 
+/**
+ * The name of a field as the operations for analytics write it: `service` is `service_name`, and `@user` is `attributes.user`.
+ * @param {string} written
+ */
+export function fieldOf(written) {
+  if (written === 'service') return 'service_name';
+  return BUILT_IN.has(written) ? written : `attributes.${unquote(written.replace(/^(?:@|attributes\.)/, ''))}`;
+}
+
 /** @param {string} text */
 export const quote = (text) => `"${text.replace(/[\\"]/g, '\\$&')}"`;
+
+/** @param {string} text */
+const unquote = (text) => (/^".*"$/s.test(text) ? text.slice(1, -1).replace(/\\(.)/gs, '$1') : text);
 
 /** @param {string} value */
 export const fieldValue = (value) => (PLAIN.test(value) && !KEYWORDS.has(value) ? value : quote(value));
@@ -28,11 +40,8 @@ export const fieldValue = (value) => (PLAIN.test(value) && !KEYWORDS.has(value) 
  * @returns {'included' | 'excluded' | undefined}
  */
 export function stateOf(query, field, value) {
-  for (const { text } of conditions(query)) {
-    const listed = valuesOf(text.replace(/^-/, ''), field);
-    if (listed?.includes(fieldValue(value))) return text.startsWith('-') ? 'excluded' : 'included';
-  }
-  return undefined;
+  const found = find(query, field, value);
+  return found && (found.negative ? 'excluded' : 'included');
 }
 
 /** Adds a value to the query; a second time, removes it. @param {string} query @param {string} field @param {string} value */
@@ -47,31 +56,29 @@ export function exclude(query, field, value) {
 
 /** @param {string} query @param {string} field @param {string} value @param {boolean} negative */
 function toggle(query, field, value, negative) {
-  const before = stateOf(query, field, value);
-  const rest = before ? without(query, field, value) : query;
-  if (before === (negative ? 'excluded' : 'included')) return rest;
-  return negative ? and(rest, `-${fieldName(field)}:${fieldValue(value)}`) : or(rest, field, value);
+  const found = find(query, field, value);
+  const rest = found ? replace(query, found, field, found.others) : query;
+  if (found?.negative === negative) return rest;
+  return negative ? and(rest, `-${condition(field, [value])}`) : or(rest, field, value);
 }
 
 /** Includes a value in addition to those of the field that the query already includes. @param {string} query @param {string} field @param {string} value */
 function or(query, field, value) {
-  for (const { text, start, end } of hasOr(query) ? [] : conditions(query)) {
-    const listed = valuesOf(text, field);
-    if (listed) return splice(query, start, end, condition(field, [...listed, fieldValue(value)]));
+  for (const required of requirements(query)) {
+    const listed = required.negative ? undefined : valuesOf(required.test, field);
+    if (listed) return replace(query, required, field, [...listed, value]);
   }
-  return and(query, condition(field, [fieldValue(value)]));
+  return and(query, condition(field, [value]));
 }
 
-/** @param {string} query @param {string} field @param {string} value */
-function without(query, field, value) {
-  for (const { text, start, end } of conditions(query)) {
-    const sign = text.startsWith('-') ? '-' : '';
-    const listed = valuesOf(text.slice(sign.length), field);
-    if (!listed?.includes(fieldValue(value))) continue;
-    const rest = listed.filter((item) => item !== fieldValue(value));
-    return splice(query, start, end, rest.length ? sign + condition(field, rest) : '');
+/** The condition that names a value, with the other values that it names. @param {string} query @param {string} field @param {string} value */
+function find(query, field, value) {
+  const same = (/** @type {string} */ other) => other === value || (field === 'level' && other.toUpperCase() === value.toUpperCase());
+  for (const required of requirements(query)) {
+    const listed = valuesOf(required.test, field);
+    if (listed?.some(same)) return { ...required, others: listed.filter((other) => !same(other)) };
   }
-  return query;
+  return undefined;
 }
 
 /**
@@ -81,41 +88,72 @@ function without(query, field, value) {
 export function and(query, added) {
   const before = query.trim();
   if (!before) return added;
-  if (conditions(before).some(({ text }) => text === added)) return before;
+  if (requirements(before).some(({ sign, test }) => sign + test === added)) return before;
   return `${hasOr(before) ? `(${before})` : before} ${added}`;
 }
 
+/** @typedef {{ start: number, end: number, sign: string, negative: boolean, test: string }} Required `sign` is what negates the test */
+
+/**
+ * The conditions that every entry must fulfil: none if the query has alternatives.
+ * @param {string} query @returns {Required[]}
+ */
+function requirements(query) {
+  /** @type {Required[]} */
+  const found = [];
+  let first = -1;
+  for (const { text, start, end } of hasOr(query) ? [] : conditions(query)) {
+    if (text === 'AND') continue;
+    if (first < 0) first = start;
+    if (text === 'NOT') continue;
+    const signed = query.slice(first, end);
+    const sign = /^(?:NOT\s+|[-!])*/.exec(signed)?.[0] ?? '';
+    const negative = sign.replace(/\s|OT/g, '').length % 2 > 0;
+    found.push({ start: first, end, sign, negative, test: signed.slice(sign.length) });
+    first = -1;
+  }
+  return found;
+}
+
 /** @param {string} query */
-const hasOr = (query) => conditions(query).some(({ text }) => text === 'OR');
+function hasOr(query) {
+  let depth = 0;
+  return tokens(query).some(({ text }) => {
+    if (text === '(') depth += 1;
+    if (text === ')') depth -= 1;
+    return depth <= 0 && text === 'OR';
+  });
+}
 
 /** @param {string} field @param {string[]} values */
 function condition(field, values) {
-  const list = values.length === 1 ? values[0] : `(${values.join(' OR ')})`;
-  return `${fieldName(field)}:${list}`;
+  const list = values.map(fieldValue).join(' OR ');
+  return `${fieldName(field)}:${values.length === 1 ? list : `(${list})`}`;
 }
 
-/** The values in `field:value` or `field:(a OR b)`, as written. @param {string} text @param {string} field @returns {string[] | undefined} */
-function valuesOf(text, field) {
-  const alias = field === 'service_name' && text.startsWith('service:') ? 'service' : fieldName(field);
-  if (!text.startsWith(`${alias}:`)) return undefined;
-  const test = text.slice(alias.length + 1);
-  if (!test.startsWith('(')) return /^[*<>=![{]/.test(test) || test.endsWith('*') ? undefined : [test];
-  const words = tokens(test.slice(1, -1)).filter(({ kind }) => kind !== 'space');
-  const values = words.filter((_, i) => i % 2 === 0).map(({ text: word }) => word);
-  return words.every(({ text: word }, i) => i % 2 === 0 || word === 'OR') ? values : undefined;
+/** The values in `field:value` or `field:(a OR b)`. @param {string} test @param {string} field @returns {string[] | undefined} */
+function valuesOf(test, field) {
+  const name = tokens(test)[0];
+  if (name?.kind !== 'field' || fieldOf(name.text) !== field || test[name.end] !== ':') return undefined;
+  const list = /^\(([^()]*)\)$/.exec(test.slice(name.end + 1))?.[1];
+  const written = list === undefined ? [test.slice(name.end + 1)] : (list.match(/"(?:[^"\\]|\\.)*"|[^\s"]+/g) ?? []);
+  const values = written.filter((word) => word !== 'OR');
+  return values.some((word) => /^[*<>=![{(]|^(?:AND|NOT)$|\*$/.test(word)) ? undefined : values.map(unquote);
 }
 
-/** @param {string} query @param {number} start @param {number} end @param {string} text */
-function splice(query, start, end, text) {
-  const tail = text ? query.slice(end) : query.slice(end).trimStart();
-  return (query.slice(0, start) + text + tail).trim();
+/** Replaces the values of a condition; without values, removes it, and the AND beside it. @param {string} query @param {Required} required @param {string} field @param {string[]} values */
+function replace(query, { start, end, sign }, field, values) {
+  if (values.length) return query.slice(0, start) + sign + condition(field, values) + query.slice(end);
+  const before = query.slice(0, start).replace(/(^|[\s)"])AND\s*$/, '$1');
+  const after = before.trim() ? query.slice(end) : query.slice(end).replace(/^\s*AND(?=[\s(])/, '');
+  return `${before.trimEnd()} ${after.trimStart()}`.trim();
 }
 
 /**
  * What pasting a text inserts: part of a log line becomes a quoted fragment, a query stays as it is.
- * @param {string} text @param {string} before the query to the left of the caret
+ * @param {string} text @param {string} before the query to the left of the caret @param {number} room in UTF-16 code units
  */
-export function pasted(text, before) {
+export function pasted(text, before, room = 1024) {
   const line =
     text
       .split(/\r?\n/)
@@ -125,7 +163,13 @@ export function pasted(text, before) {
     .at(-1)
     ?.text.match(/^"(?:[^"\\]|\\.)*$/);
   if (inString || PLAIN.test(line) || isQuery(line)) return line;
-  return quote(Array.from(line).slice(0, 900).join(''));
+  let fragment = '';
+  for (const character of line) {
+    const longer = fragment + character;
+    if (quote(longer).length > room) break;
+    fragment = longer;
+  }
+  return fragment && quote(fragment);
 }
 
 /** Whether a text was written as a query: one string in quotes, or a condition on a field that every entry has. @param {string} line */

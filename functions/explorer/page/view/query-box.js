@@ -139,7 +139,9 @@ function useValues(field) {
 function paste(event) {
   const field = /** @type {HTMLInputElement} */ (event.currentTarget);
   const text = event.clipboardData?.getData('text') ?? '';
-  const insert = pasted(text, field.value.slice(0, field.selectionStart ?? 0));
+  const { value, selectionStart, selectionEnd, maxLength } = field;
+  const rest = value.length - (selectionEnd ?? 0) + (selectionStart ?? 0);
+  const insert = pasted(text, value.slice(0, selectionStart ?? 0), maxLength - rest);
   if (!insert || insert === text) return;
   event.preventDefault();
   document.execCommand('insertText', false, insert);

@@ -17,6 +17,27 @@ test('a value is included once, and removed the second time', () => {
     ['x', 'attributes.http.status', '500', 'x @http.status:500'],
     ['x', 'attributes.http:status', 'a"b', 'x @"http:status":"a\\"b"'],
     ['level:>=warn', 'level', 'ERROR', 'level:>=warn level:ERROR'],
+    ['NOT level:INFO', 'level', 'WARN', 'NOT level:INFO level:WARN'],
+    ['NOT level:ERROR foo', 'level', 'ERROR', 'foo level:ERROR'],
+    ['!level:ERROR', 'level', 'ERROR', 'level:ERROR'],
+    ['NOT -level:ERROR foo', 'level', 'ERROR', 'foo'],
+    ['level:ERROR OR level:WARN', 'level', 'ERROR', '(level:ERROR OR level:WARN) level:ERROR'],
+    ['(a)OR(level:ERROR)', 'level', 'ERROR', '((a)OR(level:ERROR)) level:ERROR'],
+    ['(a OR b) level:ERROR', 'level', 'WARN', '(a OR b) level:(ERROR OR WARN)'],
+    ['foo AND level:ERROR', 'level', 'ERROR', 'foo'],
+    ['level:ERROR AND foo', 'level', 'ERROR', 'foo'],
+    ['level:ERROR AND (a OR b)', 'level', 'ERROR', '(a OR b)'],
+    ['a AND NOT level:INFO AND b', 'level', 'INFO', 'a AND b level:INFO'],
+    ['"BRAND" level:ERROR b', 'level', 'ERROR', '"BRAND" b'],
+    ['BRAND level:ERROR', 'level', 'ERROR', 'BRAND'],
+    ['@peer:10.0.0.1:80', 'attributes.peer', '10.0.0.2:80', '@peer:(10.0.0.1:80 OR 10.0.0.2:80)'],
+    ['@peer:(10.0.0.1:80 OR 10.0.0.2:80)', 'attributes.peer', '10.0.0.1:80', '@peer:10.0.0.2:80'],
+    ['@user:(ann "b c")', 'attributes.user', 'b c', '@user:ann'],
+    ['@user:(ann OR j*)', 'attributes.user', 'ann', '@user:(ann OR j*) @user:ann'],
+    ['level:error', 'level', 'ERROR', ''],
+    ['level:(error OR warn)', 'level', 'WARN', 'level:error'],
+    ['user:ann', 'attributes.user', 'ann', ''],
+    ['attributes.user:"ann"', 'attributes.user', 'joe', '@user:(ann OR joe)'],
   ];
   for (const [query, field, value, expected] of cases) assert.equal(include(query, field, value), expected, `${query} + ${field}:${value}`);
 });
@@ -28,6 +49,10 @@ test('a value is excluded once, and no longer the second time', () => {
     ['level:INFO x', 'level', 'INFO', 'x -level:INFO'],
     ['level:(INFO OR WARN)', 'level', 'INFO', 'level:WARN -level:INFO'],
     ['a OR b', 'attributes.user', 'joe', '(a OR b) -@user:joe'],
+    ['level:ERROR OR foo', 'level', 'ERROR', '(level:ERROR OR foo) -level:ERROR'],
+    ['NOT level:ERROR foo', 'level', 'ERROR', 'foo'],
+    ['NOT level:(ERROR OR WARN) foo', 'level', 'ERROR', 'NOT level:WARN foo'],
+    ['foo AND level:ERROR', 'level', 'ERROR', 'foo -level:ERROR'],
   ];
   for (const [query, field, value, expected] of cases) assert.equal(exclude(query, field, value), expected, `${query} - ${field}:${value}`);
 });
@@ -36,6 +61,9 @@ test('the state of a value follows the query', () => {
   assert.equal(stateOf('x level:(ERROR OR WARN)', 'level', 'WARN'), 'included');
   assert.equal(stateOf('-@user:"a b"', 'attributes.user', 'a b'), 'excluded');
   assert.equal(stateOf('"level:ERROR"', 'level', 'ERROR'), undefined);
+  assert.equal(stateOf('NOT level:error', 'level', 'ERROR'), 'excluded');
+  assert.equal(stateOf('level:ERROR OR foo', 'level', 'ERROR'), undefined);
+  assert.equal(stateOf('@level:ERROR', 'level', 'ERROR'), undefined);
 });
 
 test('names and values are quoted where they must be', () => {
@@ -52,6 +80,8 @@ test('names and values are quoted where they must be', () => {
 test('a condition is added once', () => {
   assert.equal(and('a', 'pattern:1'), 'a pattern:1');
   assert.equal(and('a pattern:1', 'pattern:1'), 'a pattern:1');
+  assert.equal(and('a -(b c)', '-(b c)'), 'a -(b c)');
+  assert.equal(and('a OR pattern:1', 'pattern:1'), '(a OR pattern:1) pattern:1');
 });
 
 test('pasted text becomes a quoted fragment unless it is a query', () => {
@@ -67,4 +97,10 @@ test('pasted text becomes a quoted fragment unless it is a query', () => {
     ['GET /a?b=c 200', 'x ', '"GET /a?b=c 200"'],
   ];
   for (const [text, before, expected] of cases) assert.equal(pasted(text, before), expected, text);
+});
+
+test('a long line is cut so that the quotes and what is typed already have room', () => {
+  assert.equal(pasted('"'.repeat(2000), '').length, 1024);
+  assert.equal(pasted('{"a": "b"}', 'x ', 9), '"{\\"a\\":"');
+  assert.equal(pasted('a = b', 'x ', 2), '');
 });

@@ -66,12 +66,13 @@ function readText(path) {
 }
 
 /**
- * Joins the modules of a package that is published as several, not minified.
+ * Joins the modules of a package that is published as several, not minified, without what the page does not use.
  * @param {string} path
  */
 function bundle(path) {
+  const names = 'elementScroll, observeElementOffset, observeElementRect, Virtualizer';
   const { outputFiles } = buildSync({
-    entryPoints: [path],
+    stdin: { contents: `export { ${names} } from ${JSON.stringify(path)}`, resolveDir: CHECKS },
     bundle: true,
     minify: true,
     write: false,

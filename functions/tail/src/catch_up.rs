@@ -2,20 +2,26 @@
 //! they can listen with the others.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::Timestamp;
 use shared::queue::{Followed, Start};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::yield_now;
+use tokio::time::timeout;
 
 use crate::hub::{Hub, Refusal, Subscription};
 use crate::listener::{Listener, Selection};
 use crate::progress::Progress;
 use crate::record::parts;
 
+/// How long a client waits until it may catch up.
+const PERMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A client that catches up.
 struct CatchUp {
     hub: Arc<Hub>,
-    /// The end of the queue when the client began.
+    /// The end of the queue when it was followed. From there on, entries that do not fit are dropped.
     end: Progress,
     _permit: OwnedSemaphorePermit,
 }
@@ -55,12 +61,15 @@ impl Hub {
         mut listener: Listener,
         start: Start,
     ) -> Result<Progress, Refusal> {
-        let permit = self.catching_up.clone().acquire_owned().await;
-        let permit = permit.map_err(|error| shared::Error::unavailable("queue", error))?;
-        let followed = self.follower.follow(start).await?;
-        let read = listener.ahead.starting_at(&followed.starts);
+        let permit = timeout(PERMIT_TIMEOUT, self.catching_up.clone().acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return Err(Refusal::TooMany) };
+        let followed = self.follower.follow(start.clone()).await?;
+        let read = listener.ahead.on(&followed.starts, &followed.ends);
         listener.ahead = Arc::new(read.clone());
         let end = Progress::before(&followed.ends);
+        if let Start::At(time) = start {
+            listener.since = Some((time, end.clone()));
+        }
         let catch_up = CatchUp { hub: self.clone(), end, _permit: permit };
         tokio::spawn(catch_up.run(listener, followed));
         Ok(read)
@@ -68,7 +77,7 @@ impl Hub {
 }
 
 impl CatchUp {
-    async fn run(self, mut listener: Listener, mut followed: Followed) {
+    async fn run(mut self, mut listener: Listener, mut followed: Followed) {
         loop {
             let joined = self.hub.state().join_with(&self.hub, listener, followed, &self.end);
             match joined {
@@ -85,7 +94,8 @@ impl CatchUp {
                     () = listener.closed() => return,
                     followed = self.hub.follow_again(&listener.ahead) => followed,
                 };
-                listener.ahead = Arc::new(listener.ahead.starting_at(&followed.starts));
+                listener.ahead = Arc::new(listener.ahead.on(&followed.starts, &followed.ends));
+                self.end = Progress::before(&followed.ends);
                 continue;
             };
             for (position, record) in records {
@@ -95,6 +105,7 @@ impl CatchUp {
                         return;
                     }
                     Arc::make_mut(&mut listener.ahead).advance(part.partition, part.end);
+                    yield_now().await;
                 }
             }
             // The client joins the others once it has read most of what it was sent.

@@ -1,7 +1,6 @@
 //! Shares what is read from the queue among the clients that listen. The queue is read once,
 //! however many listen, and not at all while nobody does.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use shared::Error;
 use shared::queue::{Followed, Follower, Start};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, mpsc};
 use tokio::task::{AbortHandle, yield_now};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::listener::{Event, Listener, Selection};
 use crate::progress::Progress;
@@ -29,8 +28,9 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Hub {
     pub(crate) follower: Arc<dyn Follower>,
     state: Mutex<State>,
-    /// Locked while the first listener starts to follow the queue.
-    starting: AsyncMutex<()>,
+    /// Locked while a listener starts to follow the queue. It has the time and the reason of the last
+    /// failure.
+    starting: AsyncMutex<Option<(Instant, String)>>,
     pub(crate) catching_up: Arc<Semaphore>,
 }
 
@@ -117,11 +117,24 @@ impl Hub {
     ) -> Result<Subscription, Refusal> {
         let slot = self.slot()?;
         let (listener, events) = Listener::new(slot.id, selection, Progress::default());
-        let _starting = self.starting.lock().await;
+        let waiting_since = Instant::now();
+        let mut failure = self.starting.lock().await;
+        if let Some((time, reason)) = &*failure
+            && *time > waiting_since
+        {
+            // All that waited for the attempt share its outcome.
+            return Err(Error::unavailable("queue", reason.clone()).into());
+        }
         loop {
             let is_reading = self.state().reading.is_some();
-            let followed =
-                if is_reading { None } else { Some(self.follower.follow(Start::Now).await?) };
+            let followed = if is_reading {
+                None
+            } else {
+                let followed = self.follower.follow(Start::Now).await;
+                Some(followed.inspect_err(|error| {
+                    *failure = Some((Instant::now(), error.to_string()));
+                })?)
+            };
             let mut state = self.state();
             if state.reading.is_none() {
                 // Without a reader, the last other client has just disconnected.
@@ -161,7 +174,7 @@ impl Hub {
             }
             let progress = self.state().progress.clone();
             followed = self.follow_again(&progress).await;
-            if !self.restart(&followed.starts, session) {
+            if !self.restart(&followed, session) {
                 return;
             }
         }
@@ -187,11 +200,11 @@ impl Hub {
         state.session == session
     }
 
-    /// Continues with these offsets. Returns whether the session still lasts.
-    fn restart(&self, starts: &BTreeMap<i32, i64>, session: u64) -> bool {
+    /// Continues with what is followed now. Returns whether the session still lasts.
+    fn restart(&self, followed: &Followed, session: u64) -> bool {
         let mut state = self.state();
         if state.session == session {
-            state.restart(starts);
+            state.restart(followed);
         }
         state.session == session
     }
@@ -219,16 +232,16 @@ impl State {
         }
     }
 
-    fn restart(&mut self, starts: &BTreeMap<i32, i64>) {
-        let progress = self.progress.starting_at(starts);
-        if progress != *self.progress {
+    fn restart(&mut self, followed: &Followed) {
+        let progress = self.progress.on(&followed.starts, &followed.ends);
+        if !progress.includes(&self.progress) {
             // The queue has lost records, or is another one.
-            self.progress = Arc::new(progress);
             self.recent.clear();
             for listener in &mut self.listeners {
                 listener.ahead = Arc::default();
             }
         }
+        self.progress = Arc::new(progress);
     }
 
     fn deliver(&mut self, part: Part) {
@@ -248,13 +261,12 @@ impl State {
         self.recent.push(part, before);
     }
 
-    /// Adds a listener that has read everything before the recent records, and for which there is
-    /// room for the unread ones. Others are returned.
-    fn add_caught_up(&mut self, mut listener: Listener) -> Option<Listener> {
-        if !listener.ahead.includes(self.recent.start(&self.progress)) {
-            return Some(listener);
-        }
-        if !self.recent.send(&mut listener) {
+    /// Adds a listener that has read everything before the recent records. Others are returned, and
+    /// those for which there is no room for the unread ones, unless they may be dropped.
+    fn add_caught_up(&mut self, mut listener: Listener, may_drop: bool) -> Option<Listener> {
+        if !listener.ahead.includes(self.recent.start(&self.progress))
+            || !self.recent.send(&mut listener, may_drop)
+        {
             return Some(listener);
         }
         if self.progress.includes(&listener.ahead) {
@@ -270,7 +282,7 @@ impl State {
         if self.reading.is_none() || !self.progress.includes(&listener.ahead) {
             return Some(listener);
         }
-        self.add_caught_up(listener)
+        self.add_caught_up(listener, false)
     }
 
     /// Adds a listener that has followed the queue on its own and has read up to `end`. While nobody
@@ -286,10 +298,11 @@ impl State {
             // Its slot may already have been released.
             return None;
         }
+        let is_at_end = listener.ahead.includes(end);
         if self.reading.is_some() {
-            return self.add_caught_up(listener).map(|behind| (behind, followed));
+            return self.add_caught_up(listener, is_at_end).map(|behind| (behind, followed));
         }
-        if !listener.ahead.includes(end) {
+        if !is_at_end {
             return Some((listener, followed));
         }
         let progress = std::mem::take(&mut listener.ahead);

@@ -98,11 +98,7 @@ impl Tail {
         let condition = parameters.filters.condition()?;
         let format = Format::accepted(request.headers());
         let start = last_event(request.headers())?.map(StartAt::Event).or(parameters.from);
-        let since = match start {
-            Some(StartAt::Time(time)) => Some(time),
-            Some(StartAt::Event(_)) | None => None,
-        };
-        let selection = Selection { condition, since, sample: parameters.sample };
+        let selection = Selection { condition, sample: parameters.sample };
         let subscription = match start {
             None => self.hub.listen(selection).await,
             Some(StartAt::Event(id)) => self.hub.resume(selection, id.progress).await,
@@ -134,7 +130,7 @@ fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Unavailable(error) => error.into(),
         Refusal::TooMany => {
-            let detail = "too many clients listen; retry later";
+            let detail = "too many clients listen or catch up; retry later";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_SECONDS)
         }
     }

@@ -47,17 +47,13 @@ impl Event {
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
     pub(crate) condition: Condition,
-    /// If set, only entries that arrived at this time or later.
-    pub(crate) since: Option<Timestamp>,
     /// One of this number of entries is sent, chosen by its id.
     pub(crate) sample: u64,
 }
 
 impl Selection {
     fn includes(&self, subject: &Subject<'_>, id: EntryId) -> bool {
-        self.since.is_none_or(|since| since <= id.time())
-            && self.is_sampled(id)
-            && self.condition.matches(subject)
+        self.is_sampled(id) && self.condition.matches(subject)
     }
 
     /// Every replica chooses the same entries. The ids of a request differ only in a counter, so all
@@ -75,6 +71,9 @@ impl Selection {
 pub(crate) struct Listener {
     pub(crate) id: u64,
     selection: Selection,
+    /// Of what was on the queue when the client began, it receives only what arrived at this time or
+    /// later.
+    pub(crate) since: Option<(Timestamp, Progress)>,
     /// What the client has read. Empty once it is no more than what everybody has read.
     pub(crate) ahead: Arc<Progress>,
     events: mpsc::Sender<Event>,
@@ -90,7 +89,7 @@ impl Listener {
     ) -> (Self, mpsc::Receiver<Event>) {
         let (events, receiver) = mpsc::channel(MAX_EVENTS);
         let (ahead, budget) = (Arc::new(ahead), Arc::new(Semaphore::new(MAX_BYTES)));
-        (Self { id, selection, ahead, events, budget, dropped: 0 }, receiver)
+        (Self { id, selection, since: None, ahead, events, budget, dropped: 0 }, receiver)
     }
 
     /// Whether the client has disconnected.
@@ -121,9 +120,16 @@ impl Listener {
         let lines = part.lines.iter().zip(subjects);
         let unread = lines.filter(|(line, subject)| {
             !self.ahead.has_read(part.partition, line.end)
+                && !self.is_too_old(part, line)
                 && self.selection.includes(subject, line.entry.id)
         });
         unread.map(|(line, _)| line).collect()
+    }
+
+    fn is_too_old(&self, part: &Part, line: &Line) -> bool {
+        self.since.as_ref().is_some_and(|(since, end)| {
+            line.entry.id.time() < *since && end.has_read(part.partition, line.end)
+        })
     }
 
     /// Sends the unread lines for which there is room.

@@ -46,13 +46,14 @@ impl Progress {
         )
     }
 
-    /// This progress, where the queue is read from these offsets on. What does not correspond to them
-    /// is of another queue, or of records that the queue no longer has.
-    pub(crate) fn starting_at(&self, starts: &BTreeMap<i32, i64>) -> Self {
+    /// This progress, as far as it corresponds to where the queue is read from. The rest is of another
+    /// queue, or of records that the queue no longer has.
+    pub(crate) fn on(&self, starts: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>) -> Self {
         let mut started = Self::before(starts);
         for (partition, point) in &mut started.0 {
             if let Some(read) = self.0.get(partition)
                 && read.last_complete() == point.offset
+                && ends.get(partition) > Some(&read.offset)
             {
                 *point = *read;
             }
@@ -205,12 +206,15 @@ mod tests {
     #[test]
     fn progress_that_does_not_fit_the_queue_is_replaced() {
         let starts = BTreeMap::from([(0, 12), (1, 8), (2, 5)]);
+        let ends = BTreeMap::from([(0, 13), (1, 8), (2, 5)]);
         for (read, expected) in [
             ("0:12.3,1:7,2:4", "0:12.3,1:7,2:4"),
             ("0:99,1:99.3,9:1", "0:11,1:7,2:4"),
             ("0:3.1,1:8,2:-1", "0:11,1:7,2:4"),
+            // There is no such record yet.
+            ("0:11,1:8.3,2:4", "0:11,1:7,2:4"),
         ] {
-            assert_eq!(progress(read).starting_at(&starts), progress(expected), "{read}");
+            assert_eq!(progress(read).on(&starts, &ends), progress(expected), "{read}");
         }
     }
 }

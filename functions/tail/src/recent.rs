@@ -37,13 +37,13 @@ impl Recent {
         self.parts.front().map_or(now, |(_, before)| before)
     }
 
-    /// Sends the lines that a listener selects and has not read. Returns `false`, without sending any,
-    /// if there is no room for all of them.
-    pub(crate) fn send(&self, listener: &mut Listener) -> bool {
+    /// Sends the lines that a listener selects and has not read. If there is no room for all of them and
+    /// they may not be dropped, this sends none and returns `false`.
+    pub(crate) fn send(&self, listener: &mut Listener, may_drop: bool) -> bool {
         let parts = self.parts.iter();
         let unread = parts.flat_map(|(part, _)| listener.unread(part, &part.subjects()));
         let unread: Vec<&Line> = unread.collect();
-        if !listener.fits(&unread) {
+        if !may_drop && !listener.fits(&unread) {
             return false;
         }
         for (part, before) in &self.parts {

@@ -92,6 +92,8 @@ struct Reader {
     starts: BTreeMap<i32, i64>,
     /// The offset of the next record to be published to each partition, when the reader was opened.
     ends: BTreeMap<i32, i64>,
+    /// The least offset of the next record from each partition.
+    next: BTreeMap<i32, i64>,
 }
 
 impl Reader {
@@ -137,12 +139,13 @@ impl Reader {
             assignment.add_partition_offset(&topic, *partition, Offset::Offset(*offset))?;
         }
         client.assign(&assignment)?;
-        Ok(Self { client, topic, starts, ends })
+        let next = starts.clone();
+        Ok(Self { client, topic, starts, ends, next })
     }
 
     /// Reads records until the receiver is dropped, all brokers are lost, or the topic has other
-    /// partitions. Blocks.
-    fn run(self, records: &mpsc::Sender<Vec<(Position, Record)>>) {
+    /// partitions or was created anew. Blocks.
+    fn run(mut self, records: &mpsc::Sender<Vec<(Position, Record)>>) {
         let mut next_check = Instant::now() + PARTITIONS_INTERVAL;
         while !records.is_closed() && !self.client.context().is_lost() {
             if Instant::now() > next_check {
@@ -151,7 +154,7 @@ impl Reader {
                 }
                 next_check = Instant::now() + PARTITIONS_INTERVAL;
             }
-            let read = self.read();
+            let Some(read) = self.read() else { return };
             if !read.is_empty() && records.blocking_send(read).is_err() {
                 return;
             }
@@ -163,8 +166,9 @@ impl Reader {
         found.is_ok_and(|found| !found.iter().eq(self.starts.keys()))
     }
 
-    /// Waits for a record, then adds the others that are already available.
-    fn read(&self) -> Vec<(Position, Record)> {
+    /// Waits for a record, then adds the others that are already available. Returns `None` if offsets
+    /// are lower than before: the topic is another one.
+    fn read(&mut self) -> Option<Vec<(Position, Record)>> {
         let mut records = Vec::new();
         let mut bytes = 0;
         let mut poll_timeout = POLL_TIMEOUT;
@@ -174,6 +178,11 @@ impl Reader {
                     self.client.context().record_contact();
                     let position =
                         Position { partition: message.partition(), offset: message.offset() };
+                    let next = self.next.entry(position.partition).or_insert(0);
+                    if position.offset < *next {
+                        return None;
+                    }
+                    *next = position.offset + 1;
                     let record = Bytes::copy_from_slice(message.payload().unwrap_or_default());
                     bytes += record.len();
                     records.push((position, Record::from_bytes(record)));
@@ -184,7 +193,7 @@ impl Reader {
             }
             poll_timeout = Duration::ZERO;
         }
-        records
+        Some(records)
     }
 }
 

@@ -18,6 +18,9 @@ const PAGE: &str = "index.html";
 /// The folder of libraries, which are served unchanged.
 const LIBRARIES: &str = "vendor/";
 
+/// The style sheets that the page links, joined.
+const STYLES: &str = "styles.css";
+
 /// The number of bytes of the hash that identifies a version of the files.
 const HASH_BYTES: usize = 8;
 
@@ -41,16 +44,20 @@ impl Files {
             Folder::iter().filter_map(|path| Folder::get(&path).map(|file| (path, file))).collect();
         let hash = hash(&embedded);
         let page = embedded.remove(PAGE).map(|file| text(&file)).unwrap_or_default();
+        let (page, styles) = with_joined_styles(&page, &mut embedded);
         let page = with_preloads(&page, embedded.keys().map(Cow::as_ref));
         let files = embedded.into_iter().map(|(path, file)| {
             let served = to_serve(&path, file);
             (path.into_owned(), served)
         });
+        let mut by_path: BTreeMap<String, StaticFile> = files.collect();
+        let styles = StaticFile::new("text/css; charset=utf-8", minify(&styles));
+        by_path.insert(STYLES.to_owned(), styles);
         Self {
             page: StaticFile::new("text/html; charset=utf-8", with_hash(&page, &hash)),
             page_etag: etag(&hash),
             hash,
-            by_path: files.collect(),
+            by_path,
         }
     }
 
@@ -96,6 +103,28 @@ fn bytes(file: EmbeddedFile) -> Bytes {
 
 fn text(file: &EmbeddedFile) -> String {
     String::from_utf8_lossy(&file.data).into_owned()
+}
+
+/// Joins the style sheets in the order of their links, because one file compresses better than
+/// several. Returns the page with one link, and the styles.
+fn with_joined_styles(
+    page: &str,
+    embedded: &mut BTreeMap<Cow<'static, str>, EmbeddedFile>,
+) -> (String, String) {
+    let mut joined = String::with_capacity(page.len());
+    let mut styles = String::new();
+    for line in page.lines() {
+        let link = line.trim_start().strip_prefix("<link rel=\"stylesheet\" href=\"explorer/");
+        let sheet = link.and_then(|link| embedded.remove(link.trim_end_matches("\">")));
+        if let Some(sheet) = sheet {
+            styles += &text(&sheet);
+        } else {
+            joined += line;
+            joined.push('\n');
+        }
+    }
+    let link = format!("<link rel=\"stylesheet\" href=\"explorer/{STYLES}\"></head>");
+    (joined.replace("</head>", &link), styles)
 }
 
 /// Adds a link to each module. The browser loads all of them together, instead of finding them one

@@ -41,7 +41,7 @@ async fn files_path() -> String {
     format!("/explorer/{hash}")
 }
 
-/// The paths of all files in the page's folder, except the page itself and type declarations.
+/// The paths of all files that are served, except the page itself.
 fn paths() -> Vec<String> {
     let mut paths = Vec::new();
     let mut folders = vec![PathBuf::from(FOLDER)];
@@ -55,7 +55,11 @@ fn paths() -> Vec<String> {
             }
         }
     }
-    paths.retain(|path| path != "index.html" && !path.ends_with(".d.ts"));
+    paths.retain(|path| {
+        let is_joined = path.starts_with("styles/");
+        path != "index.html" && !path.ends_with(".d.ts") && !is_joined
+    });
+    paths.push("styles.css".to_owned());
     paths.sort_unstable();
     paths
 }
@@ -141,11 +145,30 @@ async fn every_file_may_be_cached_for_a_year_and_libraries_are_served_unchanged(
         response.assert_header("cache-control", "public, max-age=31536000, immutable");
         response.assert_header("vary", "Accept-Encoding");
         let body = text(response).await;
+        if path == "styles.css" {
+            continue;
+        }
         let source = fs::read_to_string(format!("{FOLDER}/{path}")).unwrap();
         if path.starts_with("vendor/") {
             assert!(body == source, "{path} differs");
         }
         assert_eq!(body.lines().count(), source.lines().count(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_styles_are_one_file_in_the_order_of_the_page() {
+    let page = fs::read_to_string(format!("{FOLDER}/index.html")).unwrap();
+    let links = page.split("<link rel=\"stylesheet\" href=\"explorer/").skip(1);
+    let sheets: Vec<&str> = links.filter_map(|text| text.split('"').next()).collect();
+    assert_eq!(sheets.len(), fs::read_dir(format!("{FOLDER}/styles")).unwrap().count());
+    let styles = text(get(&format!("{}/styles.css", files_path().await)).await).await;
+    let mut served = styles.lines();
+    for sheet in sheets {
+        let source = fs::read_to_string(format!("{FOLDER}/{sheet}")).unwrap();
+        for line in source.lines().filter(|line| line.ends_with('{')) {
+            assert!(served.any(|served| served == line.trim_start()), "{sheet}: {line}");
+        }
     }
 }
 

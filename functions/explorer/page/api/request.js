@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{ field: string, detail: string, position?: number }} FieldError
- * @typedef {'invalid' | 'busy' | 'unavailable' | 'failed' | 'unreachable'} FailureKind
+ * @typedef {'invalid' | 'missing' | 'busy' | 'unavailable' | 'failed' | 'unreachable'} FailureKind
  */
 
 export class Failure extends Error {
@@ -36,7 +36,7 @@ export function url(path, params) {
  */
 export async function json(target, init) {
   const response = await send(target, init);
-  return parse(await response.text());
+  return parse(await response.text().catch(unreachable));
 }
 
 const LONG_NUMBER = /[:[,] ?-?\d{16}/;
@@ -54,15 +54,14 @@ export function parse(text) {
  * @returns {Promise<Response>} a response that is a success
  */
 export async function send(target, init) {
-  let response;
-  try {
-    response = await fetch(target, init);
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new Failure('unreachable', 'The server cannot be reached.');
-  }
+  const response = await fetch(target, init).catch(unreachable);
   if (!response.ok) throw await failureOf(response);
   return response;
+}
+
+/** @param {unknown} error @returns {never} */
+function unreachable(error) {
+  throw isAbort(error) ? error : new Failure('unreachable', 'The server cannot be reached.');
 }
 
 /** @param {unknown} error */
@@ -70,18 +69,20 @@ export const isAbort = (error) => error instanceof DOMException && error.name ==
 
 /** @param {Response} response */
 async function failureOf(response) {
-  const problem = await response.json().catch(() => ({}));
+  const problem = await response.json().catch((error) => (isAbort(error) ? unreachable(error) : {}));
   const seconds = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
   const detail = problem.detail ?? `The server answered ${response.status} ${response.statusText}.`;
   return new Failure(kindOf(response.status), detail, {
     status: response.status,
     errors: problem.errors,
-    retryAfter: Number.isNaN(seconds) ? undefined : seconds,
+    // Without a delay, the page would repeat the request in a loop.
+    retryAfter: Number.isNaN(seconds) ? undefined : Math.max(seconds, 1),
   });
 }
 
 /** @param {number} status @returns {FailureKind} */
 function kindOf(status) {
+  if (status === 404) return 'missing';
   if (status === 429) return 'busy';
   if (status === 502 || status === 503 || status === 504) return 'unavailable';
   return status >= 500 ? 'failed' : 'invalid';

@@ -1,6 +1,6 @@
 // The live tail: Server-Sent Events, and a stream that continues where it broke off, on any replica.
 
-import { Failure, isAbort, parse, send, url } from './request.js';
+import { Failure, parse, send, url } from './request.js';
 
 /** @typedef {{ event: string, data: string, id: string }} ServerEvent `id` is that of the latest event that had one */
 
@@ -53,6 +53,8 @@ function parseBlock(block) {
 const OVERLAP_SECONDS = 5;
 const FIRST_DELAY_SECONDS = 0.5;
 const MAX_DELAY_SECONDS = 15;
+/** The server sends something every five seconds. */
+const MAX_SILENCE_MS = 15_000;
 
 /**
  * Follows the entries until the signal aborts. A broken stream continues after the last event.
@@ -68,17 +70,15 @@ export async function follow({ q, fuzzy }, listener, signal) {
       const past = `-${OVERLAP_SECONDS + Math.ceil((Date.now() - started) / 1000)}s`;
       const target = url('logs/tail', { q, fuzzy, from: lastId ? undefined : past });
       const headers = { accept: 'text/event-stream', ...(lastId && { 'last-event-id': lastId }) };
-      const response = await send(target, { headers, signal, cache: 'no-store' });
-      listener.connected();
-      await read(response, listener, (id) => {
+      await read(target, { headers, signal, cache: 'no-store' }, listener, (id) => {
         lastId = id;
         delay = FIRST_DELAY_SECONDS;
       });
       throw new Failure('unreachable', 'The stream ended.');
     } catch (error) {
-      if (isAbort(error) || signal.aborted) return;
+      if (signal.aborted) return;
       const failure = error instanceof Failure ? error : new Failure('unreachable', 'The stream broke off.');
-      if (failure.kind === 'invalid') throw failure;
+      if (failure.kind === 'invalid' || failure.kind === 'missing') throw failure;
       const seconds = failure.retryAfter ?? delay;
       listener.waiting(failure, seconds);
       await wait(seconds, signal);
@@ -87,21 +87,41 @@ export async function follow({ q, fuzzy }, listener, signal) {
   }
 }
 
-/** @param {Response} response @param {Listener} listener @param {(id: string) => void} seen */
-async function read(response, listener, seen) {
-  const events = eventParser();
-  const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
-  const decoder = new TextDecoder();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    /** @type {LogEntry[]} */
-    const entries = [];
-    for (const { event, data, id } of events(decoder.decode(part.value, { stream: true }))) {
-      if (event === 'message') entries.push(parse(data));
-      if (event === 'dropped') listener.dropped(JSON.parse(data).count);
-      if (id) seen(id);
+/**
+ * Reads a stream until it ends or is silent for too long.
+ * @param {string} target @param {RequestInit & { signal: AbortSignal }} init @param {Listener} listener @param {(id: string) => void} seen
+ */
+async function read(target, init, listener, seen) {
+  const attempt = new AbortController();
+  const silent = () => attempt.abort(new Failure('unreachable', 'The server sends nothing.'));
+  let timer = setTimeout(silent, MAX_SILENCE_MS);
+  try {
+    const response = await send(target, { ...init, signal: AbortSignal.any([init.signal, attempt.signal]) });
+    listener.connected();
+    const events = eventParser();
+    const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
+    const decoder = new TextDecoder();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      clearTimeout(timer);
+      timer = setTimeout(silent, MAX_SILENCE_MS);
+      deliver(events(decoder.decode(part.value, { stream: true })), listener, seen);
     }
-    if (entries.length) listener.received(entries);
+  } finally {
+    clearTimeout(timer);
+    attempt.abort();
   }
+}
+
+/** @param {ServerEvent[]} events @param {Listener} listener @param {(id: string) => void} seen */
+function deliver(events, listener, seen) {
+  /** @type {LogEntry[]} */
+  const entries = [];
+  for (const { event, data, id } of events) {
+    if (event === 'message') entries.push(parse(data));
+    if (event === 'dropped') listener.dropped(JSON.parse(data).count);
+    if (id) seen(id);
+  }
+  if (entries.length) listener.received(entries);
 }
 
 /** @param {number} seconds @param {AbortSignal} signal @returns {Promise<void>} */
@@ -112,6 +132,7 @@ function wait(seconds, signal) {
       clearTimeout(timer);
       resolve();
     };
+    if (signal.aborted) end();
     signal.addEventListener('abort', end, { once: true });
   });
 }

@@ -35,7 +35,7 @@ export function showTrace(traceId) {
 export function showAround({ timestamp }, seconds) {
   const at = new Date(timestamp).getTime();
   const range = absolute(new Date(at - seconds * 1000), new Date(at + seconds * 1000));
-  change({ q: '', time: range?.text ?? 'all', live: false, tab: 'entries' });
+  change({ q: '', time: range?.text ?? 'all', tab: 'entries' });
 }
 
 /** Follows the hint of a search without hits. @param {import('../api/logs.js').Hint} hint */
@@ -73,7 +73,7 @@ export function shift(direction) {
 /** @param {number} from @param {number} to in milliseconds */
 export function changeRange(from, to) {
   const range = absolute(new Date(Math.floor(from)), new Date(Math.ceil(to)));
-  if (range) change({ time: range.text, live: false });
+  if (range) change({ time: range.text });
 }
 
 /** The bounds of the histogram in milliseconds. */

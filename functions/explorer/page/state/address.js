@@ -1,5 +1,7 @@
 // The page's URL: all that a link must show again.
 
+import { parseRange } from '../text/time.js';
+
 /**
  * @typedef {object} View
  * @property {string} q the query
@@ -42,8 +44,18 @@ export function parseAddress(search) {
   view.live = params.has('live');
   view.entry = params.get('entry') ?? '';
   const columns = params.get('columns');
-  if (columns !== null) view.columns = columns.split(',').filter(Boolean).map(decodeURIComponent);
-  return view;
+  try {
+    if (columns !== null) view.columns = columns.split(',').filter(Boolean).map(decodeURIComponent);
+  } catch {
+    // The columns are not encoded as this page does it: the default remains.
+  }
+  return consistent(view);
+}
+
+/** A live tail needs a range that ends now, and shows the newest entries first. @param {View} view @returns {View} */
+export function consistent(view) {
+  const live = view.live && Boolean(parseRange(view.time, new Date())?.moving);
+  return { ...view, live, sort: live ? 'newest' : view.sort };
 }
 
 /** @param {View} view @returns {string} the part of the URL that begins with `?`, or `./` for the default */

@@ -2,8 +2,9 @@
 
 import { follow } from '../api/tail.js';
 import { marker } from '../text/marks.js';
+import { parseRange } from '../text/time.js';
 import { report } from './failure.js';
-import { forgetLive, prepend, unknownRows } from './rows.js';
+import { forget, forgetLive, prepend, unknownRows } from './rows.js';
 import { refreshCounts, run } from './search.js';
 import { signal } from './signal.js';
 import { change, view } from './view.js';
@@ -42,20 +43,24 @@ let controller = new AbortController();
 export function follows() {
   const { live, q, fuzzy } = view.value;
   stop();
-  if (!live) return;
+  if (!live) return showQueue();
+  queue = [];
   controller = new AbortController();
   const { signal: aborted } = controller;
   state.value = 'connecting';
   forgetLive();
   timer = window.setInterval(tick, 1000);
   const mark = marker(q);
+  let searched = false;
   follow(
     { q: q.trim() || undefined, fuzzy: fuzzy || undefined },
     {
       connected: () => {
         // The first time, search again: what arrived since the last search, and before the stream began, is in neither.
-        if (state.value === 'connecting') run();
+        if (!searched) run();
+        searched = true;
         state.value = 'live';
+        problem.value = '';
       },
       received: (entries) => receive(unknownRows(entries, mark)),
       dropped: (count) => (missing.value += count),
@@ -75,10 +80,10 @@ function stop() {
   controller.abort();
   clearInterval(timer);
   clearTimeout(flushing);
-  queue = [];
   arrivals = [];
   flushing = 0;
   state.value = 'off';
+  problem.value = '';
   paused.value = false;
   waiting.value = rate.value = missing.value = 0;
 }
@@ -88,17 +93,20 @@ function receive(added) {
   if (!added.length) return;
   arrivals.push({ at: Date.now(), count: added.length });
   queue.push(...added);
-  if (queue.length > MAX_WAITING) missing.value += queue.splice(0, queue.length - MAX_WAITING).length;
+  const left = queue.splice(0, queue.length - MAX_WAITING);
+  missing.value += left.length;
+  forget(left);
   flushing ||= window.setTimeout(flush, FLUSH_MS);
 }
 
 /** Shows what waits, unless the reader wants the list to stand still. */
 function flush() {
   flushing = 0;
-  if (paused.value || away.value) {
-    waiting.value = queue.length;
-    return;
-  }
+  if (paused.value || away.value) waiting.value = queue.length;
+  else showQueue();
+}
+
+function showQueue() {
   waiting.value = 0;
   const added = queue.reverse();
   queue = [];
@@ -132,6 +140,6 @@ function tick() {
 export function toggleLive() {
   const { live, time } = view.value;
   if (live) return change({ live: false });
-  const moving = /^(?:\d+[smhdw]|today|all)$/.test(time);
-  change({ live: true, sort: 'newest', tab: 'entries', ...(!moving && { time: '15m' }) });
+  const moving = parseRange(time, new Date())?.moving;
+  change({ live: true, tab: 'entries', ...(!moving && { time: '15m' }) });
 }

@@ -1,7 +1,7 @@
 // The rows of the list: pages of a search, and above them what the live tail brought; and the entry in the panel.
 
 import * as api from '../api/logs.js';
-import { Failure, isAbort } from '../api/request.js';
+import { Failure } from '../api/request.js';
 import { report, succeeded } from './failure.js';
 import { signal } from './signal.js';
 import { view } from './view.js';
@@ -13,6 +13,7 @@ import { view } from './view.js';
  * @property {number} live how many of them came from the tail
  * @property {number} [total] hits of the search, at most 10,000
  * @property {api.Hint} [hint]
+ * @property {boolean} more whether more rows can be loaded
  * @property {boolean} loading
  * @property {boolean} fresh whether LogPulse has no entries at all
  * @property {boolean} cut whether older rows were left out, because there are too many
@@ -25,7 +26,9 @@ const MAX_ROWS = 200_000;
 const MAX_LIVE_ROWS = 10_000;
 
 /** @type {import('./signal.js').Signal<Rows>} */
-export const rows = signal(/** @type {Rows} */ ({ items: [], live: 0, loading: true, fresh: false, cut: false, rebuilding: false }));
+export const rows = signal(
+  /** @type {Rows} */ ({ items: [], live: 0, more: false, loading: true, fresh: false, cut: false, rebuilding: false }),
+);
 
 /** The index of the row that the keyboard is at; -1 if there is none. */
 export const active = signal(-1);
@@ -51,7 +54,7 @@ export async function loadFirstRows(search, aborted) {
     if (aborted.aborted) return;
     current = { search, aborted };
     // What the tail has received stays known, also if it waits to be shown.
-    for (const { entry } of foundRows) known.delete(entry.id);
+    forget(foundRows);
     foundRows = [];
     loadingMore = false;
     add(page);
@@ -84,10 +87,12 @@ async function isFresh(filters, aborted) {
 export async function loadMore() {
   if (!cursor || loadingMore || !current) return;
   const { search, aborted } = current;
+  const after = cursor;
   loadingMore = true;
   try {
     const page = await api.search({ ...search.filters, sort: search.sort, limit: NEXT_PAGE, cursor }, aborted);
-    if (aborted.aborted) return;
+    // If the rows were cut meanwhile, this page does not follow them.
+    if (aborted.aborted || cursor !== after) return;
     add(page);
     loadingMore = false;
     succeeded();
@@ -127,12 +132,18 @@ export function prepend(added) {
   if (active.value >= 0) active.value += added.length;
   const cut = liveRows.length > MAX_LIVE_ROWS;
   if (cut) {
-    for (const { entry } of liveRows.splice(MAX_LIVE_ROWS).concat(foundRows)) known.delete(entry.id);
+    forget(liveRows.splice(MAX_LIVE_ROWS).concat(foundRows));
     foundRows = [];
     cursor = undefined;
+    loadingMore = false;
     active.value = Math.min(active.value, MAX_LIVE_ROWS - 1);
   }
   show({ fresh: false, cut: cut || rows.value.cut });
+}
+
+/** Lets these rows be added again. @param {Row[]} dropped */
+export function forget(dropped) {
+  for (const { entry } of dropped) known.delete(entry.id);
 }
 
 /** Forgets the rows of the tail. */
@@ -143,7 +154,14 @@ export function forgetLive() {
 
 /** @param {Partial<Rows>} patch */
 function show(patch) {
-  rows.value = { ...rows.value, ...patch, items: liveRows.concat(foundRows), live: liveRows.length, loading: false };
+  rows.value = {
+    ...rows.value,
+    ...patch,
+    items: liveRows.concat(foundRows),
+    live: liveRows.length,
+    more: cursor !== undefined,
+    loading: false,
+  };
 }
 
 /** @typedef {Partial<Row> & { missing?: boolean }} Opened */
@@ -167,11 +185,14 @@ export async function openEntry() {
     return;
   }
   controller = new AbortController();
+  const { signal: aborted } = controller;
   try {
-    opened.value = {};
-    opened.value = { entry: await api.entry(id, controller.signal) };
+    if (!opened.value?.missing) opened.value = {};
+    opened.value = { entry: await api.entry(id, aborted) };
   } catch (error) {
-    if (error instanceof Failure && error.kind === 'invalid') opened.value = { missing: true };
-    else if (!isAbort(error)) report(error, openEntry);
+    if (!(error instanceof Failure) || (error.kind !== 'invalid' && error.kind !== 'missing')) return report(error, openEntry);
+    opened.value = { missing: true };
+    // It may be stored soon.
+    if (error.retryAfter) setTimeout(() => aborted.aborted || openEntry(), error.retryAfter * 1000);
   }
 }

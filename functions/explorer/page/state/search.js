@@ -35,7 +35,7 @@ export async function run() {
   controller.abort();
   controller = new AbortController();
   const { signal: aborted } = controller;
-  clear();
+  clear(run);
   const search = resolve();
   if (!search) {
     const invalid = new Failure('invalid', `“${view.value.time}” is not a time range; write 15m, yesterday or 2026-11-25 14:00..15:00.`);
@@ -67,13 +67,16 @@ function resolve() {
   return { filters: { q: q.trim() || undefined, fuzzy: fuzzy || undefined, from, to }, range, sort, at };
 }
 
-/** Counts again, for a histogram and fields that move with the time. */
-export function refreshCounts() {
+let counting = false;
+
+/** Counts again, for a histogram and fields that move with the time, unless that is still under way. */
+export async function refreshCounts() {
   const search = resolve();
-  if (!search) return;
+  if (!search || counting) return;
+  counting = true;
   applied.value = search;
-  loadStats(controller.signal);
-  loadFields(controller.signal);
+  await Promise.all([loadStats(controller.signal), loadFields(controller.signal)]);
+  counting = false;
 }
 
 /** @param {AbortSignal} aborted */

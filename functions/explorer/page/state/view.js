@@ -1,6 +1,6 @@
 // The view that the URL describes, and its history.
 
-import { formatAddress, parseAddress } from './address.js';
+import { consistent, formatAddress, parseAddress } from './address.js';
 import { signal } from './signal.js';
 
 /** @typedef {import('./address.js').View} View */
@@ -13,7 +13,7 @@ export const view = signal(parseAddress(location.search));
  * @param {Partial<View>} patch @param {{ replace?: boolean }} [options]
  */
 export function change(patch, { replace = false } = {}) {
-  const next = { ...view.value, ...patch };
+  const next = consistent({ ...view.value, ...patch });
   const address = formatAddress(next);
   if (address === formatAddress(view.value)) return;
   history[replace ? 'replaceState' : 'pushState'](null, '', address);

@@ -3,7 +3,7 @@
 import { topValues } from '../api/logs.js';
 import { excludeValue, includeValue, toggleColumn } from '../state/actions.js';
 import { report } from '../state/failure.js';
-import { applied, fieldList, run } from '../state/search.js';
+import { applied, fieldList } from '../state/search.js';
 import { signal, use } from '../state/signal.js';
 import { view } from '../state/view.js';
 import { shortName } from '../text/complete.js';
@@ -59,7 +59,7 @@ export function FieldValues({ field }) {
   const load = () =>
     topValues(applied.value?.filters ?? {}, field.name, MORE).then(
       (found) => setMore({ of: field, values: found }),
-      (error) => report(error, run),
+      (error) => report(error, load),
     );
   const canLoad = values === field.values && field.distinct > values.length && !field.name.includes(',');
   return html`<ul class="values" aria-label=${`Values of ${shortName(field.name)}`}>

@@ -2,7 +2,7 @@
 
 import * as api from '../api/logs.js';
 import { followHint, searchFragment } from '../state/actions.js';
-import { report, trouble } from '../state/failure.js';
+import { report, retry, trouble } from '../state/failure.js';
 import { rows } from '../state/rows.js';
 import { run } from '../state/search.js';
 import { use } from '../state/signal.js';
@@ -14,6 +14,7 @@ import { copy, html, Logo } from './elements.js';
 const POLL_MS = 3000;
 const TITLES = {
   invalid: 'Invalid search',
+  missing: 'Not found',
   busy: 'Too many requests',
   unavailable: 'LogPulse is unavailable',
   failed: 'Server error',
@@ -31,7 +32,7 @@ export function TroubleNotice() {
     <span id=${error ? 'query-mistake' : undefined}>${textOf(failure, error)}</span>
     ${error && q && !/^".*"$/.test(q) && html`<button type="button" class="link-button" onClick=${() => searchFragment(q)}>Search for this text in quotes</button>`}
     ${retryAt && html`<${Countdown} until=${retryAt} waits=${failure.retryAfter !== undefined} />`}
-    ${failure.kind === 'failed' && html`<button type="button" class="link-button" onClick=${run}>Try again</button>`}
+    ${failure.kind === 'failed' && html`<button type="button" class="link-button" onClick=${retry}>Try again</button>`}
   </div>`;
 }
 
@@ -50,7 +51,7 @@ function Countdown({ until, waits }) {
   }, [until]);
   const seconds = Math.max(0, Math.ceil((until - now) / 1000));
   return html`<span class="countdown" aria-live="off">Trying again ${seconds ? `in ${seconds} s` : 'now'}.</span>
-    ${!waits && seconds > 1 && html`<button type="button" class="link-button" onClick=${run}>Try now</button>`}`;
+    ${!waits && seconds > 1 && html`<button type="button" class="link-button" onClick=${retry}>Try now</button>`}`;
 }
 
 export function Empty() {

@@ -4,7 +4,6 @@ import * as api from '../api/logs.js';
 import { link, showAround, showTrace } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { opened } from '../state/rows.js';
-import { run } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { ago, exactNumbers, shortTime } from '../text/format.js';
@@ -25,7 +24,12 @@ export function closePanel() {
 
 export function Panel() {
   const shown = use(opened);
-  if (!shown) return null;
+  return html`<p class="offscreen" role="status">${shown?.entry && `Opened: ${shown.entry.level} ${shown.entry.service_name}`}</p>
+  ${shown && html`<${Aside} shown=${shown} />`}`;
+}
+
+/** @param {{ shown: import('../state/rows.js').Opened }} props */
+function Aside({ shown }) {
   return html`<aside class="panel" aria-label="Log entry">
     <div class="panel-head">
       <h2>${shown.entry ? html`<span class=${`badge ${levelClass(shown.entry.level)}`}>${shown.entry.level}</span> <span class="panel-service">${shown.entry.service_name}</span>` : 'Log entry'}</h2>
@@ -92,7 +96,9 @@ export function Context({ entry }) {
   const current = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     const controller = new AbortController();
-    api.context(entry.id, wanted, controller.signal).then(setFound, (error) => report(error, run));
+    api
+      .context(entry.id, wanted, controller.signal)
+      .then(setFound, (error) => report(error, () => controller.signal.aborted || setWanted({ ...wanted })));
     return () => controller.abort();
   }, [entry.id, wanted]);
   useEffect(() => current.current?.scrollIntoView({ block: 'center' }), [found === undefined]);

@@ -18,7 +18,7 @@ const PREFETCH_ROWS = 100;
 const WIDTHS = /** @type {Record<string, string>} */ ({ level: '6ch', service_name: '15ch', trace_id: '34ch', span_id: '18ch' });
 
 export function Rows() {
-  const { items, loading, cut } = use(rows);
+  const { items, loading, cut, more } = use(rows);
   const { columns, wrap, entry: opened, live } = use(view);
   const current = use(active);
   const scroller = useRef(/** @type {HTMLElement | null} */ (null));
@@ -39,6 +39,7 @@ export function Rows() {
     if (scroller.current && !live) scroller.current.scrollTop = 0;
   }, [items[0]]);
   useEffect(() => scrollToRow(virtual, current), [current]);
+  useEffect(() => () => scrolled(false), []);
 
   const onScroll = () => scrolled((scroller.current?.scrollTop ?? 0) > 4);
   /** @param {MouseEvent} event */
@@ -49,7 +50,7 @@ export function Rows() {
     change({ entry: items[index].entry.id }, { replace: opened !== '' });
   };
   return html`<${WaitingRows} />
-    <div class=${classes('grid', wrap && 'wrapped', loading && 'loading')} ref=${scroller} role="grid" id="grid" aria-label="Log entries" aria-rowcount=${items.length + 1} aria-colcount=${columns.length + 2} aria-busy=${loading} tabindex="0"
+    <div class=${classes('grid', wrap && 'wrapped', loading && 'loading')} ref=${scroller} role="grid" id="grid" aria-label="Log entries" aria-rowcount=${more ? -1 : items.length + 1} aria-colcount=${columns.length + 2} aria-busy=${loading} tabindex="0"
       aria-activedescendant=${current >= (visible[0]?.index ?? 0) && current <= last ? `row-${current}` : undefined} onScroll=${onScroll} onClick=${click}>
       <div class="row grid-head" role="row" aria-rowindex="1">
         ${['Time', ...columns.map(columnTitle), 'Message'].map((name) => html`<span class="cell" role="columnheader">${name}</span>`)}

@@ -32,6 +32,10 @@ explorerTest('a click on a row shows the entry', async (explorer) => {
   await explorer.hasRows(20);
   await explorer.rows.nth(5).click();
   await explorer.panel.getByText('step 5 of the import').waitFor();
+  await explorer.page
+    .getByRole('status')
+    .filter({ hasText: `Opened: ERROR ${SERVICE}` })
+    .waitFor();
   assert.equal(explorer.parameters().entry, ids[5]);
   assert.equal(await explorer.rows.nth(5).getAttribute('aria-selected'), 'true');
   await explorer.panel.getByRole('rowheader', { name: 'http.status' }).waitFor();
@@ -83,6 +87,39 @@ explorerTest('a link to an entry shows it, even if the search does not find it',
   await explorer.open({ q: 'nothing-has-this', entry: ids[5] ?? '' });
   await explorer.panel.getByText('step 5 of the import').waitFor();
 });
+
+explorerTest(
+  'after an outage, the list and the panel recover',
+  async (explorer) => {
+    let isDown = true;
+    const problem = { status: 503, contentType: 'application/problem+json', body: '{"detail":"the store is down"}' };
+    await explorer.page.route('**/logs/**', (route) => (isDown ? route.fulfill(problem) : route.fallback()));
+    await explorer.open({ q: `${ALL} level:error`, entry: ids[4] ?? '' });
+    await explorer.page.getByRole('alert').getByText('The store is down').waitFor();
+    await explorer.panel.getByText('Loading…').waitFor();
+    isDown = false;
+    await explorer.hasRows(1);
+    await explorer.panel.getByText('step 4 of the import').waitFor();
+    await explorer.page.getByRole('alert').waitFor({ state: 'detached' });
+  },
+  { reports: /status of 503/ },
+);
+
+explorerTest(
+  'an entry that is not stored yet is shown once it is',
+  async (explorer) => {
+    let requests = 0;
+    const problem = { status: 404, headers: { 'retry-after': '1' }, contentType: 'application/problem+json', body: '{}' };
+    await explorer.page.route(`**/logs/${ids[4]}`, (route) => {
+      requests += 1;
+      return requests < 3 ? route.fulfill(problem) : route.fallback();
+    });
+    await explorer.open({ q: `${ALL} level:error`, entry: ids[4] ?? '' });
+    await explorer.panel.getByText('is not stored yet').waitFor();
+    await explorer.panel.getByText('step 4 of the import').waitFor();
+  },
+  { reports: /status of 404/ },
+);
 
 explorerTest('an unknown entry is reported as such', (explorer) => openUnknown(explorer), { reports: /status of 404/ });
 

@@ -134,6 +134,10 @@ explorerTest('a pattern shows its entries', async (explorer) => {
   await explorer.open({ q: ALL });
   await explorer.button('Patterns').click();
   const patterns = explorer.page.getByRole('region', { name: 'Patterns' });
+  await patterns.waitFor();
+  // Keys that scroll belong to the browser here.
+  const end = () => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true, cancelable: true }));
+  assert.equal(await explorer.page.evaluate(end), true);
   await patterns.getByRole('button', { name: /^order .* placed in/ }).click();
   await explorer.hasRows(27);
   assert.match(explorer.parameters().q ?? '', /^@run:\S+ pattern:/);

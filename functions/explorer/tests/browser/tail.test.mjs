@@ -97,6 +97,32 @@ explorerTest('the list stands still while it is scrolled', async (explorer) => {
   await explorer.hasRows(count);
 });
 
+explorerTest('entries that wait are shown when the tail stops', async (explorer) => {
+  const run = unique('tail');
+  await explorer.open({ q: `@run:${run}`, live: '1' });
+  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  const first = await send(run, 1);
+  await explorer.hasRows(first);
+  await explorer.button('Pause').click();
+  const count = first + (await send(run, 1, { first }));
+  await explorer.button(`Resume: ${count - first} new entries`).waitFor();
+  await explorer.button('Stop live tail').click();
+  await explorer.hasRows(count);
+});
+
+explorerTest('after a search without hits, a list that was scrolled follows again', async (explorer) => {
+  const run = unique('tail');
+  await explorer.open({ q: `@run:${run}`, live: '1' });
+  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  const first = await send(run, 1);
+  await explorer.hasRows(first);
+  await explorer.page.evaluate(() => document.getElementById('grid')?.scrollTo(0, 600));
+  await explorer.search(`@run:${run} nothing`);
+  await explorer.page.getByText('No entries match').waitFor();
+  await save([{ service_name: 'tail', message: 'nothing', attributes: { run } }]);
+  await explorer.hasRows(1);
+});
+
 explorerTest('a search that finds an entry is live for it', async (explorer) => {
   const run = unique('tail');
   await save([{ service_name: 'tail', message: 'number 0', attributes: { run } }]);

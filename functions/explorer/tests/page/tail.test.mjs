@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mock, test } from 'node:test';
 import { eventParser, follow } from '../../page/api/tail.js';
 
 const STREAM =
@@ -66,4 +66,51 @@ test('a busy server is asked again after the time that it names', async () => {
   };
   await follow({}, { connected() {}, received() {}, dropped() {}, waiting }, controller.signal);
   assert.deepEqual(waits, [7]);
+});
+
+test('a stream that is silent for 15 seconds is opened again', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const controller = new AbortController();
+  /** @type {AbortSignal[]} */
+  const signals = [];
+  globalThis.fetch = async (_, init) => {
+    const signal = /** @type {AbortSignal} */ (init?.signal);
+    signals.push(signal);
+    const start = (/** @type {ReadableStreamDefaultController} */ stream) => {
+      stream.enqueue(new TextEncoder().encode('id: @1\n\n'));
+      signal.addEventListener('abort', () => stream.error(signal.reason));
+    };
+    return new Response(new ReadableStream({ start }));
+  };
+  /** @type {string[]} */
+  const failures = [];
+  const waiting = (/** @type {Error} */ { message }) => {
+    failures.push(message);
+    controller.abort();
+  };
+  const following = follow({}, { connected() {}, received() {}, dropped() {}, waiting }, controller.signal);
+  await new Promise(setImmediate);
+  mock.timers.tick(14_999);
+  await new Promise(setImmediate);
+  assert.deepEqual(failures, []);
+  mock.timers.tick(1);
+  await following;
+  mock.timers.reset();
+  assert.deepEqual(failures, ['The server sends nothing.']);
+  assert.deepEqual(
+    signals.map(({ aborted }) => aborted),
+    [true],
+  );
+});
+
+test('a stream with an event that is not JSON is closed', async () => {
+  const controller = new AbortController();
+  /** @type {AbortSignal[]} */
+  const signals = [];
+  globalThis.fetch = async (_, init) => {
+    signals.push(/** @type {AbortSignal} */ (init?.signal));
+    return new Response('data: {\n\n');
+  };
+  await follow({}, { connected() {}, received() {}, dropped() {}, waiting: () => controller.abort() }, controller.signal);
+  assert.equal(signals[0]?.aborted, true);
 });

@@ -59,6 +59,8 @@ function parseInterval(typed, now) {
   if ((parts[0] && !start) || (parts[1] && !end)) return undefined;
   // A day as the end belongs to the range; a time of day does not.
   const to = end?.day ? end.to : end?.from;
+  // From 23:00 to 01:00 means until the next day.
+  if (start && to && to < start.from && /^\d\d?:/.test(parts[1])) to.setDate(to.getDate() + 1);
   return absolute(start?.from, to);
 }
 
@@ -99,8 +101,9 @@ function parseCalendar(typed, base) {
   const [, year, month, date, hour, minute, second, fraction, zone] = match;
   const ymd = year ? [Number(year), Number(month), Number(date)] : [base.getFullYear(), base.getMonth() + 1, base.getDate()];
   const hms = [Number(hour ?? 0), Number(minute ?? 0), Number(second ?? 0), Math.floor(Number(fraction ?? 0) * 1000)];
-  if (ymd[1] < 1 || ymd[1] > 12 || ymd[2] < 1 || ymd[2] > 31 || hms[0] > 23 || hms[1] > 59 || hms[2] > 59) return undefined;
+  if (hms[0] > 23 || hms[1] > 59 || hms[2] > 59) return undefined;
   const from = new Date(ymd[0], ymd[1] - 1, ymd[2], hms[0], hms[1], hms[2], hms[3]);
+  if (from.getMonth() !== ymd[1] - 1 || from.getDate() !== ymd[2]) return undefined;
   if (zone) from.setTime(Date.UTC(ymd[0], ymd[1] - 1, ymd[2], hms[0], hms[1], hms[2], hms[3]) - zoneMs(zone));
   if (!hour) return { from, to: zone ? new Date(from.getTime() + MS.d) : nextDay(from), day: true };
   const length = fraction ? 1 : second ? MS.s : MS.m;

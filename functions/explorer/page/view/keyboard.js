@@ -42,7 +42,7 @@ export function listenToKeys() {
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || target.closest('dialog')) return;
     const writes = target.matches('input:not([type=checkbox]), select, textarea');
-    const inList = target.id === 'grid' || target === document.body;
+    const inList = view.value.tab === 'entries' && (target.id === 'grid' || target === document.body);
     const action = (inList && LIST_KEYS[event.key]) || (!writes && KEYS[event.key]);
     if (!action) return;
     event.preventDefault();

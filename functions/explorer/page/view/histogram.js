@@ -157,8 +157,7 @@ function axes(holder) {
       size: 46,
       gap: 4,
       space: 28,
-      values: (/** @type {unknown} */ _, /** @type {number[]} */ splits) =>
-        splits.map((n) => (n === 0 || n % 1 ? '' : n >= 10_000 ? `${n / 1000}k` : String(n))),
+      values: (/** @type {unknown} */ _, /** @type {number[]} */ splits) => splits.map((n) => (n === 0 || n % 1 ? '' : compact(n))),
     },
   ];
 }

@@ -59,27 +59,27 @@ export function Header() {
 export const helpOpen = signal(false);
 
 const KEYS = [
-  ['/', 'go to the query'],
-  ['j k', 'next, previous entry'],
-  ['Enter', 'open the entry'],
-  ['Esc', 'close the panel'],
-  ['c', 'show its context'],
-  ['t', 'start or stop the live tail'],
-  ['x', 'exclude entries like it'],
-  ['w', 'wrap long messages'],
-  ['?', 'this help'],
+  ['/', 'Go to the query'],
+  ['j k', 'Next, previous entry'],
+  ['Enter', 'Open the entry'],
+  ['Esc', 'Close the panel'],
+  ['c', 'Show its context'],
+  ['t', 'Start or stop the live tail'],
+  ['x', 'Exclude entries like it'],
+  ['w', 'Wrap long messages'],
+  ['?', 'This help'],
 ];
 const QUERIES = [
-  ['card declined', 'both words, anywhere in the entry'],
-  ['"tion time"', 'this text anywhere in the message'],
-  ['time*', 'words that begin with time'],
-  ['a OR b', 'either'],
-  ['-healthz', 'entries without it'],
-  ['level:>=warn', 'levels by severity'],
-  ['service_name:payment', 'the service'],
-  ['@http.status:>=500', 'an attribute'],
-  ['@user:(ann OR joe)', 'one of the values'],
-  ['trace_id:*', 'entries that have a trace id'],
+  ['card declined', 'Both words, anywhere in the entry'],
+  ['"tion time"', 'This text anywhere in the message'],
+  ['time*', 'Words that begin with time'],
+  ['a OR b', 'Either'],
+  ['-healthz', 'Entries without it'],
+  ['level:>=warn', 'Levels by severity'],
+  ['service_name:payment', 'The service'],
+  ['@http.status:>=500', 'An attribute'],
+  ['@user:(ann OR joe)', 'One of the values'],
+  ['trace_id:*', 'Entries that have a trace id'],
 ];
 
 export function Help() {

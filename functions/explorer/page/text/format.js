@@ -98,10 +98,10 @@ export function valueAt(value, path) {
       .join(', ');
   if (typeof value !== 'object' || value === null) return '';
   const object = /** @type {Record<string, unknown>} */ (value);
-  if (path in object) return valueAt(object[path], '');
+  if (Object.hasOwn(object, path)) return valueAt(object[path], '');
   for (let dot = path.indexOf('.'); dot > 0; dot = path.indexOf('.', dot + 1)) {
     const key = path.slice(0, dot);
-    if (key in object) return valueAt(object[key], path.slice(dot + 1));
+    if (Object.hasOwn(object, key)) return valueAt(object[key], path.slice(dot + 1));
   }
   return '';
 }

@@ -13,7 +13,7 @@ import { Panel } from './panel.js';
 import { Patterns } from './patterns.js';
 import { QueryBox } from './query-box.js';
 import { Rows } from './rows.js';
-import { LiveControls, TimePicker } from './time-controls.js';
+import { LiveControls, TimePicker, WaitingRows } from './time-controls.js';
 import { Toolbar } from './toolbar.js';
 
 export function Page() {
@@ -30,7 +30,7 @@ export function Page() {
       <${FieldList} />
       <section class="list" aria-label="Entries">
         <${Toolbar} />
-        ${tab === 'patterns' ? html`<${Patterns} />` : items.length ? html`<${Rows} />` : html`<${Empty} />`}
+        ${tab === 'patterns' ? html`<${Patterns} />` : html`<${WaitingRows} />${items.length ? html`<${Rows} />` : html`<${Empty} />`}`}
       </section>
       <${Panel} />
     </main>`

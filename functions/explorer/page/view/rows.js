@@ -12,7 +12,6 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useReducer, useRef } 
 import { Component } from '../vendor/preact.js';
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from '../vendor/virtual-core.js';
 import { classes, html, levelClass, marked } from './elements.js';
-import { WaitingRows } from './time-controls.js';
 
 const PREFETCH_ROWS = 100;
 const WIDTHS = /** @type {Record<string, string>} */ ({ level: '6ch', service_name: '15ch', trace_id: '34ch', span_id: '18ch' });
@@ -49,8 +48,7 @@ export function Rows() {
     active.value = index;
     change({ entry: items[index].entry.id }, { replace: opened !== '' });
   };
-  return html`<${WaitingRows} />
-    <div class=${classes('grid', wrap && 'wrapped', loading && 'loading')} ref=${scroller} role="grid" id="grid" aria-label="Log entries" aria-rowcount=${more ? -1 : items.length + 1} aria-colcount=${columns.length + 2} aria-busy=${loading} tabindex="0"
+  return html`<div class=${classes('grid', wrap && 'wrapped', loading && 'loading')} ref=${scroller} role="grid" id="grid" aria-label="Log entries" aria-rowcount=${more ? -1 : items.length + 1} aria-colcount=${columns.length + 2} aria-busy=${loading} tabindex="0"
       aria-activedescendant=${current >= (visible[0]?.index ?? 0) && current <= last ? `row-${current}` : undefined} onScroll=${onScroll} onClick=${click}>
       <div class="row grid-head" role="row" aria-rowindex="1">
         ${['Time', ...columns.map(columnTitle), 'Message'].map((name) => html`<span class="cell" role="columnheader">${name}</span>`)}

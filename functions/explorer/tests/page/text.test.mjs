@@ -36,6 +36,7 @@ test('attributes are found by dotted paths', () => {
   assert.equal(valueAt(attributes, 'x.y'), 'z');
   assert.equal(valueAt(attributes, 'list.n'), '1, 2');
   assert.equal(valueAt(attributes, 'missing'), '');
+  assert.equal(valueAt(attributes, 'constructor'), '');
   assert.deepEqual(
     leaves(attributes).map(({ path, value }) => `${path}=${value}`),
     ['http.status=500', 'http.a.b=1', 'x.y=z', 'tags=a', 'tags=b', 'list.n=1', 'list.n=2', 'none=null'],

@@ -141,10 +141,11 @@ export class Explorer {
     await eventually(async () => assert.equal(await this.rowCount(), count));
   }
 
-  /** The number of rows, without the head. */
+  /** The number of rows, without the head. It is unknown while more rows can be loaded. */
   async rowCount() {
     if ((await this.grid.count()) === 0) return 0;
-    return Number(await this.grid.getAttribute('aria-rowcount')) - 1;
+    const rows = Number(await this.grid.getAttribute('aria-rowcount'));
+    return rows < 0 ? Infinity : rows - 1;
   }
 
   /** The messages of the rows in the document. */

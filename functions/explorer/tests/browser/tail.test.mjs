@@ -137,6 +137,31 @@ explorerTest('a search that finds an entry is live for it', async (explorer) => 
   assert.deepEqual(await explorer.messages(), ['number 1', 'number 0']);
 });
 
+explorerTest(
+  'a tail whose first connection fails searches again',
+  async (explorer) => {
+    const run = unique('tail');
+    await save([{ service_name: 'tail', message: 'number 0', attributes: { run } }]);
+    await searchable(`@run:${run}`, 1);
+    let attempts = 0;
+    let searches = 0;
+    await explorer.page.route('**/logs/tail?**', (route) => {
+      attempts += 1;
+      return attempts === 1 ? route.fulfill({ status: 503, body: '{}' }) : route.fallback();
+    });
+    await explorer.page.route('**/logs/search?**', (route) => {
+      searches += 1;
+      return route.fallback();
+    });
+    await explorer.open({ q: `@run:${run}`, live: '1' });
+    await explorer.page.getByText('Reconnecting: The server answered 503').waitFor();
+    await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+    await eventually(async () => assert.equal(searches, 2));
+    await explorer.hasRows(1);
+  },
+  { reports: /status of 503/ },
+);
+
 const noBinary = BINARY === '';
 /** @type {LogPulse} */
 let logpulse;

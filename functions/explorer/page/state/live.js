@@ -4,7 +4,7 @@ import { follow } from '../api/tail.js';
 import { marker } from '../text/marks.js';
 import { parseRange } from '../text/time.js';
 import { report } from './failure.js';
-import { forget, forgetLive, prepend, unknownRows } from './rows.js';
+import { active, forget, forgetLive, prepend, unknownRows } from './rows.js';
 import { refreshCounts, run } from './search.js';
 import { signal } from './signal.js';
 import { change, view } from './view.js';
@@ -117,8 +117,11 @@ export function pause() {
   paused.value = true;
 }
 
+/** Shows what waits, at the top of the list: no row is kept in view. */
 export function resume() {
-  paused.value = false;
+  active.value = -1;
+  document.getElementById('grid')?.scrollTo(0, 0);
+  paused.value = away.value = false;
   flush();
 }
 

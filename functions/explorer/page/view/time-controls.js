@@ -97,14 +97,9 @@ export function WaitingRows() {
   const paused = use(live.paused);
   const failure = use(live.problem);
   if (!use(view).live || (!waiting && !missing && !failure)) return null;
-  const show = () => {
-    document.getElementById('grid')?.scrollTo(0, 0);
-    live.scrolled(false);
-    live.resume();
-  };
   const more = waiting ? `${compact(waiting)} new ${waiting === 1 ? 'entry' : 'entries'}` : '';
   return html`<div class="waiting-rows">
-    ${more && html`<button type="button" class="button primary" onClick=${show}>${paused ? `Resume: ${more}` : `Show ${more}`}</button>`}
+    ${more && html`<button type="button" class="button primary" onClick=${live.resume}>${paused ? `Resume: ${more}` : `Show ${more}`}</button>`}
     ${failure && html`<span class="note" role="status">Reconnecting: ${failure}</span>`}
     ${missing > 0 && html`<span class="note">${compact(missing)} left out: too many at a time</span>`}
   </div>`;

@@ -97,6 +97,26 @@ explorerTest('the list stands still while it is scrolled', async (explorer) => {
   await explorer.hasRows(count);
 });
 
+explorerTest('a list that was paused, scrolled and read resumes at its top', async (explorer) => {
+  const run = unique('tail');
+  await explorer.open({ q: `@run:${run}`, live: '1' });
+  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  const first = await send(run, 1);
+  await explorer.hasRows(first);
+  for (const resume of ['Resume', 'Show']) {
+    if (resume === 'Resume') await explorer.button('Pause').click();
+    await explorer.page.evaluate(() => document.getElementById('grid')?.scrollTo(0, 900));
+    await explorer.rows.filter({ hasText: 'number 60' }).click();
+    await explorer.panel.getByText('number 60').first().waitFor();
+    await explorer.page.keyboard.press('Escape');
+    const more = await save([{ service_name: 'tail', message: `after ${resume}`, attributes: { run } }]);
+    await explorer.button(`${resume}: ${more.length} new entry`.replace('Show:', 'Show')).click();
+    await eventually(async () => assert.equal((await explorer.messages())[0], `after ${resume}`));
+    assert.equal(await explorer.page.evaluate(() => document.getElementById('grid')?.scrollTop), 0);
+    assert.equal(await explorer.page.getByRole('button', { name: /new entr/ }).count(), 0);
+  }
+});
+
 explorerTest('entries that wait are shown when the tail stops', async (explorer) => {
   const run = unique('tail');
   await explorer.open({ q: `@run:${run}`, live: '1' });

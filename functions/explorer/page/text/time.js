@@ -12,7 +12,9 @@
 const MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const UNITS = { s: 'second', m: 'minute', h: 'hour', d: 'day', w: 'week' };
 const DURATION = /^(?:last\s+)?-?(\d{1,6})\s*(s|m|h|d|w)(?:ec(?:ond)?s?|in(?:ute)?s?|(?:ou)?rs?|ays?|eeks?)?$/i;
-const POINT = /^(?:(\d{4})-(\d\d)-(\d\d))?[T ]?(?:(\d\d?):(\d\d)(?::(\d\d)(\.\d{1,6})?)?)?(Z|[+-]\d\d:?\d\d)?$/i;
+const POINT = /^(?:(\d{4})-(\d\d)-(\d\d))?[T ]?(?:(\d\d?):(\d\d)(?::(\d\d)(\.\d{1,6})?)?)?(Z|[+-](?:0\d|1[0-4]):?\d\d)?$/i;
+/** The first of two times of day with a hyphen between them. */
+const HYPHEN = /^(\d\d?:[\d:.]+)-(?=\d\d?:)/;
 
 export const ALL_TIME = 'all';
 
@@ -52,7 +54,7 @@ function parseDuration(word, now) {
 
 /** @param {string} typed @param {Date} now @returns {TimeRange | undefined} */
 function parseInterval(typed, now) {
-  const parts = typed.split(/\s*\.\.\s*|\s+to\s+/i);
+  const parts = typed.replace(HYPHEN, '$1..').split(/\s*(?:\.\.|–)\s*|\s+(?:to|-)\s+/i);
   if (parts.length !== 2 || (!parts[0] && !parts[1])) return undefined;
   const start = parts[0] ? parsePoint(parts[0], now, now) : undefined;
   const end = parts[1] ? parsePoint(parts[1], now, start?.from ?? now) : undefined;
@@ -97,7 +99,8 @@ function parsePoint(typed, now, base) {
 /** @param {string} typed @param {Date} base */
 function parseCalendar(typed, base) {
   const match = POINT.exec(typed);
-  if (!match || (!match[1] && !match[4])) return undefined;
+  // A time of day with an offset would have no day: it may be another day there.
+  if (!match || (!match[1] && (!match[4] || match[8]))) return undefined;
   const [, year, month, date, hour, minute, second, fraction, zone] = match;
   const ymd = year ? [Number(year), Number(month), Number(date)] : [base.getFullYear(), base.getMonth() + 1, base.getDate()];
   const hms = [Number(hour ?? 0), Number(minute ?? 0), Number(second ?? 0), Math.floor(Number(fraction ?? 0) * 1000)];

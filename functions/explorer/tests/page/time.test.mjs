@@ -81,6 +81,12 @@ test('ranges are understood as people type them', () => {
   for (const [text, ...expected] of cases) assert.deepEqual(parsed(text), expected, text);
 });
 
+test('two times may have a hyphen or a dash between them', () => {
+  for (const text of ['13:20-13:35', '13:20 - 13:35', '13:20–13:35', '13:20 – 13:35', '13:20:00-13:35:00', '2026-11-27 13:20 - 13:35'])
+    assert.deepEqual(parsed(text), parsed('13:20..13:35'), text);
+  assert.deepEqual(parsed('2026-11-25 - 2026-11-26'), parsed('2026-11-25..2026-11-26'));
+});
+
 test('a text that is no range is refused', () => {
   for (const text of [
     'soon',
@@ -93,6 +99,10 @@ test('a text that is no range is refused', () => {
     '15:00..15:00',
     '2026-11-25 15:00..2026-11-25 14:00',
     '..',
+    '14:05Z',
+    '2026-11-25 14:00-15:00',
+    '14:05-13:35..15:00',
+    '14:05+01:00..15:00',
     'a..b',
     '99999w',
     '2026-11-25..x',

@@ -46,9 +46,9 @@ export function retry() {
   for (const again of all) again();
 }
 
-/** Forgets the failure, because what failed begins anew and is about to show how things are. @param {() => void} begun */
-export function clear(begun) {
-  failed.delete(begun);
+/** Forgets the failure, because what failed begins anew and is about to show how things are. @param {(() => void)[]} begun */
+export function clear(...begun) {
+  for (const again of begun) failed.delete(again);
   hide();
 }
 

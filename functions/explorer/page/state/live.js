@@ -4,7 +4,7 @@ import { follow } from '../api/tail.js';
 import { marker } from '../text/marks.js';
 import { parseRange } from '../text/time.js';
 import { report } from './failure.js';
-import { active, forget, forgetLive, prepend, unknownRows } from './rows.js';
+import { active, forget, forgetLive, prepend, rows, unknownRows } from './rows.js';
 import { refreshCounts, run } from './search.js';
 import { signal } from './signal.js';
 import { change, view } from './view.js';
@@ -102,7 +102,9 @@ function receive(added) {
 /** Shows what waits, unless the reader wants the list to stand still. */
 function flush() {
   flushing = 0;
-  if (paused.value || away.value) waiting.value = queue.length;
+  // The rows of an earlier search stay until those of this one replace them.
+  if (rows.value.loading && queue.length) flushing = window.setTimeout(flush, FLUSH_MS);
+  else if (paused.value || away.value) waiting.value = queue.length;
   else showQueue();
 }
 

@@ -69,12 +69,11 @@ export async function loadFirstRows(search, aborted) {
 
 /** Keeps the rows, unless the search is invalid: then they would not be its rows. @param {unknown} error */
 export function failRows(error) {
-  const invalid = error instanceof Failure && error.kind === 'invalid';
-  if (invalid) {
+  if (error instanceof Failure && error.kind === 'invalid') {
     foundRows = [];
     cursor = undefined;
-  }
-  show({ hint: undefined });
+    show({ hint: undefined });
+  } else rows.value = { ...rows.value, loading: false };
 }
 
 /** @param {api.Filters} filters @param {AbortSignal} aborted */

@@ -4,7 +4,7 @@ import * as api from '../api/logs.js';
 import { Failure } from '../api/request.js';
 import { parseRange } from '../text/time.js';
 import { clear, report, succeeded, trouble } from './failure.js';
-import { failRows, forgetLive, loadFirstRows } from './rows.js';
+import { failRows, forgetLive, loadFirstRows, rows } from './rows.js';
 import { signal } from './signal.js';
 import { view } from './view.js';
 
@@ -35,7 +35,7 @@ export async function run() {
   controller.abort();
   controller = new AbortController();
   const { signal: aborted } = controller;
-  clear(run);
+  clear(run, loadStats, loadFields);
   const search = resolve();
   if (!search) {
     const invalid = new Failure('invalid', `“${view.value.time}” is not a time range; write 15m, yesterday or 2026-11-25 14:00..15:00.`);
@@ -44,15 +44,26 @@ export async function run() {
   }
   applied.value = search;
   if (!view.value.live) forgetLive();
-  const rows = loadFirstRows(search, aborted).then(succeeded, (error) => report(error, run));
+  let failed = false;
+  const loading = loadFirstRows(search, aborted).then(
+    () => {
+      // The counts of an earlier search would contradict an empty list.
+      if (!rows.value.total) stats.value = undefined;
+      succeeded();
+    },
+    (error) => {
+      failed = true;
+      report(error, run);
+    },
+  );
   // Rows are what people wait for; the rest may use the server once they are there.
-  await Promise.race([rows, new Promise((done) => setTimeout(done, ROWS_FIRST_MS))]);
+  await Promise.race([loading, new Promise((done) => setTimeout(done, ROWS_FIRST_MS))]);
   if (aborted.aborted) return;
-  if (trouble.value) {
-    if (!trouble.value.retryAt) stats.value = undefined;
+  if (failed) {
+    if (!trouble.value?.retryAt) stats.value = undefined;
     return;
   }
-  await Promise.all([rows, loadStats(aborted), loadFields(aborted)]);
+  await Promise.all([loading, loadStats(), loadFields()]);
 }
 
 /** @returns {Applied | undefined} */
@@ -75,29 +86,29 @@ export async function refreshCounts() {
   if (!search || counting) return;
   counting = true;
   applied.value = search;
-  await Promise.all([loadStats(controller.signal), loadFields(controller.signal)]);
+  await Promise.all([loadStats(), loadFields()]);
   counting = false;
 }
 
-/** @param {AbortSignal} aborted */
-async function loadStats(aborted) {
+async function loadStats() {
+  const { signal: aborted } = controller;
   const search = /** @type {Applied} */ (applied.value);
   const to = search.filters.to ?? (search.range.to && 'now');
   try {
     const found = await api.histogram({ ...search.filters, to }, aborted);
     if (!aborted.aborted) stats.value = found;
   } catch (error) {
-    report(error, run);
+    report(error, loadStats);
   }
 }
 
-/** @param {AbortSignal} aborted */
-async function loadFields(aborted) {
+async function loadFields() {
+  const { signal: aborted } = controller;
   try {
     const found = await api.fields(/** @type {Applied} */ (applied.value).filters, aborted);
     if (!aborted.aborted) fieldList.value = scaled(found);
   } catch (error) {
-    report(error, run);
+    report(error, loadFields);
   }
 }
 

@@ -5,7 +5,6 @@ import { addCondition, excludeValue } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { toggleLive } from '../state/live.js';
 import { active, opened, rows } from '../state/rows.js';
-import { run } from '../state/search.js';
 import { change, view } from '../state/view.js';
 import { fieldsOpen } from './fields.js';
 import { helpOpen } from './page.js';
@@ -80,7 +79,7 @@ async function excludeLike() {
     if (patterns[0]) addCondition(`-${patterns[0].q}`);
     else excludeValue('service_name', entry.service_name);
   } catch (error) {
-    report(error, run);
+    report(error, excludeLike);
   }
 }
 

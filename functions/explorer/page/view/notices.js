@@ -3,10 +3,12 @@
 import * as api from '../api/logs.js';
 import { followHint, searchFragment } from '../state/actions.js';
 import { report, retry, trouble } from '../state/failure.js';
+import { waiting } from '../state/live.js';
 import { rows } from '../state/rows.js';
-import { run } from '../state/search.js';
+import { run, stats } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
+import { plural } from '../text/format.js';
 import { parseRange } from '../text/time.js';
 import { useEffect, useState } from '../vendor/hooks.js';
 import { copy, html, Logo } from './elements.js';
@@ -55,11 +57,17 @@ function Countdown({ until, waits }) {
 }
 
 export function Empty() {
-  const { fresh, hint, loading } = use(rows);
+  const { fresh, hint, loading, total } = use(rows);
+  const counted = use(stats)?.total;
+  const waits = use(waiting);
   const failed = use(trouble);
   if (loading) return html`<p class="note pad" role="status">Searching…</p>`;
-  if (failed) return null;
-  return fresh ? html`<${FirstEntry} />` : html`<${NoHits} hint=${hint} />`;
+  if (fresh) return html`<${FirstEntry} />`;
+  // What was found may wait for the live tail to resume.
+  if (failed || total || waits) return null;
+  if (counted)
+    return html`<p class="pad"><button type="button" class="button" onClick=${run}>Show ${plural(counted, 'new entry', 'new entries')}</button></p>`;
+  return html`<${NoHits} hint=${hint} />`;
 }
 
 /** @param {{ hint: api.Hint | undefined }} props */

@@ -3,7 +3,7 @@
 import * as api from '../api/logs.js';
 import { addCondition } from '../state/actions.js';
 import { report } from '../state/failure.js';
-import { applied, run } from '../state/search.js';
+import { applied } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change } from '../state/view.js';
 import { ago, count, percent } from '../text/format.js';
@@ -16,14 +16,15 @@ export function Patterns() {
   const search = use(applied);
   const [found, setFound] = useState(/** @type {Found | undefined} */ (undefined));
   const [onlyNew, setOnlyNew] = useState(false);
+  const [attempt, again] = useState({});
   useEffect(() => {
     if (!search) return;
     const controller = new AbortController();
     const { from, ...rest } = search.filters;
     const filters = onlyNew && from ? { ...rest, new_since: from } : search.filters;
-    api.patterns(filters, controller.signal).then(setFound, (error) => report(error, run));
+    api.patterns(filters, controller.signal).then(setFound, (error) => report(error, () => controller.signal.aborted || again({})));
     return () => controller.abort();
-  }, [search, onlyNew]);
+  }, [search, onlyNew, attempt]);
   if (!found) return html`<p class="note pad" role="status">Grouping messages…</p>`;
   return html`<div class="patterns" role="region" aria-label="Patterns" tabindex="0">
     <label class="note pad"><input type="checkbox" checked=${onlyNew} disabled=${!search?.filters.from} onChange=${() => setOnlyNew(!onlyNew)} /> Only patterns that are new in this time range</label>

@@ -117,6 +117,75 @@ explorerTest('a list that was paused, scrolled and read resumes at its top', asy
   }
 });
 
+for (const operation of ['stats', 'fields']) {
+  explorerTest(
+    `while the tail is live, a refused request for ${operation} is the only one that is repeated`,
+    async (explorer) => {
+      const run = unique('tail');
+      const sent = { search: 0, [operation]: 0 };
+      let refused = false;
+      await explorer.page.route('**/logs/search?**', (route) => {
+        sent.search += 1;
+        return route.fallback();
+      });
+      await explorer.open({ q: `@run:${run}`, live: '1' });
+      await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+      const first = await send(run, 1);
+      await explorer.hasRows(first);
+      sent.search = 0;
+      await explorer.page.route(`**/logs/${operation}?**`, (route) => {
+        sent[operation] += 1;
+        if (refused) return route.fallback();
+        refused = true;
+        return route.fulfill({ status: 429, headers: { 'retry-after': '1' }, body: '{}' });
+      });
+      await explorer.page.getByText('Too many requests (429)').waitFor();
+      await eventually(async () => assert.ok(sent[operation] > 1));
+      await explorer.page.getByText('Too many requests (429)').waitFor({ state: 'detached' });
+      assert.equal(sent.search, 0);
+      assert.equal(await explorer.rowCount(), first);
+    },
+    { reports: /status of 429/ },
+  );
+}
+
+explorerTest('the rows of a search stay until those of the next replace them', async (explorer) => {
+  const run = unique('tail');
+  await explorer.open({ q: `@run:${run}`, live: '1' });
+  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  const first = await send(run, 1);
+  await explorer.hasRows(first);
+  await explorer.button('Stop live tail').click();
+  /** @type {(() => void)[]} */
+  const held = [];
+  await explorer.page.route('**/logs/search?**', async (route) => {
+    await new Promise((resolve) => held.push(() => resolve(undefined)));
+    return route.fallback();
+  });
+  await explorer.button('Live tail').click();
+  await eventually(async () => assert.ok(held.length));
+  const count = first + (await send(run, 1, { first }));
+  assert.ok((await explorer.rowCount()) >= first);
+  const release = setInterval(() => held.shift()?.(), 10);
+  await explorer.hasRows(count);
+  clearInterval(release);
+});
+
+explorerTest('entries that wait are no search without hits', async (explorer) => {
+  const run = unique('tail');
+  await explorer.open({ q: `@run:${run}`, live: '1' });
+  await explorer.page.getByText('No entries match').waitFor();
+  await explorer.button('Pause').click();
+  await save([{ service_name: 'tail', message: 'number 0', attributes: { run } }]);
+  await explorer.button('Resume: 1 new entry').waitFor();
+  await searchable(`@run:${run}`, 1);
+  await explorer.query.press('Enter');
+  await explorer.page.getByRole('region', { name: 'Histogram' }).getByText('1 entry').waitFor();
+  assert.equal(await explorer.page.getByText('No entries match').count(), 0);
+  await explorer.button('Resume: 1 new entry').click();
+  await explorer.hasRows(1);
+});
+
 explorerTest('entries that wait are shown when the tail stops', async (explorer) => {
   const run = unique('tail');
   await explorer.open({ q: `@run:${run}`, live: '1' });

@@ -80,12 +80,18 @@ function NoHits({ hint }) {
     ${live && html`<p>New entries appear here as they arrive.</p>`}
     ${
       hint &&
-      html`<p>${hint.detail.charAt(0).toUpperCase()}${hint.detail.slice(1)}.</p>
+      html`<p>${hintText(hint)}.</p>
       <p><button type="button" class="button primary" onClick=${() => followHint(hint)}>Show ${hint.total >= 10_000 ? 'them' : hint.total === 1 ? 'it' : `these ${hint.total}`}</button></p>`
     }
     ${!hint && time !== 'all' && html`<p><button type="button" class="button" onClick=${() => change({ time: 'all' })}>Search all time</button></p>`}
     ${!hint && q && html`<p class="note">Search for parts of words with quotes ("tion time") or a star (time*).</p>`}
   </div>`;
+}
+
+/** A hint in the words of the page instead of the API's parameters. @param {api.Hint} hint */
+function hintText({ detail, fuzzy, without }) {
+  const words = fuzzy ? 'With similar spelling' : without && 'In all time';
+  return words ? detail.replace(/^.*?(?=, there )/, words) : detail.charAt(0).toUpperCase() + detail.slice(1);
 }
 
 function FirstEntry() {

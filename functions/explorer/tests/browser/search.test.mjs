@@ -146,8 +146,13 @@ explorerTest('a pattern shows its entries', async (explorer) => {
 explorerTest('a search without hits offers one that has hits', async (explorer) => {
   await explorer.open({ q: `${ALL} declyned` });
   const status = explorer.page.getByRole('status').filter({ hasText: 'No entries match' });
+  await status.getByText(/^With similar spelling, there are \d+ hits\.$/).waitFor();
   await status.getByRole('button', { name: /^Show/ }).click();
   await eventually(async () => assert.ok((await explorer.rowCount()) >= 3));
+  await explorer.open({ q: ALL, time: '2020-01-01' });
+  await status.getByText('In all time, there are 30 hits.').waitFor();
+  await status.getByRole('button', { name: 'Show these 30' }).click();
+  await explorer.hasRows(30);
 });
 
 explorerTest('pasted text becomes a quoted fragment', async (explorer) => {

@@ -11,6 +11,7 @@ import { parseRange } from '../text/time.js';
  * @property {boolean} wrap whether long messages take several lines
  * @property {string[]} columns the fields between time and message
  * @property {'entries' | 'patterns'} tab
+ * @property {boolean} new whether only patterns are shown that are new in the range
  * @property {boolean} live whether new entries appear
  * @property {string} entry the id of the entry in the panel, or nothing
  * @property {'fields' | 'json' | 'context'} panel what the panel shows
@@ -25,10 +26,13 @@ export const DEFAULT_VIEW = {
   wrap: false,
   columns: ['level', 'service_name'],
   tab: 'entries',
+  new: false,
   live: false,
   entry: '',
   panel: 'fields',
 };
+
+const FLAGS = /** @type {const} */ (['fuzzy', 'wrap', 'new', 'live']);
 
 /** @param {string} search @returns {View} */
 export function parseAddress(search) {
@@ -39,9 +43,7 @@ export function parseAddress(search) {
   view.sort = oneOf(params.get('sort'), ['newest', 'oldest', 'relevance']);
   view.tab = oneOf(params.get('tab'), ['entries', 'patterns']);
   view.panel = oneOf(params.get('panel'), ['fields', 'json', 'context']);
-  view.fuzzy = params.has('fuzzy');
-  view.wrap = params.has('wrap');
-  view.live = params.has('live');
+  for (const name of FLAGS) view[name] = params.has(name);
   view.entry = params.get('entry') ?? '';
   const columns = params.get('columns');
   try {
@@ -64,7 +66,7 @@ export function formatAddress(view) {
   for (const name of /** @type {const} */ (['q', 'time', 'sort', 'tab', 'entry', 'panel'])) {
     if (view[name] !== DEFAULT_VIEW[name]) params.set(name, view[name]);
   }
-  for (const name of /** @type {const} */ (['fuzzy', 'wrap', 'live'])) if (view[name]) params.set(name, '1');
+  for (const name of FLAGS) if (view[name]) params.set(name, '1');
   const columns = view.columns.map(encodeURIComponent).join(',');
   if (columns !== DEFAULT_VIEW.columns.join(',')) params.set('columns', columns);
   const text = params.toString();

@@ -5,7 +5,7 @@ import { addCondition } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { applied } from '../state/search.js';
 import { use } from '../state/signal.js';
-import { change } from '../state/view.js';
+import { change, view } from '../state/view.js';
 import { ago, count, percent } from '../text/format.js';
 import { useEffect, useState } from '../vendor/hooks.js';
 import { html, Icon } from './elements.js';
@@ -15,7 +15,7 @@ import { html, Icon } from './elements.js';
 export function Patterns() {
   const search = use(applied);
   const [found, setFound] = useState(/** @type {Found | undefined} */ (undefined));
-  const [onlyNew, setOnlyNew] = useState(false);
+  const { new: onlyNew } = use(view);
   const [attempt, again] = useState({});
   useEffect(() => {
     if (!search) return;
@@ -27,7 +27,7 @@ export function Patterns() {
   }, [search, onlyNew, attempt]);
   if (!found) return html`<p class="note pad" role="status">Grouping messages…</p>`;
   return html`<div class="patterns" role="region" aria-label="Patterns" tabindex="0">
-    <label class="note pad"><input type="checkbox" checked=${onlyNew} disabled=${!search?.filters.from} onChange=${() => setOnlyNew(!onlyNew)} /> Only patterns that are new in this time range</label>
+    <label class="note pad"><input type="checkbox" checked=${onlyNew} disabled=${!search?.filters.from} onChange=${() => change({ new: !onlyNew }, { replace: true })} /> Only patterns that are new in this time range</label>
     ${!found.patterns.length && html`<p class="note pad">No patterns.</p>`}
     <ul>${found.patterns.map((pattern) => html`<${PatternItem} key=${pattern.q} pattern=${pattern} />`)}</ul>
     ${found.other > 0 && html`<p class="note pad">${count(found.other)} entries have none of these patterns.</p>`}

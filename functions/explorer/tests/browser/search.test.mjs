@@ -138,6 +138,13 @@ explorerTest('a pattern shows its entries', async (explorer) => {
   // Keys that scroll belong to the browser here.
   const end = () => document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'End', bubbles: true, cancelable: true }));
   assert.equal(await explorer.page.evaluate(end), true);
+  const onlyNew = explorer.page.getByRole('checkbox', { name: 'Only patterns that are new' });
+  await onlyNew.check();
+  await eventually(async () => assert.equal(explorer.parameters().new, '1'));
+  await explorer.page.reload();
+  await patterns.waitFor();
+  assert.ok(await onlyNew.isChecked());
+  await onlyNew.uncheck();
   await patterns.getByRole('button', { name: /^order .* placed in/ }).click();
   await explorer.hasRows(27);
   assert.match(explorer.parameters().q ?? '', /^@run:\S+ pattern:/);

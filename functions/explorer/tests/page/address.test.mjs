@@ -12,6 +12,7 @@ test('an address brings back the same view', () => {
       wrap: true,
       live: true,
       tab: 'patterns',
+      new: true,
       entry: '0190163d-8694-739b-aea5-966c26f8ad91',
       panel: 'context',
     },

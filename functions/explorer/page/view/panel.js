@@ -6,7 +6,7 @@ import { report } from '../state/failure.js';
 import { opened } from '../state/rows.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
-import { ago, exactNumbers, shortTime } from '../text/format.js';
+import { ago, exactNumbers, rowTime } from '../text/format.js';
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
 import { classes, copy, html, Icon, levelClass } from './elements.js';
 import { Attributes } from './fields.js';
@@ -114,7 +114,7 @@ export function Context({ entry }) {
         line,
         i,
       ) => html`<li key=${line.id} ref=${i === found.position ? current : undefined} class=${classes('context-line', levelClass(line.level), i === found.position && 'current')} aria-current=${i === found.position ? 'true' : undefined}>
-      <button type="button" title=${line.message.slice(0, 500)} onClick=${() => change({ entry: line.id })}><time datetime=${line.timestamp}>${shortTime(line.timestamp)}</time> <span class="level-text">${line.level}</span> ${wanted.scope === 'trace' && html`<span class="service">${line.service_name}</span> `}<span class="context-message">${line.message.slice(0, 600)}</span></button>
+      <button type="button" title=${line.message.slice(0, 500)} onClick=${() => change({ entry: line.id })}><time datetime=${line.timestamp}>${rowTime(line.timestamp)}</time> <span class="level-text">${line.level}</span> ${wanted.scope === 'trace' && html`<span class="service">${line.service_name}</span> `}<span class="context-message">${line.message.slice(0, 600)}</span></button>
     </li>`,
     )}</ol>
     ${found.after_cursor && html`<button type="button" class="link-button pad" onClick=${() => more('after')}>Show ${STEP} lines after</button>`}`;

@@ -7,7 +7,7 @@ import { opened } from '../state/rows.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { ago, exactNumbers, rowTime } from '../text/format.js';
-import { useEffect, useRef, useState } from '../vendor/hooks.js';
+import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/hooks.js';
 import { classes, copy, html, Icon, levelClass } from './elements.js';
 import { Attributes } from './fields.js';
 import { Message } from './rows.js';
@@ -94,11 +94,21 @@ export function Context({ entry }) {
   const [wanted, setWanted] = useState({ before: 10, after: 10, scope: 'service' });
   const [found, setFound] = useState(/** @type {api.Context | undefined} */ (undefined));
   const current = useRef(/** @type {HTMLElement | null} */ (null));
+  const place = useRef(/** @type {number | undefined} */ (undefined));
+  useLayoutEffect(() => {
+    // Lines that are added above push away those that are being read.
+    if (current.current && place.current !== undefined)
+      current.current.closest('.panel-body')?.scrollBy(0, current.current.getBoundingClientRect().top - place.current);
+  }, [found]);
   useEffect(() => {
     const controller = new AbortController();
-    api
-      .context(entry.id, wanted, controller.signal)
-      .then(setFound, (error) => report(error, () => controller.signal.aborted || setWanted({ ...wanted })));
+    api.context(entry.id, wanted, controller.signal).then(
+      (next) => {
+        place.current = current.current?.getBoundingClientRect().top;
+        setFound(next);
+      },
+      (error) => report(error, () => controller.signal.aborted || setWanted({ ...wanted })),
+    );
     return () => controller.abort();
   }, [entry.id, wanted]);
   useEffect(() => current.current?.scrollIntoView({ block: 'center' }), [found === undefined]);

@@ -78,6 +78,29 @@ explorerTest('the context shows the lines around an entry, from its service or i
   await explorer.hasRows(3);
 });
 
+explorerTest('lines of the context are whole, and the line that is read stays in place', async (explorer) => {
+  const service = unique('context');
+  const saved = Array.from({ length: 40 }, (_, n) => ({
+    timestamp: ago(60 + n),
+    service_name: service,
+    message: `line ${n} ${'of many '.repeat(40)}`,
+  }));
+  const lineIds = await save(saved);
+  await searchable(`service_name:${service}`, 40);
+  await explorer.open({ q: `service_name:${service}`, entry: lineIds[5] ?? '', panel: 'context' });
+  const lines = explorer.panel.getByRole('list', { name: 'Context' }).getByRole('listitem');
+  const read = lines.filter({ hasText: 'line 15 ' });
+  await read.waitFor();
+  assert.match((await read.getByRole('time').textContent()) ?? '', /:\d\d\.\d{3}$/);
+  assert.ok(await read.getByRole('button').evaluate((button) => button.scrollWidth <= button.clientWidth && button.clientHeight > 60));
+  await explorer.panel.getByRole('region', { name: 'Context' }).evaluate((body) => body.scrollTo(0, 0));
+  const before = (await read.boundingBox())?.y ?? 0;
+  await explorer.button('Show 20 lines before').click();
+  await eventually(async () => assert.equal(await lines.count(), 36));
+  const after = (await read.boundingBox())?.y ?? 0;
+  assert.ok(Math.abs(before - after) < 2, `${before} ${after}`);
+});
+
 explorerTest('a link to an entry shows it, even if the search does not find it', async (explorer) => {
   await explorer.open({ q: ALL, entry: ids[5] ?? '' });
   await explorer.button('Copy link to entry').click();

@@ -85,17 +85,23 @@ export function shownBounds() {
 /** A link that shows the same to others later: with absolute times. @param {string} [entry] */
 export function link(entry) {
   const now = view.value;
-  const time = absoluteTime() ?? now.time;
+  const time = absoluteRange()?.text ?? now.time;
   const address = formatAddress({ ...now, time, live: false, entry: entry ?? now.entry });
   return new URL(address, location.href).href;
 }
 
-function absoluteTime() {
+/** The filters of what is shown, with absolute times. @returns {import('../api/logs.js').Filters} */
+export function shownFilters() {
+  const { from, to } = absoluteRange() ?? {};
+  return { ...applied.value?.filters, from: from?.toISOString(), to: to?.toISOString() };
+}
+
+function absoluteRange() {
   const search = applied.value;
   if (!search) return undefined;
   const { range, at } = search;
   const bounds = shownBounds();
-  if (!range.moving) return absolute(range.from, range.to)?.text;
+  if (!range.moving) return absolute(range.from, range.to);
   // The histogram has the server's time. It is cut to milliseconds here, and the end is exclusive.
-  return range.from && bounds ? absolute(new Date(bounds.from), new Date(bounds.to + 1))?.text : absolute(range.from, at)?.text;
+  return bounds ? absolute(range.from && new Date(bounds.from), new Date(bounds.to + 1)) : absolute(range.from, at);
 }

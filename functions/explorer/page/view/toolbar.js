@@ -1,8 +1,8 @@
 // What the list shows, and how: entries or patterns, order, wrapping, columns, export, link.
 
 import { exportUrl } from '../api/logs.js';
-import { link, toggleColumn } from '../state/actions.js';
-import { applied, fieldList } from '../state/search.js';
+import { link, shownFilters, toggleColumn } from '../state/actions.js';
+import { applied, fieldList, stats } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { shortName } from '../text/complete.js';
@@ -46,13 +46,13 @@ function Columns() {
 
 function Export() {
   const search = use(applied);
+  use(stats);
   return html`<${Popover} label="Export" face=${html`<${Icon} name="download" /><span>Export</span>`} align="end" name="quiet">${(
     /** @type {() => void} */ close,
   ) => {
-    const { filters = {}, sort = 'newest' } = search ?? {};
-    const order = sort === 'oldest' ? sort : 'newest';
+    const filters = { ...shownFilters(), sort: search?.sort === 'oldest' ? 'oldest' : 'newest' };
     return html`<p class="note">All entries that match, not only those that are loaded.</p>
-      <a class="button" href=${exportUrl({ ...filters, sort: order }, 'ndjson')} download="logs.ndjson" onClick=${() => setTimeout(close)}>NDJSON</a>
-      <a class="button" href=${exportUrl({ ...filters, sort: order }, 'csv')} download="logs.csv" onClick=${() => setTimeout(close)}>CSV</a>`;
+      <a class="button" href=${exportUrl(filters, 'ndjson')} download="logs.ndjson" onClick=${() => setTimeout(close)}>NDJSON</a>
+      <a class="button" href=${exportUrl(filters, 'csv')} download="logs.csv" onClick=${() => setTimeout(close)}>CSV</a>`;
   }}<//>`;
 }

@@ -174,7 +174,12 @@ explorerTest('an export has every entry that matches', async (explorer) => {
   await explorer.open({ q: `${ALL} level:info` });
   await explorer.button('Export').click();
   const download = explorer.page.waitForEvent('download');
-  await explorer.page.getByRole('link', { name: 'NDJSON' }).click();
+  const file = explorer.page.getByRole('link', { name: 'NDJSON' });
+  // It is the range that is shown, also if the last hour is another one by now.
+  const { searchParams } = new URL((await file.getAttribute('href')) ?? '', explorer.server);
+  const [from = NaN, to = NaN] = ['from', 'to'].map((name) => new Date(searchParams.get(name) ?? '').getTime());
+  assert.ok(Math.abs(to - from - 3_600_000) < 2, `${searchParams}`);
+  await file.click();
   const chunks = [];
   for await (const chunk of await (await download).createReadStream()) chunks.push(chunk);
   const lines = Buffer.concat(chunks).toString().trim().split('\n');

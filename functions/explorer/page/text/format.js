@@ -38,6 +38,11 @@ export function rowTime(timestamp) {
   return `${shortDay(date)} ${clock(date)}.${String(date.getMilliseconds()).padStart(3, '0')}`;
 }
 
+/** The zone of a local time: `UTC+1`. @param {string} timestamp RFC 3339 */
+export function zone(timestamp) {
+  return new Date(timestamp).toLocaleTimeString('en', { timeZoneName: 'shortOffset' }).replace(/.*GMT/, 'UTC');
+}
+
 /** @param {number} n */
 const two = (n) => String(n).padStart(2, '0');
 

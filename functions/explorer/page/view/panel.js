@@ -6,7 +6,7 @@ import { report } from '../state/failure.js';
 import { opened } from '../state/rows.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
-import { ago, exactNumbers, rowTime } from '../text/format.js';
+import { ago, exactNumbers, rowTime, zone } from '../text/format.js';
 import { useEffect, useLayoutEffect, useRef, useState } from '../vendor/hooks.js';
 import { classes, copy, html, Icon, levelClass } from './elements.js';
 import { Attributes } from './fields.js';
@@ -46,7 +46,7 @@ function Details({ entry, hits, matched }) {
   const { panel } = use(view);
   const body = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => body.current?.scrollTo(0, 0), [entry.id]);
-  return html`<p class="panel-time"><time datetime=${entry.timestamp}>${new Date(entry.timestamp).toLocaleString('sv')}.${entry.timestamp.slice(20, 26).padEnd(6, '0').replace(/\D/g, '0')}</time> <span class="note">${ago(entry.timestamp, new Date())}</span></p>
+  return html`<p class="panel-time"><time datetime=${entry.timestamp}>${new Date(entry.timestamp).toLocaleString('sv')}.${entry.timestamp.slice(20, 26).padEnd(6, '0').replace(/\D/g, '0')} ${zone(entry.timestamp)}</time> <span class="note">${ago(entry.timestamp, new Date())}</span></p>
     <div class="panel-actions">
       <button type="button" class="button" onClick=${() => copy(entry.message, 'Message copied')}><${Icon} name="copy" />Copy message</button>
       <button type="button" class="button" onClick=${() => copy(link(entry.id), 'Link copied')}><${Icon} name="link" />Copy link to entry</button>

@@ -38,6 +38,7 @@ explorerTest('a click on a row shows the entry', async (explorer) => {
     .waitFor();
   assert.equal(explorer.parameters().entry, ids[5]);
   assert.equal(await explorer.rows.nth(5).getAttribute('aria-selected'), 'true');
+  assert.match((await explorer.panel.locator('.panel-time').textContent()) ?? '', /:\d\d\.\d{6} UTC/);
   await explorer.panel.getByRole('rowheader', { name: 'http.status' }).waitFor();
 
   await explorer.panel.getByRole('button', { name: 'JSON', exact: true }).click();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from '../../page/api/request.js';
-import { ago, compact, leaves, percent, plural, valueAt } from '../../page/text/format.js';
+import { ago, compact, leaves, percent, plural, valueAt, zone } from '../../page/text/format.js';
 import { marker, parts } from '../../page/text/marks.js';
 
 test('marks are counted in characters', () => {
@@ -59,6 +59,16 @@ test('numbers and times are short', () => {
   assert.equal(percent(0.0004), '< 0.1%');
   assert.equal(percent(0.034), '3.4%');
   assert.equal(ago('2026-11-27T11:50:00Z', new Date('2026-11-27T12:00:00Z')), '10 minutes ago');
+});
+
+test('a time has its zone', () => {
+  for (const [name, expected] of [
+    ['Europe/Berlin', 'UTC+1'],
+    ['Asia/Kolkata', 'UTC+5:30'],
+  ]) {
+    process.env.TZ = name;
+    assert.equal(zone('2026-11-27T12:00:00Z'), expected);
+  }
 });
 
 test('whole numbers keep all their digits', () => {

@@ -1,11 +1,12 @@
 // Keys for the whole page.
 
 import * as api from '../api/logs.js';
-import { addCondition, excludeValue } from '../state/actions.js';
+import { addCondition, excludeValue, link } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { toggleLive } from '../state/live.js';
 import { active, opened, rows } from '../state/rows.js';
 import { change, view } from '../state/view.js';
+import { copy } from './elements.js';
 import { fieldsOpen } from './fields.js';
 import { helpOpen } from './page.js';
 import { closePanel } from './panel.js';
@@ -18,9 +19,11 @@ const KEYS = {
   j: () => move(1),
   k: () => move(-1),
   c: showContext,
+  p: () => change({ tab: view.value.tab === 'patterns' ? 'entries' : 'patterns' }),
   t: toggleLive,
   x: excludeLike,
   w: () => change({ wrap: !view.value.wrap }, { replace: true }),
+  y: () => copy(link(), 'Link copied'),
   '?': () => (helpOpen.value = true),
   Escape: leave,
 };

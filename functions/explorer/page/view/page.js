@@ -64,9 +64,11 @@ const KEYS = [
   ['Enter', 'Open the entry'],
   ['Esc', 'Close the panel'],
   ['c', 'Show its context'],
+  ['p', 'Show patterns or entries'],
   ['t', 'Start or stop the live tail'],
   ['x', 'Exclude entries like it'],
   ['w', 'Wrap long messages'],
+  ['y', 'Copy a link'],
   ['?', 'This help'],
 ];
 const QUERIES = [

@@ -25,7 +25,7 @@ export function Toolbar() {
       <${Columns} />`
     }
     <${Export} />
-    <button type="button" class="button quiet" aria-label="Copy link" title="Copy a link that shows the same, with absolute times" onClick=${() => copy(link(), 'Link copied')}><${Icon} name="link" /><span>Copy link</span></button>
+    <button type="button" class="button quiet" aria-label="Copy link" title="Copy a link that shows the same, with absolute times (y)" onClick=${() => copy(link(), 'Link copied')}><${Icon} name="link" /><span>Copy link</span></button>
   </div>`;
 }
 

@@ -176,6 +176,14 @@ explorerTest('everything works with the keyboard alone', async (explorer) => {
   await eventually(async () => assert.match((await page.locator('.row.active .message').textContent()) ?? '', /step 19/));
   await press('w');
   await eventually(async () => assert.equal(explorer.parameters().wrap, '1'));
+  await press('y');
+  await page.getByRole('status').filter({ hasText: 'Link copied' }).waitFor();
+  assert.match(await explorer.clipboard(), /time=20/);
+  await press('p');
+  await page.getByRole('region', { name: 'Patterns' }).waitFor();
+  await press('p');
+  await explorer.hasRows(20);
+  await press('End');
   await press('?');
   const help = page.getByRole('dialog', { name: 'Help' });
   await help.waitFor();

@@ -145,7 +145,7 @@ explorerTest('a pattern shows its entries', async (explorer) => {
   await patterns.waitFor();
   assert.ok(await onlyNew.isChecked());
   await onlyNew.uncheck();
-  await patterns.getByRole('button', { name: /^order .* placed in/ }).click();
+  await patterns.getByRole('button', { name: /^Show pattern order .* placed in/ }).click();
   await explorer.hasRows(27);
   assert.match(explorer.parameters().q ?? '', /^@run:\S+ pattern:/);
 });

@@ -84,7 +84,7 @@ export function ago(timestamp, now) {
     [60, 'minute'],
     [1, 'second'],
   ])) {
-    if (seconds >= 2 * size || (size === 1 && seconds > 0)) return `${plural(Math.floor(seconds / size), unit)} ago`;
+    if (seconds >= (size > 60 ? 2 * size : size)) return `${plural(Math.floor(seconds / size), unit)} ago`;
   }
   return 'now';
 }

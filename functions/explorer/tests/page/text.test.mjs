@@ -58,7 +58,17 @@ test('numbers and times are short', () => {
   ]);
   assert.equal(percent(0.0004), '< 0.1%');
   assert.equal(percent(0.034), '3.4%');
-  assert.equal(ago('2026-11-27T11:50:00Z', new Date('2026-11-27T12:00:00Z')), '10 minutes ago');
+  const agoOf = (/** @type {number} */ seconds) => ago(new Date(1e12 - seconds * 1000).toISOString(), new Date(1e12));
+  assert.deepEqual([0, 1, 59, 115, 600, 7140, 7200, 200_000].map(agoOf), [
+    'now',
+    '1 second ago',
+    '59 seconds ago',
+    '1 minute ago',
+    '10 minutes ago',
+    '119 minutes ago',
+    '2 hours ago',
+    '2 days ago',
+  ]);
 });
 
 test('a time has its zone', () => {

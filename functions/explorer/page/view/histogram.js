@@ -95,7 +95,8 @@ export function drawChart(holder, tip, stats, bounds, brushed) {
   /** @type {any} */
   const options = {
     ...size(holder),
-    padding: [4, 8, 0, 0],
+    // The last time below the bars needs room.
+    padding: [4, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: MIN_BRUSH_PX } },
     scales: {

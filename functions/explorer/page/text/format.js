@@ -40,7 +40,7 @@ export function rowTime(timestamp) {
 
 /** The zone of a local time: `UTC+1`. @param {string} timestamp RFC 3339 */
 export function zone(timestamp) {
-  return new Date(timestamp).toLocaleTimeString('en', { timeZoneName: 'shortOffset' }).replace(/.*GMT/, 'UTC');
+  return new Date(timestamp).toLocaleTimeString('en', { timeZoneName: 'shortOffset' }).replace(/.*GMT(\+0$)?/, 'UTC');
 }
 
 /** @param {number} n */

@@ -75,6 +75,7 @@ test('a time has its zone', () => {
   for (const [name, expected] of [
     ['Europe/Berlin', 'UTC+1'],
     ['Asia/Kolkata', 'UTC+5:30'],
+    ['UTC', 'UTC'],
   ]) {
     process.env.TZ = name;
     assert.equal(zone('2026-11-27T12:00:00Z'), expected);

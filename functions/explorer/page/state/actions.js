@@ -4,7 +4,7 @@ import { and, exclude, fieldName, include, quote } from '../text/query.js';
 import { absolute } from '../text/time.js';
 import { formatAddress } from './address.js';
 import { remember } from './preferences.js';
-import { applied, run, stats } from './search.js';
+import { applied, counted, run, stats } from './search.js';
 import { change, view } from './view.js';
 
 /** Searches for a query, again if it is the same. @param {string} q */
@@ -100,7 +100,8 @@ function absoluteRange() {
   const search = applied.value;
   if (!search) return undefined;
   const { range, at } = search;
-  const bounds = shownBounds();
+  // The histogram may still be that of an earlier search.
+  const bounds = counted === search ? shownBounds() : undefined;
   if (!range.moving) return absolute(range.from, range.to);
   // The histogram has the server's time. It is cut to milliseconds here, and the end is exclusive.
   return bounds ? absolute(range.from && new Date(bounds.from), new Date(bounds.to + 1)) : absolute(range.from, at);

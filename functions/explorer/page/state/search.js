@@ -20,6 +20,8 @@ import { view } from './view.js';
 export const applied = signal(undefined);
 /** @type {import('./signal.js').Signal<api.Stats | undefined>} */
 export const stats = signal(undefined);
+/** The search that was counted. @type {Applied | undefined} */
+export let counted;
 /** @type {import('./signal.js').Signal<api.Field[]>} */
 export const fieldList = signal(/** @type {api.Field[]} */ ([]));
 
@@ -96,7 +98,9 @@ async function loadStats() {
   const to = search.filters.to ?? (search.range.to && 'now');
   try {
     const found = await api.histogram({ ...search.filters, to }, aborted);
-    if (!aborted.aborted) stats.value = found;
+    if (aborted.aborted) return;
+    counted = search;
+    stats.value = found;
   } catch (error) {
     report(error, loadStats);
   }

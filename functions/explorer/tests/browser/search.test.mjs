@@ -191,6 +191,19 @@ explorerTest('an export has every entry that matches', async (explorer) => {
   );
 });
 
+explorerTest('a link that is copied before the counts arrive has the new range', async (explorer) => {
+  await explorer.open({ q: ALL });
+  await explorer.page.getByRole('group', { name: 'Move in time' }).waitFor();
+  await explorer.page.route('**/logs/stats?**', () => {});
+  await explorer.page.getByRole('button', { name: /^Time range/ }).click();
+  await explorer.button('Last 24 hours').click();
+  await explorer.button('Copy link').click();
+  await explorer.page.getByRole('status').filter({ hasText: 'Link copied' }).waitFor();
+  const times = new URL(await explorer.clipboard()).searchParams.get('time')?.split('..') ?? [];
+  const [from = NaN, to = NaN] = times.map((time) => new Date(time).getTime());
+  assert.equal(to - from, 86_400_000);
+});
+
 explorerTest('a copied link shows the same later', async (explorer) => {
   await explorer.open({ q: ALL, time: '15m', sort: 'oldest' });
   await eventually(async () => assert.ok((await explorer.rowCount()) >= 3));

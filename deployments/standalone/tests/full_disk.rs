@@ -12,11 +12,15 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use acceptance::{Api, Server, unique};
 use serde_json::{Value, json};
 
 const DISK: &str = "160m";
+
+/// How long the consumer may take to write the tens of thousands of entries that fit on the disk.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The size of the file that is deleted to free space. That is enough to store and index the queued
 /// entries.
@@ -69,10 +73,10 @@ async fn a_full_disk_causes_503s_but_loses_no_acknowledged_entry() {
         if status == 201 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(status, 201, "writes still fail after space was freed");
-    api.search_until(&[("service_name", "marker")], 1).await;
+    wait_until_drained(&api).await;
     let mut indexed = HashMap::new();
     for entry in api.all_entries(&service).await {
         let id = entry["id"].as_str().unwrap().to_owned();
@@ -83,6 +87,15 @@ async fn a_full_disk_causes_503s_but_loses_no_acknowledged_entry() {
     for id in acknowledged {
         assert!(indexed.contains_key(&id), "{id} was acknowledged but not indexed");
         assert!(stored.contains_key(&id), "{id} was acknowledged but not stored");
+    }
+}
+
+/// Waits until the marker is indexed, and so all entries before it.
+async fn wait_until_drained(api: &Api) {
+    let deadline = Instant::now() + DRAIN_TIMEOUT;
+    while api.search(&[("service_name", "marker")]).await["total"] != 1 {
+        assert!(Instant::now() < deadline, "the queue is not drained after {DRAIN_TIMEOUT:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

@@ -9,7 +9,7 @@ import { chromium } from '../../checks/node_modules/playwright-core/index.mjs';
 /** @typedef {import('../../checks/node_modules/playwright-core/index.js').Page} Page */
 /** @typedef {import('../../checks/node_modules/playwright-core/index.js').BrowserContextOptions} ContextOptions */
 
-export const TIMEOUT_MS = 15_000;
+export const TIMEOUT_MS = 30_000;
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 /** The deployment under test. */

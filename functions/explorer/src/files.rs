@@ -138,7 +138,7 @@ fn with_preloads<'a>(page: &str, paths: impl Iterator<Item = &'a str>) -> String
     page.replace("</head>", &(links.collect::<String>() + "</head>"))
 }
 
-/// Inserts the hash into the page's references, such as `src="explorer/main.js"`.
+/// Inserts the hash into the page's references, such as `src="explorer/app.js"`.
 fn with_hash(page: &str, hash: &str) -> String {
     page.replace("=\"explorer/", &format!("=\"explorer/{hash}/"))
 }

@@ -1,5 +1,5 @@
 //! Shares what is read from the queue among the clients that listen. The queue is read once,
-//! however many listen, and not at all while nobody does.
+//! however many listen, and only while at least one does.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -26,7 +26,7 @@ pub(crate) struct Event {
     /// What had been read before the part of the record with the entry.
     before: Arc<Progress>,
     /// What the client itself has read beyond that.
-    ahead: Option<Arc<Progress>>,
+    ahead: Arc<Progress>,
     partition: i32,
     end: Point,
     _budget: OwnedSemaphorePermit,
@@ -35,9 +35,7 @@ pub(crate) struct Event {
 impl Event {
     pub(crate) fn id(&self) -> EventId {
         let mut progress = (*self.before).clone();
-        if let Some(ahead) = &self.ahead {
-            progress.merge(ahead);
-        }
+        progress.merge(&self.ahead);
         progress.advance(self.partition, self.end);
         EventId { entry: Some(self.entry), progress }
     }
@@ -179,7 +177,7 @@ impl Listener {
             json: line.json.clone(),
             dropped: std::mem::take(&mut self.dropped),
             before: before.clone(),
-            ahead: (!self.ahead.is_empty()).then(|| self.ahead.clone()),
+            ahead: self.ahead.clone(),
             partition: part.partition,
             end: line.end,
             _budget: budget,

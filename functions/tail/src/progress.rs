@@ -6,7 +6,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use shared::EntryId;
-use shared::queue::Position;
 
 /// The maximum number of partitions in an id.
 const MAX_PARTITIONS: usize = 1000;
@@ -147,11 +146,6 @@ fn parse(text: &str) -> Option<EventId> {
         }
     }
     (progress.0.len() <= MAX_PARTITIONS).then_some(EventId { entry, progress })
-}
-
-/// The point after a line of a record.
-pub(crate) fn after_line(position: Position, line: u32) -> Point {
-    Point { offset: position.offset, lines: line }
 }
 
 #[cfg(test)]

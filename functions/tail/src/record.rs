@@ -5,7 +5,7 @@ use shared::LogEntry;
 use shared::query::Subject;
 use shared::queue::{Position, Record};
 
-use crate::progress::{Point, after_line};
+use crate::progress::Point;
 
 /// The maximum number of lines of a part. Every part is matched against every client's filters without
 /// a pause.
@@ -45,17 +45,14 @@ impl Part {
 }
 
 /// Parses a record. Lines that are not entries are skipped.
-pub(crate) fn parts(position: Position, record: &Record) -> impl Iterator<Item = Part> {
+pub(crate) fn parts(position: Position, record: &Record) -> Vec<Part> {
+    let Position { partition, offset } = position;
     let lines: Vec<&[u8]> = record.as_bytes().split(|byte| *byte == b'\n').collect();
-    let point = move |count: usize, lines: u32| {
-        if lines as usize == count {
-            Point::after(position.offset)
-        } else {
-            after_line(position, lines)
-        }
+    let after = |number: usize| match u32::try_from(number) {
+        Ok(read) if number < lines.len() => Point { offset, lines: read },
+        _ => Point::after(offset),
     };
-    let count = lines.len();
-    let mut parts = Vec::with_capacity(count.div_ceil(MAX_LINES));
+    let mut parts = Vec::with_capacity(lines.len().div_ceil(MAX_LINES));
     let mut number = 0;
     for chunk in lines.chunks(MAX_LINES) {
         let mut part = Vec::with_capacity(chunk.len());
@@ -64,10 +61,10 @@ pub(crate) fn parts(position: Position, record: &Record) -> impl Iterator<Item =
             if let Ok(entry) = LogEntry::from_json(line) {
                 // A copy, so that a line in memory does not keep the whole record.
                 let json = Bytes::copy_from_slice(line);
-                part.push(Line { end: point(count, number), entry, json });
+                part.push(Line { end: after(number), entry, json });
             }
         }
-        parts.push(Part { partition: position.partition, end: point(count, number), lines: part });
+        parts.push(Part { partition, end: after(number), lines: part });
     }
-    parts.into_iter()
+    parts
 }

@@ -1,4 +1,4 @@
-//! Reading along with the queue: records as they are published, without a consumer group.
+//! Following the queue: records as they are published, without a consumer group.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{Position, Record};
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
 
-/// Reads along with the queue.
+/// Follows the queue.
 ///
 /// # Contract
 /// * Every record that is published after `follow` returns is read.

@@ -114,7 +114,7 @@ pub struct Queue {
     pub producer: Arc<dyn Producer>,
     /// The reading end. It joins the consumer group on the first `poll`.
     pub consumer: Arc<dyn Consumer>,
-    /// Reads along, without the group.
+    /// Follows the queue, without the group.
     pub follower: Arc<dyn Follower>,
     /// The dead letters.
     pub dead_letters: Arc<dyn DeadLetters>,

@@ -1,4 +1,4 @@
-//! The contract of reading along with the queue.
+//! The contract of following the queue.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

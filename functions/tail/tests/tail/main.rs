@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use support::{Lines, NDJSON, SSE, entry, listen, numbered, record, send, serve};
 
-/// A queue, and the function that reads along with it.
+/// A queue, and the function that follows it.
 struct Fixture {
     queue: Queue,
     shutdown: CancellationToken,

@@ -1,4 +1,4 @@
-//! Reads along with the topic of records: all partitions are assigned to one client, which belongs
+//! Follows the topic of records: all partitions are assigned to one client, which belongs
 //! to no group.
 
 use std::collections::BTreeMap;
@@ -235,7 +235,7 @@ fn first_since(
     Ok(first)
 }
 
-/// Whether an error goes away once all brokers know the topic.
+/// Whether an error lasts only until all brokers know the topic.
 fn is_brief(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),

@@ -1,4 +1,4 @@
-//! Committed records. The last of them stay in the file, for those who read along with the queue.
+//! Committed records. The last of them stay in the file, so that followers can read them again.
 
 use futures_util::TryStreamExt;
 use sqlx::SqliteConnection;
@@ -32,26 +32,16 @@ pub(super) async fn uncommitted_bytes(
     sqlx::query_scalar(size).bind(last).fetch_one(connection).await
 }
 
-/// Deletes the oldest committed records that need not stay, once they are a quarter of those that do.
-pub(super) async fn trim(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-    let kept: i64 =
-        sqlx::query_scalar("SELECT kept_bytes FROM progress").fetch_one(&mut *connection).await?;
-    if kept > KEPT_BYTES + KEPT_BYTES / 4 {
-        delete_oldest(connection, KEPT_BYTES).await
-    } else {
-        Ok(())
-    }
-}
-
-/// Deletes the oldest committed records until the size of the others is at most `max_bytes`.
-pub(super) async fn delete_oldest(
-    connection: &mut SqliteConnection,
-    max_bytes: i64,
-) -> sqlx::Result<()> {
+/// Deletes the oldest committed records until the size of the others is at most `max_bytes`, once it
+/// exceeds that by a quarter.
+pub(super) async fn trim(connection: &mut SqliteConnection, max_bytes: i64) -> sqlx::Result<()> {
     let (committed, mut kept): (i64, i64) =
         sqlx::query_as("SELECT committed, kept_bytes FROM progress")
             .fetch_one(&mut *connection)
             .await?;
+    if kept <= max_bytes + max_bytes / 4 {
+        return Ok(());
+    }
     let mut last_deleted = None;
     {
         let mut lengths = sqlx::query_as::<_, (i64, i64)>(

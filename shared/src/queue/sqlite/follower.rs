@@ -1,4 +1,4 @@
-//! Reads along with the queue. Committed records are read too, while they are in the file.
+//! Follows the queue. Committed records are read too, while they are in the file.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(super) async fn follow(
     let first = reader::first_offset(reader).await?.map_or(next, |first| first.min(next));
     let from = match start {
         Start::Now => next,
-        // The file does not record when a record was published.
+        // The ids of entries may be older than their records, so this begins with the first one.
         Start::At(_) => first,
         Start::After(offsets) => offsets
             .get(&PARTITION)

@@ -73,10 +73,10 @@ impl Group {
         let mut committed_bytes = 0;
         if let Some(last) = self.commit {
             committed_bytes = committed::commit(connection, last).await?;
-            committed::trim(connection).await?;
+            committed::trim(connection, committed::KEPT_BYTES).await?;
         }
         if self.frees_space {
-            committed::delete_oldest(connection, 0).await?;
+            committed::trim(connection, 0).await?;
         }
         if let Some(up_to) = self.purge {
             let delete = sqlx::query("DELETE FROM dead_letters WHERE place <= ?").bind(up_to);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use bytes::Bytes;
-use poem::http::HeaderValue;
+use poem::web::headers::ETag;
 use rust_embed::{Embed, EmbeddedFile};
 use sha2::{Digest, Sha256};
 use shared::http::StaticFile;
@@ -32,7 +32,8 @@ struct Folder;
 /// The page and its files, ready to serve.
 pub(crate) struct Files {
     pub(crate) page: StaticFile,
-    pub(crate) page_etag: HeaderValue,
+    /// Weak, because the page may be compressed.
+    pub(crate) page_etag: Option<ETag>,
     /// The hash of all files, which is part of their URLs.
     hash: String,
     by_path: BTreeMap<String, StaticFile>,
@@ -55,7 +56,7 @@ impl Files {
         by_path.insert(STYLES.to_owned(), styles);
         Self {
             page: StaticFile::new("text/html; charset=utf-8", with_hash(&page, &hash)),
-            page_etag: etag(&hash),
+            page_etag: format!("W/\"{hash}\"").parse().ok(),
             hash,
             by_path,
         }
@@ -141,9 +142,4 @@ fn with_preloads<'a>(page: &str, paths: impl Iterator<Item = &'a str>) -> String
 /// Inserts the hash into the page's references, such as `src="explorer/app.js"`.
 fn with_hash(page: &str, hash: &str) -> String {
     page.replace("=\"explorer/", &format!("=\"explorer/{hash}/"))
-}
-
-/// Weak, because the page may be compressed.
-fn etag(hash: &str) -> HeaderValue {
-    HeaderValue::try_from(format!("W/\"{hash}\"")).unwrap_or(HeaderValue::from_static("W/\"\""))
 }

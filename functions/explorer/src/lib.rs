@@ -8,8 +8,10 @@ mod minify;
 use std::sync::LazyLock;
 
 use poem::http::{HeaderMap, HeaderValue, StatusCode, header};
-use poem::{Request, Response, endpoint::make_sync, handler, web::Path};
-use shared::http::{Function, is_unchanged};
+use poem::web::Path;
+use poem::web::headers::{HeaderMapExt, IfNoneMatch};
+use poem::{Request, Response, endpoint::make_sync, handler};
+use shared::http::Function;
 
 use files::Files;
 
@@ -41,7 +43,11 @@ pub fn function() -> Function {
 }
 
 fn page(request: &HeaderMap) -> Response {
-    let mut response = if is_unchanged(request, &FILES.page_etag) {
+    let known = request.typed_get::<IfNoneMatch>();
+    let is_unchanged = known
+        .zip(FILES.page_etag.as_ref())
+        .is_some_and(|(known, etag)| !known.precondition_passes(etag));
+    let mut response = if is_unchanged {
         Response::builder().status(StatusCode::NOT_MODIFIED).finish()
     } else {
         FILES.page.response(request)
@@ -49,7 +55,9 @@ fn page(request: &HeaderMap) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, PAGE_CACHE_CONTROL);
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
-    headers.insert(header::ETAG, FILES.page_etag.clone());
+    if let Some(etag) = &FILES.page_etag {
+        headers.typed_insert(etag.clone());
+    }
     // Clients of Elasticsearch get another response from the same path.
     headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     response

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use poem::http::{HeaderMap, header};
 use poem_openapi::registry::MetaSchema;
 use shared::LogEntry;
-use shared::http::{ParameterType, choices, choose};
+use shared::http::{ParameterType, StreamFormat, choices, choose};
 use shared::log_entry::{Attributes, TraceId};
 
 /// How entries are written.
@@ -21,35 +20,26 @@ pub(crate) enum Format {
 const COLUMNS: [&str; 8] =
     ["id", "timestamp", "level", "service_name", "message", "trace_id", "span_id", "attributes"];
 
-impl Format {
-    /// All formats; the default comes first.
-    pub(crate) const ALL: [Self; 2] = [Self::Ndjson, Self::Csv];
+impl StreamFormat for Format {
+    const DESCRIPTION: &'static str = "The entries.";
+    const DEFAULT: Self = Self::Ndjson;
+    const ALL: &'static [Self] = &[Self::Ndjson, Self::Csv];
 
-    pub(crate) fn media_type(self) -> &'static str {
+    fn media_type(self) -> &'static str {
         match self {
             Self::Ndjson => "application/x-ndjson",
             Self::Csv => "text/csv",
         }
     }
+}
 
+impl Format {
     /// The name of the parameter's value, and the extension of files.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Ndjson => "ndjson",
             Self::Csv => "csv",
         }
-    }
-
-    /// The format that the client asks for first in `Accept`, or else the default.
-    pub(crate) fn accepted(request: &HeaderMap) -> Self {
-        let values = request.get_all(header::ACCEPT).iter();
-        let types = values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
-        let names = types.map(|range| range.split(';').next().unwrap_or_default().trim());
-        let mut formats = names.filter_map(|name| {
-            let is_named = |format: &Self| format.media_type().eq_ignore_ascii_case(name);
-            Self::ALL.into_iter().find(is_named)
-        });
-        formats.next().unwrap_or(Self::ALL[0])
     }
 
     /// What precedes the first entry.
@@ -98,17 +88,17 @@ fn write_csv(entries: &[LogEntry], text: &mut Vec<u8>) {
 
 impl ParameterType for Format {
     fn schema() -> MetaSchema {
-        choices("ExportFormat", Self::ALL.map(Self::name))
+        choices("ExportFormat", Self::ALL.iter().map(|format| format.name()))
     }
 
     fn parse(text: String) -> Result<Self, String> {
-        choose(&text, &Self::ALL, Self::name)
+        choose(&text, Self::ALL, Self::name)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use poem::http::HeaderValue;
+    use poem::http::{HeaderMap, HeaderValue, header};
 
     use super::*;
 

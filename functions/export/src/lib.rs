@@ -5,7 +5,6 @@ mod compression;
 mod format;
 mod pages;
 mod parameters;
-mod response;
 mod writer;
 
 use std::sync::Arc;
@@ -16,8 +15,8 @@ use poem_openapi::OpenApi;
 use serde_json::json;
 use shared::Error;
 use shared::http::{
-    Filters, Function, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag, document_of,
-    rebuilding,
+    Filters, Function, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, StreamFormat,
+    Streamed, Tag, document_of, rebuilding,
 };
 use shared::index::Index;
 use shared::search::SearchQuery;
@@ -27,7 +26,6 @@ use compression::Compressor;
 use format::Format;
 use pages::Pages;
 use parameters::ExportParameters;
-use response::Exported;
 use writer::Writer;
 
 /// The maximum number of exports at the same time. Each holds a page of entries in memory.
@@ -90,7 +88,7 @@ impl Export {
         &self,
         request: &Request,
         Query(parameters): Query<ExportParameters>,
-    ) -> Result<Exported, ProblemResponse<ExportProblems>> {
+    ) -> Result<Streamed<Format>, ProblemResponse<ExportProblems>> {
         let condition = parameters.filters.condition()?;
         let format = parameters.format.unwrap_or_else(|| Format::accepted(request.headers()));
         let compressor = Compressor::accepted(request.headers())
@@ -118,7 +116,7 @@ impl Export {
             Some(coding) => response.header("Content-Encoding", coding),
             None => response,
         };
-        Ok(Exported(response.body(Body::from_bytes_stream(pages.into_stream()))))
+        Ok(Streamed::new(response.body(Body::from_bytes_stream(pages.into_stream()))))
     }
 }
 

@@ -8,7 +8,6 @@ mod parameters;
 mod progress;
 mod recent;
 mod record;
-mod response;
 mod stream;
 
 use std::sync::Arc;
@@ -19,7 +18,8 @@ use poem_openapi::OpenApi;
 use serde_json::json;
 use shared::Error;
 use shared::http::{
-    Function, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, Tag, document_of,
+    Function, PROBLEM_JSON, Problem, ProblemResponse, Problems, Query, StreamFormat, Streamed, Tag,
+    document_of,
 };
 use shared::queue::Follower;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,6 @@ use hub::{Hub, Refusal};
 use listener::Selection;
 use parameters::{StartAt, TailParameters};
 use progress::EventId;
-use response::Streamed;
 use stream::Format;
 
 /// The header with the id of the last event that the client received.
@@ -94,7 +93,7 @@ impl Tail {
         &self,
         request: &Request,
         Query(parameters): Query<TailParameters>,
-    ) -> Result<Streamed, ProblemResponse<TailProblems>> {
+    ) -> Result<Streamed<Format>, ProblemResponse<TailProblems>> {
         let condition = parameters.filters.condition()?;
         let format = Format::accepted(request.headers());
         let start = last_event(request.headers())?.map(StartAt::Event).or(parameters.from);
@@ -112,7 +111,7 @@ impl Tail {
             .header("Vary", "Accept")
             // nginx would otherwise collect events before it sends them.
             .header("X-Accel-Buffering", "no");
-        Ok(Streamed(response.body(Body::from_bytes_stream(body))))
+        Ok(Streamed::new(response.body(Body::from_bytes_stream(body))))
     }
 }
 

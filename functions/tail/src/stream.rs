@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{Stream, unfold};
-use poem::http::{HeaderMap, header};
+use shared::http::StreamFormat;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -26,27 +26,20 @@ pub(crate) enum Format {
     Ndjson,
 }
 
-impl Format {
-    /// NDJSON if the client asks for it, or else Server-Sent Events.
-    pub(crate) fn accepted(request: &HeaderMap) -> Self {
-        let accepted = request.get_all(header::ACCEPT).iter();
-        let types = accepted.filter_map(|value| value.to_str().ok());
-        let mut names = types
-            .flat_map(|types| types.split(','))
-            .map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-        match names.find(|name| name == "text/event-stream" || name == Self::Ndjson.media_type()) {
-            Some(name) if name == Self::Ndjson.media_type() => Self::Ndjson,
-            _ => Self::Sse,
-        }
-    }
+impl StreamFormat for Format {
+    const DESCRIPTION: &'static str = "The entries as they arrive.";
+    const DEFAULT: Self = Self::Sse;
+    const ALL: &'static [Self] = &[Self::Sse, Self::Ndjson];
 
-    pub(crate) fn media_type(self) -> &'static str {
+    fn media_type(self) -> &'static str {
         match self {
             Self::Sse => "text/event-stream",
             Self::Ndjson => "application/x-ndjson",
         }
     }
+}
 
+impl Format {
     /// The start of the stream, which shows that the server listens.
     fn start(self, progress: Progress) -> String {
         match self {

@@ -45,6 +45,15 @@ async function allNumbers(explorer) {
   return [...numbers.values()];
 }
 
+/**
+ * Opens the live tail of a run, and waits until it listens.
+ * @param {import('./explorer.mjs').Explorer} explorer @param {string} run
+ */
+async function openLive(explorer, run) {
+  await explorer.open({ q: `@run:${run}`, live: '1' });
+  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+}
+
 /** @param {number} count */
 const upTo = (count) => Array.from({ length: count }, (_, n) => n);
 
@@ -84,8 +93,7 @@ explorerTest('entries appear as they arrive, each once, and the list can be paus
 
 explorerTest('the list stands still while it is scrolled', async (explorer) => {
   const run = unique('tail');
-  await explorer.open({ q: `@run:${run}`, live: '1' });
-  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  await openLive(explorer, run);
   const first = await send(run, 1);
   await explorer.hasRows(first);
   await explorer.page.evaluate(() => document.getElementById('grid')?.scrollTo(0, 600));
@@ -99,8 +107,7 @@ explorerTest('the list stands still while it is scrolled', async (explorer) => {
 
 explorerTest('a list that was paused, scrolled and read resumes at its top', async (explorer) => {
   const run = unique('tail');
-  await explorer.open({ q: `@run:${run}`, live: '1' });
-  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  await openLive(explorer, run);
   const first = await send(run, 1);
   await explorer.hasRows(first);
   for (const resume of ['Resume', 'Show']) {
@@ -151,8 +158,7 @@ for (const operation of ['stats', 'fields']) {
 
 explorerTest('the rows of a search stay until those of the next replace them', async (explorer) => {
   const run = unique('tail');
-  await explorer.open({ q: `@run:${run}`, live: '1' });
-  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  await openLive(explorer, run);
   const first = await send(run, 1);
   await explorer.hasRows(first);
   await explorer.button('Stop live tail').click();
@@ -188,8 +194,7 @@ explorerTest('entries that wait are no search without hits', async (explorer) =>
 
 explorerTest('entries that wait are shown when the tail stops', async (explorer) => {
   const run = unique('tail');
-  await explorer.open({ q: `@run:${run}`, live: '1' });
-  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  await openLive(explorer, run);
   const first = await send(run, 1);
   await explorer.hasRows(first);
   await explorer.button('Pause').click();
@@ -201,8 +206,7 @@ explorerTest('entries that wait are shown when the tail stops', async (explorer)
 
 explorerTest('after a search without hits, a list that was scrolled follows again', async (explorer) => {
   const run = unique('tail');
-  await explorer.open({ q: `@run:${run}`, live: '1' });
-  await explorer.page.getByRole('group', { name: 'Live tail controls' }).getByText('Live', { exact: true }).waitFor();
+  await openLive(explorer, run);
   const first = await send(run, 1);
   await explorer.hasRows(first);
   await explorer.page.evaluate(() => document.getElementById('grid')?.scrollTo(0, 600));

@@ -3,12 +3,14 @@
 import { follows } from './state/live.js';
 import { followTheme } from './state/preferences.js';
 import { openEntry } from './state/rows.js';
-import { run, searchKey } from './state/search.js';
+import { lookForNewer, run, searchKey } from './state/search.js';
 import { followHistory, view } from './state/view.js';
 import { render } from './vendor/preact.js';
 import { html } from './view/elements.js';
 import { listenToKeys } from './view/keyboard.js';
 import { Page } from './view/page.js';
+
+const NEWER_MS = 10_000;
 
 /** Does something now, and whenever a part of the view changes. @param {(view: import('./state/view.js').View) => string} part @param {() => void} action */
 function whenever(part, action) {
@@ -33,6 +35,7 @@ whenever(
   },
 );
 listenToKeys();
+setInterval(lookForNewer, NEWER_MS);
 
 const root = /** @type {HTMLElement} */ (document.getElementById('app'));
 root.replaceChildren();

@@ -45,6 +45,7 @@ export async function run() {
     return report(invalid, run);
   }
   applied.value = search;
+  newer.value = false;
   if (!view.value.live) forgetLive();
   let failed = false;
   const loading = loadFirstRows(search, aborted).then(
@@ -78,6 +79,21 @@ function resolve() {
   const from = RELATIVE.test(range.text) ? `-${range.text}` : range.from?.toISOString();
   const to = range.moving ? undefined : range.to?.toISOString();
   return { filters: { q: q.trim() || undefined, fuzzy: fuzzy || undefined, from, to }, range, sort, at };
+}
+
+/** Whether there are newer entries than those that the list shows. */
+export const newer = signal(false);
+
+/** Looks for newer entries, unless the list follows them or ends before them. */
+export async function lookForNewer() {
+  const search = applied.value;
+  if (!search?.range.moving || search.sort !== 'newest' || view.value.live) return;
+  if (document.hidden || trouble.value || rows.value.loading) return;
+  const { signal: aborted } = controller;
+  // If this fails, it is tried again soon.
+  const found = await api.search({ ...search.filters, sort: search.sort, limit: 1 }, aborted).catch(() => undefined);
+  const newest = found?.data[0]?.id;
+  if (newest && !aborted.aborted) newer.value = newest !== rows.value.items[0]?.entry.id;
 }
 
 let counting = false;

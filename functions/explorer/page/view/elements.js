@@ -16,6 +16,7 @@ export const classes = (...names) => names.filter(Boolean).join(' ');
 const PATHS = {
   search: 'M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9ZM10.3 10.3 14 14',
   clock: 'M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2ZM8 4.8V8l2.2 1.6',
+  refresh: 'M12.8 9.5A5 5 0 1 1 12.6 6M13 2.5V6H9.5',
   close: 'M3.5 3.5l9 9M12.5 3.5l-9 9',
   plus: 'M8 3v10M3 8h10',
   minus: 'M3 8h10',

@@ -5,6 +5,7 @@ import { addCondition, excludeValue, link } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { toggleLive } from '../state/live.js';
 import { active, opened, rows } from '../state/rows.js';
+import { run } from '../state/search.js';
 import { change, view } from '../state/view.js';
 import { copy } from './elements.js';
 import { fieldsOpen } from './fields.js';
@@ -20,6 +21,7 @@ const KEYS = {
   k: () => move(-1),
   c: showContext,
   p: () => change({ tab: view.value.tab === 'patterns' ? 'entries' : 'patterns' }),
+  r: run,
   t: toggleLive,
   x: excludeLike,
   w: () => change({ wrap: !view.value.wrap }, { replace: true }),

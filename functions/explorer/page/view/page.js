@@ -65,6 +65,7 @@ const KEYS = [
   ['Esc', 'Close the panel'],
   ['c', 'Show its context'],
   ['p', 'Show patterns or entries'],
+  ['r', 'Refresh'],
   ['t', 'Start or stop the live tail'],
   ['x', 'Exclude entries like it'],
   ['w', 'Wrap long messages'],

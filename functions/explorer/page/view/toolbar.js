@@ -2,7 +2,7 @@
 
 import { exportUrl } from '../api/logs.js';
 import { link, shownFilters, toggleColumn } from '../state/actions.js';
-import { applied, fieldList, stats } from '../state/search.js';
+import { applied, fieldList, newer, run, stats } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { shortName } from '../text/complete.js';
@@ -16,6 +16,7 @@ export function Toolbar() {
     <div class="segments" role="group" aria-label="Show">
       ${/** @type {const} */ (['entries', 'patterns']).map((name) => html`<button type="button" class="segment" aria-pressed=${tab === name} onClick=${() => change({ tab: name })}>${name === 'entries' ? 'Entries' : 'Patterns'}</button>`)}
     </div>
+    <${Refresh} />
     ${fuzzy && html`<button type="button" class="chip" aria-label="Stop tolerating typos" onClick=${() => change({ fuzzy: false })}>Typos tolerated <${Icon} name="close" /></button>`}
     <span class="space"></span>
     ${
@@ -27,6 +28,12 @@ export function Toolbar() {
     <${Export} />
     <button type="button" class="button quiet" aria-label="Copy link" title="Copy a link that shows the same, with absolute times (y)" onClick=${() => copy(link(), 'Link copied')}><${Icon} name="link" /><span>Copy link</span></button>
   </div>`;
+}
+
+function Refresh() {
+  const isNewer = use(newer) && !use(view).live;
+  const label = isNewer ? 'Show newer entries' : 'Refresh';
+  return html`<button type="button" class=${isNewer ? 'chip' : 'button quiet'} aria-label=${label} title=${`${label} (r)`} onClick=${run}><${Icon} name="refresh" /><span>${label}</span></button>`;
 }
 
 function Order() {

@@ -73,6 +73,27 @@ explorerTest('fields and values are completed with the keyboard', async (explore
   await explorer.hasRows(10);
 });
 
+explorerTest('newer entries are announced, and shown by a button or a key', async (explorer) => {
+  const q = `service_name:${unique('newer')}`;
+  const add = async (/** @type {number} */ n) => {
+    await save([{ service_name: q.split(':')[1], message: `entry ${n}` }]);
+    await searchable(q, n);
+  };
+  await add(1);
+  await explorer.page.clock.install();
+  await explorer.open({ q });
+  await explorer.hasRows(1);
+  await explorer.button('Refresh').waitFor();
+  await add(2);
+  await explorer.page.clock.fastForward(11_000);
+  await explorer.button('Show newer entries').click();
+  await explorer.hasRows(2);
+  await explorer.button('Refresh').waitFor();
+  await add(3);
+  await explorer.page.keyboard.press('r');
+  await explorer.hasRows(3);
+});
+
 explorerTest('a range of time can be typed and chosen', async (explorer) => {
   await explorer.open({ q: ALL });
   await explorer.hasRows(30);

@@ -10,7 +10,7 @@ use rust_embed::{Embed, EmbeddedFile};
 use sha2::{Digest, Sha256};
 use shared::http::StaticFile;
 
-use crate::minify::minify;
+use crate::minify::{minify_script, minify_styles};
 
 /// The page, which refers to the other files.
 const PAGE: &str = "index.html";
@@ -52,7 +52,7 @@ impl Files {
             (path.into_owned(), served)
         });
         let mut by_path: BTreeMap<String, StaticFile> = files.collect();
-        let styles = StaticFile::new("text/css; charset=utf-8", minify(&styles));
+        let styles = StaticFile::new("text/css; charset=utf-8", minify_styles(&styles));
         by_path.insert(STYLES.to_owned(), styles);
         Self {
             page: StaticFile::new("text/html; charset=utf-8", with_hash(&page, &hash)),
@@ -92,7 +92,7 @@ fn to_serve(path: &str, file: EmbeddedFile) -> StaticFile {
     if path.starts_with(LIBRARIES) {
         return StaticFile::new(content_type, bytes(file));
     }
-    StaticFile::new(content_type, minify(&text(&file)))
+    StaticFile::new(content_type, minify_script(&text(&file)))
 }
 
 fn bytes(file: EmbeddedFile) -> Bytes {

@@ -1,6 +1,6 @@
 // What may follow at the caret of a query: fields, values, recent queries.
 
-import { fieldName, fieldOf, fieldValue } from './query.js';
+import { BUILT_IN, fieldName, fieldOf, fieldValue, LEVELS } from './query.js';
 import { wordAt } from './tokens.js';
 
 /**
@@ -13,8 +13,6 @@ import { wordAt } from './tokens.js';
  */
 
 const MAX = 12;
-const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'];
-const BUILT_IN = ['level', 'service_name', 'message', 'trace_id', 'span_id', 'timestamp', 'id'];
 
 /**
  * @param {string} query @param {number} caret @param {Knowledge} known

@@ -2,7 +2,9 @@
 
 import { conditions, tokens } from './tokens.js';
 
-const BUILT_IN = new Set(['level', 'service_name', 'message', 'trace_id', 'span_id', 'id', 'timestamp']);
+/** The fields of every entry, and their levels. */
+export const BUILT_IN = ['level', 'service_name', 'message', 'trace_id', 'span_id', 'timestamp', 'id'];
+export const LEVELS = ['FATAL', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE'];
 const PLAIN = /^[\p{L}\p{N}_](?:[\p{L}\p{N}_./:-]*[\p{L}\p{N}_])?$/u;
 const KEYWORDS = new Set(['AND', 'OR', 'NOT', 'TO']);
 
@@ -12,7 +14,7 @@ const KEYWORDS = new Set(['AND', 'OR', 'NOT', 'TO']);
  */
 export function fieldName(field) {
   const name = field.replace(/^attributes\./, '');
-  if (BUILT_IN.has(field)) return field;
+  if (BUILT_IN.includes(field)) return field;
   return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u.test(name) ? `@${name}` : `@${quote(name)}`;
 }
 
@@ -22,7 +24,7 @@ export function fieldName(field) {
  */
 export function fieldOf(written) {
   if (written === 'service') return 'service_name';
-  return BUILT_IN.has(written) ? written : `attributes.${unquote(written.replace(/^(?:@|attributes\.)/, ''))}`;
+  return BUILT_IN.includes(written) ? written : `attributes.${unquote(written.replace(/^(?:@|attributes\.)/, ''))}`;
 }
 
 /** @param {string} text */

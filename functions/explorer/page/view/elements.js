@@ -1,6 +1,7 @@
 // What all views are made of: templates, which are parsed at run time, icons, levels, pop-up windows, messages that go away.
 
 import { signal, use } from '../state/signal.js';
+import { LEVELS } from '../text/query.js';
 import { useEffect, useRef, useState } from '../vendor/hooks.js';
 import htm from '../vendor/htm.js';
 import { h } from '../vendor/preact.js';
@@ -52,14 +53,11 @@ export function Logo() {
 
 /** @typedef {import('../api/logs.js').Stats} Stats */
 
-/** From the most severe, which a histogram draws at the bottom, where it stays visible. */
-const LEVELS = ['FATAL', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE'];
-
 /** @param {string} level */
 export const levelClass = (level) => classes('level', LEVELS.includes(level) ? `level-${level.toLowerCase()}` : 'level-other');
 
 /**
- * The levels of a histogram, the most severe first, with what has another level or none at the end.
+ * The levels of a histogram, the most severe first, which it draws at the bottom, where it stays visible; with what has another level or none at the end.
  * @param {Stats} stats
  * @returns {{ level: string, total: number, values: (number | null)[] }[]}
  */
@@ -121,7 +119,7 @@ export function Popover({ label, face, title, align, name, children }) {
     close();
   };
   return html`<div class=${classes('popover', name)} ref=${root} onKeyDown=${keydown}>
-    <button type="button" class="button" aria-label=${label} title=${title} aria-expanded=${open} aria-haspopup="dialog" onClick=${() => setOpen(!open)}>${face}</button>
+    <button class="button" aria-label=${label} title=${title} aria-expanded=${open} aria-haspopup="dialog" onClick=${() => setOpen(!open)}>${face}</button>
     ${open && html`<div class=${classes('window', align)} role="dialog" aria-label=${label}>${children(close)}</div>`}
   </div>`;
 }

@@ -23,7 +23,7 @@ export function FieldList() {
   return html`<aside id="fields" class=${classes('fields', use(fieldsOpen) && 'open')} aria-label="Fields">
     <div class="fields-head">
       <input class="text-input" type="search" aria-label="Filter fields" placeholder="Filter fields" value=${filter} onInput=${(/** @type {any} */ event) => setFilter(event.currentTarget.value)} />
-      <button type="button" class="icon-button fields-close" aria-label="Close fields" onClick=${() => (fieldsOpen.value = false)}><${Icon} name="close" /></button>
+      <button class="icon-button fields-close" aria-label="Close fields" onClick=${() => (fieldsOpen.value = false)}><${Icon} name="close" /></button>
     </div>
     <ul class="field-list">${shown.map((field) => html`<${FieldItem} key=${field.name} field=${field} />`)}</ul>
     ${!shown.length && html`<p class="note pad">${filter ? 'No such field.' : 'No fields.'}</p>`}
@@ -38,10 +38,10 @@ function FieldItem({ field }) {
   const isColumn = use(view).columns.includes(name);
   return html`<li class="field">
     <div class="field-head">
-      <button type="button" class="field-name" aria-expanded=${open} title=${`${label}: ${types.join(', ')}, in ${percent(share)} of the entries`} onClick=${() => setOpen(!open)}>
+      <button class="field-name" aria-expanded=${open} title=${`${label}: ${types.join(', ')}, in ${percent(share)} of the entries`} onClick=${() => setOpen(!open)}>
         <${Icon} name=${open ? 'down' : 'right'} /><span class="field-label">${label}</span><span class="field-detail">${compact(distinct)}</span>
       </button>
-      <button type="button" class="icon-button small" aria-label=${`Column ${label}`} aria-pressed=${isColumn} title=${isColumn ? 'Remove column' : 'Add column'} onClick=${() => toggleColumn(name)}><${Icon} name="column" /></button>
+      <button class="icon-button small" aria-label=${`Column ${label}`} aria-pressed=${isColumn} title=${isColumn ? 'Remove column' : 'Add column'} onClick=${() => toggleColumn(name)}><${Icon} name="column" /></button>
     </div>
     ${open && html`<${FieldValues} field=${field} />`}
   </li>`;
@@ -64,7 +64,7 @@ export function FieldValues({ field }) {
   const canLoad = values === field.values && field.distinct > values.length && !field.name.includes(',');
   return html`<ul class="values" aria-label=${`Values of ${shortName(field.name)}`}>
     ${values.map((value) => html`<${Value} key=${value.value} name=${field.name} value=${value.value} n=${value.count} about=${values === field.values && field.approximate} share=${value.count / most} />`)}
-    ${canLoad && html`<li><button type="button" class="link-button" onClick=${load}>More values</button></li>`}
+    ${canLoad && html`<li><button class="link-button" onClick=${load}>More values</button></li>`}
   </ul>`;
 }
 
@@ -73,11 +73,11 @@ function Value({ name, value, n, about, share }) {
   const state = stateOf(use(view).q, name, value);
   const label = `${shortName(name)} ${value}`;
   return html`<li class=${classes('value', state)}>
-    <button type="button" class="value-name" aria-pressed=${state === 'included'} aria-label=${`Include ${label}, ${count(n)}`} title=${`${value}: ${count(n)}. Click to include.`} onClick=${() => includeValue(name, value)}>
+    <button class="value-name" aria-pressed=${state === 'included'} aria-label=${`Include ${label}, ${count(n)}`} title=${`${value}: ${count(n)}. Click to include.`} onClick=${() => includeValue(name, value)}>
       <span class="value-bar" style=${{ width: `${Math.max(share * 100, 1)}%` }}></span>
       <span class=${classes('value-text', name === 'level' && levelClass(value))}>${value || '(empty)'}</span><span class="value-count">${about && '~'}${compact(n)}</span>
     </button>
-    <button type="button" class="icon-button small" aria-pressed=${state === 'excluded'} aria-label=${`Exclude ${label}`} title="Exclude" onClick=${() => excludeValue(name, value)}><${Icon} name="minus" /></button>
+    <button class="icon-button small" aria-pressed=${state === 'excluded'} aria-label=${`Exclude ${label}`} title="Exclude" onClick=${() => excludeValue(name, value)}><${Icon} name="minus" /></button>
   </li>`;
 }
 
@@ -112,9 +112,9 @@ function Attribute({ name, value, scalar, hit }) {
     <td class="attribute-actions">${
       scalar &&
       html`
-      <button type="button" class="icon-button small" aria-label=${`Include ${label} ${value}`} title="Include" aria-pressed=${state === 'included'} onClick=${() => includeValue(name, value)}><${Icon} name="plus" /></button>
-      <button type="button" class="icon-button small" aria-label=${`Exclude ${label} ${value}`} title="Exclude" aria-pressed=${state === 'excluded'} onClick=${() => excludeValue(name, value)}><${Icon} name="minus" /></button>
-      ${name !== 'id' && html`<button type="button" class="icon-button small" aria-label=${`Column ${label}`} title=${isColumn ? 'Remove column' : 'Add column'} aria-pressed=${isColumn} onClick=${() => toggleColumn(name)}><${Icon} name="column" /></button>`}`
+      <button class="icon-button small" aria-label=${`Include ${label} ${value}`} title="Include" aria-pressed=${state === 'included'} onClick=${() => includeValue(name, value)}><${Icon} name="plus" /></button>
+      <button class="icon-button small" aria-label=${`Exclude ${label} ${value}`} title="Exclude" aria-pressed=${state === 'excluded'} onClick=${() => excludeValue(name, value)}><${Icon} name="minus" /></button>
+      ${name !== 'id' && html`<button class="icon-button small" aria-label=${`Column ${label}`} title=${isColumn ? 'Remove column' : 'Add column'} aria-pressed=${isColumn} onClick=${() => toggleColumn(name)}><${Icon} name="column" /></button>`}`
     }
     </td>
   </tr>`;

@@ -33,10 +33,10 @@ export function Histogram() {
       ${
         found?.from &&
         html`<div class="chart-tools" role="group" aria-label="Move in time">
-        <button type="button" class="icon-button" aria-label="Earlier" title="Earlier" onClick=${() => shift(-1)}><${Icon} name="left" /></button>
-        <button type="button" class="icon-button" aria-label="Later" title="Later" onClick=${() => shift(1)}><${Icon} name="right" /></button>
-        <button type="button" class="icon-button" aria-label="Zoom in" title="Zoom in" onClick=${() => zoom(1 / 3)}><${Icon} name="plus" /></button>
-        <button type="button" class="icon-button" aria-label="Zoom out" title="Zoom out" onClick=${() => zoom(3)}><${Icon} name="minus" /></button>
+        <button class="icon-button" aria-label="Earlier" title="Earlier" onClick=${() => shift(-1)}><${Icon} name="left" /></button>
+        <button class="icon-button" aria-label="Later" title="Later" onClick=${() => shift(1)}><${Icon} name="right" /></button>
+        <button class="icon-button" aria-label="Zoom in" title="Zoom in" onClick=${() => zoom(1 / 3)}><${Icon} name="plus" /></button>
+        <button class="icon-button" aria-label="Zoom out" title="Zoom out" onClick=${() => zoom(3)}><${Icon} name="minus" /></button>
       </div>`
       }
     </div>
@@ -68,7 +68,7 @@ export function Legend() {
       const state = stateOf(q, 'level', level);
       /** @param {MouseEvent} event */
       const click = (event) => (event.altKey || event.shiftKey ? excludeValue : includeValue)('level', level);
-      return html`<button type="button" key=${level} class="legend-item" aria-pressed=${state === 'included'} title=${`${count(total)} ${level}. Click to include, Shift-click to exclude.`} onClick=${click}>
+      return html`<button key=${level} class="legend-item" aria-pressed=${state === 'included'} title=${`${count(total)} ${level}. Click to include, Shift-click to exclude.`} onClick=${click}>
       <span class=${`swatch bar ${levelClass(level)}`}></span>${level} <span class="legend-count">${compact(total)}</span></button>`;
     })}</div>`;
 }

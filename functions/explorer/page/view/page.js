@@ -49,8 +49,8 @@ export function Header() {
     <div class="top-tools">
       <${TimePicker} />
       <${LiveControls} />
-      <button type="button" class="icon-button" aria-label=${`Theme: ${chosen}`} title=${`Theme: ${chosen}`} onClick=${nextTheme}><${Icon} name=${THEME_ICONS[chosen]} /></button>
-      <button type="button" class="icon-button" aria-label="Help" title="Help (?)" onClick=${() => (helpOpen.value = true)}><${Icon} name="help" /></button>
+      <button class="icon-button" aria-label=${`Theme: ${chosen}`} title=${`Theme: ${chosen}`} onClick=${nextTheme}><${Icon} name=${THEME_ICONS[chosen]} /></button>
+      <button class="icon-button" aria-label="Help" title="Help (?)" onClick=${() => (helpOpen.value = true)}><${Icon} name="help" /></button>
       <a class="docs" href="docs">API docs</a>
     </div>
   </header>`;
@@ -97,7 +97,7 @@ export function Help() {
   const outside = (event) => event.target === dialog.current && close();
   return html`<dialog class="help" ref=${dialog} aria-label="Help" onClose=${() => (helpOpen.value = false)} onClick=${outside}>
     <div class="help-content">
-      <h2>Help <button type="button" class="icon-button" aria-label="Close help" onClick=${close}><${Icon} name="close" /></button></h2>
+      <h2>Help <button class="icon-button" aria-label="Close help" onClick=${close}><${Icon} name="close" /></button></h2>
       <div class="help-columns">
         <section><h3>Keys</h3><dl>${KEYS.map(([keys, text]) => html`<dt>${keys.split(' ').map((key) => html`<kbd>${key}</kbd> `)}</dt><dd>${text}</dd>`)}</dl></section>
         <section><h3>Queries</h3><dl>${QUERIES.map(([query, text]) => html`<dt><code>${query}</code></dt><dd>${text}</dd>`)}</dl></section>

@@ -33,7 +33,7 @@ function Aside({ shown }) {
   return html`<aside class="panel" aria-label="Log entry">
     <div class="panel-head">
       <h2>${shown.entry ? html`<span class=${`badge ${levelClass(shown.entry.level)}`}>${shown.entry.level}</span> <span class="panel-service">${shown.entry.service_name}</span>` : 'Log entry'}</h2>
-      <button type="button" class="icon-button" aria-label="Close panel" title="Close (Esc)" onClick=${closePanel}><${Icon} name="close" /></button>
+      <button class="icon-button" aria-label="Close panel" title="Close (Esc)" onClick=${closePanel}><${Icon} name="close" /></button>
     </div>
     ${shown.missing && html`<p class="note pad">This entry does not exist, or is not stored yet.</p>`}
     ${!shown.entry && !shown.missing && html`<p class="note pad" role="status">Loading…</p>`}
@@ -48,13 +48,13 @@ function Details({ entry, hits, matched }) {
   useEffect(() => body.current?.scrollTo(0, 0), [entry.id]);
   return html`<p class="panel-time"><time datetime=${entry.timestamp}>${new Date(entry.timestamp).toLocaleString('sv')}.${entry.timestamp.slice(20, 26).padEnd(6, '0').replace(/\D/g, '0')} ${zone(entry.timestamp)}</time> <span class="note">${ago(entry.timestamp, new Date())}</span></p>
     <div class="panel-actions">
-      <button type="button" class="button" onClick=${() => copy(entry.message, 'Message copied')}><${Icon} name="copy" />Copy message</button>
-      <button type="button" class="button" onClick=${() => copy(link(entry.id), 'Link copied')}><${Icon} name="link" />Copy link to entry</button>
-      <button type="button" class="button" title="Lines before and after (c)" onClick=${() => change({ panel: 'context' })}><${Icon} name="context" />Show context</button>
-      ${entry.trace_id && html`<button type="button" class="button" onClick=${() => showTrace(entry.trace_id ?? '')}><${Icon} name="trace" />Show trace</button>`}
+      <button class="button" onClick=${() => copy(entry.message, 'Message copied')}><${Icon} name="copy" />Copy message</button>
+      <button class="button" onClick=${() => copy(link(entry.id), 'Link copied')}><${Icon} name="link" />Copy link to entry</button>
+      <button class="button" title="Lines before and after (c)" onClick=${() => change({ panel: 'context' })}><${Icon} name="context" />Show context</button>
+      ${entry.trace_id && html`<button class="button" onClick=${() => showTrace(entry.trace_id ?? '')}><${Icon} name="trace" />Show trace</button>`}
     </div>
     <div class="segments" role="group" aria-label="Panel">
-      ${Object.entries(TABS).map(([name, label]) => html`<button type="button" class="segment" aria-pressed=${panel === name} onClick=${() => change({ panel: /** @type {keyof typeof TABS} */ (name) }, { replace: true })}>${label}</button>`)}
+      ${Object.entries(TABS).map(([name, label]) => html`<button class="segment" aria-pressed=${panel === name} onClick=${() => change({ panel: /** @type {keyof typeof TABS} */ (name) }, { replace: true })}>${label}</button>`)}
     </div>
     <div class="panel-body" ref=${body} tabindex="0" role="region" aria-label=${TABS[panel]}>
       ${panel !== 'context' && html`<pre class="panel-message"><${Message} text=${entry.message} hits=${hits} limit=${MAX_CHARACTERS} /></pre>`}
@@ -69,7 +69,7 @@ const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g;
 /** @param {{ value: unknown }} props */
 export function Json({ value }) {
   const text = JSON.stringify(value, exactNumbers, 2);
-  return html`<div class="json"><button type="button" class="button" onClick=${() => copy(text, 'JSON copied')}><${Icon} name="copy" />Copy JSON</button>
+  return html`<div class="json"><button class="button" onClick=${() => copy(text, 'JSON copied')}><${Icon} name="copy" />Copy JSON</button>
     <pre>${coloured(text)}</pre></div>`;
 }
 
@@ -116,16 +116,16 @@ export function Context({ entry }) {
   const more = (/** @type {'before' | 'after'} */ side) => setWanted({ ...wanted, [side]: wanted[side] + STEP });
   return html`<div class="context-head">
       ${entry.trace_id && html`<select class="button" aria-label="Lines of" value=${wanted.scope} onChange=${(/** @type {any} */ event) => setWanted({ ...wanted, scope: event.currentTarget.value })}><option value="service">${entry.service_name}</option><option value="trace">the trace</option></select>`}
-      <button type="button" class="button" onClick=${() => showAround(entry, AROUND_SECONDS)}>All services within a minute</button>
+      <button class="button" onClick=${() => showAround(entry, AROUND_SECONDS)}>All services within a minute</button>
     </div>
-    ${found.before_cursor && html`<button type="button" class="link-button pad" onClick=${() => more('before')}>Show ${STEP} lines before</button>`}
+    ${found.before_cursor && html`<button class="link-button pad" onClick=${() => more('before')}>Show ${STEP} lines before</button>`}
     <ol class="context" aria-label="Context">${found.data.map(
       (
         line,
         i,
       ) => html`<li key=${line.id} ref=${i === found.position ? current : undefined} class=${classes('context-line', levelClass(line.level), i === found.position && 'current')} aria-current=${i === found.position ? 'true' : undefined}>
-      <button type="button" title=${line.message.slice(0, 500)} onClick=${() => change({ entry: line.id })}><time datetime=${line.timestamp}>${rowTime(line.timestamp)}</time> <span class="level-text">${line.level}</span> ${wanted.scope === 'trace' && html`<span class="service">${line.service_name}</span> `}<span class="context-message">${line.message.slice(0, 600)}</span></button>
+      <button title=${line.message.slice(0, 500)} onClick=${() => change({ entry: line.id })}><time datetime=${line.timestamp}>${rowTime(line.timestamp)}</time> <span class="level-text">${line.level}</span> ${wanted.scope === 'trace' && html`<span class="service">${line.service_name}</span> `}<span class="context-message">${line.message.slice(0, 600)}</span></button>
     </li>`,
     )}</ol>
-    ${found.after_cursor && html`<button type="button" class="link-button pad" onClick=${() => more('after')}>Show ${STEP} lines after</button>`}`;
+    ${found.after_cursor && html`<button class="link-button pad" onClick=${() => more('after')}>Show ${STEP} lines after</button>`}`;
 }

@@ -46,7 +46,7 @@ function PatternItem({ pattern }) {
     <span class="pattern-count"><strong>${count(pattern.count)}</strong><span class="note">${percent(share)}</span></span>
     <${Sparkline} values=${sparkline} />
     <div class="pattern-text">
-      <button type="button" class="pattern-template" aria-label=${`Show pattern ${template}`} onClick=${show} title="Show these entries">${pieces(template)}</button>
+      <button class="pattern-template" aria-label=${`Show pattern ${template}`} onClick=${show} title="Show these entries">${pieces(template)}</button>
       <span class="note">first ${ago(first_seen, now)}, last ${ago(last_seen, now)}${
         variables.length
           ? `; ${variables
@@ -56,7 +56,7 @@ function PatternItem({ pattern }) {
           : ''
       }</span>
     </div>
-    <button type="button" class="icon-button small" aria-label=${`Exclude pattern ${template}`} title="Exclude these entries" onClick=${() => addCondition(`-${q.includes(' ') ? `(${q})` : q}`)}><${Icon} name="minus" /></button>
+    <button class="icon-button small" aria-label=${`Exclude pattern ${template}`} title="Exclude these entries" onClick=${() => addCondition(`-${q.includes(' ') ? `(${q})` : q}`)}><${Icon} name="minus" /></button>
   </li>`;
 }
 

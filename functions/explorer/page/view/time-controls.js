@@ -41,7 +41,7 @@ function TimeWindow({ close }) {
         value=${typed} onInput=${(/** @type {any} */ event) => setTyped(event.currentTarget.value)} />
       <p id="time-hint" class="note" role="status">${hint}</p>
     </form>
-    <div class="quick">${QUICK.map((text) => html`<button type="button" class="quick-choice" aria-pressed=${time === text} onClick=${() => choose(text)}>${labelOf(text)}</button>`)}</div>
+    <div class="quick">${QUICK.map((text) => html`<button class="quick-choice" aria-pressed=${time === text} onClick=${() => choose(text)}>${labelOf(text)}</button>`)}</div>
     <${FromTo} choose=${choose} />
     <p class="note">Times are in ${Intl.DateTimeFormat().resolvedOptions().timeZone}.</p>`;
 }
@@ -77,13 +77,13 @@ export function LiveControls() {
   const rate = use(live.rate);
   const paused = use(live.paused);
   if (!use(view).live) {
-    return html`<button type="button" class="button" title="Live tail (t)" aria-label="Live tail" aria-pressed="false" onClick=${live.toggleLive}><${Icon} name="play" /><span>Live</span></button>`;
+    return html`<button class="button" title="Live tail (t)" aria-label="Live tail" aria-pressed="false" onClick=${live.toggleLive}><${Icon} name="play" /><span>Live</span></button>`;
   }
   return html`<div class=${classes('live', state, paused && 'paused')} role="group" aria-label="Live tail controls">
     <span class="live-state" title=${state === 'reconnecting' ? live.problem.value : ''}><span class="live-dot"></span><span role="status">${paused ? 'Paused' : STATES[state]}</span>
       <span class="live-rate" aria-label="Entries per second">${speed(rate)}/s</span></span>
-    <button type="button" class="icon-button" aria-label=${paused ? 'Resume' : 'Pause'} title=${paused ? 'Resume' : 'Pause'} onClick=${paused ? live.resume : live.pause}><${Icon} name=${paused ? 'play' : 'pause'} /></button>
-    <button type="button" class="icon-button" aria-label="Stop live tail" title="Stop (t)" onClick=${live.toggleLive}><${Icon} name="stop" /></button>
+    <button class="icon-button" aria-label=${paused ? 'Resume' : 'Pause'} title=${paused ? 'Resume' : 'Pause'} onClick=${paused ? live.resume : live.pause}><${Icon} name=${paused ? 'play' : 'pause'} /></button>
+    <button class="icon-button" aria-label="Stop live tail" title="Stop (t)" onClick=${live.toggleLive}><${Icon} name="stop" /></button>
   </div>`;
 }
 
@@ -99,7 +99,7 @@ export function WaitingRows() {
   if (!use(view).live || (!waiting && !missing && !failure)) return null;
   const more = waiting ? `${compact(waiting)} new ${waiting === 1 ? 'entry' : 'entries'}` : '';
   return html`<div class="waiting-rows">
-    ${more && html`<button type="button" class="button primary" onClick=${live.resume}>${paused ? `Resume: ${more}` : `Show ${more}`}</button>`}
+    ${more && html`<button class="button primary" onClick=${live.resume}>${paused ? `Resume: ${more}` : `Show ${more}`}</button>`}
     ${failure && html`<span class="note" role="status">Reconnecting: ${failure}</span>`}
     ${missing > 0 && html`<span class="note">${compact(missing)} left out: too many at a time</span>`}
   </div>`;

@@ -12,28 +12,28 @@ import { fieldsOpen } from './fields.js';
 export function Toolbar() {
   const { tab, wrap, fuzzy } = use(view);
   return html`<div class="toolbar" role="toolbar" aria-label="List">
-    <button type="button" class="button quiet fields-button" aria-label="Fields" aria-expanded=${use(fieldsOpen)} aria-controls="fields" onClick=${() => (fieldsOpen.value = !fieldsOpen.value)}><${Icon} name="filter" /><span>Fields</span></button>
+    <button class="button quiet fields-button" aria-label="Fields" aria-expanded=${use(fieldsOpen)} aria-controls="fields" onClick=${() => (fieldsOpen.value = !fieldsOpen.value)}><${Icon} name="filter" /><span>Fields</span></button>
     <div class="segments" role="group" aria-label="Show">
-      ${/** @type {const} */ (['entries', 'patterns']).map((name) => html`<button type="button" class="segment" aria-pressed=${tab === name} onClick=${() => change({ tab: name })}>${name === 'entries' ? 'Entries' : 'Patterns'}</button>`)}
+      ${/** @type {const} */ (['entries', 'patterns']).map((name) => html`<button class="segment" aria-pressed=${tab === name} onClick=${() => change({ tab: name })}>${name === 'entries' ? 'Entries' : 'Patterns'}</button>`)}
     </div>
     <${Refresh} />
-    ${fuzzy && html`<button type="button" class="chip" aria-label="Stop tolerating typos" onClick=${() => change({ fuzzy: false })}>Typos tolerated <${Icon} name="close" /></button>`}
+    ${fuzzy && html`<button class="chip" aria-label="Stop tolerating typos" onClick=${() => change({ fuzzy: false })}>Typos tolerated <${Icon} name="close" /></button>`}
     <span class="space"></span>
     ${
       tab === 'entries' &&
       html`<${Order} />
-      <button type="button" class="button quiet" aria-pressed=${wrap} aria-label="Wrap" title="Wrap long messages (w)" onClick=${() => change({ wrap: !wrap }, { replace: true })}><${Icon} name="wrap" /><span>Wrap</span></button>
+      <button class="button quiet" aria-pressed=${wrap} aria-label="Wrap" title="Wrap long messages (w)" onClick=${() => change({ wrap: !wrap }, { replace: true })}><${Icon} name="wrap" /><span>Wrap</span></button>
       <${Columns} />`
     }
     <${Export} />
-    <button type="button" class="button quiet" aria-label="Copy link" title="Copy a link that shows the same, with absolute times (y)" onClick=${() => copy(link(), 'Link copied')}><${Icon} name="link" /><span>Copy link</span></button>
+    <button class="button quiet" aria-label="Copy link" title="Copy a link that shows the same, with absolute times (y)" onClick=${() => copy(link(), 'Link copied')}><${Icon} name="link" /><span>Copy link</span></button>
   </div>`;
 }
 
 function Refresh() {
   const isNewer = use(newer) && !use(view).live;
   const label = isNewer ? 'Show newer entries' : 'Refresh';
-  return html`<button type="button" class=${isNewer ? 'chip' : 'button quiet'} aria-label=${label} title=${`${label} (r)`} onClick=${run}><${Icon} name="refresh" /><span>${label}</span></button>`;
+  return html`<button class=${isNewer ? 'chip' : 'button quiet'} aria-label=${label} title=${`${label} (r)`} onClick=${run}><${Icon} name="refresh" /><span>${label}</span></button>`;
 }
 
 function Order() {

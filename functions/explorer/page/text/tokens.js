@@ -5,10 +5,10 @@
  * @typedef {{ kind: TokenKind, text: string, start: number, end: number }} Token
  */
 
-const STRING = String.raw`"(?:[^"\\]|\\.)*"?`;
+const STRING = String.raw`"(?:[^"\\]|\\.)*"`;
 const FIELD = String.raw`@?(?:${STRING}|[\p{L}\p{N}_@][\p{L}\p{N}_@./-]*)(?=:|!=|>=|<=|[=<>])(?!:\/\/)`;
 const TOKEN = new RegExp(
-  String.raw`(\s+)|((?:AND|OR|NOT)(?=[\s()]|$)|[-!](?=[\p{L}\p{N}_@"(]))|([()])|(${FIELD})|(${STRING})|([^\s()"]+)`,
+  String.raw`(\s+)|((?:AND|OR|NOT)(?=[\s()]|$)|[-!](?=[\p{L}\p{N}_@"(]))|([()])|(${FIELD})|(${STRING}?)|([^\s()"]+)`,
   'gu',
 );
 /** @type {TokenKind[]} */

@@ -22,6 +22,7 @@ test('tokens have the kinds that are coloured', () => {
   assert.deepEqual(kinds('@"a b":"c d"'), ['field @"a b"', 'value :', 'value "c d"']);
   assert.deepEqual(kinds('http://x/y 12:30'), ['word http://x/y', 'field 12', 'value :30']);
   assert.deepEqual(kinds('a-b "open'), ['word a-b', 'string "open']);
+  assert.deepEqual(kinds('"a: b"'), ['string "a: b"']);
 });
 
 test('every character is in one token', () => {

@@ -3,6 +3,7 @@
 import * as api from '../api/logs.js';
 import { Failure } from '../api/request.js';
 import { report, succeeded } from './failure.js';
+import { findHint } from './hint.js';
 import { signal } from './signal.js';
 import { view } from './view.js';
 
@@ -51,6 +52,7 @@ export async function loadFirstRows(search, aborted) {
   try {
     const page = await api.search({ ...search.filters, sort: search.sort, limit: FIRST_PAGE }, aborted);
     const fresh = page.total === 0 && (await isFresh(search.filters, aborted));
+    const hint = page.total || fresh ? undefined : await findHint(search.filters, page.hint, aborted).catch(() => page.hint);
     if (aborted.aborted) return;
     current = { search, aborted };
     // What the tail has received stays known, also if it waits to be shown.
@@ -59,8 +61,7 @@ export async function loadFirstRows(search, aborted) {
     loadingMore = false;
     add(page);
     active.value = foundRows.findIndex(({ entry }) => entry.id === view.value.entry);
-    const { total, hint } = page;
-    show({ total, hint, fresh, cut: false, rebuilding: page.index !== undefined });
+    show({ total: page.total, hint, fresh, cut: false, rebuilding: page.index !== undefined });
   } catch (error) {
     if (!aborted.aborted) failRows(error);
     throw error;

@@ -8,6 +8,7 @@ import { rows } from '../state/rows.js';
 import { run, stats } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
+import { isOpen } from '../text/correct.js';
 import { plural } from '../text/format.js';
 import { parseRange } from '../text/time.js';
 import { useEffect, useState } from '../vendor/hooks.js';
@@ -32,9 +33,9 @@ export function TroubleNotice() {
   return html`<div class=${`trouble ${failure.kind}`} role="alert">
     <strong>${TITLES[failure.kind]}${failure.status ? html` <span class="status">(${failure.status})</span>` : ''}</strong>
     <span id=${error ? 'query-mistake' : undefined}>${textOf(failure, error)}</span>
-    ${error && q && !/^".*"$/.test(q) && html`<button type="button" class="link-button" onClick=${() => searchFragment(q)}>Search for this text in quotes</button>`}
+    ${error && q && !/^".*"$/.test(q) && html`<button class="link-button" onClick=${() => searchFragment(q)}>Search for this text in quotes</button>`}
     ${retryAt && html`<${Countdown} until=${retryAt} waits=${failure.retryAfter !== undefined} />`}
-    ${failure.kind === 'failed' && html`<button type="button" class="link-button" onClick=${retry}>Try again</button>`}
+    ${failure.kind === 'failed' && html`<button class="link-button" onClick=${retry}>Try again</button>`}
   </div>`;
 }
 
@@ -53,7 +54,7 @@ function Countdown({ until, waits }) {
   }, [until]);
   const seconds = Math.max(0, Math.ceil((until - now) / 1000));
   return html`<span class="countdown" aria-live="off">Trying again ${seconds ? `in ${seconds} s` : 'now'}.</span>
-    ${!waits && seconds > 1 && html`<button type="button" class="link-button" onClick=${retry}>Try now</button>`}`;
+    ${!waits && seconds > 1 && html`<button class="link-button" onClick=${retry}>Try now</button>`}`;
 }
 
 export function Empty() {
@@ -66,7 +67,7 @@ export function Empty() {
   // What was found may wait for the live tail to resume.
   if (failed || total || waits) return null;
   if (counted)
-    return html`<p class="pad"><button type="button" class="button" onClick=${run}>Show ${plural(counted, 'new entry', 'new entries')}</button></p>`;
+    return html`<p class="pad"><button class="button" onClick=${run}>Show ${plural(counted, 'new entry', 'new entries')}</button></p>`;
   return html`<${NoHits} hint=${hint} />`;
 }
 
@@ -81,9 +82,10 @@ function NoHits({ hint }) {
     ${
       hint &&
       html`<p>${hintText(hint)}.</p>
-      <p><button type="button" class="button primary" onClick=${() => followHint(hint)}>Show ${hint.total >= 10_000 ? 'them' : hint.total === 1 ? 'it' : `these ${hint.total}`}</button></p>`
+      <p><button class="button primary" onClick=${() => followHint(hint)}>Show ${hint.total >= 10_000 ? 'them' : hint.total === 1 ? 'it' : `these ${hint.total}`}</button></p>`
     }
-    ${!hint && time !== 'all' && html`<p><button type="button" class="button" onClick=${() => change({ time: 'all' })}>Search all time</button></p>`}
+    ${!hint && time !== 'all' && html`<p><button class="button" onClick=${() => change({ time: 'all' })}>Search all time</button></p>`}
+    ${isOpen(q) && html`<p class="note">A quote or bracket is not closed.</p>`}
     ${!hint && q && html`<p class="note">Search for parts of words with quotes ("tion time") or a star (time*).</p>`}
   </div>`;
 }
@@ -122,8 +124,8 @@ function FirstEntry() {
     <p>Send the first one:</p>
     <pre class="command" tabindex="0" role="region" aria-label="Command"><code>${command}</code></pre>
     <p class="actions">
-      <button type="button" class="button primary" disabled=${sending} onClick=${send}>${sending ? 'Sending…' : 'Send a test entry'}</button>
-      <button type="button" class="button" onClick=${() => copy(command, 'Command copied')}>Copy command</button>
+      <button class="button primary" disabled=${sending} onClick=${send}>${sending ? 'Sending…' : 'Send a test entry'}</button>
+      <button class="button" onClick=${() => copy(command, 'Command copied')}>Copy command</button>
     </p>
     <p class="note">LogPulse also accepts OpenTelemetry, Elasticsearch bulk, Loki push and syslog: see the <a href="docs">API docs</a>.</p>
   </div>`;

@@ -183,6 +183,22 @@ explorerTest('a search without hits offers one that has hits', async (explorer) 
   await explorer.hasRows(30);
 });
 
+explorerTest('a misspelt field and the start of a terminal line are corrected', async (explorer) => {
+  const status = explorer.page.getByRole('status').filter({ hasText: 'No entries match' });
+  for (const [q, corrected] of [
+    [`${ALL} lvl:error`, `${ALL} level:error`],
+    [`${ALL} "2026-11-25T14:00:12.123Z ERROR card declined"`, `${ALL} "card declined"`],
+  ]) {
+    await explorer.open({ q: q ?? '' });
+    await status.getByText(`The query ${corrected} has 3 hits.`).waitFor();
+    await status.getByRole('button', { name: 'Show these 3' }).click();
+    await explorer.hasRows(3);
+    assert.equal(explorer.parameters().q, corrected);
+  }
+  await explorer.open({ q: `@nothing:${run} (a OR b` });
+  await status.getByText('A quote or bracket is not closed.').waitFor();
+});
+
 explorerTest('pasted text becomes a quoted fragment', async (explorer) => {
   await explorer.open();
   await explorer.query.click();

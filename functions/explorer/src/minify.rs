@@ -2,14 +2,15 @@
 //! indentation.
 
 /// The operators that need no spaces around them.
-const OPERATORS: [&str; 8] = ["=", "=>", "===", "!==", "&&", "||", "??", "+"];
+const OPERATORS: [&str; 15] =
+    ["=", "=>", "===", "!==", "<", ">", "<=", ">=", "&&", "||", "??", "?", ":", "+", "-"];
 
 /// Removes comments at the beginnings of lines, comments that declare types, indentation, and
 /// spaces around operators and within braces. A line keeps its number, so that browsers report
 /// those of the source.
 ///
 /// A text of several lines must not depend on its indentation, and no text may contain `/** ` or
-/// such spaces.
+/// such spaces: a browser test compares what the scripts mean.
 pub(crate) fn minify_script(source: &str) -> String {
     let mut minified = without_comments(source);
     for operator in OPERATORS {

@@ -167,7 +167,7 @@ export function useVirtualRows(scroller, items, wrap) {
   useLayoutEffect(() => virtual.measure(), [wrap]);
   useLayoutEffect(() => {
     if (!measured) return;
-    for (const row of scroller.current?.querySelectorAll('.grid-window > .row') ?? [])
+    for (const row of scroller.current?.querySelectorAll('.grid-window .row') ?? [])
       virtual.measureElement(/** @type {HTMLElement} */ (row));
   });
   return virtual;

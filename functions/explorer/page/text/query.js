@@ -117,6 +117,12 @@ function requirements(query) {
   return found;
 }
 
+/** The conditions that name patterns, each with the rest of the query. @param {string} query */
+export function patternsIn(query) {
+  const named = requirements(query).filter(({ test }) => /^\(?pattern:/.test(test));
+  return named.map((required) => ({ test: required.test, negative: required.negative, rest: replace(query, required, '', []) }));
+}
+
 /** @param {string} query */
 function hasOr(query) {
   let depth = 0;

@@ -10,7 +10,7 @@ import { FieldList } from './fields.js';
 import { Histogram } from './histogram.js';
 import { Empty, TroubleNotice } from './notices.js';
 import { Panel } from './panel.js';
-import { Patterns } from './patterns.js';
+import { PatternChips, Patterns } from './patterns.js';
 import { QueryBox } from './query-box.js';
 import { Rows } from './rows.js';
 import { LiveControls, TimePicker, WaitingRows } from './time-controls.js';
@@ -30,6 +30,7 @@ export function Page() {
       <${FieldList} />
       <section class="list" aria-label="Entries">
         <${Toolbar} />
+        <${PatternChips} />
         ${tab === 'patterns' ? html`<${Patterns} />` : html`<${WaitingRows} />${items.length ? html`<${Rows} />` : html`<${Empty} />`}`}
       </section>
       <${Panel} />

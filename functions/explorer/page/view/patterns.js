@@ -1,12 +1,13 @@
 // Messages that differ only in their values, as one line each.
 
 import * as api from '../api/logs.js';
-import { addCondition } from '../state/actions.js';
+import { addCondition, submit } from '../state/actions.js';
 import { report } from '../state/failure.js';
 import { applied } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { ago, count, percent } from '../text/format.js';
+import { patternsIn } from '../text/query.js';
 import { useEffect, useState } from '../vendor/hooks.js';
 import { html, Icon } from './elements.js';
 
@@ -58,6 +59,28 @@ function PatternItem({ pattern }) {
     </div>
     <button class="icon-button small" aria-label=${`Exclude pattern ${template}`} title="Exclude these entries" onClick=${() => addCondition(`-${q.includes(' ') ? `(${q})` : q}`)}><${Icon} name="minus" /></button>
   </li>`;
+}
+
+/** What the patterns in the query stand for. */
+export function PatternChips() {
+  const found = patternsIn(use(view).q);
+  return (
+    found.length > 0 &&
+    html`<div class="toolbar chips">${found.map((condition) => html`<${PatternChip} key=${condition.test} ...${condition} />`)}</div>`
+  );
+}
+
+/** @param {ReturnType<typeof patternsIn>[number]} props */
+function PatternChip({ test, negative, rest }) {
+  const [label, setLabel] = useState(test);
+  useEffect(() => {
+    // Without the template, the chip shows the condition itself.
+    api.patterns({ q: test }).then(
+      ({ patterns }) => setLabel(patterns[0]?.template ?? test),
+      () => {},
+    );
+  }, [test]);
+  return html`<button class="chip" title=${label} aria-label=${`Remove pattern ${label}`} onClick=${() => submit(rest)}><span>${negative && 'not '}${pieces(label)}</span><${Icon} name="close" /></button>`;
 }
 
 /** The template with its placeholders set apart. @param {string} template */

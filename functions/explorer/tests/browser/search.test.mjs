@@ -64,7 +64,7 @@ explorerTest('fields and values are completed with the keyboard', async (explore
   await explorer.query.press('ArrowDown');
   await explorer.query.press('Enter');
   await eventually(async () => assert.match(await explorer.query.inputValue(), /^service(_name)?:$/));
-  await explorer.query.pressSequentially('payment-');
+  await explorer.query.pressSequentially(PAYMENT.slice(0, -1));
   await options.filter({ hasText: PAYMENT }).first().waitFor();
   await explorer.query.press('ArrowDown');
   await explorer.query.press('Enter');
@@ -169,6 +169,10 @@ explorerTest('a pattern shows its entries', async (explorer) => {
   await patterns.getByRole('button', { name: /^Show pattern order .* placed in/ }).click();
   await explorer.hasRows(27);
   assert.match(explorer.parameters().q ?? '', /^@run:\S+ pattern:/);
+  await explorer.page.reload();
+  await explorer.page.getByRole('button', { name: /^Remove pattern order <.*> placed in <.*>$/ }).click();
+  await explorer.hasRows(30);
+  assert.equal(explorer.parameters().q, ALL);
 });
 
 explorerTest('a search without hits offers one that has hits', async (explorer) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { and, exclude, fieldName, fieldValue, include, pasted, stateOf } from '../../page/text/query.js';
+import { and, exclude, fieldName, fieldValue, include, pasted, patternsIn, stateOf } from '../../page/text/query.js';
 
 test('a value is included once, and removed the second time', () => {
   const cases = [
@@ -82,6 +82,14 @@ test('a condition is added once', () => {
   assert.equal(and('a pattern:1', 'pattern:1'), 'a pattern:1');
   assert.equal(and('a -(b c)', '-(b c)'), 'a -(b c)');
   assert.equal(and('a OR pattern:1', 'pattern:1'), '(a OR pattern:1) pattern:1');
+});
+
+test('conditions on patterns are found and can be removed', () => {
+  assert.deepEqual(patternsIn('a pattern:1 -(pattern:(2 OR 3)) b'), [
+    { test: 'pattern:1', negative: false, rest: 'a -(pattern:(2 OR 3)) b' },
+    { test: '(pattern:(2 OR 3))', negative: true, rest: 'a pattern:1 b' },
+  ]);
+  assert.deepEqual(patternsIn('a OR pattern:1'), []);
 });
 
 test('pasted text becomes a quoted fragment unless it is a query', () => {

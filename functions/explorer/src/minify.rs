@@ -2,11 +2,11 @@
 //! indentation.
 
 /// The operators that need no spaces around them.
-const OPERATORS: [&str; 15] =
-    ["=", "=>", "===", "!==", "<", ">", "<=", ">=", "&&", "||", "??", "?", ":", "+", "-"];
+const OPERATORS: [&str; 17] =
+    ["=", "=>", "===", "!==", "<", ">", "<=", ">=", "&&", "||", "??", "?", ":", "+", "-", "*", "/"];
 
 /// Removes comments at the beginnings of lines, comments that declare types, indentation, and
-/// spaces around operators and within braces. A line keeps its number, so that browsers report
+/// spaces around operators and at braces. A line keeps its number, so that browsers report
 /// those of the source.
 ///
 /// A text of several lines must not depend on its indentation, and no text may contain `/** ` or
@@ -16,7 +16,7 @@ pub(crate) fn minify_script(source: &str) -> String {
     for operator in OPERATORS {
         minified = minified.replace(&format!(" {operator} "), operator);
     }
-    minified.replace("{ ", "{").replace(" }", "}")
+    minified.replace("{ ", "{").replace(" {\n", "{\n").replace(" }", "}")
 }
 
 /// Removes comments, indentation and empty lines.

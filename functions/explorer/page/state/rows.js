@@ -50,7 +50,8 @@ let current;
 export async function loadFirstRows(search, aborted) {
   rows.value = { ...rows.value, loading: true };
   try {
-    const page = await api.search({ ...search.filters, sort: search.sort, limit: FIRST_PAGE }, aborted);
+    // The first rows should include the open entry.
+    const page = await api.search({ ...search.filters, sort: search.sort, limit: view.value.entry ? NEXT_PAGE : FIRST_PAGE }, aborted);
     const fresh = page.total === 0 && (await isFresh(search.filters, aborted));
     const hint = page.total || fresh ? undefined : await findHint(search.filters, page.hint, aborted).catch(() => page.hint);
     if (aborted.aborted) return;

@@ -37,7 +37,7 @@ export function Rows() {
     // A new search begins at its first row.
     if (scroller.current && !live) scroller.current.scrollTop = 0;
   }, [items[0]]);
-  useEffect(() => scrollToRow(virtual, current), [current]);
+  useEffect(() => scrollToRow(virtual, current), [current, items[0]]);
   useEffect(() => () => scrolled(false), []);
 
   const onScroll = () => scrolled((scroller.current?.scrollTop ?? 0) > 4);

@@ -79,6 +79,27 @@ explorerTest('the context shows the lines around an entry, from its service or i
   await explorer.hasRows(3);
 });
 
+explorerTest('all services around an entry keep it in view, and back returns to its context', async (explorer) => {
+  const service = unique('around');
+  const at = Date.now() - 600_000;
+  const saved = Array.from({ length: 400 }, (_, n) => ({
+    timestamp: new Date(at + n * 100).toISOString(),
+    service_name: service,
+    message: `line ${n}`,
+  }));
+  const lineIds = await save(saved);
+  await searchable(`service_name:${service}`, 400);
+  await explorer.open({ q: `service_name:${service} "line 50"`, entry: lineIds[50] ?? '', panel: 'context' });
+  await explorer.button('All services within a minute').click();
+  const row = explorer.grid.locator('[aria-selected=true]');
+  await row.getByText('line 50').waitFor();
+  const [inside, outside] = [await row.boundingBox(), await explorer.grid.boundingBox()];
+  assert.ok(inside && outside && inside.y > outside.y && inside.y < outside.y + outside.height);
+  await explorer.page.goBack();
+  await explorer.hasRows(1);
+  await explorer.panel.getByRole('list', { name: 'Context' }).waitFor();
+});
+
 explorerTest('lines of the context are whole, and the line that is read stays in place', async (explorer) => {
   const service = unique('context');
   const saved = Array.from({ length: 40 }, (_, n) => ({

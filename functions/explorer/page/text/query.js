@@ -66,11 +66,17 @@ function toggle(query, field, value, negative) {
 
 /** Includes a value in addition to those of the field that the query already includes. @param {string} query @param {string} field @param {string} value */
 function or(query, field, value) {
-  for (const required of requirements(query)) {
-    const listed = required.negative ? undefined : valuesOf(required.test, field);
-    if (listed) return replace(query, required, field, [...listed, value]);
-  }
-  return and(query, condition(field, [value]));
+  const listed = included(query, field);
+  return listed ? replace(query, listed, field, [...(valuesOf(listed.test, field) ?? []), value]) : and(query, condition(field, [value]));
+}
+
+/** The condition that lists the values of a field to include. @param {string} query @param {string} field */
+const included = (query, field) => requirements(query).find(({ negative, test }) => !negative && valuesOf(test, field));
+
+/** The query for any value of a field, if it includes only some. @param {string} query @param {string} field */
+export function withAny(query, field) {
+  const listed = included(query, field);
+  return listed && replace(query, listed, field, []);
 }
 
 /** The condition that names a value, with the other values that it names. @param {string} query @param {string} field @param {string} value */

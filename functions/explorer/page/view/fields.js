@@ -8,7 +8,7 @@ import { signal, use } from '../state/signal.js';
 import { view } from '../state/view.js';
 import { shortName } from '../text/complete.js';
 import { compact, count, leaves, percent } from '../text/format.js';
-import { stateOf } from '../text/query.js';
+import { stateOf, withAny } from '../text/query.js';
 import { useState } from '../vendor/hooks.js';
 import { classes, html, Icon, levelClass, marked } from './elements.js';
 
@@ -56,12 +56,14 @@ export function FieldValues({ field }) {
   );
   const values = more?.of === field ? more.values : field.values;
   const most = Math.max(...values.map(({ count: n }) => n), 1);
+  // The values of the field that the query leaves out are offered, too.
+  const any = withAny(use(view).q, field.name);
   const load = () =>
-    topValues(applied.value?.filters ?? {}, field.name, MORE).then(
+    topValues({ ...applied.value?.filters, q: any ?? applied.value?.filters.q }, field.name, MORE).then(
       (found) => setMore({ of: field, values: found }),
       (error) => report(error, load),
     );
-  const canLoad = values === field.values && field.distinct > values.length && !field.name.includes(',');
+  const canLoad = values === field.values && (any !== undefined || field.distinct > values.length) && !field.name.includes(',');
   return html`<ul class="values" aria-label=${`Values of ${shortName(field.name)}`}>
     ${values.map((value) => html`<${Value} key=${value.value} name=${field.name} value=${value.value} n=${value.count} about=${values === field.values && field.approximate} share=${value.count / most} />`)}
     ${canLoad && html`<li><button class="link-button" onClick=${load}>More values</button></li>`}

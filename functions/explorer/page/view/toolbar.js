@@ -33,7 +33,7 @@ export function Toolbar() {
 function Refresh() {
   const isNewer = use(newer) && !use(view).live;
   const label = isNewer ? 'Show newer entries' : 'Refresh';
-  return html`<button class=${isNewer ? 'chip' : 'button quiet'} aria-label=${label} title=${`${label} (r)`} onClick=${run}><${Icon} name="refresh" /><span>${label}</span></button>`;
+  return html`<button class=${isNewer ? 'chip' : 'button quiet'} title=${`${label} (r)`} onClick=${run}><${Icon} name="refresh" /><span>${label}</span></button>`;
 }
 
 function Order() {

@@ -132,6 +132,10 @@ explorerTest('values of fields are included and excluded', async (explorer) => {
   await explorer.button('Include level ERROR, 3').click();
   await explorer.hasRows(3);
   assert.equal(await explorer.page.getByRole('button', { name: /^Include level ERROR/ }).getAttribute('aria-pressed'), 'true');
+  await explorer.page.getByRole('list', { name: 'Values of level' }).getByRole('button', { name: 'More values' }).click();
+  await explorer.button('Include level INFO, 14').click();
+  await explorer.hasRows(17);
+  await explorer.page.getByRole('button', { name: /^Include level INFO/ }).click();
   await explorer.page.getByRole('button', { name: /^Include level ERROR/ }).click();
   await explorer.hasRows(30);
   await explorer.button('Exclude level ERROR').click();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { and, exclude, fieldName, fieldValue, include, pasted, patternsIn, stateOf } from '../../page/text/query.js';
+import { and, exclude, fieldName, fieldValue, include, pasted, patternsIn, stateOf, withAny } from '../../page/text/query.js';
 
 test('a value is included once, and removed the second time', () => {
   const cases = [
@@ -82,6 +82,12 @@ test('a condition is added once', () => {
   assert.equal(and('a pattern:1', 'pattern:1'), 'a pattern:1');
   assert.equal(and('a -(b c)', '-(b c)'), 'a -(b c)');
   assert.equal(and('a OR pattern:1', 'pattern:1'), '(a OR pattern:1) pattern:1');
+});
+
+test('a field may have any value again', () => {
+  assert.equal(withAny('a level:(ERROR OR WARN)', 'level'), 'a');
+  assert.equal(withAny('level:ERROR', 'level'), '');
+  assert.equal(withAny('-level:ERROR', 'level'), undefined);
 });
 
 test('conditions on patterns are found and can be removed', () => {

@@ -117,7 +117,7 @@ picture('explorer-entry', { q: 'level:>=warn timed', time: '30m' }, 'dark', asyn
 
 picture('explorer-patterns', { tab: 'patterns', time: '30m' }, 'light', async (explorer) => {
   await explorer.page
-    .getByRole('button', { name: /^payment of order/ })
+    .getByRole('button', { name: /^Show pattern payment of order/ })
     .first()
     .waitFor();
 });

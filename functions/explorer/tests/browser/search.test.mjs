@@ -203,7 +203,7 @@ explorerTest('a misspelt field and the start of a terminal line are corrected', 
     await explorer.hasRows(3);
     assert.equal(explorer.parameters().q, corrected);
   }
-  await explorer.open({ q: `@nothing:${run} (a OR b` });
+  await explorer.open({ q: `@nothing:${run} (a` });
   await status.getByText('A quote or bracket is not closed.').waitFor();
 });
 

@@ -51,6 +51,12 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       await explorer.open({ q: ALL, tab: 'patterns' });
       await page.getByRole('region', { name: 'Patterns' }).waitFor();
       await isAccessible(explorer, 'patterns');
+      await page
+        .getByRole('button', { name: /^Show pattern/ })
+        .first()
+        .click();
+      await page.getByRole('button', { name: /^Remove pattern request/ }).waitFor();
+      await isAccessible(explorer, 'pattern in the query');
       for (const window of [/^Time range/, /^Columns$/, /^Export$/, /^Help$/]) {
         await explorer.open({ q: ALL });
         await explorer.hasRows(60);

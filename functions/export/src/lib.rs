@@ -19,6 +19,7 @@ use shared::http::{
     Streamed, Tag, document_of, rebuilding,
 };
 use shared::index::Index;
+use shared::query::TimeRange;
 use shared::search::SearchQuery;
 use tokio::sync::Semaphore;
 
@@ -89,6 +90,7 @@ impl Export {
         request: &Request,
         Query(parameters): Query<ExportParameters>,
     ) -> Result<Streamed<Format>, ProblemResponse<ExportProblems>> {
+        let time = parameters.filters.time;
         let condition = parameters.filters.condition()?;
         let format = parameters.format.unwrap_or_else(|| Format::accepted(request.headers()));
         let compressor = Compressor::accepted(request.headers())
@@ -107,7 +109,7 @@ impl Export {
             return Err(rebuilding().into());
         }
 
-        let file = format!("attachment; filename=\"logs.{}\"", format.name());
+        let file = format!("attachment; filename=\"{}\"", file_name(time, format));
         let response = Response::builder()
             .content_type(format.media_type())
             .header("Content-Disposition", file)
@@ -118,6 +120,16 @@ impl Export {
         };
         Ok(Streamed::new(response.body(Body::from_bytes_stream(pages.into_stream()))))
     }
+}
+
+/// The name under which a browser saves the export: `logs`, and the bounds of the time range.
+fn file_name(time: TimeRange, format: Format) -> String {
+    let bounds = [("from", time.from), ("to", time.to)];
+    let bounds = bounds.into_iter().filter_map(|(word, time)| {
+        let minute = time?.to_string().get(..16)?.replace(':', "");
+        Some(format!("-{word}-{minute}Z"))
+    });
+    format!("logs{}.{}", bounds.collect::<String>(), format.name())
 }
 
 fn busy() -> Problem {

@@ -270,3 +270,22 @@ async fn an_index_that_is_being_built_is_not_exported() {
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(header(response.headers(), "retry-after"), Some("10"));
 }
+
+#[tokio::test]
+async fn the_file_is_named_after_the_range_of_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let endpoint = export(index_of(&folder, &[]).await);
+    for (query, file) in [
+        ("", "logs.ndjson"),
+        ("?from=2026-11-27T13:05:09Z", "logs-from-2026-11-27T1305Z.ndjson"),
+        (
+            "?from=2026-11-27T13:05:00%2B01:00&to=2026-11-28&format=csv",
+            "logs-from-2026-11-27T1205Z-to-2026-11-28T0000Z.csv",
+        ),
+    ] {
+        let response = get(&endpoint, &format!("/logs/export{query}"), &[]).await;
+        let expected = format!("attachment; filename=\"{file}\"");
+        let disposition = header(response.headers(), "content-disposition");
+        assert_eq!(disposition, Some(expected.as_str()), "{query}");
+    }
+}

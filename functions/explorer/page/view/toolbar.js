@@ -59,7 +59,7 @@ function Export() {
   ) => {
     const filters = { ...shownFilters(), sort: search?.sort === 'oldest' ? 'oldest' : 'newest' };
     return html`<p class="note">All entries that match, not only those that are loaded.</p>
-      <a class="button" href=${exportUrl(filters, 'ndjson')} download="logs.ndjson" onClick=${() => setTimeout(close)}>NDJSON</a>
-      <a class="button" href=${exportUrl(filters, 'csv')} download="logs.csv" onClick=${() => setTimeout(close)}>CSV</a>`;
+      <a class="button" href=${exportUrl(filters, 'ndjson')} download onClick=${() => setTimeout(close)}>NDJSON</a>
+      <a class="button" href=${exportUrl(filters, 'csv')} download onClick=${() => setTimeout(close)}>CSV</a>`;
   }}<//>`;
 }

@@ -20,7 +20,7 @@ import { view } from './view.js';
 export const applied = signal(undefined);
 /** @type {import('./signal.js').Signal<api.Stats | undefined>} */
 export const stats = signal(undefined);
-/** The search that was counted. @type {Applied | undefined} */
+/** The search that was counted, once the counts of this run are there. @type {Applied | undefined} */
 export let counted;
 /** @type {import('./signal.js').Signal<api.Field[]>} */
 export const fieldList = signal(/** @type {api.Field[]} */ ([]));
@@ -45,13 +45,14 @@ export async function run() {
     return report(invalid, run);
   }
   applied.value = search;
+  counted = undefined;
   newer.value = false;
   if (!view.value.live) forgetLive();
   let failed = false;
   const loading = loadFirstRows(search, aborted).then(
     () => {
-      // The counts of an earlier search would contradict an empty list.
-      if (!rows.value.total) stats.value = undefined;
+      // The counts of an earlier search would contradict an empty list. Those of this one may already be there.
+      if (!rows.value.total && !counted) stats.value = undefined;
       succeeded();
     },
     (error) => {

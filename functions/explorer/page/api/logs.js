@@ -52,9 +52,8 @@ export const context = (id, params, signal) => json(url(`logs/${encodeURICompone
 /** @param {Filters & { sort: string }} filters @param {'ndjson' | 'csv'} format */
 export const exportUrl = (filters, format) => url('logs/export', { ...filters, format });
 
-/** Sends an entry and waits until it is stored. @param {object} draft @returns {Promise<string>} its id */
+/** Sends an entry and waits until it is stored. @param {object} draft */
 export async function save(draft) {
   const saved = await json('logs', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(draft) });
   await send(`logs/${saved.id}`, { headers: { prefer: 'wait=5' } });
-  return saved.id;
 }

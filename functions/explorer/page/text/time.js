@@ -16,7 +16,7 @@ const POINT = /^(?:(\d{4})-(\d\d)-(\d\d))?[T ]?(?:(\d\d?):(\d\d)(?::(\d\d)(\.\d{
 /** The first of two times of day with a hyphen between them. */
 const HYPHEN = /^(\d\d?:[\d:.]+)-(?=\d\d?:)/;
 
-export const ALL_TIME = 'all';
+const ALL_TIME = 'all';
 
 /**
  * The range that a text means, or undefined if it means none.
@@ -124,7 +124,7 @@ function zoneMs(zone) {
 const nextDay = (day) => new Date(day.getFullYear(), day.getMonth(), day.getDate() + 1);
 
 /** @param {Date} date */
-export const iso = (date) => date.toISOString().replace('.000Z', 'Z');
+const iso = (date) => date.toISOString().replace('.000Z', 'Z');
 
 /** @param {Date | undefined} from @param {Date | undefined} to */
 function labelOf(from, to) {

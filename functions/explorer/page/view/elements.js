@@ -88,12 +88,10 @@ export function computed(name, parent) {
  * @param {object} props
  * @param {string} props.label the name of the button
  * @param {unknown} props.face what the button shows
- * @param {string} [props.title]
- * @param {string} [props.align] `end` to align the window with the button's right edge
  * @param {string} [props.name] a class
  * @param {(close: () => void) => unknown} props.children
  */
-export function Popover({ label, face, title, align, name, children }) {
+export function Popover({ label, face, name, children }) {
   const [open, setOpen] = useState(false);
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   const close = () => {
@@ -119,8 +117,8 @@ export function Popover({ label, face, title, align, name, children }) {
     close();
   };
   return html`<div class=${classes('popover', name)} ref=${root} onKeyDown=${keydown}>
-    <button class="button" aria-label=${label} title=${title} aria-expanded=${open} aria-haspopup="dialog" onClick=${() => setOpen(!open)}>${face}</button>
-    ${open && html`<div class=${classes('window', align)} role="dialog" aria-label=${label}>${children(close)}</div>`}
+    <button class="button" aria-label=${label} aria-expanded=${open} aria-haspopup="dialog" onClick=${() => setOpen(!open)}>${face}</button>
+    ${open && html`<div class="window" role="dialog" aria-label=${label}>${children(close)}</div>`}
   </div>`;
 }
 
@@ -130,7 +128,7 @@ const message = signal('');
 let timer;
 
 /** @param {string} text */
-export function toast(text) {
+function toast(text) {
   clearTimeout(timer);
   message.value = text;
   timer = setTimeout(() => (message.value = ''), SHOWN_MS);

@@ -9,7 +9,7 @@ import { view } from '../state/view.js';
 import { shortName } from '../text/complete.js';
 import { compact, count, leaves, percent } from '../text/format.js';
 import { stateOf, withAny } from '../text/query.js';
-import { useState } from '../vendor/hooks.js';
+import { useRef, useState } from '../vendor/hooks.js';
 import { classes, html, Icon, levelClass, marked } from './elements.js';
 
 /** Whether the list is shown where it has no room of its own. */
@@ -50,20 +50,25 @@ function FieldItem({ field }) {
 const MORE = 50;
 
 /** @param {{ field: import('../api/logs.js').Field }} props */
-export function FieldValues({ field }) {
+function FieldValues({ field }) {
   const [more, setMore] = useState(
     /** @type {{ of: import('../api/logs.js').Field, values: import('../api/logs.js').ValueCount[] } | undefined} */ (undefined),
   );
   const values = more?.of === field ? more.values : field.values;
   const most = Math.max(...values.map(({ count: n }) => n), 1);
   // The values of the field that the query leaves out are offered, too.
-  const any = withAny(use(view).q, field.name);
+  const { q, time } = use(view);
+  const any = withAny(q, field.name);
+  const wider = `${any ?? q.trim()} ${time}`;
+  // How many values the field has where the query does not limit them: unknown unless that was searched for before.
+  const all = useRef({ wider: '', distinct: 0 });
+  if (any === undefined || all.current.wider !== wider) all.current = { wider, distinct: any === undefined ? field.distinct : Infinity };
   const load = () =>
     topValues({ ...applied.value?.filters, q: any ?? applied.value?.filters.q }, field.name, MORE).then(
       (found) => setMore({ of: field, values: found }),
       (error) => report(error, load),
     );
-  const canLoad = values === field.values && (any !== undefined || field.distinct > values.length) && !field.name.includes(',');
+  const canLoad = values === field.values && all.current.distinct > values.length && !field.name.includes(',');
   return html`<ul class="values" aria-label=${`Values of ${shortName(field.name)}`}>
     ${values.map((value) => html`<${Value} key=${value.value} name=${field.name} value=${value.value} n=${value.count} about=${values === field.values && field.approximate} share=${value.count / most} />`)}
     ${canLoad && html`<li><button class="link-button" onClick=${load}>More values</button></li>`}

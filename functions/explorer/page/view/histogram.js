@@ -56,7 +56,7 @@ function summary(found) {
   return `Entries over time by level: ${levels}. Most, ${sums[peak]}, at ${shortTime(found.buckets[peak])}.`;
 }
 
-export function Legend() {
+function Legend() {
   const found = use(stats);
   const { q } = use(view);
   if (!found) return null;
@@ -85,7 +85,7 @@ const TOP_SPACE = 1.08;
  * @param {(from: number, to: number) => void} brushed
  * @returns {() => void} removes the chart
  */
-export function drawChart(holder, tip, stats, bounds, brushed) {
+function drawChart(holder, tip, stats, bounds, brushed) {
   const levels = levelCounts(stats);
   const starts = stats.buckets.map((time) => new Date(time).getTime() / 1000);
   const width = starts.length > 1 ? starts[1] - starts[0] : 1;

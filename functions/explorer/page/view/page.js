@@ -42,7 +42,7 @@ export function Page() {
 
 const THEME_ICONS = /** @type {const} */ ({ system: 'system', light: 'sun', dark: 'moon' });
 
-export function Header() {
+function Header() {
   const chosen = use(theme);
   return html`<header class="top">
     <h1><a class="brand" href="./" aria-label="LogPulse"><${Logo} /><span>LogPulse</span></a></h1>

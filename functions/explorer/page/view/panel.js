@@ -67,7 +67,7 @@ function Details({ entry, hits, matched }) {
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g;
 
 /** @param {{ value: unknown }} props */
-export function Json({ value }) {
+function Json({ value }) {
   const text = JSON.stringify(value, exactNumbers, 2);
   return html`<div class="json"><button class="button" onClick=${() => copy(text, 'JSON copied')}><${Icon} name="copy" />Copy JSON</button>
     <pre>${coloured(text)}</pre></div>`;

@@ -147,14 +147,14 @@ function paste(event) {
   document.execCommand('insertText', false, insert);
 }
 
-/** @typedef {{ start: number, end: number, detail: string }} Mistake */
+/** @typedef {{ start: number, end: number }} Mistake */
 
 /**
  * The mistake that the server found in the query. Its position is in characters.
  * @param {import('../api/request.js').Failure | undefined} failure @param {string} query
  * @returns {Mistake | undefined}
  */
-export function mistakeIn(failure, query) {
+function mistakeIn(failure, query) {
   const error = failure?.errors.find(({ field }) => field === 'q');
   if (!error) return undefined;
   const characters = Array.from(query);
@@ -162,11 +162,11 @@ export function mistakeIn(failure, query) {
   const start = characters.slice(0, error.position ?? 0).join('').length + offset;
   const word = tokens(query).find((token) => token.end > start && token.kind !== 'space');
   const end = error.position === undefined ? query.length : Math.max(start + 1, word?.end ?? start + 1);
-  return { start, end, detail: error.detail };
+  return { start, end };
 }
 
 /** @param {{ query: string, mistake: Mistake | undefined, scroller: { current: HTMLElement | null } }} props */
-export function QueryPaint({ query, mistake, scroller }) {
+function QueryPaint({ query, mistake, scroller }) {
   const padded = mistake && mistake.end > query.length ? `${query} ` : query;
   return html`<div class="query-paint" ref=${scroller} aria-hidden="true">
     ${mistake && html`<span class="query-mark">${padded.slice(0, mistake.start)}<span class="mistake">${padded.slice(mistake.start, mistake.end)}</span></span>`}

@@ -70,7 +70,7 @@ const LINE_CHARACTERS = 600;
 const WRAPPED_CHARACTERS = 2000;
 
 /** The text of a column. @param {import('../api/logs.js').LogEntry} entry @param {string} name */
-export function columnText(entry, name) {
+function columnText(entry, name) {
   if (name.startsWith('attributes.')) return valueAt(entry.attributes, name.slice('attributes.'.length));
   return valueAt(entry, name);
 }
@@ -141,7 +141,7 @@ const OVERSCAN_ROWS = 12;
  * @param {boolean} wrap whether rows differ in height
  * @returns {Rows}
  */
-export function useVirtualRows(scroller, items, wrap) {
+function useVirtualRows(scroller, items, wrap) {
   const [, render] = useReducer((/** @type {number} */ n) => n + 1, 0);
   const measured = wrap || matchMedia('(max-width: 700px)').matches;
   // The same function for the same rows: with another, all rows would be measured anew.
@@ -174,6 +174,6 @@ export function useVirtualRows(scroller, items, wrap) {
 }
 
 /** @param {Rows} virtual @param {number} index */
-export function scrollToRow(virtual, index) {
+function scrollToRow(virtual, index) {
   if (index >= 0) virtual.scrollToIndex(index, { align: 'auto' });
 }

@@ -17,7 +17,7 @@ const labelOf = (text) => parseRange(text, new Date())?.label ?? text;
 export function TimePicker() {
   const label = labelOf(use(view).time);
   const face = html`<${Icon} name="clock" /><span class="time-label">${label}</span><${Icon} name="down" />`;
-  return html`<${Popover} label=${`Time range: ${label}`} face=${face} align="end" name="time-range">${(/** @type {() => void} */ close) => html`<${TimeWindow} close=${close} />`}<//>`;
+  return html`<${Popover} label=${`Time range: ${label}`} face=${face} name="time-range">${(/** @type {() => void} */ close) => html`<${TimeWindow} close=${close} />`}<//>`;
 }
 
 /** @param {{ close: () => void }} props */

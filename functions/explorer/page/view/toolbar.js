@@ -46,7 +46,7 @@ function Order() {
 function Columns() {
   const { columns } = use(view);
   const names = [...new Set([...columns, 'level', 'service_name', 'trace_id', ...use(fieldList).map(({ name }) => name)])];
-  return html`<${Popover} label="Columns" face=${html`<${Icon} name="column" /><span>Columns</span>`} align="end" name="quiet">${() => html`<fieldset class="checks"><legend>Columns between time and message</legend>
+  return html`<${Popover} label="Columns" face=${html`<${Icon} name="column" /><span>Columns</span>`} name="quiet">${() => html`<fieldset class="checks"><legend>Columns between time and message</legend>
     ${names.map((name) => html`<label key=${name}><input type="checkbox" checked=${columns.includes(name)} onChange=${() => toggleColumn(name)} /> ${shortName(name)}</label>`)}
   </fieldset>`}<//>`;
 }
@@ -54,7 +54,7 @@ function Columns() {
 function Export() {
   const search = use(applied);
   use(stats);
-  return html`<${Popover} label="Export" face=${html`<${Icon} name="download" /><span>Export</span>`} align="end" name="quiet">${(
+  return html`<${Popover} label="Export" face=${html`<${Icon} name="download" /><span>Export</span>`} name="quiet">${(
     /** @type {() => void} */ close,
   ) => {
     const filters = { ...shownFilters(), sort: search?.sort === 'oldest' ? 'oldest' : 'newest' };

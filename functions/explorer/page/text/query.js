@@ -90,13 +90,15 @@ function find(query, field, value) {
 }
 
 /**
- * The query with one more condition.
- * @param {string} query @param {string} added
+ * The query with one more condition, instead of the opposite one.
+ * @param {string} query @param {string} added @returns {string}
  */
 export function and(query, added) {
   const before = query.trim();
   if (!before) return added;
-  if (requirements(before).some(({ sign, test }) => sign + test === added)) return before;
+  const test = added.replace(/^-/, '');
+  const same = requirements(before).find((required) => required.test === test);
+  if (same) return same.negative === (test !== added) ? before : and(replace(before, same, '', []), added);
   return `${hasOr(before) ? `(${before})` : before} ${added}`;
 }
 

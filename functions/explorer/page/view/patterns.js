@@ -57,7 +57,7 @@ function PatternItem({ pattern }) {
           : ''
       }</span>
     </div>
-    <button class="icon-button small" aria-label=${`Exclude pattern ${template}`} title="Exclude these entries" onClick=${() => addCondition(`-${q.includes(' ') ? `(${q})` : q}`)}><${Icon} name="minus" /></button>
+    <button class="icon-button small" aria-label=${`Exclude pattern ${template}`} title="Exclude these entries" onClick=${() => addCondition(`-${q}`)}><${Icon} name="minus" /></button>
   </li>`;
 }
 
@@ -66,7 +66,7 @@ export function PatternChips() {
   const found = patternsIn(use(view).q);
   return (
     found.length > 0 &&
-    html`<div class="toolbar chips">${found.map((condition) => html`<${PatternChip} key=${condition.test} ...${condition} />`)}</div>`
+    html`<div class="toolbar">${found.map((condition) => html`<${PatternChip} key=${condition.test} ...${condition} />`)}</div>`
   );
 }
 

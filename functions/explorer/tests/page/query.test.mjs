@@ -84,6 +84,14 @@ test('a condition is added once', () => {
   assert.equal(and('a OR pattern:1', 'pattern:1'), '(a OR pattern:1) pattern:1');
 });
 
+test('a condition replaces its opposite', () => {
+  assert.equal(and('pattern:1', '-pattern:1'), '-pattern:1');
+  assert.equal(and('a pattern:(1 OR 2) b', '-pattern:(1 OR 2)'), 'a b -pattern:(1 OR 2)');
+  assert.equal(and('NOT pattern:1 AND a', 'pattern:1'), 'a pattern:1');
+  assert.equal(and('NOT pattern:1', '-pattern:1'), 'NOT pattern:1');
+  assert.equal(and('pattern:(1 OR 2)', '-pattern:1'), 'pattern:(1 OR 2) -pattern:1');
+});
+
 test('a field may have any value again', () => {
   assert.equal(withAny('a level:(ERROR OR WARN)', 'level'), 'a');
   assert.equal(withAny('level:ERROR', 'level'), '');

@@ -2,8 +2,9 @@
 
 import * as api from '../api/logs.js';
 import { Failure } from '../api/request.js';
+import { corrections } from '../text/correct.js';
+import { plural } from '../text/format.js';
 import { report, succeeded } from './failure.js';
-import { findHint } from './hint.js';
 import { signal } from './signal.js';
 import { view } from './view.js';
 
@@ -11,7 +12,6 @@ import { view } from './view.js';
  * @typedef {{ entry: api.LogEntry, hits: import('../text/marks.js').TextRange[], matched?: string[] }} Row what the query matched in the message, and in which attributes
  * @typedef {object} Rows
  * @property {Row[]} items
- * @property {number} live how many of them came from the tail
  * @property {number} [total] hits of the search, at most 10,000
  * @property {api.Hint} [hint]
  * @property {boolean} more whether more rows can be loaded
@@ -27,9 +27,7 @@ const MAX_ROWS = 200_000;
 const MAX_LIVE_ROWS = 10_000;
 
 /** @type {import('./signal.js').Signal<Rows>} */
-export const rows = signal(
-  /** @type {Rows} */ ({ items: [], live: 0, more: false, loading: true, fresh: false, cut: false, rebuilding: false }),
-);
+export const rows = signal(/** @type {Rows} */ ({ items: [], more: false, loading: true, fresh: false, cut: false, rebuilding: false }));
 
 /** The index of the row that the keyboard is at; -1 if there is none. */
 export const active = signal(-1);
@@ -82,6 +80,23 @@ export function failRows(error) {
 async function isFresh(filters, aborted) {
   if (!filters.q && !filters.from && !filters.to) return true;
   return (await api.search({ sort: 'newest', limit: 1 }, aborted)).total === 0;
+}
+
+/**
+ * What to offer if a search finds nothing: the first correction of the query that has hits, or else what the server offers.
+ * @param {api.Filters} filters @param {api.Hint | undefined} offered @param {AbortSignal} aborted
+ * @returns {Promise<api.Hint | undefined>}
+ */
+async function findHint({ q: query = '', ...filters }, offered, aborted) {
+  // The query itself has hits at another time.
+  if (!query || offered?.without) return offered;
+  const { from, to } = filters;
+  const { fields } = await api.fields({ from, to }, aborted);
+  for (const q of corrections(query, fields)) {
+    const { total } = await api.search({ ...filters, q, sort: 'newest', limit: 1 }, aborted);
+    if (total) return { q, total, detail: `the query ${q} has ${plural(total, 'hit')}` };
+  }
+  return offered;
 }
 
 /** Loads the next page, unless there is none or it is being loaded. */
@@ -159,7 +174,6 @@ function show(patch) {
     ...rows.value,
     ...patch,
     items: liveRows.concat(foundRows),
-    live: liveRows.length,
     more: cursor !== undefined,
     loading: false,
   };

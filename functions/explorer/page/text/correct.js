@@ -1,6 +1,6 @@
 // Queries that may be meant by one that finds nothing.
 
-import { BUILT_IN, fieldName, fieldOf, LEVELS } from './query.js';
+import { BUILT_IN, fieldName, fieldOf, fieldValue, LEVELS } from './query.js';
 import { tokens } from './tokens.js';
 
 const FIELDS = [...BUILT_IN, 'service', 'pattern'];
@@ -15,19 +15,38 @@ const MIN_REST = 4;
 const MISSING_LETTER = 0.35;
 
 /**
- * The query with the closest fields instead of those that no entry has, or without what a terminal shows before a message.
- * @param {string} query @param {string[]} fields the fields that entries have
+ * The query with the closest fields and values instead of those that no entry has, or without what a terminal shows before a message.
+ * @param {string} query @param {{ name: string, values: { value: string }[] }[]} fields the fields that entries have, with common values
  */
 export function corrections(query, fields) {
-  const names = [...FIELDS, ...fields.map(fieldName)];
-  const isKnown = (/** @type {string} */ text) => FIELDS.includes(text) || fields.includes(fieldOf(text)) || !/^@?\p{L}/u.test(text);
-  const renamed = tokens(query).map(({ kind, text }) => (kind === 'field' && !isKnown(text) ? closest(text, names) : text));
-  return [renamed.join(''), ...cut(query)].filter((corrected) => corrected !== query);
+  const names = [...FIELDS, ...fields.map(({ name }) => fieldName(name))];
+  const known = new Map(fields.map(({ name, values }) => [name, values.map(({ value }) => value)]));
+  known.set('level', [...LEVELS, ...LEVELS.map((level) => level.toLowerCase())]);
+  const isKnown = (/** @type {string} */ text) => FIELDS.includes(text) || known.has(fieldOf(text)) || !/^@?\p{L}/u.test(text);
+  let field = '';
+  const corrected = tokens(query).map(({ kind, text }) => {
+    if (kind === 'value') return withClosest(text, known.get(fieldOf(field)));
+    if (kind !== 'field') return text;
+    field = isKnown(text) ? text : closest(text, names, 2);
+    return field;
+  });
+  return [corrected.join(''), ...cut(query)].filter((other) => other !== query);
 }
 
-/** The name that costs least, or the typed one. Missing letters cost little: `lvl` means `level`. @param {string} typed @param {string[]} names */
-function closest(typed, names) {
-  let least = typed.length / 2;
+/** The test of a field with the closest value, unless it names a number or several values. @param {string} test @param {string[]} [values] */
+function withClosest(test, values = []) {
+  const [, comparison, typed] = /^([:<>=]+)(\p{L}[^*]*)$/u.exec(test) ?? [];
+  if (!typed || values.includes(typed)) return test;
+  const value = closest(typed, values, 2.5);
+  return value === typed ? test : comparison + fieldValue(value);
+}
+
+/**
+ * The name that costs least, or the typed one. Missing letters cost little: `lvl` means `level`.
+ * @param {string} typed @param {string[]} names @param {number} letters of which one may be wrong
+ */
+function closest(typed, names, letters) {
+  let least = typed.length / letters;
   let found = typed;
   for (const name of names) {
     const cost = difference(bare(typed), bare(name));

@@ -9,7 +9,7 @@ import { run, stats } from '../state/search.js';
 import { use } from '../state/signal.js';
 import { change, view } from '../state/view.js';
 import { isOpen } from '../text/correct.js';
-import { plural } from '../text/format.js';
+import { count, plural } from '../text/format.js';
 import { parseRange } from '../text/time.js';
 import { useEffect, useState } from '../vendor/hooks.js';
 import { copy, html, Logo } from './elements.js';
@@ -82,7 +82,7 @@ function NoHits({ hint }) {
     ${
       hint &&
       html`<p>${hintText(hint)}.</p>
-      <p><button class="button primary" onClick=${() => followHint(hint)}>Show ${hint.total >= 10_000 ? 'them' : hint.total === 1 ? 'it' : `these ${hint.total}`}</button></p>`
+      <p><button class="button primary" onClick=${() => followHint(hint)}>Show ${hint.total >= 10_000 ? 'them' : hint.total === 1 ? 'it' : `these ${count(hint.total)}`}</button></p>`
     }
     ${!hint && time !== 'all' && html`<p><button class="button" onClick=${() => change({ time: 'all' })}>Search all time</button></p>`}
     ${isOpen(q) && html`<p class="note">A quote or bracket is not closed.</p>`}

@@ -127,6 +127,34 @@ explorerTest('dragging over the histogram zooms in', async (explorer) => {
   await explorer.hasRows(3);
 });
 
+explorerTest('a range that ends now cannot be moved later', async (explorer) => {
+  await explorer.open({ q: ALL });
+  const later = explorer.button('Later');
+  await later.waitFor();
+  assert.ok(await later.isDisabled());
+  await explorer.button('Earlier').click();
+  await eventually(async () => assert.ok(await later.isEnabled()));
+  await later.click();
+  await explorer.hasRows(30);
+});
+
+explorerTest('more values are offered only where the query may leave some out', async (explorer) => {
+  const levels = explorer.page.getByRole('list', { name: 'Values of level' });
+  const more = levels.getByRole('button', { name: 'More values' });
+  const error = levels.getByRole('button', { name: 'Include level ERROR, 3' });
+  for (const [q, expected] of /** @type {const} */ ([
+    [`${ALL} declined`, 0],
+    [ALL, 1],
+  ])) {
+    await explorer.open({ q });
+    await error.click();
+    await explorer.hasRows(3);
+    await eventually(async () =>
+      assert.deepEqual([await levels.getByRole('listitem').count(), await more.count()], [1 + expected, expected]),
+    );
+  }
+});
+
 explorerTest('values of fields are included and excluded', async (explorer) => {
   await explorer.open({ q: ALL });
   await explorer.button('Include level ERROR, 3').click();
@@ -191,10 +219,19 @@ explorerTest('a search without hits offers one that has hits', async (explorer) 
   await explorer.hasRows(30);
 });
 
-explorerTest('a misspelt field and the start of a terminal line are corrected', async (explorer) => {
+explorerTest('the button for similar hits writes their number as the hint does', async (explorer) => {
+  const hint = { detail: 'with fuzzy=1, there are 3,649 hits', total: 3649, fuzzy: true };
+  await explorer.page.route('**/logs/search?q=**', (route) => route.fulfill({ json: { count: 0, total: 0, data: [], hint } }));
+  await explorer.open({ q: `${ALL} declyned` });
+  await explorer.page.getByText('With similar spelling, there are 3,649 hits.').waitFor();
+  await explorer.button('Show these 3,649').waitFor();
+});
+
+explorerTest('a misspelt field or value and the start of a terminal line are corrected', async (explorer) => {
   const status = explorer.page.getByRole('status').filter({ hasText: 'No entries match' });
   for (const [q, corrected] of [
     [`${ALL} lvl:error`, `${ALL} level:error`],
+    [`${ALL} level:arror`, `${ALL} level:ERROR`],
     [`${ALL} "2026-11-25T14:00:12.123Z ERROR card declined"`, `${ALL} "card declined"`],
   ]) {
     await explorer.open({ q: q ?? '' });

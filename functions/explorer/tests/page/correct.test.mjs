@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { corrections, isOpen } from '../../page/text/correct.js';
 
-const FIELDS = ['level', 'service_name', 'attributes.user', 'attributes.http.status'];
+/** @param {string} name @param {...string} values */
+const field = (name, ...values) => ({ name, values: values.map((value) => ({ value })) });
+
+const FIELDS = [
+  field('level', 'ERROR'),
+  field('service_name', 'shipping', 'web shop'),
+  field('attributes.user', 'joe'),
+  field('attributes.http.status', '500'),
+];
 
 test('a field that no entry has is replaced by the closest one', () => {
   const cases = [
@@ -15,6 +23,20 @@ test('a field that no entry has is replaced by the closest one', () => {
   ];
   for (const [query = '', expected] of cases) assert.deepEqual(corrections(query, FIELDS), [expected]);
   for (const query of ['user:joe', '@user:joe', 'service:a', 'pattern:1', 'zone:a', '12:30', '"lvl: a"', ''])
+    assert.deepEqual(corrections(query, FIELDS), []);
+});
+
+test('a value that no entry has is replaced by the closest one', () => {
+  const cases = [
+    ['level:fatl', 'level:FATAL'],
+    ['level:>=wran x', 'level:>=WARN x'],
+    ['service_name:shiping', 'service_name:shipping'],
+    ['x -service:Shipping', 'x -service:shipping'],
+    ['service:webshop', 'service:"web shop"'],
+    ['(sevrice:shiping)', '(service:shipping)'],
+  ];
+  for (const [query = '', expected] of cases) assert.deepEqual(corrections(query, FIELDS), [expected]);
+  for (const query of ['level:error', 'level:ERROR', 'level:err*', 'service:billing', 'service:shipp*', '@http.status:501', 'shiping'])
     assert.deepEqual(corrections(query, FIELDS), []);
 });
 

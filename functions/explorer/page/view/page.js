@@ -63,7 +63,7 @@ const KEYS = [
   ['/', 'Go to the query'],
   ['j k', 'Next, previous entry'],
   ['Enter', 'Open the entry'],
-  ['Esc', 'Close the panel'],
+  ['Esc', 'Leave the query, or close the panel'],
   ['c', 'Show its context'],
   ['p', 'Show patterns or entries'],
   ['r', 'Refresh'],

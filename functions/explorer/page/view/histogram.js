@@ -34,7 +34,7 @@ export function Histogram() {
         found?.from &&
         html`<div class="chart-tools" role="group" aria-label="Move in time">
         <button class="icon-button" aria-label="Earlier" title="Earlier" onClick=${() => shift(-1)}><${Icon} name="left" /></button>
-        <button class="icon-button" aria-label="Later" title="Later" onClick=${() => shift(1)}><${Icon} name="right" /></button>
+        <button class="icon-button" aria-label="Later" title="Later" disabled=${range?.moving} onClick=${() => shift(1)}><${Icon} name="right" /></button>
         <button class="icon-button" aria-label="Zoom in" title="Zoom in" onClick=${() => zoom(1 / 3)}><${Icon} name="plus" /></button>
         <button class="icon-button" aria-label="Zoom out" title="Zoom out" onClick=${() => zoom(3)}><${Icon} name="minus" /></button>
       </div>`

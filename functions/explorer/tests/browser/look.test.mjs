@@ -117,6 +117,10 @@ explorerTest(
     await explorer.open({ q: ALL });
     await explorer.hasRows(60);
     await fits('entries');
+    for (const button of await page.getByRole('toolbar', { name: 'List' }).getByRole('button').all()) {
+      const { x = NaN, width = NaN } = (await button.boundingBox()) ?? {};
+      assert.ok(x >= 0 && x + width <= NARROW.viewport.width, `${await button.getAttribute('aria-label')}: ${x} + ${width}`);
+    }
     await explorer.rows.nth(2).tap();
     await explorer.panel.getByText('request 2 took').first().waitFor();
     await fits('panel');
@@ -148,6 +152,14 @@ explorerTest(
   },
   { context: { reducedMotion: 'reduce' } },
 );
+
+explorerTest('the window for the range of time needs no horizontal scrolling', async (explorer) => {
+  await explorer.open({ q: ALL });
+  await explorer.page.getByRole('button', { name: /^Time range/ }).click();
+  const window = explorer.page.getByRole('dialog', { name: /^Time range/ });
+  const hidden = await window.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
+  assert.equal(hidden, 0);
+});
 
 explorerTest('the page works below a path of a proxy', async (explorer) => {
   const prefix = '/logs-of-team/';

@@ -111,32 +111,34 @@ fn traced(records: Vec<Record>, trace: TraceParent) -> Vec<Record> {
 /// Packs a request's only entry.
 ///
 /// # Errors
-/// When the entry is invalid or larger than `max_entry_bytes` as JSON.
+/// When the entry is invalid or too large.
 pub fn pack_one<E: Into<ValidationError>>(
     protocol: Protocol,
     entry: Result<NewLogEntry, E>,
     arrival: &Arrival,
-    max_entry_bytes: usize,
+    limits: &Limits,
 ) -> Result<Packed<EntryId>, Rejection> {
     let mut records = RecordPacker::default();
     let packed = match entry {
-        Ok(entry) => pack(entry, arrival, 0, max_entry_bytes, &mut records),
+        Ok(entry) => pack(entry, arrival, 0, limits, &mut records),
         Err(error) => Err(Rejection::invalid(0, error.into())),
     };
     let id = packed.inspect_err(|rejection| count_rejected(protocol, rejection.reason, 1))?;
     Ok(Packed { protocol, records: records.finish(), entries: 1, result: id })
 }
 
-/// Fills in an entry's defaults and adds the entry to the records.
+/// Fills in an entry's defaults, decides its retention and adds the entry to the records.
 fn pack(
     entry: NewLogEntry,
     arrival: &Arrival,
     position: u32,
-    max_bytes: usize,
+    limits: &Limits,
     records: &mut RecordPacker,
 ) -> Result<EntryId, Rejection> {
-    let entry =
+    let mut entry =
         entry.arrive(arrival, position).map_err(|error| Rejection::invalid(position, error))?;
+    entry.retention = limits.retention.class(&entry);
+    let max_bytes = limits.max_entry_bytes;
     records
         .push(&entry, max_bytes)
         .map_err(|bytes| Rejection::too_large(position, bytes, max_bytes))?;
@@ -152,7 +154,9 @@ mod tests {
 
     use super::*;
     use crate::error::Ready;
-    use crate::log_entry::Timestamp;
+    use crate::http::BodyLimits;
+    use crate::log_entry::{LogEntry, Timestamp};
+    use crate::retention::Class;
     use crate::testing::Broken;
 
     const VALID: &[u8] = br#"{"service":"a","message":"m"}"#;
@@ -179,9 +183,18 @@ mod tests {
         Arrival::new(Timestamp::now())
     }
 
+    fn limits(max_entry_bytes: usize) -> Limits {
+        Limits::new(BodyLimits::new(1000, 1000), max_entry_bytes)
+            .with_retention("30d; level:debug=3d".parse().unwrap())
+    }
+
+    fn class(condition: &str) -> Class {
+        Class::new(condition).unwrap()
+    }
+
     /// Packs three entries, one of them invalid, and publishes them to `queue`.
     async fn publish_two_of_three(queue: &dyn Producer) -> Result<Outcome, Error> {
-        let mut packer = Packer::new(Protocol::Logs, arrival(), 1000, REPORT);
+        let mut packer = Packer::new(Protocol::Logs, arrival(), limits(1000), REPORT);
         for (position, json) in [VALID, b"{}", VALID].into_iter().enumerate() {
             packer.push(position, NewLogEntry::from_json(json)).unwrap();
         }
@@ -239,8 +252,12 @@ mod tests {
         ] {
             let text = metrics_of(async {
                 start_counters(Protocol::Syslog);
-                let packed =
-                    pack_one(Protocol::Syslog, NewLogEntry::from_json(VALID), &arrival(), 1000);
+                let packed = pack_one(
+                    Protocol::Syslog,
+                    NewLogEntry::from_json(VALID),
+                    &arrival(),
+                    &limits(1000),
+                );
                 let queue = FailingQueue(Mutex::new(vec![error]));
                 let published =
                     packed.unwrap().publish_persistently(&queue, TraceParent::start()).await;
@@ -254,22 +271,38 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_without_valid_entries_does_not_use_the_queue() {
-        let packed = Packer::new(Protocol::Logs, arrival(), 1000, REPORT).finish();
+        let packed = Packer::new(Protocol::Logs, arrival(), limits(1000), REPORT).finish();
         let outcome = packed.publish(&Broken, TraceParent::start()).await.unwrap();
         assert_eq!(outcome.accepted, 0);
     }
 
     #[test]
+    fn the_class_of_an_entry_is_decided_when_it_is_packed() {
+        for (level, class) in [("info", Class::DEFAULT), ("debug", class("level:debug"))] {
+            let json = format!(r#"{{"service":"a","message":"m","level":"{level}"}}"#);
+            let entry = NewLogEntry::from_json(json.as_bytes());
+            let packed = pack_one(Protocol::Logs, entry, &arrival(), &limits(1000)).unwrap();
+            let entry = LogEntry::from_json(packed.records[0].as_bytes()).unwrap();
+            assert_eq!(entry.retention, class);
+        }
+    }
+
+    #[test]
     fn a_single_entry_is_packed_or_rejected_with_a_reason() {
         let packed =
-            pack_one(Protocol::Logs, NewLogEntry::from_json(VALID), &arrival(), 1000).unwrap();
+            pack_one(Protocol::Logs, NewLogEntry::from_json(VALID), &arrival(), &limits(1000))
+                .unwrap();
         assert!(packed.bytes() > VALID.len());
         for (json, max_bytes, reason) in
             [(&b"{}"[..], 1000, Reason::Invalid), (VALID, 100, Reason::TooLarge)]
         {
-            let rejection =
-                pack_one(Protocol::Logs, NewLogEntry::from_json(json), &arrival(), max_bytes)
-                    .unwrap_err();
+            let rejection = pack_one(
+                Protocol::Logs,
+                NewLogEntry::from_json(json),
+                &arrival(),
+                &limits(max_bytes),
+            )
+            .unwrap_err();
             assert_eq!((rejection.position, rejection.reason), (0, reason));
         }
     }

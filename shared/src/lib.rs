@@ -19,7 +19,9 @@
 //! * [`pattern`]: the template of a message, its identifier, and merging similar templates.
 //! * [`queue`], [`store`], [`index`], [`cache`], [`limiter`]: the ports. Each module contains a
 //!   trait that documents the contract, `open(&url)`, and one file or folder per adapter.
+//! * [`retention`]: how long entries are kept.
 //! * `reindex`: builds the index from the store.
+//! * `backup`: backs up the embedded queue and store, and restores them.
 //! * [`http`]: serves functions (listener, limits, health, rate limit, problems, OpenAPI).
 //! * [`config`] reads the environment, [`telemetry`] sets up logs and metrics, [`trace`] carries
 //!   the trace context, [`process`] runs `main`, [`error`] classifies failures.
@@ -31,6 +33,8 @@
 //! unavailable.
 
 pub mod aggregation;
+#[cfg(feature = "sqlite")]
+pub mod backup;
 #[cfg_attr(
     not(feature = "redis"),
     allow(dead_code, reason = "only the Redis adapters use the circuit breaker")
@@ -38,7 +42,8 @@ pub mod aggregation;
 mod breaker;
 pub mod cache;
 pub mod config;
-#[cfg(feature = "tantivy")]
+pub mod disk;
+#[cfg(any(feature = "sqlite", feature = "tantivy"))]
 mod durable;
 pub mod error;
 pub mod http;
@@ -57,6 +62,7 @@ pub mod queue;
 mod redis;
 #[cfg(any(feature = "opensearch", feature = "tantivy"))]
 pub mod reindex;
+pub mod retention;
 pub mod retry;
 pub mod search;
 #[cfg(feature = "sqlite")]

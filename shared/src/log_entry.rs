@@ -22,6 +22,8 @@ pub use level::Level;
 pub use timestamp::Timestamp;
 pub use validation::{FieldError, ParseError, ValidationError};
 
+use crate::retention::Class;
+
 /// The name of the service that wrote an entry: 1 to 255 characters.
 pub type ServiceName = BoundedString<255>;
 
@@ -111,6 +113,9 @@ pub struct LogEntry {
     /// The span that the event belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub span_id: Option<TraceId>,
+    /// The retention rule that applies to the entry; absent if the default applies.
+    #[serde(default, skip_serializing_if = "Class::is_default")]
+    pub retention: Class,
 }
 
 impl NewLogEntry {
@@ -137,7 +142,7 @@ impl NewLogEntry {
         })
     }
 
-    /// Fills in the defaults. The default id is derived from the arrival and the entry's `position`
+    /// Fills in the defaults, except for the retention rule. The default id is derived from the arrival and the entry's `position`
     /// in the request, which starts at 0.
     ///
     /// # Errors
@@ -156,6 +161,7 @@ impl NewLogEntry {
             attributes: self.attributes,
             trace_id: self.trace_id,
             span_id: self.span_id,
+            retention: Class::DEFAULT,
         })
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use shared::Arrival;
 use shared::http::{DecodedBody, EncodedBody, Function, Problem};
 use shared::intake::shape::Names;
-use shared::intake::{Packed, Protocol, Reason, Rejection, pack_one};
+use shared::intake::{Limits, Packed, Protocol, Reason, Rejection, pack_one};
 
 use crate::action::{Action, Operation};
 use crate::items::too_long;
@@ -59,8 +59,8 @@ impl Endpoint for SaveDocument {
         let intake = &self.bulk.intake;
         let body = intake.read(body).await?;
         let names = self.bulk.names.clone();
-        let max_entry_bytes = intake.limits().max_entry_bytes;
-        let pack = move |body| pack(body, &action, &names, &arrival, max_entry_bytes);
+        let limits = intake.limits().clone();
+        let pack = move |body| pack(body, &action, &names, &arrival, &limits);
         let (entry, _body) = intake.pack(body, pack).await?;
         let response = intake.publish(entry, trace).await.map_err(Problem::from)?;
         Ok(respond(StatusCode::CREATED, request.headers(), response))
@@ -74,11 +74,11 @@ fn pack(
     action: &Action<'_>,
     names: &Names,
     arrival: &Arrival,
-    max_entry_bytes: usize,
+    limits: &Limits,
 ) -> Result<(Packed<String>, DecodedBody), Problem> {
     let body = body.decode()?;
     let entry = document::entry(action, &body.bytes, names, arrival);
-    let packed = pack_one(Protocol::Elasticsearch, entry, arrival, max_entry_bytes);
+    let packed = pack_one(Protocol::Elasticsearch, entry, arrival, limits);
     let entry = packed.map_err(|rejection| problem(&rejection))?;
     let response = |id: shared::EntryId| {
         let id = action.id.as_deref().map_or_else(|| id.to_string(), str::to_owned);

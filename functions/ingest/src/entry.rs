@@ -3,7 +3,7 @@
 use poem_openapi::registry::{MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
 use shared::http::{BodyContent, DecodedBody, EncodedBody, Problem};
-use shared::intake::{Packed, Rejection, pack_one};
+use shared::intake::{Limits, Packed, Rejection, pack_one};
 use shared::log_entry::UnknownFields;
 use shared::{Arrival, EntryId, NewLogEntry};
 
@@ -40,10 +40,10 @@ pub(crate) fn pack(
     body: EncodedBody,
     arrival: &Arrival,
     unknown: UnknownFields,
-    max_entry_bytes: usize,
+    limits: &Limits,
 ) -> Result<Entry, Problem> {
     let body = body.decode()?;
     let entry = NewLogEntry::parse(&body.bytes, unknown);
-    let packed = pack_one(PROTOCOL, entry, arrival, max_entry_bytes);
+    let packed = pack_one(PROTOCOL, entry, arrival, limits);
     Ok(packed.map(|packed| (packed, body)))
 }

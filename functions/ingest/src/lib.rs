@@ -88,8 +88,8 @@ impl Ingest {
         body: Upload<EntryBody>,
     ) -> Result<SaveResponse, ProblemResponse<SaveProblems>> {
         let body = self.intake.read(body).await?;
-        let (arrival, max_entry_bytes) = (**arrival, self.intake.limits().max_entry_bytes);
-        let pack = move |body| entry::pack(body, &arrival, parameters.unknown, max_entry_bytes);
+        let (arrival, limits) = (**arrival, self.intake.limits().clone());
+        let pack = move |body| entry::pack(body, &arrival, parameters.unknown, &limits);
         let packed = self.intake.pack(body, pack).await?;
         let (entry, _body) = packed?;
         let id = self.intake.publish(entry, **trace).await?;

@@ -21,7 +21,7 @@ async fn open_queue(folder: &TempDir) -> Queue {
 }
 
 fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
-    let limits = Limits { body: BodyLimits::new(10_000, 10_000), max_entry_bytes: 1_000 };
+    let limits = Limits::new(BodyLimits::new(10_000, 10_000), 1_000);
     let functions = vec![ingest::function(queue, limits)];
     let config = HttpConfig::default();
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())

@@ -96,7 +96,7 @@ impl Loki {
 
 impl Loki {
     fn bounds(&self) -> Bounds {
-        let Limits { body, max_entry_bytes } = self.intake.limits();
+        let Limits { body, max_entry_bytes, .. } = self.intake.limits();
         Bounds {
             parsed_line_bytes: max_entry_bytes / PARSED_LINE_DIVISOR,
             label_bytes: body.max_decompressed_bytes(),

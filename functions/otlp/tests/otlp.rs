@@ -29,7 +29,7 @@ async fn open_queue(folder: &TempDir) -> Queue {
 
 fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
     let body = BodyLimits::new(100_000, 1_000_000);
-    let limits = Limits { body, max_entry_bytes: 1_000 };
+    let limits = Limits::new(body, 1_000);
     let functions = vec![otlp::function(queue, limits)];
     let config = HttpConfig::default();
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use shared::config::{HttpConfig, LimitsConfig, QueueConfig, SyslogConfig, check, help, load};
+use shared::config::{
+    HttpConfig, LimitsConfig, QueueConfig, RetentionConfig, SyslogConfig, check, help, load,
+};
+use shared::intake::Limits;
 use shared::process::{self, Program};
 use shared::{http, queue};
 use syslog::{DEFAULT_PORT, Listener, function};
@@ -11,8 +14,13 @@ use tokio_util::sync::CancellationToken;
 const PROGRAM: Program = Program {
     name: "syslog",
     about: "LogPulse syslog: accepts syslog messages and publishes them to the queue",
-    settings: &[help::QUEUE_URL, help::SYSLOG_PORT],
-    config: &[check::<QueueConfig>, check::<LimitsConfig>, check::<SyslogConfig>],
+    settings: &[help::QUEUE_URL, help::RETENTION, help::SYSLOG_PORT],
+    config: &[
+        check::<QueueConfig>,
+        check::<LimitsConfig>,
+        check::<RetentionConfig>,
+        check::<SyslogConfig>,
+    ],
 };
 
 fn main() -> ExitCode {
@@ -24,7 +32,7 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let http_config = load::<HttpConfig>()?;
     let port = load::<SyslogConfig>()?.syslog_port.unwrap_or(DEFAULT_PORT);
     let listener = Listener::bind(&http_config.host, port).await?;
-    let limits = load::<LimitsConfig>()?.into();
+    let limits = Limits::load()?;
     let function = function(queue.clone());
     let grace_period = http_config.shutdown_timeout;
     tokio::try_join!(

@@ -50,6 +50,19 @@ pub const CACHE_URL: Variable =
 /// The rate limiter of a cluster.
 pub const LIMITER_URL: Variable =
     variable("LIMITER_URL", "Rate limiter, e.g. redis://redis:6379 [default: CACHE_URL]");
+/// How long entries are kept.
+pub const RETENTION: Variable = variable(
+    "RETENTION",
+    "How long entries are kept, e.g. 30d; level:debug=3d [default: 30d for new data, else forever]",
+);
+/// The least free space of the disk.
+pub const DISK_MIN_FREE: Variable =
+    variable("DISK_MIN_FREE", "Least share of the disk that must be free [default: 5%]");
+/// What happens when less is free.
+pub const ON_LOW_DISK: Variable = variable(
+    "ON_LOW_DISK",
+    "When less is free: refuse entries, or drop-oldest days early [default: refuse]",
+);
 /// The port of the syslog listener.
 pub const SYSLOG_PORT: Variable = variable(
     "SYSLOG_PORT",

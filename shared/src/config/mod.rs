@@ -3,10 +3,12 @@
 
 mod allowed_origins;
 mod consumer;
+mod disk;
 pub mod help;
 mod http;
 mod ports;
 mod rate_limit;
+mod retention;
 mod service_url;
 mod standalone;
 mod syslog;
@@ -20,13 +22,17 @@ use serde::de::DeserializeOwned;
 
 pub use allowed_origins::AllowedOrigins;
 pub use consumer::BatchConfig;
+pub use disk::{DiskConfig, OnLowDisk, Percent};
 pub use http::{HttpConfig, LimitsConfig};
 pub use ports::{CacheConfig, IndexConfig, QueueConfig, StoreConfig};
 #[cfg(any(feature = "opensearch", feature = "tantivy"))]
 pub(crate) use ports::{DEFAULT_INDEX_ATTRIBUTES_MAX, HIGHEST_INDEX_ATTRIBUTES_MAX};
 pub use rate_limit::RateLimitConfig;
+pub use retention::RetentionConfig;
 pub use service_url::ServiceUrl;
 pub use standalone::StandaloneConfig;
+#[cfg(feature = "sqlite")]
+pub(crate) use standalone::{QUEUE_FILE, STORE_FILE};
 pub use syslog::SyslogConfig;
 pub(crate) use telemetry::DEFAULT_LEVEL;
 pub use telemetry::{LogFormat, TelemetryConfig};

@@ -278,6 +278,8 @@ fn all_setting_names() -> Vec<String> {
     collect_names::<TelemetryConfig>(&mut all);
     collect_names::<StandaloneConfig>(&mut all);
     collect_names::<SyslogConfig>(&mut all);
+    collect_names::<RetentionConfig>(&mut all);
+    collect_names::<DiskConfig>(&mut all);
     all.sort_unstable();
     all.dedup();
     all
@@ -336,6 +338,9 @@ fn the_help_describes_known_settings_with_their_defaults() {
         help::RATE_LIMIT_ENABLED,
         help::CORS_ALLOWED_ORIGINS,
         help::SYSLOG_PORT,
+        help::RETENTION,
+        help::DISK_MIN_FREE,
+        help::ON_LOW_DISK,
     ];
     // tracing-subscriber reads NO_COLOR; LogPulse itself has no such setting.
     let common = help::COMMON.into_iter().filter(|variable| variable.name != "NO_COLOR");
@@ -377,6 +382,8 @@ fn the_env_file_contains_the_default_values() {
     assert_defaults::<RateLimitConfig>();
     assert_defaults::<LimitsConfig>();
     assert_defaults::<BatchConfig>();
+    assert_defaults::<RetentionConfig>();
+    assert_defaults::<DiskConfig>();
     assert_defaults::<TelemetryConfig>();
     assert_defaults::<StandaloneConfig>();
     assert_defaults::<SyslogConfig>();

@@ -1,6 +1,6 @@
 //! Packs a request's entries one at a time, so that the parsed entries are never all in memory.
 
-use super::{Packed, Protocol, Reason, Rejection, count_rejected, pack};
+use super::{Limits, Packed, Protocol, Reason, Rejection, count_rejected, pack};
 use crate::log_entry::{Arrival, EntryId, MAX_POSITION, NewLogEntry, ValidationError};
 use crate::queue::RecordPacker;
 
@@ -36,27 +36,21 @@ pub struct TooManyEntries;
 pub struct Packer {
     protocol: Protocol,
     arrival: Arrival,
-    max_entry_bytes: usize,
+    limits: Limits,
     max_rejections: usize,
     records: RecordPacker,
     outcome: Outcome,
 }
 
 impl Packer {
-    /// Creates a packer for the request with this arrival. Entries with JSON larger than
-    /// `max_entry_bytes` are rejected.
+    /// Creates a packer for the request with this arrival.
     #[must_use]
-    pub fn new(
-        protocol: Protocol,
-        arrival: Arrival,
-        max_entry_bytes: usize,
-        report: Report,
-    ) -> Self {
+    pub fn new(protocol: Protocol, arrival: Arrival, limits: Limits, report: Report) -> Self {
         let outcome = Outcome { ids: report.ids.then(Vec::new), ..Outcome::default() };
         Self {
             protocol,
             arrival,
-            max_entry_bytes,
+            limits,
             max_rejections: report.max_rejections,
             records: RecordPacker::default(),
             outcome,
@@ -100,9 +94,8 @@ impl Packer {
         entry: Result<NewLogEntry, ValidationError>,
     ) -> Result<Result<EntryId, Rejection>, TooManyEntries> {
         let position = entry_position(position)?;
-        let (arrival, max_bytes) = (&self.arrival, self.max_entry_bytes);
         let packed = match entry {
-            Ok(entry) => pack(entry, arrival, position, max_bytes, &mut self.records),
+            Ok(entry) => pack(entry, &self.arrival, position, &self.limits, &mut self.records),
             Err(error) => Err(Rejection::invalid(position, error)),
         };
         match &packed {
@@ -125,7 +118,7 @@ impl Packer {
     }
 
     fn pack(&mut self, position: u32, entry: NewLogEntry) {
-        let packed = pack(entry, &self.arrival, position, self.max_entry_bytes, &mut self.records);
+        let packed = pack(entry, &self.arrival, position, &self.limits, &mut self.records);
         match packed {
             Ok(id) => self.accept(id),
             Err(rejection) => self.reject(rejection.reason, || rejection),
@@ -161,10 +154,12 @@ fn entry_position(position: usize) -> Result<u32, TooManyEntries> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::BodyLimits;
     use crate::log_entry::{LogEntry, Timestamp};
 
     fn packer(report: Report) -> Packer {
-        Packer::new(Protocol::Logs, Arrival::new(Timestamp::now()), 200, report)
+        let limits = Limits::new(BodyLimits::new(1000, 1000), 200);
+        Packer::new(Protocol::Logs, Arrival::new(Timestamp::now()), limits, report)
     }
 
     fn json(message: &str) -> Vec<u8> {

@@ -6,7 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Packed, Packer, Protocol, Reason, Report, Workers, count_rejected, start_counters};
 use crate::TraceParent;
-use crate::config::{LimitsConfig, QueueConfig, RateLimitConfig, check, help, load};
+use crate::config::{
+    LimitsConfig, QueueConfig, RateLimitConfig, RetentionConfig, check, help, load,
+};
 use crate::error::Error;
 use crate::http::{
     self, BodyContent, BodyLimits, EncodedBody, Function, Problem, RateLimit, Upload,
@@ -14,20 +16,48 @@ use crate::http::{
 use crate::log_entry::Arrival;
 use crate::process::Program;
 use crate::queue::{self, Producer};
+use crate::retention::Retention;
 
-/// The limits on the size of requests and entries.
+/// What is accepted, and for how long it is kept. Clones share their memory.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// The limits on request bodies. Clones share their memory.
+    /// The limits on request bodies.
     pub body: BodyLimits,
     /// The maximum size of an entry as stored, in bytes of JSON.
     pub max_entry_bytes: usize,
+    /// How long entries are kept.
+    pub retention: Arc<Retention>,
+}
+
+impl Limits {
+    /// Limits on bodies, and on the size of an entry as JSON. Every entry is kept forever.
+    #[must_use]
+    pub fn new(body: BodyLimits, max_entry_bytes: usize) -> Self {
+        Self { body, max_entry_bytes, retention: Arc::new(Retention::FOREVER) }
+    }
+
+    /// These limits, for entries that are kept for a limited time.
+    #[must_use]
+    pub fn with_retention(self, retention: Retention) -> Self {
+        Self { retention: Arc::new(retention), ..self }
+    }
+}
+
+impl Limits {
+    /// The limits that the environment sets.
+    ///
+    /// # Errors
+    /// When a setting is invalid.
+    pub fn load() -> anyhow::Result<Self> {
+        let limits = Self::from(load::<LimitsConfig>()?);
+        Ok(limits.with_retention(load::<RetentionConfig>()?.classes()))
+    }
 }
 
 impl From<LimitsConfig> for Limits {
     fn from(config: LimitsConfig) -> Self {
         let body = BodyLimits::new(config.max_body_bytes, config.max_decompressed_bytes);
-        Self { body, max_entry_bytes: config.max_entry_bytes }
+        Self::new(body, config.max_entry_bytes)
     }
 }
 
@@ -57,7 +87,7 @@ impl Intake {
     /// A packer for the entries of a request.
     #[must_use]
     pub fn packer(&self, arrival: Arrival, report: Report) -> Packer {
-        Packer::new(self.protocol, arrival, self.limits.max_entry_bytes, report)
+        Packer::new(self.protocol, arrival, self.limits.clone(), report)
     }
 
     /// Reads the body of a request.
@@ -130,11 +160,17 @@ pub const fn program(name: &'static str, about: &'static str) -> Program {
         about,
         settings: &[
             help::QUEUE_URL,
+            help::RETENTION,
             help::CORS_ALLOWED_ORIGINS,
             help::RATE_LIMIT_ENABLED,
             help::LIMITER_URL,
         ],
-        config: &[check::<QueueConfig>, check::<LimitsConfig>, check::<RateLimitConfig>],
+        config: &[
+            check::<QueueConfig>,
+            check::<LimitsConfig>,
+            check::<RetentionConfig>,
+            check::<RateLimitConfig>,
+        ],
     }
 }
 
@@ -147,7 +183,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let queue = queue::open(load::<QueueConfig>()?.queue_url.expose()).await?;
-    let function = function(queue.producer, load::<LimitsConfig>()?.into());
+    let function = function(queue.producer, Limits::load()?);
     let rate_limit = RateLimit::open(&load()?).await?;
     http::serve(vec![function], &load()?, rate_limit, shutdown).await
 }

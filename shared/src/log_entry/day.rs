@@ -23,8 +23,15 @@ impl Day {
         Self::at(id.time())
     }
 
+    /// The current day.
+    #[must_use]
+    pub fn today() -> Self {
+        Self::at(Timestamp::now())
+    }
+
     /// The day that contains the time.
-    pub(crate) fn at(time: Timestamp) -> Self {
+    #[must_use]
+    pub fn at(time: Timestamp) -> Self {
         let since_1970 = time.as_micros() / Timestamp::MICROS_PER_DAY;
         // Timestamps are between the years 1970 and 9999.
         Self { since_1970: u32::try_from(since_1970).unwrap_or_default() }
@@ -43,8 +50,32 @@ impl Day {
     }
 
     /// The day after this one.
-    pub(crate) fn next(self) -> Self {
+    #[must_use]
+    pub fn next(self) -> Self {
         Self { since_1970: self.since_1970.saturating_add(1) }
+    }
+
+    /// The days from this one to `last`, both included.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn to(self, last: Self) -> impl Iterator<Item = Self> {
+        (self.since_1970..=last.since_1970).map(|since_1970| Self { since_1970 })
+    }
+
+    /// The day this number of days before, but not before 1970.
+    pub(crate) fn minus(self, days: u32) -> Self {
+        Self { since_1970: self.since_1970.saturating_sub(days) }
+    }
+
+    /// The day this number of days later.
+    pub(crate) fn plus(self, days: u32) -> Self {
+        Self { since_1970: self.since_1970.saturating_add(days) }
+    }
+
+    /// The smallest id of the day after this one, as bytes.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn end_of_ids(self) -> [u8; 16] {
+        let millis = u128::try_from(self.end().as_micros() / 1000).unwrap_or_default();
+        (millis << 80).to_be_bytes()
     }
 
     /// The first microsecond of the day.

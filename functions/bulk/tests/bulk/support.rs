@@ -73,7 +73,7 @@ impl Bulk {
 
 pub(crate) fn client(queue: Arc<dyn Producer>) -> impl Endpoint<Output = Response> {
     let body = BodyLimits::new(MAX_BODY_BYTES, MAX_BODY_BYTES);
-    let limits = Limits { body, max_entry_bytes: MAX_ENTRY_BYTES };
+    let limits = Limits::new(body, MAX_ENTRY_BYTES);
     let functions = vec![bulk::function(queue, limits)];
     let config = HttpConfig::default();
     endpoint(functions, &config, None, &CancellationToken::new()).unwrap()

@@ -47,8 +47,7 @@ impl Fixture {
 }
 
 pub(crate) fn client(queue: Arc<dyn Producer>) -> TestClient<impl Endpoint> {
-    let limits =
-        Limits { body: BodyLimits::new(MAX_BYTES, MAX_BYTES), max_entry_bytes: MAX_ENTRY_BYTES };
+    let limits = Limits::new(BodyLimits::new(MAX_BYTES, MAX_BYTES), MAX_ENTRY_BYTES);
     let functions = vec![loki::function(queue, limits)];
     let config = HttpConfig::default();
     TestClient::new(endpoint(functions, &config, None, &CancellationToken::new()).unwrap())

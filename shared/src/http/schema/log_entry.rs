@@ -1,4 +1,4 @@
-//! The schemas of [`NewLogEntry`] and [`LogEntry`], which have the same fields.
+//! The schemas of [`NewLogEntry`] and [`LogEntry`], which have the same fields but `retention`.
 
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::ToJSON;
@@ -32,7 +32,7 @@ impl_type!(
             stored
         }),
         required: vec!["id", "timestamp", "level", "service_name", "message"],
-        properties: fields().map(EntryField::stored).into(),
+        properties: fields().map(EntryField::stored).into_iter().chain([retention()]).collect(),
         ..MetaSchema::new("object")
     }
 );
@@ -142,6 +142,13 @@ fn fields() -> [EntryField; 8] {
             stored: "The id of the event's span.",
         },
     ]
+}
+
+/// The field that only a stored entry has.
+fn retention() -> Field {
+    let description = "The condition of the rule in the setting `RETENTION` that decides how long the \
+                       entry is kept, e.g. `level:debug`. Absent if the default applies.";
+    field("retention", MetaSchema { description: Some(description), ..bounded_string(255) })
 }
 
 fn bounded_string(max_length: usize) -> MetaSchema {

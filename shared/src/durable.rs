@@ -1,11 +1,13 @@
 //! Writes small files durably: after a crash, a file has either its old or its new content.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// Replaces the content of the file. On return, the new content is on disk.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    use std::io::Write;
+
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary)?;
     file.write_all(content)?;

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 
 use crate::breaker::BreakerOpen;
+use crate::disk::DiskState;
 
 /// Why a port failed.
 #[derive(Debug, thiserror::Error)]
@@ -78,16 +79,36 @@ impl Error {
     }
 }
 
-/// An entry that a sink will never accept, although it accepted the rest of the batch.
+/// An entry that a sink does not accept, although it accepted the rest of the batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The position of the entry in the slice that was passed in, from 0.
     pub index: usize,
-    /// The sink's reason.
-    pub reason: String,
+    /// Why it is not accepted.
+    pub reason: Refusal,
+}
+
+/// Why a sink does not accept an entry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The sink will never accept it, for this reason.
+    #[error("{0}")]
+    Invalid(String),
+    /// The day on which it arrived has been dropped.
+    #[error("the day of its arrival has been dropped")]
+    Expired,
+    /// An entry with its id is stored in another class of the setting `RETENTION`.
+    #[error("an entry with this id is stored with another retention")]
+    Duplicate,
 }
 
 impl Refused {
+    /// An entry that the sink will never accept.
+    #[must_use]
+    pub fn invalid(index: usize, reason: impl Into<String>) -> Self {
+        Self { index, reason: Refusal::Invalid(reason.into()) }
+    }
+
     /// The same entry in a larger slice, with `offset` more entries in front.
     #[must_use]
     pub fn shifted_by(self, offset: usize) -> Self {
@@ -107,5 +128,10 @@ pub trait Ready: Send + Sync {
     /// Whether the service responds but lacks data, because it is being rebuilt.
     fn is_rebuilding(&self) -> bool {
         false
+    }
+
+    /// Whether the disk of the service has too little free space, or soon will.
+    fn disk_state(&self) -> Option<DiskState> {
+        None
     }
 }

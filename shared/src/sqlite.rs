@@ -1,7 +1,9 @@
 //! Opens SQLite files so that a committed transaction survives a power failure.
 //! The queue and the store use separate files.
 
-use std::path::Path;
+pub(crate) mod snapshot;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -37,7 +39,7 @@ pub(crate) async fn open(
     url: &Url,
     migrations: &Migrator,
 ) -> anyhow::Result<(Writer, SqlitePool)> {
-    let options = options(url).map_err(|problem| ConfigError::new(variable, problem))?;
+    let options = options(&path(variable, url)?);
     let path = options.get_filename();
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
@@ -47,10 +49,43 @@ pub(crate) async fn open(
     let create = options.clone().create_if_missing(true);
     let mut connection = create.connect().await.with_context(opening)?;
     migrate(&mut connection, migrations, path).await?;
-    // A killed process may have committed transactions that were never synced. Sync them now,
-    // because from now on they are treated as durable.
-    let checkpoint = sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection);
-    checkpoint.await.with_context(opening)?;
+    checkpoint(&mut connection).await.with_context(opening)?;
+    Ok(split(options, connection))
+}
+
+/// Opens the file at `path` and ensures that it has tables: it runs `schema` if the file has none.
+/// Creates the file if `is_new`. Returns the writer and a pool of read connections.
+pub(crate) async fn open_file(
+    path: &Path,
+    is_new: bool,
+    schema: &'static str,
+) -> sqlx::Result<(Writer, SqlitePool)> {
+    let options = options(path);
+    let mut connection = options.clone().create_if_missing(is_new).connect().await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let tables = "SELECT COUNT(*) FROM sqlite_schema";
+    let tables: i64 = sqlx::query_scalar(tables).fetch_one(&mut *transaction).await?;
+    if tables == 0 {
+        sqlx::raw_sql(schema).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    checkpoint(&mut connection).await?;
+    Ok(split(options, connection))
+}
+
+/// Opens another connection to an existing file.
+pub(crate) async fn connect(path: &Path) -> sqlx::Result<SqliteConnection> {
+    options(path).connect().await
+}
+
+/// Copies the write-ahead log into the file. A killed process may have committed transactions that
+/// were never synced. This syncs them, because from now on they are treated as durable.
+pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await?;
+    Ok(())
+}
+
+fn split(options: SqliteConnectOptions, connection: SqliteConnection) -> (Writer, SqlitePool) {
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS)
         .acquire_timeout(READ_TIMEOUT)
@@ -58,8 +93,7 @@ pub(crate) async fn open(
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options.clone());
-    let writer = Writer { options, idle: Some(connection) };
-    Ok((writer, readers))
+    (Writer { options, idle: Some(connection) }, readers)
 }
 
 async fn migrate(
@@ -67,7 +101,7 @@ async fn migrate(
     migrations: &Migrator,
     path: &Path,
 ) -> anyhow::Result<()> {
-    let newest = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let newest = snapshot::newest(migrations);
     migrations.run(connection).await.map_err(|error| match error {
         MigrateError::VersionMissing(version) if version > newest => anyhow!(
             "{} was written by a newer version of LogPulse; \
@@ -78,15 +112,21 @@ async fn migrate(
     })
 }
 
-fn options(url: &Url) -> Result<SqliteConnectOptions, String> {
+/// The path of the file at `url`, the value of `variable`.
+pub(crate) fn path(variable: &str, url: &Url) -> Result<PathBuf, ConfigError> {
     if !url.host_str().unwrap_or_default().is_empty() || !url.path().starts_with('/') {
-        return Err("must name a file by its absolute path, e.g. sqlite:///data/queue.db".into());
+        let problem = "must name a file by its absolute path, e.g. sqlite:///data/queue.db";
+        return Err(ConfigError::new(variable, problem));
     }
-    let options: SqliteConnectOptions = format!("sqlite://{}", url.path())
-        .parse()
-        .map_err(|error: sqlx::Error| error.to_string())?;
+    let options: sqlx::Result<SqliteConnectOptions> = format!("sqlite://{}", url.path()).parse();
+    let options = options.map_err(|error| ConfigError::new(variable, error.to_string()))?;
+    Ok(options.get_filename().to_owned())
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
     let checkpoint_pages = CHECKPOINT_BYTES / PAGE_BYTES;
-    Ok(options
+    SqliteConnectOptions::new()
+        .filename(path)
         .page_size(PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -94,7 +134,7 @@ fn options(url: &Url) -> Result<SqliteConnectOptions, String> {
         .pragma("fullfsync", "ON")
         .pragma("wal_autocheckpoint", checkpoint_pages.to_string())
         .pragma("journal_size_limit", CHECKPOINT_BYTES.to_string())
-        .disable_statement_logging())
+        .disable_statement_logging()
 }
 
 /// The only connection that writes.
@@ -120,12 +160,17 @@ impl Writer {
         self.idle = Some(connection);
     }
 
-    /// Closes the file.
-    pub(crate) async fn close(self) -> sqlx::Result<()> {
-        match self.idle {
+    /// Closes the connection, unless it is taken.
+    pub(crate) async fn close_idle(&mut self) -> sqlx::Result<()> {
+        match self.idle.take() {
             Some(connection) => connection.close().await,
             None => Ok(()),
         }
+    }
+
+    /// Closes the file.
+    pub(crate) async fn close(mut self) -> sqlx::Result<()> {
+        self.close_idle().await
     }
 }
 
@@ -172,7 +217,7 @@ mod tests {
     #[tokio::test]
     async fn a_url_without_an_absolute_path_is_rejected() {
         for url in ["sqlite:queue.db", "sqlite://queue.db", "sqlite::memory:"] {
-            assert!(options(&url.parse().unwrap()).is_err(), "{url}");
+            assert!(path("QUEUE_URL", &url.parse().unwrap()).is_err(), "{url}");
         }
     }
 

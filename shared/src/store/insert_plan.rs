@@ -2,6 +2,8 @@
 //! prepares at most four statements. After a failure the statements get shorter, until the row
 //! that the database does not accept is in a statement by itself; after a success they get longer.
 
+use std::borrow::Borrow;
+
 use crate::error::Refused;
 use crate::log_entry::LogEntry;
 
@@ -9,8 +11,8 @@ use crate::log_entry::LogEntry;
 const MAX_STATEMENT_BYTES: usize = 8 * 1024 * 1024;
 
 /// The progress through a batch.
-pub(super) struct InsertPlan<'e> {
-    entries: &'e [LogEntry],
+pub(super) struct InsertPlan<'e, E> {
+    entries: &'e [E],
     /// The number of rows that have been inserted or refused.
     done: usize,
     /// The number of rows in the current statement.
@@ -21,18 +23,18 @@ pub(super) struct InsertPlan<'e> {
     refused: Vec<Refused>,
 }
 
-impl<'e> InsertPlan<'e> {
+impl<'e, E: Borrow<LogEntry>> InsertPlan<'e, E> {
     /// A plan with statements of at most `max_rows` rows, a power of ten.
-    pub(super) fn new(entries: &'e [LogEntry], max_rows: usize) -> Self {
+    pub(super) fn new(entries: &'e [E], max_rows: usize) -> Self {
         Self { entries, done: 0, current: 0, limit: max_rows, max_rows, refused: Vec::new() }
     }
 
     /// The rows of the next statement; `None` at the end.
-    pub(super) fn next(&mut self) -> Option<&'e [LogEntry]> {
+    pub(super) fn next(&mut self) -> Option<&'e [E]> {
         let remaining = &self.entries[self.done..];
         let mut bytes = 0;
         let fitting = remaining.iter().take(self.limit).take_while(|entry| {
-            bytes += entry.text_bytes();
+            bytes += (*entry).borrow().text_bytes();
             bytes <= MAX_STATEMENT_BYTES
         });
         let fitting = fitting.count().max(1);
@@ -50,7 +52,7 @@ impl<'e> InsertPlan<'e> {
     /// one of its rows.
     pub(super) fn failed(&mut self, error: &sqlx::Error) {
         if self.current == 1 {
-            self.refused.push(Refused { index: self.done, reason: error.to_string() });
+            self.refused.push(Refused::invalid(self.done, error.to_string()));
             self.done += 1;
         }
         self.limit = (self.current / 10).max(1);

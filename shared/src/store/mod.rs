@@ -11,8 +11,9 @@ mod rows;
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod scan;
 #[cfg(feature = "sqlite")]
-mod sqlite;
+pub(crate) mod sqlite;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -23,19 +24,23 @@ pub use self::mysql::Lock;
 pub use self::range::IdRange;
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Ready, Refused, Result};
-use crate::log_entry::{EntryId, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
+use crate::retention::{Class, Keep};
 
-/// Stores entries by id.
+/// Stores entries by id. Entries of each class and day are kept together, apart from all others.
 ///
 /// # Contract
 /// * When `insert` returns, every entry that it did not refuse is durable and visible to `get`.
-/// * Inserts are idempotent by id: the first write wins.
+/// * Inserts are idempotent by id: the first write wins, also if a later one is in another class.
+/// * Once the days before a day have been dropped, no entry of these days and this class is
+///   inserted again.
 /// * An entry that the database will never accept is refused on its own; the others are stored.
 /// * A scan that continues after the last entry of each page returns every entry that was in the
 ///   range when it began, once. Entries that are inserted behind its position are not returned.
 #[async_trait]
 pub trait Store: Ready {
-    /// Inserts the entries and returns those that can never be stored.
+    /// Inserts the entries and returns those that are not stored: the invalid ones, those whose day
+    /// has been dropped, and those whose id has been stored in another class.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond or is
@@ -49,26 +54,87 @@ pub trait Store: Ready {
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
 
-    /// Returns the first entries in the range, in the order of their ids: at most `limit`, and no
-    /// further entry once their text has 8 MiB. The page is empty only if the range is. A row that
-    /// is not an entry is skipped, counted and logged.
+    /// Returns the classes that the store may have entries of, the default first.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
-    async fn scan(&self, range: IdRange, limit: usize) -> Result<ScanPage>;
+    async fn classes(&self) -> Result<Vec<Class>>;
 
-    /// Counts the rows in the range. The database reads all of them, which takes about a second per
-    /// million.
+    /// Returns the first entries of the class in the range, in the order of their ids: at most
+    /// `limit`, and no further entry once their text has 8 MiB. The page is empty only if the range
+    /// is. A row that is not an entry is skipped, counted and logged.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
-    async fn count(&self, range: IdRange) -> Result<u64>;
+    async fn scan(&self, class: &Class, range: IdRange, limit: usize) -> Result<ScanPage>;
 
-    /// Returns the greatest id in the range, if there is one.
+    /// Counts the rows of the class in the range. The database reads all of them, which takes about
+    /// a second per million.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
-    async fn last(&self, range: IdRange) -> Result<Option<EntryId>>;
+    async fn count(&self, class: &Class, range: IdRange) -> Result<u64>;
+
+    /// Returns the greatest id of the class in the range, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn last(&self, class: &Class, range: IdRange) -> Result<Option<EntryId>>;
+
+    /// Prepares for the entries of the next days. A store that an earlier release wrote is brought
+    /// into the form from which days can be dropped.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn prepare(&self, _today: Day) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns how long entries are kept if no setting decides it: for 30 days if the store had no
+    /// entries when this release first opened it, otherwise forever.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn default_keep(&self) -> Result<Keep>;
+
+    /// Returns what the store has of each class and day, in no particular order.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn days(&self) -> Result<Vec<StoredDay>>;
+
+    /// Returns the first day that is kept of each class of which days have been dropped.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn first_days(&self) -> Result<BTreeMap<Class, Day>>;
+
+    /// Returns a class of which entries of the day have been dropped, or refused because the day had
+    /// been dropped, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn dropped(&self, day: Day) -> Result<Option<Class>>;
+
+    /// Drops the days of the class before `first`, and frees their space. From now on, entries of
+    /// these days are not inserted. It can be repeated after an error.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()>;
+}
+
+/// The entries of a class and day in a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDay {
+    /// The class.
+    pub class: Class,
+    /// The day of arrival.
+    pub day: Day,
+    /// The approximate number of entries.
+    pub entries: u64,
+    /// The approximate size on disk.
+    pub bytes: u64,
 }
 
 /// A page of a scan.
@@ -114,13 +180,13 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     }
 }
 
-/// Acquires the lock for a rebuild of the index from the store at this URL. Returns `None` if another
-/// process holds it.
+/// Acquires the lock with this name, of at most 20 characters, in the store at this URL. Returns
+/// `None` if another process holds it.
 ///
 /// # Errors
 /// When the URL is not that of a store in MySQL, or MySQL does not respond.
 #[cfg(feature = "mysql")]
-pub async fn lock_for_rebuild(url: &Url) -> anyhow::Result<Option<Lock>> {
+pub async fn lock(url: &Url, name: &'static str) -> anyhow::Result<Option<Lock>> {
     anyhow::ensure!(url.scheme() == "mysql", unknown_scheme(VARIABLE, url, &["mysql"]));
-    Lock::acquire(url).await
+    Lock::acquire(url, name).await
 }

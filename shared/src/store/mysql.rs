@@ -1,30 +1,36 @@
-//! The store in MySQL: one table with rows ordered by the time in the id. Opening it does not
-//! connect. The first request connects and creates the table.
+//! The store in MySQL: a table for each class, with rows ordered by the time in the id, in a
+//! partition for each day. Opening it does not connect. The first request connects and creates the
+//! tables.
 
+mod classes;
+mod inserting;
 mod lock;
+mod partitions;
 
+use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPoolOptions};
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions, Connection, Executor, MySql, MySqlPool};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use url::Url;
 
+use self::classes::{Classes, table};
 pub use self::lock::Lock;
-use super::insert_plan::InsertPlan;
-use super::scan::Scan;
-use super::{IdRange, SERVICE, ScanPage, Store, VARIABLE, rows};
+use super::scan::{Next, Scan};
+use super::{IdRange, SERVICE, ScanPage, Store, StoredDay, VARIABLE, rows};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
-use crate::log_entry::{EntryId, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
+use crate::retention::{Class, Keep};
 
 /// Rows in the longest `INSERT`: 8,000 of the 65,535 placeholders that MySQL allows.
 const MAX_ROWS: usize = 1000;
@@ -42,6 +48,12 @@ const SCAN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Limits a count, which reads every row in the range.
 const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Limits the partitioning of a table, in which MySQL may copy all rows.
+const PREPARE_TIMEOUT: Duration = Duration::from_hours(2);
+
+/// Limits the drop of days, including the wait for statements that use the table.
+const DROP_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Limits the insert of a whole batch.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -72,7 +84,8 @@ pub(super) fn open(url: &Url) -> std::result::Result<Arc<dyn Store>, ConfigError
             Box::pin(async { connection.execute(SESSION).await.map(|_| ()) })
         })
         .connect_lazy_with(connect_options(url)?);
-    Ok(Arc::new(MySqlStore { pool, migrated: OnceCell::new() }))
+    let known = RwLock::new(vec![Class::DEFAULT]);
+    Ok(Arc::new(MySqlStore { pool, migrated: OnceCell::new(), known }))
 }
 
 fn connect_options(url: &Url) -> std::result::Result<MySqlConnectOptions, ConfigError> {
@@ -92,14 +105,59 @@ fn connect_options(url: &Url) -> std::result::Result<MySqlConnectOptions, Config
 struct MySqlStore {
     pool: MySqlPool,
     migrated: OnceCell<()>,
+    /// The classes that this process knows to exist.
+    known: RwLock<Vec<Class>>,
 }
 
 impl MySqlStore {
-    /// Acquires a connection to a database that has the table.
+    /// Acquires a connection to a database that has the tables.
     async fn connection(&self) -> Result<PooledConnection> {
         self.migrated.get_or_try_init(|| migrate(self.pool.clone())).await?;
         let connection = self.pool.acquire().await.map_err(classify)?;
         Ok(PooledConnection { connection, is_reusable: false })
+    }
+
+    fn known(&self) -> Vec<Class> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn learn(&self, classes: &Classes) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if !known.iter().eq(classes.keys()) {
+            *known = classes.keys().cloned().collect();
+        }
+    }
+
+    /// Whether the class has a table.
+    async fn has(&self, class: &Class) -> Result<bool> {
+        Ok(self.known().contains(class) || self.read_classes().await?.contains_key(class))
+    }
+
+    /// Looks for an entry in the tables of these classes.
+    async fn find(&self, id: EntryId, classes: &[Class]) -> Result<Option<LogEntry>> {
+        within(READ_TIMEOUT, async {
+            for class in classes {
+                let mut pooled = self.connection().await?;
+                let select = sqlx::query_as(rows::select(&table(class))).bind(&id.as_bytes()[..]);
+                let row = select.fetch_optional(&mut *pooled.connection).await;
+                if let Some(row) = pooled.release(row)? {
+                    return rows::entry(row, class).map(Some);
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    async fn read_classes(&self) -> Result<Classes> {
+        within(READ_TIMEOUT, async {
+            let mut pooled = self.connection().await?;
+            let classes = classes::read(&mut pooled.connection).await;
+            let classes = pooled.release(classes)?;
+            self.learn(&classes);
+            Ok(classes)
+        })
+        .await
     }
 }
 
@@ -109,9 +167,8 @@ impl Ready for MySqlStore {
         within(READ_TIMEOUT, async {
             let mut pooled = self.connection().await?;
             let row = sqlx::query("SELECT 1 FROM log_entries LIMIT 1");
-            row.fetch_optional(&mut *pooled.connection).await.map_err(classify)?;
-            pooled.is_reusable = true;
-            Ok(())
+            let row = row.fetch_optional(&mut *pooled.connection).await;
+            pooled.release(row).map(drop)
         })
         .await
     }
@@ -122,32 +179,40 @@ impl Store for MySqlStore {
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         within(INSERT_TIMEOUT, async {
             let mut pooled = self.connection().await?;
-            let inserted = insert_all(&mut pooled.connection, entries).await;
-            let refused = inserted.map_err(classify)?;
-            pooled.is_reusable = true;
+            let inserted = inserting::insert(&mut pooled.connection, entries).await;
+            let (refused, classes) = pooled.release(inserted)?;
+            self.learn(&classes);
             Ok(refused)
         })
         .await
     }
 
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
-        within(READ_TIMEOUT, async {
-            let mut pooled = self.connection().await?;
-            let select = sqlx::query_as(rows::SELECT).bind(&id.as_bytes()[..]);
-            let row = select.fetch_optional(&mut *pooled.connection).await.map_err(classify)?;
-            pooled.is_reusable = true;
-            row.map(rows::entry).transpose()
-        })
-        .await
+        let known = self.known();
+        if let Some(entry) = self.find(id, &known).await? {
+            return Ok(Some(entry));
+        }
+        // Another replica may have created a class.
+        let classes = self.read_classes().await?;
+        let new: Vec<Class> = classes.into_keys().filter(|class| !known.contains(class)).collect();
+        self.find(id, &new).await
     }
 
-    async fn scan(&self, range: IdRange, limit: usize) -> Result<ScanPage> {
+    async fn classes(&self) -> Result<Vec<Class>> {
+        Ok(self.read_classes().await?.into_keys().collect())
+    }
+
+    async fn scan(&self, class: &Class, range: IdRange, limit: usize) -> Result<ScanPage> {
+        if !self.has(class).await? {
+            return Ok(ScanPage::default());
+        }
         within(SCAN_TIMEOUT, async {
-            let mut scan = Scan::new(range, limit);
+            let mut scan = Scan::new(class.clone(), range, limit);
             loop {
                 let mut pooled = self.connection().await?;
                 let (after, until, limit) = scan.parameters();
-                let select = sqlx::query(rows::SCAN).bind(after).bind(until).bind(limit);
+                let select = sqlx::query(rows::scan(&table(class)));
+                let select = select.bind(after).bind(until).bind(limit);
                 let mut rows = select.fetch(&mut *pooled.connection);
                 let mut has_room = true;
                 while has_room && let Some(row) = rows.try_next().await.map_err(classify)? {
@@ -157,56 +222,98 @@ impl Store for MySqlStore {
                 // If the page is full before the statement ends, the remaining rows are still in
                 // transit.
                 pooled.is_reusable = has_room;
-                if let Some(page) = scan.page() {
-                    return Ok(page);
+                if scan.next() != Next::Statement {
+                    return Ok(scan.into_page());
                 }
             }
         })
         .await
     }
 
-    async fn count(&self, range: IdRange) -> Result<u64> {
+    async fn count(&self, class: &Class, range: IdRange) -> Result<u64> {
+        if !self.has(class).await? {
+            return Ok(0);
+        }
         within(COUNT_TIMEOUT, async {
             let mut pooled = self.connection().await?;
             let (after, until) = range.bounds();
-            let count = sqlx::query_scalar::<_, i64>(rows::COUNT).bind(after).bind(until);
-            let count = count.fetch_one(&mut *pooled.connection).await.map_err(classify)?;
-            pooled.is_reusable = true;
-            Ok(count.unsigned_abs())
+            let count = sqlx::query_scalar::<_, i64>(rows::count(&table(class)));
+            let count = count.bind(after).bind(until).fetch_one(&mut *pooled.connection).await;
+            pooled.release(count).map(i64::unsigned_abs)
         })
         .await
     }
 
-    async fn last(&self, range: IdRange) -> Result<Option<EntryId>> {
+    async fn last(&self, class: &Class, range: IdRange) -> Result<Option<EntryId>> {
+        if !self.has(class).await? {
+            return Ok(None);
+        }
         within(SCAN_TIMEOUT, async {
             let mut pooled = self.connection().await?;
             let (after, until) = range.bounds();
-            let last = sqlx::query_scalar::<_, Vec<u8>>(rows::LAST).bind(after).bind(until);
-            let last = last.fetch_optional(&mut *pooled.connection).await.map_err(classify)?;
-            pooled.is_reusable = true;
-            Ok(last.and_then(|id| EntryId::from_bytes(&id)))
+            let last = sqlx::query_scalar::<_, Vec<u8>>(rows::last(&table(class)));
+            let last = last.bind(after).bind(until).fetch_optional(&mut *pooled.connection).await;
+            Ok(pooled.release(last)?.and_then(|id| EntryId::from_bytes(&id)))
         })
         .await
     }
-}
 
-/// Inserts in one transaction, so that a batch costs one flush to disk.
-async fn insert_all(
-    connection: &mut MySqlConnection,
-    entries: &[LogEntry],
-) -> sqlx::Result<Vec<Refused>> {
-    let mut transaction = connection.begin().await?;
-    let mut plan = InsertPlan::new(entries, MAX_ROWS);
-    while let Some(rows) = plan.next() {
-        let mut insert = rows::insert::<MySql>(rows, "ON DUPLICATE KEY UPDATE id = id");
-        match insert.build().execute(&mut *transaction).await {
-            Ok(_) => plan.succeeded(),
-            Err(error) if is_row_error(&error) => plan.failed(&error),
-            Err(error) => return Err(error),
+    async fn prepare(&self, today: Day) -> Result<()> {
+        for class in self.classes().await? {
+            within(PREPARE_TIMEOUT, async {
+                let mut pooled = self.connection().await?;
+                let made = partitions::make(&mut pooled.connection, &class, today).await;
+                pooled.release(made)
+            })
+            .await?;
         }
+        Ok(())
     }
-    transaction.commit().await?;
-    Ok(plan.into_refused())
+
+    async fn default_keep(&self) -> Result<Keep> {
+        within(READ_TIMEOUT, async {
+            let mut pooled = self.connection().await?;
+            let keep = classes::default_keep(&mut pooled.connection).await;
+            pooled.release(keep)
+        })
+        .await
+    }
+
+    async fn days(&self) -> Result<Vec<StoredDay>> {
+        let mut days = Vec::new();
+        for class in self.classes().await? {
+            let of_class = within(SCAN_TIMEOUT, async {
+                let mut pooled = self.connection().await?;
+                let days = partitions::days(&mut pooled.connection, &class).await;
+                pooled.release(days)
+            });
+            days.extend(of_class.await?);
+        }
+        Ok(days)
+    }
+
+    async fn first_days(&self) -> Result<BTreeMap<Class, Day>> {
+        let classes = self.read_classes().await?.into_iter();
+        Ok(classes.filter_map(|(class, first)| Some((class, first?))).collect())
+    }
+
+    async fn dropped(&self, day: Day) -> Result<Option<Class>> {
+        within(READ_TIMEOUT, async {
+            let mut pooled = self.connection().await?;
+            let dropped = classes::dropped(&mut pooled.connection, day).await;
+            pooled.release(dropped)
+        })
+        .await
+    }
+
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+        within(DROP_TIMEOUT, async {
+            let mut pooled = self.connection().await?;
+            let dropped = partitions::expire(&mut pooled.connection, class, first).await;
+            pooled.release(dropped)
+        })
+        .await
+    }
 }
 
 /// A connection that returns to the pool once its work is complete. Otherwise it is closed: the
@@ -214,6 +321,15 @@ async fn insert_all(
 struct PooledConnection {
     connection: PoolConnection<MySql>,
     is_reusable: bool,
+}
+
+impl PooledConnection {
+    /// Returns the connection to the pool, unless its statements have failed.
+    fn release<T>(mut self, result: sqlx::Result<T>) -> Result<T> {
+        let value = result.map_err(classify)?;
+        self.is_reusable = true;
+        Ok(value)
+    }
 }
 
 impl Drop for PooledConnection {

@@ -1,48 +1,74 @@
-//! Converts entries to and from rows, in the same way for every SQL database.
+//! Converts entries to and from rows, in the same way for every SQL database. Names of tables come
+//! from the adapters, never from requests.
 
-use sqlx::{Database, Encode, QueryBuilder, Type};
+use std::borrow::Borrow;
+
+use sqlx::{AssertSqlSafe, Database, Encode, QueryBuilder, Type};
 
 use super::SERVICE;
 use crate::error::{Error, Result, Source};
 use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
+use crate::retention::Class;
 
-/// Selects a row by its id.
-pub(super) const SELECT: &str = "SELECT
-     id, timestamp, level, service_name, message, attributes, trace_id, span_id
-     FROM log_entries WHERE id = ?";
+/// Selects the row with an id.
+pub(super) fn select(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT {COLUMNS} FROM {table} WHERE id = ?"))
+}
 
 /// Selects rows in the order of their ids, greater than one and at most another.
-pub(super) const SCAN: &str = "SELECT
-     id, timestamp, level, service_name, message, attributes, trace_id, span_id
-     FROM log_entries WHERE id > ? AND id <= ? ORDER BY id LIMIT ?";
+pub(super) fn scan(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM {table} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+    ))
+}
 
 /// Counts rows.
-pub(super) const COUNT: &str = "SELECT COUNT(*) FROM log_entries WHERE id > ? AND id <= ?";
+pub(super) fn count(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT COUNT(*) FROM {table} WHERE id > ? AND id <= ?"))
+}
 
 /// Selects the greatest id that is a `UUIDv7`.
-pub(super) const LAST: &str = "SELECT id FROM log_entries WHERE id > ? AND id <= ?
-     AND length(id) = 16 AND substr(hex(id), 13, 1) = '7'
-     AND substr(hex(id), 17, 1) IN ('8', '9', 'A', 'B')
-     ORDER BY id DESC LIMIT 1";
+pub(super) fn last(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT id FROM {table} WHERE id > ? AND id <= ? AND {IS_ENTRY_ID} ORDER BY id DESC LIMIT 1"
+    ))
+}
 
-/// The columns of [`SELECT`] and [`SCAN`].
+/// Selects the smallest id that is a `UUIDv7`.
+#[cfg(feature = "sqlite")]
+pub(super) fn first(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT id FROM {table} WHERE id > ? AND id <= ? AND {IS_ENTRY_ID} ORDER BY id LIMIT 1"
+    ))
+}
+
+/// The columns of an entry.
+pub(super) const COLUMNS: &str =
+    "id, timestamp, level, service_name, message, attributes, trace_id, span_id";
+
+const IS_ENTRY_ID: &str = "length(id) = 16 AND substr(hex(id), 13, 1) = '7'
+     AND substr(hex(id), 17, 1) IN ('8', '9', 'A', 'B')";
+
+/// The columns that [`select`] and [`scan`] return.
 pub(super) type Row =
     (Vec<u8>, i64, String, String, String, Option<String>, Option<String>, Option<String>);
 
 /// Builds the statement that inserts the rows. `on_conflict` is the database's clause that keeps
 /// the existing row.
-pub(super) fn insert<'e, DB: Database>(rows: &'e [LogEntry], on_conflict: &str) -> QueryBuilder<DB>
+pub(super) fn insert<'e, DB: Database>(
+    table: &str,
+    rows: &'e [impl Borrow<LogEntry>],
+    on_conflict: &str,
+) -> QueryBuilder<DB>
 where
     &'e [u8]: Encode<'e, DB> + Type<DB>,
     &'e str: Encode<'e, DB> + Type<DB>,
     Option<&'e str>: Encode<'e, DB> + Type<DB>,
     i64: Encode<'e, DB> + Type<DB>,
 {
-    let mut insert = QueryBuilder::new(
-        "INSERT INTO log_entries
-         (id, timestamp, level, service_name, message, attributes, trace_id, span_id) ",
-    );
+    let mut insert = QueryBuilder::new(format!("INSERT INTO {table} ({COLUMNS}) "));
     insert.push_values(rows, |mut row, entry| {
+        let entry: &LogEntry = entry.borrow();
         row.push_bind(&entry.id.as_bytes()[..])
             .push_bind(entry.timestamp.as_micros())
             .push_bind(entry.level.as_str())
@@ -56,15 +82,15 @@ where
     insert
 }
 
-/// Converts a row back into its entry.
+/// Converts a row of a class back into its entry.
 ///
 /// # Errors
 /// [`Error::Rejected`] when the row is no longer a valid entry.
-pub(super) fn entry(row: Row) -> Result<LogEntry> {
-    parse(row).map_err(|error| Error::rejected(SERVICE, error))
+pub(super) fn entry(row: Row, class: &Class) -> Result<LogEntry> {
+    parse(row, class).map_err(|error| Error::rejected(SERVICE, error))
 }
 
-fn parse(row: Row) -> std::result::Result<LogEntry, Source> {
+fn parse(row: Row, class: &Class) -> std::result::Result<LogEntry, Source> {
     let (id, timestamp, level, service_name, message, attributes, trace_id, span_id) = row;
     Ok(LogEntry {
         id: EntryId::from_bytes(&id).ok_or("the id is not a UUIDv7")?,
@@ -75,5 +101,6 @@ fn parse(row: Row) -> std::result::Result<LogEntry, Source> {
         attributes: attributes.map(Attributes::parse).transpose()?,
         trace_id: trace_id.map(TraceId::try_from).transpose()?,
         span_id: span_id.map(TraceId::try_from).transpose()?,
+        retention: class.clone(),
     })
 }

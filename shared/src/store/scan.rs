@@ -5,17 +5,21 @@ use sqlx::FromRow;
 use super::{IdRange, SERVICE, ScanPage, rows};
 use crate::error::Error;
 use crate::log_entry::LogEntry;
+use crate::retention::Class;
 
 /// A page takes no further row once its text has this size.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// The progress of a scan until its page is complete.
+/// The progress of a scan of a class until its page is complete. The class may have several tables,
+/// which are read in the order of their ids.
 pub(super) struct Scan {
-    /// The statement reads ids greater than the first and at most the second.
-    bounds: (Vec<u8>, Vec<u8>),
-    /// The maximum number of rows that a statement returns.
+    class: Class,
+    range: IdRange,
+    /// The next statement reads ids greater than this one.
+    after: Vec<u8>,
+    /// The maximum number of rows that are read for a page with entries.
     limit: usize,
-    /// The number of rows that the current statement has returned.
+    /// The number of rows that have been read towards the limit.
     rows: usize,
     /// The size of the page's text.
     bytes: usize,
@@ -25,10 +29,23 @@ pub(super) struct Scan {
     first_error: Option<Error>,
 }
 
+/// How a scan continues after a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// With another statement for the same table.
+    Statement,
+    /// With the next table, because this one has no further rows in the range.
+    Table,
+    /// It does not: the page is complete.
+    Page,
+}
+
 impl Scan {
-    pub(super) fn new(range: IdRange, limit: usize) -> Self {
+    pub(super) fn new(class: Class, range: IdRange, limit: usize) -> Self {
         Self {
-            bounds: range.bounds(),
+            class,
+            range,
+            after: range.bounds().0,
             limit: limit.max(1),
             rows: 0,
             bytes: 0,
@@ -38,11 +55,16 @@ impl Scan {
         }
     }
 
+    /// Begins a table, of which only ids greater than `after` are read.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn begin_table(&mut self, after: Vec<u8>) {
+        self.after = after.max(self.range.bounds().0);
+    }
+
     /// The parameters of the next statement: both bounds and the maximum number of rows.
-    pub(super) fn parameters(&mut self) -> (Vec<u8>, Vec<u8>, i64) {
-        self.rows = 0;
-        let (after, until) = self.bounds.clone();
-        (after, until, i64::try_from(self.limit).unwrap_or(i64::MAX))
+    pub(super) fn parameters(&self) -> (Vec<u8>, Vec<u8>, i64) {
+        let limit = i64::try_from(self.limit - self.rows).unwrap_or(i64::MAX);
+        (self.after.clone(), self.range.bounds().1, limit)
     }
 
     /// Takes a row. Returns whether there is room for another one.
@@ -52,10 +74,10 @@ impl Scan {
         (Vec<u8>,): FromRow<'r, R>,
         rows::Row: FromRow<'r, R>,
     {
-        (self.bounds.0,) = FromRow::from_row(row)?;
+        (self.after,) = FromRow::from_row(row)?;
         self.rows += 1;
         let columns = rows::Row::from_row(row).map_err(|error| Error::rejected(SERVICE, error));
-        match columns.and_then(rows::entry) {
+        match columns.and_then(|row| rows::entry(row, &self.class)) {
             Ok(entry) => self.push(entry),
             Err(error) => {
                 self.trailing += 1;
@@ -71,18 +93,26 @@ impl Scan {
         self.page.entries.push(entry);
     }
 
-    /// Returns the page once it has an entry or the range has no further rows.
-    pub(super) fn page(&mut self) -> Option<ScanPage> {
-        let is_end = self.rows < self.limit;
+    /// How the scan continues after a statement has returned its rows.
+    pub(super) fn next(&mut self) -> Next {
+        if self.rows < self.limit && self.bytes < MAX_PAGE_BYTES {
+            return Next::Table;
+        }
         if self.page.entries.is_empty() {
-            if !is_end {
-                return None;
-            }
+            self.rows = 0;
+            return Next::Statement;
+        }
+        Next::Page
+    }
+
+    /// The page, once it is complete or there are no further tables.
+    pub(super) fn into_page(mut self) -> ScanPage {
+        if self.page.entries.is_empty() {
             self.page.damaged = self.trailing;
         }
-        if let Some(error) = self.first_error.take().filter(|_| self.page.damaged > 0) {
+        if let Some(error) = self.first_error.filter(|_| self.page.damaged > 0) {
             tracing::warn!(rows = self.page.damaged, %error, "skipped rows that are not entries");
         }
-        Some(std::mem::take(&mut self.page))
+        self.page
     }
 }

@@ -1,17 +1,20 @@
 //! An implementation of every port, as if every service were down.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 
 use crate::cache::Cache;
 use crate::error::{Error, Ready, Refused, Result};
 use crate::index::{Index, Snapshot};
 use crate::limiter::{Decision, Limiter};
-use crate::log_entry::{EntryId, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::queue::{
     Batch, Consumer, DeadLetter, DeadLetters, Followed, Follower, Producer, Record, Start,
 };
+use crate::retention::{Class, Keep};
 use crate::search::{SearchHits, SearchQuery};
-use crate::store::{IdRange, ScanPage, Store};
+use crate::store::{IdRange, ScanPage, Store, StoredDay};
 
 /// Implements every port. Every call fails with [`Error::Unavailable`].
 #[derive(Debug, Clone, Copy)]
@@ -78,15 +81,39 @@ impl Store for Broken {
         unavailable()
     }
 
-    async fn scan(&self, _: IdRange, _: usize) -> Result<ScanPage> {
+    async fn classes(&self) -> Result<Vec<Class>> {
         unavailable()
     }
 
-    async fn count(&self, _: IdRange) -> Result<u64> {
+    async fn scan(&self, _: &Class, _: IdRange, _: usize) -> Result<ScanPage> {
         unavailable()
     }
 
-    async fn last(&self, _: IdRange) -> Result<Option<EntryId>> {
+    async fn count(&self, _: &Class, _: IdRange) -> Result<u64> {
+        unavailable()
+    }
+
+    async fn last(&self, _: &Class, _: IdRange) -> Result<Option<EntryId>> {
+        unavailable()
+    }
+
+    async fn default_keep(&self) -> Result<Keep> {
+        unavailable()
+    }
+
+    async fn days(&self) -> Result<Vec<StoredDay>> {
+        unavailable()
+    }
+
+    async fn first_days(&self) -> Result<BTreeMap<Class, Day>> {
+        unavailable()
+    }
+
+    async fn dropped(&self, _: Day) -> Result<Option<Class>> {
+        unavailable()
+    }
+
+    async fn drop_before(&self, _: &Class, _: Day) -> Result<()> {
         unavailable()
     }
 }
@@ -102,6 +129,14 @@ impl Index for Broken {
     }
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+        unavailable()
+    }
+
+    async fn days(&self, _: &Class) -> Result<BTreeSet<Day>> {
+        unavailable()
+    }
+
+    async fn drop_before(&self, _: &Class, _: Day) -> Result<()> {
         unavailable()
     }
 }

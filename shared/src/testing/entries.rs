@@ -1,6 +1,7 @@
 //! Builds log entries for tests.
 
 use crate::log_entry::{Arrival, Attributes, EntryId, Level, LogEntry, Timestamp};
+use crate::retention::Class;
 
 /// The default service name of test entries.
 const SERVICE_NAME: &str = "checkout";
@@ -56,6 +57,7 @@ impl EntryBuilder {
             attributes: None,
             trace_id: None,
             span_id: None,
+            retention: Class::DEFAULT,
         })
     }
 

@@ -3,8 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use shared::log_entry::Day;
+use shared::retention::{Class, Keep};
 use shared::store::{self, IdRange};
-use shared::{EntryId, Error, LogEntry};
+use shared::testing::EntryBuilder;
+use shared::{Arrival, EntryId, Error, LogEntry, Timestamp};
 use sqlx::{AssertSqlSafe, Connection, Executor, MySqlConnection};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -27,6 +30,8 @@ contract! {
         a_row_is_readable_in_plain_sql,
         a_scan_skips_rows_that_are_not_entries,
         a_scan_reads_across_partitions_in_order,
+        entries_of_an_earlier_release_are_kept_forever_by_default,
+        the_table_of_an_earlier_release_is_divided_while_entries_arrive,
     ]
 }
 
@@ -67,9 +72,9 @@ impl Database {
         self.connect().await.execute(sqlx::raw_sql(sql)).await.unwrap();
     }
 
-    async fn count(&self) -> i64 {
-        let count = sqlx::query_scalar("SELECT COUNT(*) FROM log_entries");
-        count.fetch_one(&mut self.connect().await).await.unwrap()
+    async fn count(&self) -> usize {
+        let count = sqlx::query_scalar::<_, i64>("SELECT COUNT(*) FROM log_entries");
+        count.fetch_one(&mut self.connect().await).await.unwrap().try_into().unwrap()
     }
 }
 
@@ -77,6 +82,17 @@ impl Drop for Database {
     fn drop(&mut self) {
         self.on_server("DROP DATABASE");
     }
+}
+
+/// A database as an earlier release has left it, with one entry.
+async fn database_of_an_earlier_release(database: &Database) {
+    database.run(include_str!("../../migrations/mysql/0001_log_entries.sql")).await;
+    database
+        .run(
+            "INSERT INTO log_entries (id, timestamp, level, service_name, message)
+             VALUES (UUID_TO_BIN('0190163d-8694-739b-aea5-966c26f8ad91'), 0, 'INFO', 's', 'm')",
+        )
+        .await;
 }
 
 fn server() -> Database {
@@ -100,7 +116,7 @@ async fn replicas_that_start_together_create_the_table_once(database: Database) 
         .fetch_one(&mut database.connect().await)
         .await
         .unwrap();
-    assert_eq!(migrations, 1);
+    assert_eq!(migrations, 2);
 }
 
 async fn an_interrupted_migration_is_completed_by_the_next_replica(database: Database) {
@@ -131,8 +147,8 @@ async fn only_the_row_that_mysql_rejects_is_refused(database: Database) {
     let refused = store.insert(&entries).await.unwrap();
     let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
     assert_eq!(indexes, [7, 1203, 2499]);
-    assert!(refused[0].reason.contains("bad message"), "{refused:?}");
-    assert!(refused[1].reason.contains("too long"), "{refused:?}");
+    assert!(refused[0].reason.to_string().contains("bad message"), "{refused:?}");
+    assert!(refused[1].reason.to_string().contains("too long"), "{refused:?}");
     assert_eq!(database.count().await, 2497);
 }
 
@@ -223,14 +239,14 @@ async fn a_scan_skips_rows_that_are_not_entries(database: Database) {
     {
         let mut range = IdRange::ALL;
         for (expected, damaged) in pages {
-            let page = store.scan(range, limit).await.unwrap();
+            let page = store.scan(&Class::DEFAULT, range, limit).await.unwrap();
             let expected: Vec<&LogEntry> = expected.iter().map(|index| &entries[*index]).collect();
             assert_eq!(page.entries.iter().collect::<Vec<_>>(), expected, "limit {limit}");
             assert_eq!(page.damaged, *damaged, "limit {limit}");
             range = page.entries.last().map_or(range, |entry| range.after(entry.id));
         }
     }
-    assert_eq!(store.last(IdRange::ALL).await.unwrap(), Some(entries[4].id));
+    assert_eq!(store.last(&Class::DEFAULT, IdRange::ALL).await.unwrap(), Some(entries[4].id));
 }
 
 async fn a_scan_reads_across_partitions_in_order(database: Database) {
@@ -247,12 +263,12 @@ async fn a_scan_reads_across_partitions_in_order(database: Database) {
         hex(second)
     );
     database.connect().await.execute(AssertSqlSafe(sql)).await.unwrap();
-    let page = store.scan(IdRange::ALL, 5000).await.unwrap();
+    let page = store.scan(&Class::DEFAULT, IdRange::ALL, 5000).await.unwrap();
     assert!(page.entries == entries);
     let range = IdRange { after: Some(entries[200].id), until: Some(entries[800].id) };
-    let page = store.scan(range, 550).await.unwrap();
+    let page = store.scan(&Class::DEFAULT, range, 550).await.unwrap();
     assert!(page.entries == entries[201..751]);
-    assert_eq!(store.count(range).await.unwrap(), 600);
+    assert_eq!(store.count(&Class::DEFAULT, range).await.unwrap(), 600);
 }
 
 #[tokio::test]
@@ -282,4 +298,56 @@ async fn an_invalid_url_is_rejected() {
         let error = store::open(&url.parse().unwrap()).await.err().unwrap();
         assert!(format!("{error:#}").starts_with("STORE_URL: "), "{error:#}");
     }
+}
+
+async fn entries_of_an_earlier_release_are_kept_forever_by_default(database: Database) {
+    database_of_an_earlier_release(&database).await;
+    let store = store::open(&database.url).await.unwrap();
+    assert_eq!(store.default_keep().await.unwrap(), Keep::Forever);
+    assert_eq!(store.count(&Class::DEFAULT, IdRange::ALL).await.unwrap(), 1);
+}
+
+/// Entries that arrived on a day, this number of days ago.
+fn arrived(days_ago: i64, count: u32) -> Vec<LogEntry> {
+    let time = Timestamp::now().as_micros() - days_ago * Timestamp::MICROS_PER_DAY;
+    let arrival = Arrival::new(Timestamp::from_micros(time).unwrap());
+    (0..count).map(|position| EntryBuilder::new("m").arrival(&arrival, position).build()).collect()
+}
+
+async fn the_table_of_an_earlier_release_is_divided_while_entries_arrive(database: Database) {
+    database_of_an_earlier_release(&database).await;
+    let store = store::open(&database.url).await.unwrap();
+    // Until the store is prepared, every row is in the last partition.
+    let mut expected: Vec<LogEntry> =
+        [9, 3, 1].into_iter().flat_map(|ago| arrived(ago, 5000)).collect();
+    for batch in expected.chunks(5000) {
+        assert_eq!(store.insert(batch).await.unwrap(), []);
+    }
+    let dividing = tokio::spawn({
+        let store = store.clone();
+        async move { store.prepare(Day::today()).await }
+    });
+    while !dividing.is_finished() {
+        let entry = entry("arrives");
+        assert_eq!(insert_one(&*store, &entry).await.unwrap(), 0);
+        assert_eq!(store.get(entry.id).await.unwrap().as_ref(), Some(&entry));
+        assert_eq!(store.get(expected[0].id).await.unwrap().as_ref(), Some(&expected[0]));
+        expected.push(entry);
+    }
+    dividing.await.unwrap().unwrap();
+    assert_eq!(database.count().await, 1 + expected.len());
+    let rows_of = async |partition: &str| {
+        let sql = format!("SELECT COUNT(*) FROM log_entries PARTITION ({partition})");
+        let count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(sql));
+        count.fetch_one(&mut database.connect().await).await.unwrap()
+    };
+    assert_eq!(rows_of("p20240614").await, 1);
+    for entries in expected[..15_000].chunks(5000) {
+        let day = Day::of(entries[0].id).to_string().replace('-', "");
+        assert_eq!(rows_of(&format!("p{day}")).await, 5000);
+    }
+    assert_eq!(rows_of("p_max").await, 0);
+    store.prepare(Day::today()).await.unwrap();
+    store.drop_before(&Class::DEFAULT, Day::of(expected[10_000].id)).await.unwrap();
+    assert_eq!(database.count().await, expected.len() - 10_000);
 }

@@ -1,7 +1,11 @@
 //! The contract of the store: idempotent inserts, durable entries.
 
-use std::sync::Arc;
+mod retention;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::retention::Class;
 use shared::store::{self, IdRange, ScanPage, Store};
 use shared::testing::EntryBuilder;
 use shared::{Arrival, EntryId, LogEntry, Timestamp};
@@ -189,18 +193,27 @@ async fn a_cancelled_insert_does_not_affect_the_next(fixture: Fixture) {
     for micros in [0, 100, 1000, 5000] {
         let batch = entries(vec!["cancelled"; 5000]);
         let insert = store.insert(&batch);
-        let _ = tokio::time::timeout(std::time::Duration::from_micros(micros), insert).await;
+        let _ = tokio::time::timeout(Duration::from_micros(micros), insert).await;
         let entry = entry("next");
         store.insert(std::slice::from_ref(&entry)).await.unwrap();
         assert!(store.get(entry.id).await.unwrap().is_some());
     }
 }
 
-/// Reads the range page by page, and returns the entries of each page.
-async fn scan(store: &dyn Store, mut range: IdRange, limit: usize) -> Vec<Vec<LogEntry>> {
+/// Reads the range of the default class page by page, and returns the entries of each page.
+async fn scan(store: &dyn Store, range: IdRange, limit: usize) -> Vec<Vec<LogEntry>> {
+    scan_class(store, &Class::DEFAULT, range, limit).await
+}
+
+async fn scan_class(
+    store: &dyn Store,
+    class: &Class,
+    mut range: IdRange,
+    limit: usize,
+) -> Vec<Vec<LogEntry>> {
     let mut pages = Vec::new();
     loop {
-        let ScanPage { entries, damaged } = store.scan(range, limit).await.unwrap();
+        let ScanPage { entries, damaged } = store.scan(class, range, limit).await.unwrap();
         assert_eq!(damaged, 0);
         let Some(last) = entries.last() else { return pages };
         range = range.after(last.id);
@@ -234,8 +247,8 @@ async fn a_scan_returns_every_entry_once_in_the_order_of_ids(fixture: Fixture) {
         assert!(pages.iter().all(|page| page.len() <= limit));
         assert!(pages.concat() == batch, "limit {limit}");
     }
-    assert_eq!(store.count(IdRange::ALL).await.unwrap(), 2500);
-    assert_eq!(store.last(IdRange::ALL).await.unwrap(), Some(batch[2499].id));
+    assert_eq!(store.count(&Class::DEFAULT, IdRange::ALL).await.unwrap(), 2500);
+    assert_eq!(store.last(&Class::DEFAULT, IdRange::ALL).await.unwrap(), Some(batch[2499].id));
 }
 
 async fn a_scan_is_limited_to_its_range(fixture: Fixture) {
@@ -259,9 +272,13 @@ async fn a_scan_is_limited_to_its_range(fixture: Fixture) {
     ] {
         let found = scan(&*store, range, 2).await.concat();
         assert_eq!(ids(&found), ids(expected), "{range:?}");
-        assert_eq!(store.count(range).await.unwrap(), expected.len() as u64, "{range:?}");
+        assert_eq!(
+            store.count(&Class::DEFAULT, range).await.unwrap(),
+            expected.len() as u64,
+            "{range:?}"
+        );
         let last = expected.last().map(|entry| entry.id);
-        assert_eq!(store.last(range).await.unwrap(), last, "{range:?}");
+        assert_eq!(store.last(&Class::DEFAULT, range).await.unwrap(), last, "{range:?}");
     }
 }
 
@@ -292,14 +309,14 @@ async fn a_scan_continues_while_entries_are_inserted(fixture: Fixture) {
     inserting.await.unwrap();
     assert!(ids(&found).is_sorted_by(|one, next| one < next));
     assert_eq!(ids(&found[..3000]), ids(&before));
-    assert_eq!(store.count(IdRange::ALL).await.unwrap(), 5000);
+    assert_eq!(store.count(&Class::DEFAULT, IdRange::ALL).await.unwrap(), 5000);
 }
 
 async fn an_empty_store_has_nothing_to_scan_and_no_last_id(fixture: Fixture) {
     let store = fixture.open().await;
-    assert_eq!(store.scan(IdRange::ALL, 10).await.unwrap(), ScanPage::default());
-    assert_eq!(store.count(IdRange::ALL).await.unwrap(), 0);
-    assert_eq!(store.last(IdRange::ALL).await.unwrap(), None);
+    assert_eq!(store.scan(&Class::DEFAULT, IdRange::ALL, 10).await.unwrap(), ScanPage::default());
+    assert_eq!(store.count(&Class::DEFAULT, IdRange::ALL).await.unwrap(), 0);
+    assert_eq!(store.last(&Class::DEFAULT, IdRange::ALL).await.unwrap(), None);
 }
 
 async fn a_cancelled_scan_does_not_affect_the_next(fixture: Fixture) {
@@ -307,9 +324,9 @@ async fn a_cancelled_scan_does_not_affect_the_next(fixture: Fixture) {
     let batch = entries(vec!["m"; 5000]);
     store.insert(&batch).await.unwrap();
     for micros in [0, 100, 1000, 5000] {
-        let scan = store.scan(IdRange::ALL, 5000);
-        let _ = tokio::time::timeout(std::time::Duration::from_micros(micros), scan).await;
-        let page = store.scan(IdRange::ALL, 10).await.unwrap();
+        let scan = store.scan(&Class::DEFAULT, IdRange::ALL, 5000);
+        let _ = tokio::time::timeout(Duration::from_micros(micros), scan).await;
+        let page = store.scan(&Class::DEFAULT, IdRange::ALL, 10).await.unwrap();
         assert_eq!(ids(&page.entries), ids(&batch[..10]));
     }
 }

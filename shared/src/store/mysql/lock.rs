@@ -1,5 +1,5 @@
-//! A lock that only one process can hold: a named lock in MySQL, one per database. MySQL releases
-//! it when the connection ends.
+//! A lock that only one process can hold: a named lock in MySQL, one per database and purpose. MySQL
+//! releases it when the connection ends.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const MAX_IDLE: Duration = Duration::from_secs(70);
 
 /// Acquires the lock without waiting. The name contains a hash, because with the database's own
 /// name it could exceed the maximum length of a lock's name.
-const ACQUIRE_LOCK: &str = "SELECT GET_LOCK(CONCAT('reindex.', SHA2(DATABASE(), 224)), 0)";
+const ACQUIRE_LOCK: &str = "SELECT GET_LOCK(CONCAT(?, '.', LEFT(SHA2(DATABASE(), 256), 40)), 0)";
 
 /// An acquired lock, which is released when it is dropped.
 pub struct Lock {
@@ -30,12 +30,16 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Acquires the lock of the database at this URL. Returns `None` if another process holds it.
-    pub(in crate::store) async fn acquire(url: &Url) -> anyhow::Result<Option<Self>> {
+    /// Acquires the lock with this name of the database at this URL. Returns `None` if another
+    /// process holds it.
+    pub(in crate::store) async fn acquire(
+        url: &Url,
+        name: &'static str,
+    ) -> anyhow::Result<Option<Self>> {
         connect_options(url)?;
-        let Some(connection) = acquire(url).await? else { return Ok(None) };
+        let Some(connection) = acquire(url, name).await? else { return Ok(None) };
         let lost = CancellationToken::new();
-        let task = tokio::spawn(hold(url.clone(), connection, lost.clone()));
+        let task = tokio::spawn(hold(url.clone(), name, connection, lost.clone()));
         Ok(Some(Self { lost, task }))
     }
 
@@ -53,14 +57,19 @@ impl Drop for Lock {
 }
 
 /// Keeps the connection open. If it fails, acquires the lock again over a new one.
-async fn hold(url: Url, mut connection: MySqlConnection, lost: CancellationToken) {
+async fn hold(
+    url: Url,
+    name: &'static str,
+    mut connection: MySqlConnection,
+    lost: CancellationToken,
+) {
     loop {
         sleep(CHECK_INTERVAL).await;
         if matches!(timeout(READ_TIMEOUT, connection.ping()).await, Ok(Ok(()))) {
             continue;
         }
         drop(connection);
-        match reacquire(&url).await {
+        match reacquire(&url, name).await {
             Some(acquired) => connection = acquired,
             None => return lost.cancel(),
         }
@@ -68,10 +77,10 @@ async fn hold(url: Url, mut connection: MySqlConnection, lost: CancellationToken
 }
 
 /// Acquires the lock again; returns `None` if another process holds it.
-async fn reacquire(url: &Url) -> Option<MySqlConnection> {
+async fn reacquire(url: &Url, name: &str) -> Option<MySqlConnection> {
     let failed = Instant::now();
     loop {
-        match acquire(url).await {
+        match acquire(url, name).await {
             Ok(Some(connection)) => return Some(connection),
             Ok(None) if failed.elapsed() > MAX_IDLE => return None,
             // The previous connection holds the lock until MySQL notices that it has ended.
@@ -82,12 +91,12 @@ async fn reacquire(url: &Url) -> Option<MySqlConnection> {
     }
 }
 
-async fn acquire(url: &Url) -> Result<Option<MySqlConnection>> {
+async fn acquire(url: &Url, name: &str) -> Result<Option<MySqlConnection>> {
     let connect = async {
         let options = connect_options(url).map_err(unavailable)?;
         let mut connection = MySqlConnection::connect_with(&options).await.map_err(classify)?;
         connection.execute(SESSION).await.map_err(classify)?;
-        let acquire = sqlx::query_scalar::<_, Option<i64>>(ACQUIRE_LOCK);
+        let acquire = sqlx::query_scalar::<_, Option<i64>>(ACQUIRE_LOCK).bind(name);
         let is_acquired = acquire.fetch_one(&mut connection).await.map_err(classify)?;
         Ok((is_acquired == Some(1)).then_some(connection))
     };

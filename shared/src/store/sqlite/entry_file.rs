@@ -1,0 +1,220 @@
+//! An SQLite file with a table of entries. One connection writes; reads use separate connections
+//! and never wait for it.
+
+use std::borrow::Borrow;
+use std::path::Path;
+
+use futures_util::TryStreamExt;
+use sqlx::error::DatabaseError;
+use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
+
+use super::super::insert_plan::InsertPlan;
+use super::super::scan::{Next, Scan};
+use super::super::{SERVICE, rows};
+use crate::error::{Error, Refused, Result};
+use crate::log_entry::{EntryId, LogEntry};
+use crate::retention::Class;
+use crate::sqlite::{self, Writer};
+
+/// The table of the entries, in every file.
+pub(super) const TABLE: &str = "log_entries";
+
+/// The tables of a file of a day. Counting the rows of the table would read all of them.
+const SCHEMA: &str = concat!(
+    include_str!("../../../migrations/sqlite/store/0001_log_entries.sql"),
+    "CREATE TABLE entry_count (entries INTEGER NOT NULL);
+     INSERT INTO entry_count (entries) VALUES (0);"
+);
+
+/// Counts entries that have been inserted into the file of a day.
+pub(super) const ADD_TO_COUNT: &str = "UPDATE entry_count SET entries = entries + ?";
+
+/// Rows in the longest `INSERT`: enough to amortize the cost of a statement.
+const MAX_ROWS: usize = 100;
+
+/// The number of ids that are looked up at a time.
+const MAX_IDS: usize = 500;
+
+/// Two ids as the database compares them: greater than the first, and at most the second.
+pub(super) type Bounds = (Vec<u8>, Vec<u8>);
+
+/// An open file. It is closed when it is dropped; [`close`](Self::close) waits for its reads.
+///
+/// Once it has been closed, because its day was dropped, reads find nothing.
+pub(super) struct EntryFile {
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+    /// Whether it counts its entries: every file of a day does.
+    is_counted: bool,
+}
+
+/// The outcome of an insert.
+pub(super) struct Inserted {
+    /// The number of new rows.
+    pub(super) rows: u64,
+    /// The rows that SQLite will never accept.
+    pub(super) refused: Vec<Refused>,
+}
+
+impl EntryFile {
+    /// The file with the rows of earlier releases, which has been opened.
+    pub(super) fn earlier(writer: Writer, readers: SqlitePool) -> Self {
+        Self { writer: Mutex::new(writer), readers, is_counted: false }
+    }
+
+    /// Opens the file of a day. Creates it if `is_new`.
+    pub(super) async fn open(path: &Path, is_new: bool) -> Result<Self> {
+        let opened = sqlite::open_file(path, is_new, SCHEMA).await;
+        let (writer, readers) = opened.map_err(classify)?;
+        Ok(Self { writer: Mutex::new(writer), readers, is_counted: true })
+    }
+
+    /// Inserts the rows in one transaction.
+    pub(super) async fn insert<E: Borrow<LogEntry>>(&self, entries: &[E]) -> Result<Inserted> {
+        let mut writer = self.writer.lock().await;
+        let mut connection = writer.take().await.map_err(classify)?;
+        let inserted = insert_all(&mut connection, entries, self.is_counted).await;
+        let inserted = inserted.map_err(classify)?;
+        writer.put_back(connection);
+        Ok(inserted)
+    }
+
+    pub(super) async fn get(&self, id: EntryId, class: &Class) -> Result<Option<LogEntry>> {
+        let select = sqlx::query_as(rows::select(TABLE)).bind(id.as_bytes().to_vec());
+        let row = unless_closed(select.fetch_optional(&self.readers).await)?;
+        row.map(|row| rows::entry(row, class)).transpose()
+    }
+
+    /// Adds rows to the page until it is complete or there are no further rows.
+    pub(super) async fn scan(&self, scan: &mut Scan) -> Result<Next> {
+        loop {
+            let (after, until, limit) = scan.parameters();
+            let select = sqlx::query(rows::scan(TABLE)).bind(after).bind(until).bind(limit);
+            let mut rows = select.fetch(&self.readers);
+            let mut has_room = true;
+            while has_room && let Some(row) = unless_closed(rows.try_next().await)? {
+                has_room = scan.take(&row).map_err(classify)?;
+            }
+            match scan.next() {
+                Next::Statement => {}
+                next => return Ok(next),
+            }
+        }
+    }
+
+    pub(super) async fn count(&self, (after, until): Bounds) -> Result<u64> {
+        let count = sqlx::query_scalar::<_, i64>(rows::count(TABLE)).bind(after).bind(until);
+        Ok(unless_closed(count.fetch_one(&self.readers).await)?.unsigned_abs())
+    }
+
+    pub(super) async fn first(&self, (after, until): Bounds) -> Result<Option<EntryId>> {
+        let first = sqlx::query_scalar::<_, Vec<u8>>(rows::first(TABLE)).bind(after).bind(until);
+        let first = unless_closed(first.fetch_optional(&self.readers).await)?;
+        Ok(first.and_then(|id| EntryId::from_bytes(&id)))
+    }
+
+    pub(super) async fn last(&self, (after, until): Bounds) -> Result<Option<EntryId>> {
+        let last = sqlx::query_scalar::<_, Vec<u8>>(rows::last(TABLE)).bind(after).bind(until);
+        let last = unless_closed(last.fetch_optional(&self.readers).await)?;
+        Ok(last.and_then(|id| EntryId::from_bytes(&id)))
+    }
+
+    /// Returns those of the ids that the file has.
+    pub(super) async fn stored(&self, ids: &[EntryId]) -> Result<Vec<EntryId>> {
+        let mut stored = Vec::new();
+        for ids in ids.chunks(MAX_IDS) {
+            let mut select =
+                QueryBuilder::<Sqlite>::new(format!("SELECT id FROM {TABLE} WHERE id IN ("));
+            let mut list = select.separated(", ");
+            for id in ids {
+                list.push_bind(id.as_bytes().to_vec());
+            }
+            select.push(")");
+            let select = select.build_query_scalar::<Vec<u8>>().persistent(false);
+            let found = unless_closed(select.fetch_all(&self.readers).await)?;
+            stored.extend(found.iter().filter_map(|id| EntryId::from_bytes(id)));
+        }
+        Ok(stored)
+    }
+
+    /// The connection that writes. Waits until it is not in use.
+    pub(super) async fn writer(&self) -> tokio::sync::MutexGuard<'_, Writer> {
+        self.writer.lock().await
+    }
+
+    /// Connections for reads that have no method of their own.
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Closes the file, after the reads and the transaction that use it.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        if let Err(error) = self.writer.lock().await.close_idle().await {
+            tracing::warn!(%error, "failed to close a file of the store");
+        }
+    }
+}
+
+async fn insert_all<E: Borrow<LogEntry>>(
+    connection: &mut SqliteConnection,
+    entries: &[E],
+    is_counted: bool,
+) -> sqlx::Result<Inserted> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut plan = InsertPlan::new(entries, MAX_ROWS);
+    let mut inserted = 0;
+    while let Some(rows) = plan.next() {
+        let mut insert = rows::insert::<Sqlite>(TABLE, rows, "ON CONFLICT (id) DO NOTHING");
+        match insert.build().execute(&mut *transaction).await {
+            Ok(outcome) => {
+                inserted += outcome.rows_affected();
+                plan.succeeded();
+            }
+            Err(error) if is_row_error(&error) => plan.failed(&error),
+            Err(error) => return Err(error),
+        }
+    }
+    if is_counted && inserted > 0 {
+        let count = sqlx::query(ADD_TO_COUNT).bind(inserted.cast_signed());
+        count.execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(Inserted { rows: inserted, refused: plan.into_refused() })
+}
+
+/// Reads the number of entries in the file of a day, without keeping it open.
+pub(super) async fn entry_count(path: &Path) -> Result<u64> {
+    let mut connection = sqlite::connect(path).await.map_err(classify)?;
+    let count = sqlx::query_scalar::<_, i64>("SELECT entries FROM entry_count");
+    let count = count.fetch_optional(&mut connection).await.map_err(classify)?;
+    connection.close().await.map_err(classify)?;
+    Ok(count.unwrap_or_default().unsigned_abs())
+}
+
+/// Nothing, if the file has been closed.
+fn unless_closed<T: Default>(result: sqlx::Result<T>) -> Result<T> {
+    match result {
+        Err(sqlx::Error::PoolClosed) => Ok(T::default()),
+        result => result.map_err(classify),
+    }
+}
+
+/// Classifies an error other than those that [`is_row_error`] matches: a column that cannot be
+/// decoded is `Rejected`, and everything else (a full disk, a missing file) is `Unavailable`.
+pub(super) fn classify(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::ColumnDecode { .. } => Error::rejected(SERVICE, error),
+        _ => Error::unavailable(SERVICE, error),
+    }
+}
+
+/// Whether SQLite will never accept the row: `SQLITE_TOOBIG`, `SQLITE_CONSTRAINT`,
+/// `SQLITE_MISMATCH`.
+/// Source: <https://www.sqlite.org/rescode.html>; the low byte is the primary code.
+fn is_row_error(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, 18..=20))
+}

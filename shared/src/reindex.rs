@@ -38,7 +38,7 @@ async fn add(mut target: impl Target, entries: &[LogEntry]) -> Result<()> {
         match target.add(part).await {
             Ok(refused) => {
                 for Refused { index, reason } in refused {
-                    tracing::error!(id = %part[index].id, reason, "an entry cannot be indexed");
+                    tracing::error!(id = %part[index].id, %reason, "an entry cannot be indexed");
                 }
             }
             Err(Error::Rejected { .. }) if part.len() > 1 => {

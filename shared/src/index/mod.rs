@@ -10,6 +10,7 @@ pub mod opensearch;
 #[cfg(feature = "tantivy")]
 mod tantivy;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,7 +26,8 @@ use crate::config::{
 use crate::error::{Ready, Refused, Result};
 #[cfg(feature = "tantivy")]
 use crate::log_entry::EntryId;
-use crate::log_entry::LogEntry;
+use crate::log_entry::{Day, LogEntry};
+use crate::retention::Class;
 use crate::search::{SearchHits, SearchQuery};
 
 /// Makes entries searchable.
@@ -60,6 +62,19 @@ pub trait Index: Ready {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond.
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>>;
+
+    /// Returns the days of which the index has entries of the class.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond.
+    async fn days(&self, class: &Class) -> Result<BTreeSet<Day>>;
+
+    /// Drops the days of the class before `first`, and frees their space. It can be repeated after
+    /// an error. The index does not remember them: entries of these days can be added again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond.
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()>;
 }
 
 /// A view of an index at one point in time: the pages of a search contain neither gaps nor entries

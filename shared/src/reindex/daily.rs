@@ -1,5 +1,5 @@
-//! Rebuilds the daily indexes of a cluster from the store, one day at a time, while consumers write
-//! to them.
+//! Rebuilds the daily indexes of a cluster from the store, one at a time, while consumers write to
+//! them. Each class has an index a day.
 //!
 //! A day's new index is filled with the entries in the store, then with those that were stored in
 //! the meantime, and replaces the current index in one step. No entry is missing afterwards,
@@ -29,6 +29,7 @@ use super::{MAX_PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
 use crate::error::{Error, Refused, Result};
 use crate::index::opensearch::{DayRebuild, OpenSearchIndex};
 use crate::log_entry::{Day, EntryId, LogEntry, Timestamp};
+use crate::retention::{Class, Part};
 use crate::store::{IdRange, Store};
 
 /// Once a pass takes less than this, the new index replaces the current one. Searches do not find
@@ -64,15 +65,20 @@ pub async fn rebuild_days(
 ) -> Result<()> {
     let mut rebuilds = Rebuilds { store, index, report: Report::default() };
     let mut days = 0;
-    for interrupted in retrying(async || index.interrupted_rebuilds().await).await? {
-        let span = info_span!("reindex", day = %interrupted.day());
+    let classes = retrying(async || store.classes().await).await?;
+    for interrupted in retrying(async || index.interrupted_rebuilds(&classes).await).await? {
+        let span = info_span!("reindex", day = %interrupted.part());
         rebuilds.finish(interrupted).instrument(span).await?;
     }
-    let mut rest = range;
-    while let Some(day) = rebuilds.first_day(rest).await? {
-        rebuilds.rebuild(day).instrument(info_span!("reindex", %day)).await?;
-        days += 1;
-        rest.after = EntryId::last_before(day.end());
+    for class in classes {
+        let mut rest = range;
+        while let Some(day) = rebuilds.first_day(&class, rest).await? {
+            let part = Part { day, class: class.clone() };
+            let span = info_span!("reindex", day = %part);
+            rebuilds.rebuild(part).instrument(span).await?;
+            days += 1;
+            rest.after = EntryId::last_before(day.end());
+        }
     }
     tracing::info!(days, entries = rebuilds.report.entries, "the indexes are complete");
     Ok(())
@@ -86,16 +92,16 @@ struct Rebuilds<'a> {
 }
 
 impl Rebuilds<'_> {
-    /// The day of the first entry in the range.
-    async fn first_day(&self, range: IdRange) -> Result<Option<Day>> {
-        let page = retrying(async || self.store.scan(range, 1).await).await?;
+    /// The day of the first entry of the class in the range.
+    async fn first_day(&self, class: &Class, range: IdRange) -> Result<Option<Day>> {
+        let page = retrying(async || self.store.scan(class, range, 1).await).await?;
         Ok(page.entries.first().map(|entry| Day::of(entry.id)))
     }
 
-    async fn rebuild(&mut self, day: Day) -> Result<()> {
+    async fn rebuild(&mut self, part: Part) -> Result<()> {
         tracing::info!("building the index of the day from the store");
-        let range = IdRange::of_day(day);
-        let mut rebuild = retrying(async || self.index.start_rebuild(day).await).await?;
+        let range = IdRange::of_day(part.day);
+        let mut rebuild = retrying(async || self.index.start_rebuild(part.clone()).await).await?;
         self.add_missing(&mut rebuild, range).await?;
         let mut position = self.catch_up(&mut rebuild).await?;
         for _ in 0..MAX_PASSES {
@@ -126,13 +132,14 @@ impl Rebuilds<'_> {
     /// Adds all entries of the day still missing from the index. Returns the id of the last one in
     /// the store.
     async fn catch_up(&mut self, rebuild: &mut DayRebuild) -> Result<Option<EntryId>> {
-        let range = IdRange::of_day(rebuild.day());
+        let Part { day, class } = rebuild.part().clone();
+        let range = IdRange::of_day(day);
         // Every entry in the index is in the store, and the store is counted later. If both counts
         // are equal, the index therefore lacks no entry.
         let indexed = step(rebuild, async |rebuild| rebuild.count().await).await?;
-        let stored = retrying(async || self.store.count(range).await).await?;
+        let stored = retrying(async || self.store.count(&class, range).await).await?;
         if indexed == stored {
-            return retrying(async || self.store.last(range).await).await;
+            return retrying(async || self.store.last(&class, range).await).await;
         }
         self.add_missing(rebuild, range).await
     }
@@ -144,10 +151,12 @@ impl Rebuilds<'_> {
         rebuild: &mut DayRebuild,
         mut range: IdRange,
     ) -> Result<Option<EntryId>> {
-        range.until = retrying(async || self.store.last(range).await).await?;
+        let class = rebuild.part().class.clone();
+        range.until = retrying(async || self.store.last(&class, range).await).await?;
         let Some(until) = range.until else { return Ok(None) };
         loop {
-            let page = retrying(async || self.store.scan(range, MAX_PAGE_ENTRIES).await).await?;
+            let page =
+                retrying(async || self.store.scan(&class, range, MAX_PAGE_ENTRIES).await).await?;
             let Some(last) = page.entries.last().map(|entry| entry.id) else {
                 return Ok(Some(until));
             };

@@ -7,6 +7,7 @@
 //! store may already contain that id with different content. The first write wins, so the stored
 //! entry is indexed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,8 @@ use super::{MAX_PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
 use crate::error::{Error, Ready, Refused, Result};
 use crate::index::embedded::{Cause, EmbeddedIndex, Progress, Rebuild};
 use crate::index::{Index, Snapshot};
-use crate::log_entry::{EntryId, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
+use crate::retention::Class;
 use crate::search::{SearchHits, SearchQuery};
 use crate::store::{IdRange, Store};
 
@@ -41,7 +43,7 @@ impl DerivedIndex {
     /// When [`EmbeddedIndex::open`] fails, or the store is needed but does not respond.
     pub async fn open(url: &Url, store: Arc<dyn Store>) -> anyhow::Result<Self> {
         let last = async |cause: &Cause| {
-            let last = store.last(IdRange::ALL).await?;
+            let last = last_id(&*store).await?;
             if last.is_some() {
                 tracing::warn!(%cause, "building the index from the store");
             }
@@ -76,7 +78,7 @@ impl DerivedIndex {
             guard = batches.write() => guard,
             () = stop.cancelled() => return,
         };
-        let started = match self.store.last(IdRange::ALL).await {
+        let started = match last_id(&*self.store).await {
             Ok(last) => self.index.start(last).await,
             Err(error) => Err(error),
         };
@@ -96,22 +98,22 @@ impl DerivedIndex {
             tracing::info!(after = %after.time(), "resuming the rebuild of the index");
         }
         let mut report = Report::default();
-        while let Some(Progress { after, until }) = rebuild.progress()
+        while let Some(Progress { class, after, until }) = rebuild.progress()
             && !stop.is_cancelled()
         {
             let range = IdRange { after, until: Some(until) };
-            let page = match self.store.scan(range, MAX_PAGE_ENTRIES).await {
+            let page = match self.store.scan(&class, range, MAX_PAGE_ENTRIES).await {
                 Ok(page) => page,
                 Err(error) => {
                     retry(&error, stop).await;
                     continue;
                 }
             };
-            match self.add_page(rebuild, &page.entries).await {
+            match self.add_page(rebuild, class, &page.entries).await {
                 Ok(()) => {
                     if let Some(last) = page.entries.last() {
                         report.add(page.entries.len(), last.id, until);
-                    } else {
+                    } else if rebuild.progress().is_none() {
                         tracing::info!(entries = report.entries, "the index is complete");
                     }
                 }
@@ -124,13 +126,18 @@ impl DerivedIndex {
         }
     }
 
-    /// Adds the next entries from the store to the rebuild, or completes it if there are none.
-    async fn add_page(&self, rebuild: &Rebuild, entries: &[LogEntry]) -> Result<()> {
-        let Some(last) = entries.last() else {
-            return self.index.complete(rebuild).await;
-        };
-        add(rebuild, entries).await?;
-        rebuild.advance(last.id).await
+    /// Adds the next entries of a class to the rebuild. If there are none, goes on to the next
+    /// class, or completes the rebuild if there is none.
+    async fn add_page(&self, rebuild: &Rebuild, class: Class, entries: &[LogEntry]) -> Result<()> {
+        if let Some(last) = entries.last() {
+            add(rebuild, entries).await?;
+            return rebuild.advance(class, Some(last.id)).await;
+        }
+        let classes = self.store.classes().await?;
+        match classes.into_iter().filter(|other| *other > class).min() {
+            Some(next) => rebuild.advance(next, None).await,
+            None => self.index.complete(rebuild).await,
+        }
     }
 
     /// Returns the entries as the store contains them: with the same id, it may have other content.
@@ -147,6 +154,15 @@ impl DerivedIndex {
         }
         Ok(stored)
     }
+}
+
+/// The greatest id in the store.
+async fn last_id(store: &dyn Store) -> Result<Option<EntryId>> {
+    let mut last = None;
+    for class in store.classes().await? {
+        last = last.max(store.last(&class, IdRange::ALL).await?);
+    }
+    Ok(last)
 }
 
 #[async_trait]
@@ -177,6 +193,14 @@ impl Index for DerivedIndex {
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
         self.index.snapshot().await
+    }
+
+    async fn days(&self, class: &Class) -> Result<BTreeSet<Day>> {
+        self.index.days(class).await
+    }
+
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+        self.index.drop_before(class, first).await
     }
 }
 

@@ -122,7 +122,7 @@ async fn an_entry_that_violates_the_mapping_is_refused_on_its_own() {
     let refused = index.add(&entries).await.unwrap();
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!(refused[0].index, 1);
-    assert!(refused[0].reason.contains("message"), "{refused:?}");
+    assert!(refused[0].reason.to_string().contains("message"), "{refused:?}");
     entries.remove(1);
     assert_eq!(index.add(&entries).await.unwrap(), []);
     wait_for_total(index.as_ref(), 2).await;

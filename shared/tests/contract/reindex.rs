@@ -9,8 +9,9 @@ use shared::index::{self, Index};
 use shared::log_entry::Day;
 use shared::query::{Condition, Keyword, KeywordTest, parse};
 use shared::reindex::rebuild_days;
+use shared::retention::{Class, Part};
 use shared::search::{SearchQuery, Sort};
-use shared::store::{self, IdRange, Store, lock_for_rebuild};
+use shared::store::{self, IdRange, Store};
 use shared::testing::EntryBuilder;
 use shared::{Arrival, EntryId, LogEntry, Timestamp};
 use tokio::time::{Instant, sleep, timeout};
@@ -288,7 +289,14 @@ async fn only_the_days_in_the_range_are_rebuilt(services: Services) {
         day_name(0),
     ];
     assert_eq!(services.indexes(), names);
-    assert!(services.opensearch_index().interrupted_rebuilds().await.unwrap().is_empty());
+    assert!(
+        services
+            .opensearch_index()
+            .interrupted_rebuilds(&[Class::DEFAULT])
+            .await
+            .unwrap()
+            .is_empty()
+    );
     consumer.assert_indexed(written).await;
 }
 
@@ -387,10 +395,10 @@ async fn a_rebuild_whose_new_index_was_deleted_changes_nothing(services: Service
     let written = days_ago(0, 10, OLD);
     consumer.write(&written).await;
     let index = services.opensearch_index();
-    let mut rebuild = index.start_rebuild(Day::of(written[0].id)).await.unwrap();
+    let mut rebuild = index.start_rebuild(Part::of(&written[0])).await.unwrap();
     rebuild.add(&written).await.unwrap();
     // A second rebuild begins with this call, which deletes the new index of the first.
-    assert!(index.interrupted_rebuilds().await.unwrap().is_empty());
+    assert!(index.interrupted_rebuilds(&[Class::DEFAULT]).await.unwrap().is_empty());
     assert!(rebuild.add(&written).await.is_err());
     assert!(rebuild.replace().await.is_err());
     assert_eq!(services.indexes(), [day_name(0)]);
@@ -399,13 +407,13 @@ async fn a_rebuild_whose_new_index_was_deleted_changes_nothing(services: Service
 
 async fn only_one_process_can_hold_the_lock(services: Services) {
     let url = &services.database.url;
-    let lock = lock_for_rebuild(url).await.unwrap().unwrap();
-    assert!(lock_for_rebuild(url).await.unwrap().is_none());
+    let lock = store::lock(url, "reindex").await.unwrap().unwrap();
+    assert!(store::lock(url, "reindex").await.unwrap().is_none());
     let other = Database::create();
-    assert!(lock_for_rebuild(&other.url).await.unwrap().is_some());
+    assert!(store::lock(&other.url, "reindex").await.unwrap().is_some());
     drop(lock);
     let acquire = async {
-        while lock_for_rebuild(url).await.unwrap().is_none() {
+        while store::lock(url, "reindex").await.unwrap().is_none() {
             sleep(Duration::from_millis(10)).await;
         }
     };

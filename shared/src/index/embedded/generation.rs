@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::index::SERVICE;
 use crate::index::tantivy::{Opened, TantivyIndex};
 use crate::log_entry::EntryId;
+use crate::retention::Class;
 
 pub(super) struct Generation {
     pub(super) number: u32,
@@ -33,7 +34,8 @@ impl Generation {
         let state = State::initial(until);
         let created = async {
             let index = TantivyIndex::create(directory.clone(), attributes_max).await?;
-            layout.run(move |layout| state.write(&layout.generation(number))).await?;
+            let written = state.clone();
+            layout.run(move |layout| written.write(&layout.generation(number))).await?;
             anyhow::Ok(index)
         };
         match created.await {
@@ -71,8 +73,8 @@ impl Generation {
 
     /// The stored entries still missing from it; `None` if it is complete or abandoned.
     pub(super) fn progress(&self) -> Option<Progress> {
-        match *self.state() {
-            Some(State::Building(progress)) => Some(progress),
+        match &*self.state() {
+            Some(State::Building(progress)) => Some(progress.clone()),
             Some(State::Complete) | None => None,
         }
     }
@@ -81,10 +83,15 @@ impl Generation {
         *self.state() == Some(State::Complete)
     }
 
-    /// Records that it contains the store's entries up to `id`.
-    pub(super) async fn advance(self: &Arc<Self>, id: EntryId) -> Result<()> {
+    /// Records that it contains the store's entries of all smaller classes, and those of this class
+    /// up to `after`.
+    pub(super) async fn advance(
+        self: &Arc<Self>,
+        class: Class,
+        after: Option<EntryId>,
+    ) -> Result<()> {
         self.change(move |Progress { until, .. }| {
-            Some(State::Building(Progress { after: Some(id), until }))
+            Some(State::Building(Progress { class, after, until }))
         })
         .await
     }
@@ -107,9 +114,9 @@ impl Generation {
         let generation = Arc::clone(self);
         let write = spawn_blocking(move || -> io::Result<()> {
             let mut state = generation.state();
-            if let Some(State::Building(progress)) = *state {
-                let changed = change(progress);
-                match changed {
+            if let Some(State::Building(progress)) = &*state {
+                let changed = change(progress.clone());
+                match &changed {
                     Some(state) => state.write(&generation.directory)?,
                     None => State::remove(&generation.directory)?,
                 }

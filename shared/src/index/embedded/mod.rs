@@ -13,6 +13,7 @@ mod opening;
 mod rebuild;
 mod state;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -27,7 +28,8 @@ use super::tantivy::Location;
 use super::{Index, Snapshot};
 use crate::aggregation::{Aggregates, Aggregation};
 use crate::error::{Error, Ready, Refused, Result};
-use crate::log_entry::LogEntry;
+use crate::log_entry::{Day, LogEntry};
+use crate::retention::Class;
 use crate::search::{SearchHits, SearchQuery};
 
 /// Whether this is the URL of an embedded index.
@@ -98,6 +100,19 @@ impl Index for EmbeddedIndex {
         let serving = self.generations().serving;
         let is_rebuilding = !serving.is_complete();
         Ok(Box::new(View { snapshot: serving.index.snapshot().await?, is_rebuilding }))
+    }
+
+    async fn days(&self, class: &Class) -> Result<BTreeSet<Day>> {
+        self.generations().serving.index.days(class).await
+    }
+
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+        let Generations { serving, next } = self.generations();
+        serving.index.drop_before(class, first).await?;
+        match next {
+            Some(next) => next.index.drop_before(class, first).await,
+            None => Ok(()),
+        }
     }
 }
 

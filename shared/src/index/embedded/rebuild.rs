@@ -14,6 +14,7 @@ use super::{EmbeddedIndex, Generations, Location};
 use crate::error::{Error, Refused, Result};
 use crate::index::{Index, SERVICE};
 use crate::log_entry::{EntryId, LogEntry};
+use crate::retention::Class;
 
 /// The pause between checks whether an unneeded generation is still in use by a search or batch.
 const RELEASE_INTERVAL: Duration = Duration::from_millis(100);
@@ -37,13 +38,13 @@ impl Rebuild {
         self.0.index.add(entries).await
     }
 
-    /// Records that all of the store's entries up to `id` have been added, so that a restart
-    /// resumes there.
+    /// Records that all of the store's entries of smaller classes, and those of this class up to
+    /// `after`, have been added, so that a restart resumes there.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the directory cannot be written.
-    pub async fn advance(&self, id: EntryId) -> Result<()> {
-        self.0.advance(id).await
+    pub async fn advance(&self, class: Class, after: Option<EntryId>) -> Result<()> {
+        self.0.advance(class, after).await
     }
 }
 

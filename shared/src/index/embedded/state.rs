@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::durable;
 use crate::log_entry::EntryId;
+use crate::retention::Class;
 
 /// The name of the file. A directory without it is not a generation: its creation or removal was
 /// interrupted.
 const FILE: &str = "state";
 
 /// Whether a generation contains every entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum State {
     Complete,
@@ -22,9 +23,12 @@ pub(super) enum State {
 
 /// The part of the store's entries that a generation still lacks. Entries that arrive after the
 /// rebuild began are added as they arrive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The last of the store's entries that was added, in id order.
+    /// The class whose entries are being added. Those of smaller classes have been.
+    #[serde(default, skip_serializing_if = "Class::is_default")]
+    pub class: Class,
+    /// The last of the class's entries that was added, in id order.
     pub after: Option<EntryId>,
     /// The last entry in the store when the rebuild began.
     pub until: EntryId,
@@ -33,7 +37,9 @@ pub struct Progress {
 impl State {
     /// The initial state of a generation without the stored entries up to `until`.
     pub(super) fn initial(until: Option<EntryId>) -> Self {
-        until.map_or(Self::Complete, |until| Self::Building(Progress { after: None, until }))
+        until.map_or(Self::Complete, |until| {
+            Self::Building(Progress { class: Class::DEFAULT, after: None, until })
+        })
     }
 
     pub(super) fn exists(directory: &Path) -> bool {
@@ -47,8 +53,8 @@ impl State {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
-    pub(super) fn write(self, directory: &Path) -> io::Result<()> {
-        durable::write(&directory.join(FILE), &serde_json::to_vec(&self)?)
+    pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
+        durable::write(&directory.join(FILE), &serde_json::to_vec(self)?)
     }
 
     /// Removes the file, after which the directory is no longer a generation.

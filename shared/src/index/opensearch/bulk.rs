@@ -9,7 +9,7 @@ use super::day_index::{DayIndex, Days};
 use super::response::successful_body;
 use super::{ADD_TIMEOUT, SERVICE, SHARD_TIMEOUT, document, unavailable};
 use crate::error::{Error, Refused, Result};
-use crate::log_entry::{Day, LogEntry};
+use crate::log_entry::LogEntry;
 use crate::query::Leaf;
 
 /// No entry is added to a request that has reached this size. An entry takes at most 1 MiB. Its
@@ -30,7 +30,7 @@ const CREATED: u16 = 201;
 const BAD_REQUEST: u16 = 400;
 const CONFLICT: u16 = 409;
 
-/// Adds each entry to the index of its day.
+/// Adds each entry to the index of its part.
 pub(super) async fn add(
     client: &OpenSearch,
     days: &Days,
@@ -42,7 +42,7 @@ pub(super) async fn add(
     while added < entries.len() {
         let (body, count) = body(days, &entries[added..], &leaves[added..]);
         if count == 0 {
-            return Err(Error::failed(SERVICE, "the entry belongs to another day's index"));
+            return Err(Error::failed(SERVICE, "the entry belongs to another index"));
         }
         let outcomes = send(client, body, count).await?;
         all.refused.extend(outcomes.refused.into_iter().map(|one| one.shifted_by(added)));
@@ -70,7 +70,7 @@ fn body(days: &Days, entries: &[LogEntry], leaves: &[Vec<Leaf>]) -> (Vec<u8>, us
     let mut body = Vec::with_capacity(entries.len().min(10_000) * 1024);
     let mut count = 0;
     for (entry, leaves) in entries.iter().zip(leaves) {
-        let Some(DayIndex { name, columns, is_alias }) = days.index(Day::of(entry.id)) else {
+        let Some(DayIndex { name, columns, is_alias }) = days.index(entry) else {
             break;
         };
         let id = entry.id;
@@ -140,7 +140,7 @@ pub(super) fn outcomes(response: &[u8], count: usize) -> Result<Outcomes> {
             Outcome { status: CREATED | CONFLICT, .. } => {}
             Outcome { status: BAD_REQUEST, error: Some(cause) } if cause.is_document_error() => {
                 outcomes.lacks_fields |= cause.r#type == STRICT_MAPPING;
-                outcomes.refused.push(Refused { index, reason: cause.reason() });
+                outcomes.refused.push(Refused::invalid(index, cause.reason()));
             }
             Outcome { status, error } => {
                 let is_cluster_error = is_cluster_error(status, error.as_ref());
@@ -251,7 +251,7 @@ mod tests {
         let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
         assert_eq!(indexes, [1, 2]);
         let reason = "mapper_parsing_exception: failed to parse: Duplicate field";
-        assert_eq!(refused[0].reason, reason);
+        assert_eq!(refused[0].reason.to_string(), reason);
     }
 
     #[test]

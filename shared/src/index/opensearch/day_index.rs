@@ -8,8 +8,9 @@ use opensearch::OpenSearch;
 use super::columns::Columns;
 use super::document;
 use super::response::Failure;
-use crate::log_entry::{Day, LogEntry};
+use crate::log_entry::LogEntry;
 use crate::query::Leaf;
+use crate::retention::Part;
 
 /// An index that exists, under the name through which entries are written to it.
 #[derive(Clone)]
@@ -44,26 +45,26 @@ impl DayIndex {
 }
 
 /// The indexes of a batch of entries.
-pub(super) struct Days(pub(super) BTreeMap<Day, Arc<DayIndex>>);
+pub(super) struct Days(pub(super) BTreeMap<Part, Arc<DayIndex>>);
 
 impl Days {
-    /// The index of a day; `None` if it is not among the indexes.
-    pub(super) fn index(&self, day: Day) -> Option<&DayIndex> {
-        self.0.get(&day).map(|index| &**index)
+    /// The index that the entry belongs to; `None` if it is not among the indexes.
+    pub(super) fn index(&self, entry: &LogEntry) -> Option<&DayIndex> {
+        self.0.get(&Part::of(entry)).map(|index| &**index)
     }
 }
 
-/// The days on which the entries arrived, each with the paths of the attributes that should have
+/// The parts that the entries belong to, each with the paths of the attributes that should have
 /// columns.
-pub(super) fn paths_by_day<'e>(
+pub(super) fn paths_by_part<'e>(
     entries: &[LogEntry],
     leaves: &'e [Vec<Leaf>],
-) -> BTreeMap<Day, BTreeSet<&'e str>> {
-    let mut days = BTreeMap::<Day, BTreeSet<&str>>::new();
+) -> BTreeMap<Part, BTreeSet<&'e str>> {
+    let mut parts = BTreeMap::<Part, BTreeSet<&str>>::new();
     for (entry, leaves) in entries.iter().zip(leaves) {
-        let paths = days.entry(Day::of(entry.id)).or_default();
+        let paths = parts.entry(Part::of(entry)).or_default();
         let leaves = leaves.iter().filter(|leaf| document::has_column(leaf));
         paths.extend(leaves.map(|leaf| leaf.path.as_str()));
     }
-    days
+    parts
 }

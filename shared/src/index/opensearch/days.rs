@@ -1,4 +1,5 @@
-//! One index per day of arrival, so that a redelivered entry goes to the index that already has it.
+//! One index per class and day of arrival, so that a redelivered entry goes to the index that already
+//! has it, and a day can be dropped at once.
 //! Each index is created from a template before its first use, by the first process that needs it.
 
 use std::collections::BTreeMap;
@@ -10,16 +11,20 @@ use opensearch::indices::{IndicesCreateParts, IndicesPutIndexTemplateParts};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::day_index::{DayIndex, Days, paths_by_day};
+use super::day_index::{DayIndex, Days, paths_by_part};
 use super::response::{Failure, successful_body};
 use super::settings::IndexSettings;
 use super::{ADD_TIMEOUT, document, mapping};
 use crate::log_entry::{Day, LogEntry};
 use crate::query::Leaf;
+use crate::retention::{Class, Part};
 
-/// The maximum number of days whose indexes are remembered. Usually there is one, or two around
-/// midnight.
-const MAX_KNOWN_DAYS: usize = 100;
+/// The maximum number of parts whose indexes are remembered. Usually there is one of each class, or
+/// two around midnight.
+const MAX_KNOWN_PARTS: usize = 100;
+
+/// The length of a day in a name, e.g. `2026.11.23`.
+const DAY_CHARS: usize = 10;
 
 /// Takes precedence over the templates that distributions install.
 const TEMPLATE_PRIORITY: u32 = 500;
@@ -30,7 +35,7 @@ const ALIAS_EXISTS: &str = "already exists as alias";
 /// The daily indexes, and the cached state of those that exist.
 pub(super) struct DailyIndexes {
     settings: IndexSettings,
-    known: Mutex<BTreeMap<Day, Arc<DayIndex>>>,
+    known: Mutex<BTreeMap<Part, Arc<DayIndex>>>,
 }
 
 impl DailyIndexes {
@@ -38,22 +43,44 @@ impl DailyIndexes {
         Self { settings, known: Mutex::default() }
     }
 
-    /// The name of a day's index, e.g. `logs-2026.11.23`. It is an alias once the index has been
-    /// rebuilt.
-    pub(super) fn name(&self, day: Day) -> String {
-        format!("{}{}", self.settings.prefix, day.to_string().replace('-', "."))
+    /// The name of a part's index, e.g. `logs-2026.11.23`, or
+    /// `logs-2026.11.23.level_debug_0123456789` if the class is not the default. It is an alias
+    /// once the index has been rebuilt.
+    pub(super) fn name(&self, part: &Part) -> String {
+        let day = part.day.to_string().replace('-', ".");
+        let class = part.class.storage_name();
+        let dot = if class.is_empty() { "" } else { "." };
+        format!("{}{day}{dot}{class}", self.settings.prefix)
     }
 
-    /// The day whose index has this name; `None` if no day's index does.
-    pub(super) fn day(&self, name: &str) -> Option<Day> {
-        let day = name.strip_prefix(&self.settings.prefix)?.replace('.', "-").parse().ok()?;
-        (self.name(day) == name).then_some(day)
+    /// The day and the class's storage name in the name of an index; `None` if it is not that of a
+    /// part.
+    pub(super) fn parse_name<'n>(&self, name: &'n str) -> Option<(Day, &'n str)> {
+        let name = name.strip_prefix(&self.settings.prefix)?;
+        let (day, class) = name.split_at_checked(DAY_CHARS)?;
+        let is_dotted = day.bytes().filter(|byte| *byte == b'.').count() == 2;
+        let day = day.replace('.', "-").parse().ok().filter(|_| is_dotted)?;
+        let class = if class.is_empty() { class } else { class.strip_prefix('.')? };
+        let is_name = |char: char| char.is_ascii_alphanumeric() || char == '_';
+        class.chars().all(is_name).then_some((day, class))
+    }
+
+    /// The part of one of the classes whose index has this name; `None` if there is none.
+    pub(super) fn part(&self, name: &str, classes: &[Class]) -> Option<Part> {
+        let (day, storage_name) = self.parse_name(name)?;
+        let class = classes.iter().find(|class| class.storage_name() == storage_name)?;
+        Some(Part { day, class: class.clone() })
     }
 
     /// The day whose entries are in the index with this name, which is not an alias. The index may
     /// have been rebuilt. `None` if it is not a day's index.
     pub(super) fn day_of_entries(&self, index: &str) -> Option<Day> {
-        self.day(index).or_else(|| self.day(index.rsplit_once('-')?.0))
+        self.parse_rebuilt_name(index).map(|(day, _)| day)
+    }
+
+    /// As [`parse_name`](Self::parse_name), but the index may have been rebuilt.
+    pub(super) fn parse_rebuilt_name<'n>(&self, index: &'n str) -> Option<(Day, &'n str)> {
+        self.parse_name(index).or_else(|| self.parse_name(index.rsplit_once('-')?.0))
     }
 
     /// The maximum number of fields in an index that has not been rebuilt.
@@ -75,19 +102,19 @@ impl DailyIndexes {
         leaves: &[Vec<Leaf>],
     ) -> Result<Days, Failure> {
         let mut days = BTreeMap::new();
-        for (day, paths) in paths_by_day(entries, leaves) {
-            let known = self.lock_known().get(&day).cloned();
+        for (part, paths) in paths_by_part(entries, leaves) {
+            let known = self.lock_known().get(&part).cloned();
             let index = match known {
                 Some(index) => index,
-                None => self.create(client, day).await?,
+                None => self.create(client, &part).await?,
             };
             let index = index.add_columns(client, paths).await?;
             let mut known = self.lock_known();
-            if known.len() >= MAX_KNOWN_DAYS {
+            if known.len() >= MAX_KNOWN_PARTS {
                 known.clear();
             }
-            known.insert(day, index.clone());
-            days.insert(day, index);
+            known.insert(part.clone(), index.clone());
+            days.insert(part, index);
         }
         Ok(Days(days))
     }
@@ -97,14 +124,14 @@ impl DailyIndexes {
         self.lock_known().clear();
     }
 
-    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<Day, Arc<DayIndex>>> {
+    fn lock_known(&self) -> MutexGuard<'_, BTreeMap<Part, Arc<DayIndex>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn create(&self, client: &OpenSearch, day: Day) -> Result<Arc<DayIndex>, Failure> {
+    async fn create(&self, client: &OpenSearch, part: &Part) -> Result<Arc<DayIndex>, Failure> {
         // The template is updated each time, so that a new day uses the latest release's mappings.
         self.put_template(client).await?;
-        let name = self.name(day);
+        let name = self.name(part);
         create_index(client, &name).await?;
         Ok(Arc::new(DayIndex::read(client, name).await?))
     }

@@ -65,7 +65,8 @@ impl OpenSearchIndex {
             serde_json::from_slice(&successful_body(indexes).await?)?;
         let is_old = |index: &Index| index.mappings.meta.is_none();
         let old = indexes.iter().filter(|(_, index)| is_old(index));
-        let mut days: Vec<Day> = old.filter_map(|(name, _)| self.indexes.day(name)).collect();
+        let mut days: Vec<Day> =
+            old.filter_map(|(name, _)| self.indexes.parse_name(name)).map(|(day, _)| day).collect();
         days.sort_unstable();
         Ok(days)
     }

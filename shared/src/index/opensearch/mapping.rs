@@ -52,6 +52,7 @@ pub(super) fn mappings(column_paths: usize) -> Value {
             SEARCHABLE: {"type": "keyword", "index": false, "normalizer": "lowercase"},
             "attributes_json": {"type": "keyword", "index": false, "doc_values": false},
             ATTR: {"type": "keyword", "doc_values": false},
+            "retention": {"type": "keyword", "index": false, "doc_values": false},
             GENERATION: {"type": "object", "dynamic": false},
             NUMBERS: columns,
             STRINGS: columns,

@@ -1,4 +1,4 @@
-//! The index in an OpenSearch cluster: one index per day of arrival.
+//! The index in an OpenSearch cluster: one index per class and day of arrival.
 
 mod aggregation;
 mod bulk;
@@ -7,6 +7,7 @@ mod day_index;
 mod days;
 mod document;
 mod earlier_releases;
+mod expiry;
 mod hits;
 mod mapping;
 mod point_in_time;
@@ -16,6 +17,7 @@ mod rebuild;
 mod response;
 mod settings;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,8 +43,9 @@ use self::settings::IndexSettings;
 use super::{Index, SERVICE, Snapshot, VARIABLE, too_costly};
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Error, Ready, Refused, Result, Source};
-use crate::log_entry::LogEntry;
+use crate::log_entry::{Day, LogEntry};
 use crate::query::{Leaf, leaves};
+use crate::retention::Class;
 use crate::search::{Cursor, SearchHits, SearchQuery, Sort};
 
 const ADD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -240,6 +243,14 @@ impl Index for OpenSearchIndex {
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
         Ok(Box::new(PointInTime::open(self.clone()).await?))
+    }
+
+    async fn days(&self, class: &Class) -> Result<BTreeSet<Day>> {
+        self.indexed_days(class).await.map_err(unavailable)
+    }
+
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+        self.delete_before(class, first).await.map_err(unavailable)
     }
 }
 

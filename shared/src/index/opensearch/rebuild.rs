@@ -12,7 +12,7 @@
 //! Until the replacement, entries are written to the new index through another alias, which must
 //! exist. A delayed request therefore cannot recreate the index after it has been deleted.
 
-mod listing;
+pub(super) mod listing;
 mod replacement;
 
 use std::collections::HashSet;
@@ -24,17 +24,18 @@ use opensearch::{CountParts, MgetParts, OpenSearch};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::day_index::{DayIndex, Days, paths_by_day};
+use super::day_index::{DayIndex, Days, paths_by_part};
 use super::response::{Failure, successful_body};
 use super::{ADD_TIMEOUT, OpenSearchIndex, SERVICE, bulk, mapping, unavailable};
 use crate::error::{Error, Refused, Result};
-use crate::log_entry::{Day, EntryId, LogEntry};
+use crate::log_entry::{EntryId, LogEntry};
 use crate::query::{Leaf, leaves};
+use crate::retention::{Class, Part};
 
 /// The rebuild of a day's index.
 pub struct DayRebuild {
     client: OpenSearch,
-    day: Day,
+    part: Part,
     /// The name of the day's index, which becomes an alias of the new index.
     alias: String,
     /// The new index's own name.
@@ -49,12 +50,12 @@ impl OpenSearchIndex {
     /// # Errors
     /// [`Error::Unavailable`] when OpenSearch does not respond or is temporarily unable to create
     /// the index, [`Error::Rejected`] when it refuses to.
-    pub async fn start_rebuild(&self, day: Day) -> Result<DayRebuild> {
-        self.create_generation(day).await.map_err(classify)
+    pub async fn start_rebuild(&self, part: Part) -> Result<DayRebuild> {
+        self.create_generation(part).await.map_err(classify)
     }
 
-    async fn create_generation(&self, day: Day) -> std::result::Result<DayRebuild, Failure> {
-        let alias = self.indexes.name(day);
+    async fn create_generation(&self, part: Part) -> std::result::Result<DayRebuild, Failure> {
+        let alias = self.indexes.name(&part);
         let mut last = 0;
         for (name, index) in listing::indexes(&self.client, &format!("{alias}*")).await? {
             let Some(number) = number(&name, &alias) else { continue };
@@ -82,7 +83,7 @@ impl OpenSearchIndex {
                 "mappings": mapping::generation_mapping(&generation),
             }));
         successful_body(create.send().await).await?;
-        DayRebuild::open(self.client.clone(), day, alias, name, write_alias).await
+        DayRebuild::open(self.client.clone(), part, alias, name, write_alias).await
     }
 
     /// Deletes the new indexes of interrupted rebuilds that have not replaced the previous indexes.
@@ -91,16 +92,17 @@ impl OpenSearchIndex {
     /// # Errors
     /// [`Error::Unavailable`] when OpenSearch does not respond, [`Error::Rejected`] when it refuses
     /// the requests.
-    pub async fn interrupted_rebuilds(&self) -> Result<Vec<DayRebuild>> {
-        self.clean_up().await.map_err(classify)
+    pub async fn interrupted_rebuilds(&self, classes: &[Class]) -> Result<Vec<DayRebuild>> {
+        self.clean_up(classes).await.map_err(classify)
     }
 
-    async fn clean_up(&self) -> std::result::Result<Vec<DayRebuild>, Failure> {
+    async fn clean_up(&self, classes: &[Class]) -> std::result::Result<Vec<DayRebuild>, Failure> {
         let mut replaced = Vec::new();
         for (name, index) in listing::indexes(&self.client, &self.indexes.pattern()).await? {
-            let day = name.rsplit_once('-').and_then(|(alias, _)| self.indexes.day(alias));
-            let Some(day) = day.filter(|_| index.is_hidden) else { continue };
-            let alias = self.indexes.name(day);
+            let part =
+                name.rsplit_once('-').and_then(|(alias, _)| self.indexes.part(alias, classes));
+            let Some(part) = part.filter(|_| index.is_hidden) else { continue };
+            let alias = self.indexes.name(&part);
             if number(&name, &alias).is_none() {
                 continue;
             }
@@ -108,7 +110,7 @@ impl OpenSearchIndex {
                 continue;
             }
             let client = self.client.clone();
-            replaced.push(DayRebuild::open(client, day, alias.clone(), name, alias).await?);
+            replaced.push(DayRebuild::open(client, part, alias.clone(), name, alias).await?);
         }
         Ok(replaced)
     }
@@ -141,19 +143,19 @@ impl OpenSearchIndex {
 impl DayRebuild {
     async fn open(
         client: OpenSearch,
-        day: Day,
+        part: Part,
         alias: String,
         name: String,
         write_alias: String,
     ) -> std::result::Result<Self, Failure> {
         let index = DayIndex { is_alias: true, ..DayIndex::read(&client, write_alias).await? };
-        Ok(Self { client, day, alias, name, index: Arc::new(index) })
+        Ok(Self { client, part, alias, name, index: Arc::new(index) })
     }
 
-    /// The day whose index is being rebuilt.
+    /// The part whose index is being rebuilt.
     #[must_use]
-    pub fn day(&self) -> Day {
-        self.day
+    pub fn part(&self) -> &Part {
+        &self.part
     }
 
     /// Whether the new index has been deleted, for example by another rebuild. If so, no further
@@ -180,11 +182,11 @@ impl DayRebuild {
     pub async fn add(&mut self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         let leaves: Vec<Vec<Leaf>> =
             entries.iter().map(|entry| leaves(entry.attributes.as_ref())).collect();
-        if let Some(paths) = paths_by_day(entries, &leaves).remove(&self.day) {
+        if let Some(paths) = paths_by_part(entries, &leaves).remove(&self.part) {
             let index = self.index.clone().add_columns(&self.client, paths).await;
             self.index = index.map_err(classify)?;
         }
-        let days = Days([(self.day, self.index.clone())].into());
+        let days = Days([(self.part.clone(), self.index.clone())].into());
         Ok(bulk::add(&self.client, &days, entries, &leaves).await?.refused)
     }
 

@@ -6,17 +6,18 @@ use std::collections::BTreeMap;
 use tantivy::TantivyDocument;
 use tantivy::schema::{Field, OwnedValue};
 
-use super::column_paths::{ColumnPaths, Decision, column_name};
+use super::column_paths::{Decision, PartPaths, column_name};
 use super::keyword;
 use super::schema::{Fields, id_halves, micros};
 use crate::log_entry::{LogEntry, TraceId};
 use crate::pattern;
 use crate::query::{Leaf, Scalar, leaves, texts_besides_message};
 
-/// Converts an entry. The paths of its day must be loaded.
+/// Converts an entry of the part with these paths and this [term](super::parts::term).
 pub(super) fn document(
     fields: &Fields,
-    paths: &mut ColumnPaths,
+    paths: &mut PartPaths,
+    part: &[u8],
     entry: &LogEntry,
 ) -> TantivyDocument {
     let (id_high, id_low) = id_halves(entry.id);
@@ -36,8 +37,9 @@ pub(super) fn document(
     add_id(&mut document, fields.span_id, entry.span_id.as_ref());
     for leaf in &leaves {
         keyword::attribute_terms(leaf, |term| document.add_bytes(fields.attributes, term));
-        add_column(&mut document, fields, paths, entry, leaf);
+        add_column(&mut document, fields, paths, leaf);
     }
+    document.add_bytes(fields.part, part);
     document.add_u64(fields.timestamp, micros(entry.timestamp));
     document.add_u64(fields.id_high, id_high);
     document.add_u64(fields.id_low, id_low);
@@ -53,13 +55,7 @@ fn add_id(document: &mut TantivyDocument, field: Field, id: Option<&TraceId>) {
 
 /// Adds a number or a short string to the column of its path, if the path has one. A path with only
 /// booleans has a column too, although it is empty: its values can be counted by their terms.
-fn add_column(
-    document: &mut TantivyDocument,
-    fields: &Fields,
-    paths: &mut ColumnPaths,
-    entry: &LogEntry,
-    leaf: &Leaf,
-) {
+fn add_column(document: &mut TantivyDocument, fields: &Fields, paths: &mut PartPaths, leaf: &Leaf) {
     let value = match &leaf.value {
         Scalar::Number(number, _) => Some((fields.numbers, OwnedValue::F64(comparable(*number)))),
         Scalar::String(text) if text.len() <= Leaf::MAX_COLUMN_BYTES => {
@@ -68,10 +64,10 @@ fn add_column(
         Scalar::String(_) => return,
         Scalar::Constant(_) => None,
     };
-    match paths.decide(entry.id, &leaf.path) {
+    match paths.decide(&leaf.path) {
         Decision::Column => {}
         Decision::NewColumn(term) => document.add_bytes(fields.column_paths, &term),
-        Decision::DayIsFull(term) => {
+        Decision::PartIsFull(term) => {
             document.add_bytes(fields.column_paths, &term);
             return;
         }

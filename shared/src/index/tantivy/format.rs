@@ -12,7 +12,7 @@ const FILE: &str = "format_version";
 
 /// Increase this with every change that makes the index unreadable to older binaries: to the
 /// schema, to the text rules or, in a tantivy upgrade, to the index format.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The version of directories without the file.
 const FIRST_VERSION: u32 = 1;
@@ -78,7 +78,7 @@ mod tests {
         let directory = TempDir::new().unwrap();
         for _ in 0..2 {
             check(directory.path()).unwrap();
-            assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), "3\n");
+            assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), "4\n");
         }
     }
 
@@ -98,7 +98,7 @@ mod tests {
             "{}",
             error()
         );
-        fs::write(directory.path().join(FILE), "4\n").unwrap();
+        fs::write(directory.path().join(FILE), "5\n").unwrap();
         assert!(error().contains("was written by a newer version"), "{}", error());
     }
 

@@ -9,6 +9,7 @@ mod keyword;
 mod messages;
 mod opening;
 mod page;
+mod parts;
 mod pieces;
 mod query;
 mod schema;
@@ -19,7 +20,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -48,7 +49,8 @@ use crate::aggregation::{Aggregates, Aggregation};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
-use crate::log_entry::LogEntry;
+use crate::log_entry::{Day, LogEntry};
+use crate::retention::Class;
 use crate::search::{SearchHits, SearchQuery};
 
 /// Limits a search, including the wait for a free core.
@@ -140,6 +142,21 @@ impl Index for TantivyIndex {
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
         Ok(Box::new(self.view()))
+    }
+
+    async fn days(&self, class: &Class) -> Result<BTreeSet<Day>> {
+        let class = class.clone();
+        let view = self.view();
+        view.run(move |inner, searcher, _| {
+            parts::days(searcher, inner.fields.part, &class).map_err(classify)
+        })
+        .await
+    }
+
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+        let (inner, class) = (self.inner.clone(), class.clone());
+        let dropped = spawn_blocking(move || inner.writer.drop_before(&class, first));
+        dropped.await.map_err(classify_join)?.map_err(classify)
     }
 }
 

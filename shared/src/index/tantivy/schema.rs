@@ -59,6 +59,8 @@ pub(super) struct Fields {
     /// Which paths have columns: the [`column_paths`](super::column_paths) module defines the
     /// terms.
     pub(super) column_paths: Field,
+    /// The class and day: the [`parts`](super::parts) module defines the terms.
+    pub(super) part: Field,
     /// Microseconds since 1970, a column.
     pub(super) timestamp: Field,
     /// The first half of the id, a column. It is also a term, which finds the entries of one
@@ -91,7 +93,8 @@ impl Fields {
             attributes: schema.add_bytes_field("attr", keyword.clone()),
             numbers: schema.add_json_field(NUMBERS, columns.clone()),
             strings: schema.add_json_field(STRINGS, columns),
-            column_paths: schema.add_bytes_field("column_paths", keyword),
+            column_paths: schema.add_bytes_field("column_paths", keyword.clone()),
+            part: schema.add_bytes_field("part", keyword),
             timestamp: schema.add_u64_field(TIMESTAMP, FAST),
             id_high: schema
                 .add_u64_field(ID_HIGH, NumericOptions::default().set_fast().set_indexed()),

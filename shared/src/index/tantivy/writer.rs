@@ -1,32 +1,29 @@
-//! Adds entries to the directory. Each batch is one durable commit.
+//! Adds entries to the directory. A batch is one durable commit for each class and day.
 //! Entries whose id is already indexed are skipped, which makes adding idempotent.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::indexer::IndexWriterOptions;
 use tantivy::schema::IndexRecordOption;
 use tantivy::{Directory, Index};
 use tantivy::{DocSet, IndexReader, IndexWriter, Searcher, SegmentReader, TERMINATED, Term};
 
-use super::column_paths::ColumnPaths;
+use super::column_paths::{ColumnPaths, PartPaths};
 use super::document::document;
+use super::parts::{self, PartMergePolicy};
 use super::schema::{Columns, Fields, id_halves};
-use crate::log_entry::{EntryId, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
+use crate::retention::{Class, Part};
 
 /// Memory for a batch. A larger batch is written as several segments.
 const MEMORY_BUDGET_BYTES: usize = 30_000_000;
 
-/// Larger segments are not merged again, which bounds the duration of a merge.
-const MAX_ENTRIES_BEFORE_MERGE: usize = 500_000;
-
-/// Segments are merged with each other when their sizes differ by less than a factor of four.
-const MERGE_LEVEL_BITS: f64 = 2.0;
-
 /// The state that is kept between batches, unless one fails.
 struct Session {
     writer: IndexWriter,
+    merges: PartMergePolicy,
     paths: ColumnPaths,
 }
 
@@ -61,19 +58,43 @@ impl Writer {
 
     /// Adds the entries that are new. On return they are durable and visible to `reader`.
     pub(super) fn add(&self, entries: &[LogEntry]) -> tantivy::Result<()> {
-        // A panic leaves the slot empty, which is a valid state.
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = self.add_with(&mut slot, entries);
+        let result = self.with_session(|session| self.write(session, entries));
         self.has_failed.store(result.is_err(), Ordering::Relaxed);
         result
     }
 
-    fn add_with(&self, slot: &mut Option<Session>, entries: &[LogEntry]) -> tantivy::Result<()> {
+    /// Drops the days of the class before `first`, and deletes their files.
+    pub(super) fn drop_before(&self, class: &Class, first: Day) -> tantivy::Result<()> {
+        self.with_session(|session| {
+            let mut dropped = session.merges.parts();
+            dropped.retain(|part| part.class == *class && part.day < first);
+            if dropped.is_empty() {
+                return Ok(());
+            }
+            for part in &dropped {
+                session.paths.forget(part);
+                let term = Term::from_field_bytes(self.fields.part, &parts::term(part));
+                session.writer.delete_term(term);
+            }
+            // All entries of their segments are deleted, so tantivy drops the segments.
+            session.writer.commit()?;
+            self.publish(session)?;
+            session.writer.garbage_collect_files().wait()?;
+            Ok(())
+        })
+    }
+
+    fn with_session(
+        &self,
+        work: impl FnOnce(&mut Session) -> tantivy::Result<()>,
+    ) -> tantivy::Result<()> {
+        // A panic leaves the slot empty, which is a valid state.
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let mut session = match slot.take() {
             Some(session) => session,
             None => self.open()?,
         };
-        match self.write(&mut session, entries) {
+        match work(&mut session) {
             Ok(()) => *slot = Some(session),
             Err(error) => {
                 // A failed writer is not reused. Wait for its merges: they write the list of
@@ -94,13 +115,12 @@ impl Writer {
             .num_merge_threads(1)
             .build();
         let writer = self.index.writer_with_options(options)?;
-        let mut policy = LogMergePolicy::default();
-        policy.set_max_docs_before_merge(MAX_ENTRIES_BEFORE_MERGE);
-        policy.set_level_log_size(MERGE_LEVEL_BITS);
-        writer.set_merge_policy(Box::new(policy));
+        let merges = PartMergePolicy::default();
+        writer.set_merge_policy(Box::new(merges.clone()));
         // A commit that failed halfway may be in the directory but not yet in the reader.
         self.reader.reload()?;
-        Ok(Session { writer, paths: ColumnPaths::new(self.attributes_max) })
+        merges.learn(&self.reader.searcher(), self.fields.part)?;
+        Ok(Session { writer, merges, paths: ColumnPaths::new(self.attributes_max) })
     }
 
     fn write(&self, session: &mut Session, entries: &[LogEntry]) -> tantivy::Result<()> {
@@ -109,20 +129,42 @@ impl Writer {
         if new.is_empty() {
             return Ok(());
         }
-        let Session { writer, paths } = session;
-        for entry in &new {
-            paths.load(&searcher, self.fields.column_paths, entry.id)?;
+        let mut parts = BTreeMap::<Part, Vec<&LogEntry>>::new();
+        for entry in new {
+            parts.entry(Part::of(entry)).or_default().push(entry);
         }
-        let sent = new.into_iter().try_for_each(|entry| {
-            writer.add_document(document(&self.fields, paths, entry)).map(drop)
+        for (part, entries) in parts {
+            let Session { writer, paths, .. } = &mut *session;
+            let paths = paths.of(&part, &searcher, self.fields.column_paths)?;
+            self.commit(writer, paths, &parts::term(&part), &entries)?;
+        }
+        self.publish(session)
+    }
+
+    /// Adds entries of one part, in segments of their own.
+    fn commit(
+        &self,
+        writer: &mut IndexWriter,
+        paths: &mut PartPaths,
+        part: &[u8],
+        entries: &[&LogEntry],
+    ) -> tantivy::Result<()> {
+        let sent = entries.iter().try_for_each(|entry| {
+            writer.add_document(document(&self.fields, paths, part, entry)).map(drop)
         });
         // If the indexing thread has failed, this error has the cause; `sent` only has the symptom.
         let prepared = writer.prepare_commit()?;
         sent?;
         prepared.commit()?;
+        Ok(())
+    }
+
+    /// Makes commits durable and visible.
+    fn publish(&self, session: &Session) -> tantivy::Result<()> {
         // tantivy renames the list of segments into place but does not sync the directory.
         self.index.directory().sync_directory()?;
-        self.reader.reload()
+        self.reader.reload()?;
+        session.merges.learn(&self.reader.searcher(), self.fields.part)
     }
 }
 

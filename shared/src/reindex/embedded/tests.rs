@@ -322,7 +322,7 @@ async fn a_rebuild_that_cannot_be_written_is_abandoned_and_the_index_is_kept() {
     assert!(index.index.rebuild().is_none() && rebuild.progress().is_none());
     assert_indexed(&index, &written).await;
     // Neither this process nor the next one may resume it.
-    rebuild.advance(written[0].id).await.unwrap();
+    rebuild.advance(Class::DEFAULT, Some(written[0].id)).await.unwrap();
     drop((index, rebuild));
     let index = data.open().await;
     assert!(index.index.rebuild().is_none());

@@ -22,6 +22,7 @@ use crate::error::Source;
 use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
 use crate::pattern::{self, PatternId};
 use crate::query::Leaf;
+use crate::retention::Class;
 
 /// The exact service name.
 pub(super) const SERVICE_NAME: &str = "service_name";
@@ -102,6 +103,8 @@ struct Document<'a> {
     trace_id: Option<&'a TraceId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     span_id: Option<&'a TraceId>,
+    #[serde(skip_serializing_if = "Class::is_default")]
+    retention: &'a Class,
 }
 
 /// Appends the entry as a JSON document. `is_column` decides which attribute paths have columns in
@@ -134,6 +137,7 @@ pub(super) fn write(
         attributes_json: entry.attributes.as_ref().map(Attributes::as_str),
         trace_id: entry.trace_id.as_ref(),
         span_id: entry.span_id.as_ref(),
+        retention: &entry.retention,
     };
     let written = serde_json::to_writer(body, &document);
     debug_assert!(written.is_ok(), "serializing a document never fails");
@@ -155,6 +159,8 @@ pub(super) fn parse(document: &RawValue) -> Result<LogEntry, Source> {
         attributes_json: Option<String>,
         trace_id: Option<TraceId>,
         span_id: Option<TraceId>,
+        #[serde(default)]
+        retention: Class,
     }
     let original: Original = serde_json::from_str(document.get())?;
     Ok(LogEntry {
@@ -166,5 +172,6 @@ pub(super) fn parse(document: &RawValue) -> Result<LogEntry, Source> {
         attributes: original.attributes_json.map(Attributes::parse).transpose()?,
         trace_id: original.trace_id,
         span_id: original.span_id,
+        retention: original.retention,
     })
 }

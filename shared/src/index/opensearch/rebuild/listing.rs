@@ -13,13 +13,13 @@ use crate::index::opensearch::response::{Failure, successful_body};
 use crate::index::opensearch::{ADD_TIMEOUT, SHARD_TIMEOUT};
 
 /// An index as OpenSearch lists it.
-pub(super) struct Listed {
+pub(in crate::index::opensearch) struct Listed {
     pub(super) is_hidden: bool,
     pub(super) aliases: BTreeSet<String>,
 }
 
 /// The indexes whose own names or aliases match the pattern, keyed by their own names.
-pub(super) async fn indexes(
+pub(in crate::index::opensearch) async fn indexes(
     client: &OpenSearch,
     pattern: &str,
 ) -> Result<BTreeMap<String, Listed>, Failure> {
@@ -53,7 +53,10 @@ pub(super) async fn indexes(
 }
 
 /// Deletes an index if it exists.
-pub(super) async fn delete(client: &OpenSearch, name: &str) -> Result<(), Failure> {
+pub(in crate::index::opensearch) async fn delete(
+    client: &OpenSearch,
+    name: &str,
+) -> Result<(), Failure> {
     let name = [name];
     let api = client.indices();
     let delete = api.delete(IndicesDeleteParts::Index(&name)).request_timeout(ADD_TIMEOUT);

@@ -80,7 +80,7 @@ async fn an_index_in_another_format_is_rejected() {
     drop(open(&directory).await);
     let version = directory.path().join("index/format_version");
     let url = format!("tantivy://{}/index", directory.path().display());
-    for (text, reason) in [("1", "older version"), ("4", "newer version")] {
+    for (text, reason) in [("1", "older version"), ("5", "newer version")] {
         std::fs::write(&version, text).unwrap();
         let error = TantivyIndex::open(&url.parse().unwrap()).await.err().unwrap();
         assert!(format!("{error:#}").contains(reason), "{error:#}");

@@ -2,19 +2,16 @@
 //! once space is freed. The disk is a small tmpfs in a separate mount namespace. On a machine
 //! without mount namespaces, the test is skipped, or fails if `FULL_DISK=required`
 //! (`make test-full-disk`).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "a panic fails the test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
+
+#[path = "support/small_disk.rs"]
+mod small_disk;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use acceptance::{Api, Server, unique};
+use acceptance::{Api, unique};
 use serde_json::{Value, json};
 
 const DISK: &str = "160m";
@@ -26,39 +23,17 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(90);
 /// entries.
 const BALLAST_BYTES: usize = 110 * 1024 * 1024;
 
-fn in_namespace() -> Command {
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c"]);
-    command
-}
-
-fn namespaces_work() -> bool {
-    let status = in_namespace().arg("mount -t tmpfs tmpfs /mnt").status();
-    status.is_ok_and(|status| status.success())
-}
-
-/// Starts the server with a tmpfs as its data directory.
-fn start(data_dir: &Path) -> Server {
-    let script = format!("mount -t tmpfs -o size={DISK} tmpfs \"$DATA_DIR\" && exec \"$0\"");
-    let mut command = in_namespace();
-    command.arg(script).arg(env!("CARGO_BIN_EXE_logpulse"));
-    command.env("DATA_DIR", data_dir).env("RATE_LIMIT_ENABLED", "false").env("RUST_LOG", "warn");
-    Server::start(&mut command)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_causes_503s_but_loses_no_acknowledged_entry() {
-    if !namespaces_work() {
-        let required = std::env::var("FULL_DISK").is_ok_and(|value| value == "required");
-        assert!(!required, "mount namespaces are not available");
-        eprintln!("skipped: mount namespaces are not available");
+    if small_disk::skip() {
         return;
     }
     let data_dir = tempfile::tempdir().unwrap();
-    let server = start(data_dir.path());
-    let inside = data_dir.path().strip_prefix("/").unwrap();
-    let ballast: PathBuf = Path::new("/proc").join(server.child.id().to_string()).join("root");
-    let ballast = ballast.join(inside).join("ballast");
+    // The server does not refuse entries before the disk is full.
+    let server = small_disk::start(data_dir.path(), DISK, &[("DISK_MIN_FREE", "0%")]);
+    // The data directory as other processes see it.
+    let root = Path::new("/proc").join(server.child.id().to_string()).join("root");
+    let ballast = root.join(data_dir.path().strip_prefix("/").unwrap()).join("ballast");
     std::fs::write(&ballast, vec![0; BALLAST_BYTES]).unwrap();
     let api = Api::new(&server.url);
     let service = unique("disk");

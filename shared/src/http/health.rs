@@ -84,11 +84,21 @@ struct Readiness {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     index: Option<IndexState>,
+    /// `low`: the disk will soon have too little free space (`DISK_MIN_FREE`). `refusing`: it has, so
+    /// no entries are accepted. `dropping`: the oldest days are being dropped. Otherwise absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[oai(skip_serializing_if_is_none)]
+    disk: Option<String>,
 }
 
 impl Example for Readiness {
     fn example() -> Self {
-        Self { status: "ready".to_owned(), ports: vec!["queue".to_owned()], index: None }
+        Self {
+            status: "ready".to_owned(),
+            ports: vec!["queue".to_owned()],
+            index: None,
+            disk: None,
+        }
     }
 }
 
@@ -150,7 +160,9 @@ impl Health {
         let ports = unique_names(self.requirements.iter().map(|required| required.name));
         let is_rebuilding = self.requirements.iter().any(|required| required.port.is_rebuilding());
         let index = is_rebuilding.then_some(IndexState::Rebuilding);
-        Ok(Json(Readiness { status: "ready".to_owned(), ports, index }))
+        let disk = self.requirements.iter().find_map(|required| required.port.disk_state());
+        let disk = disk.map(|state| state.to_string());
+        Ok(Json(Readiness { status: "ready".to_owned(), ports, index, disk }))
     }
 
     /// Metrics

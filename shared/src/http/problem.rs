@@ -11,6 +11,7 @@ use poem::{IntoResponse, Response};
 use poem_openapi::Object;
 use serde::Serialize;
 
+use crate::disk::LowDisk;
 use crate::error::{Error, Source};
 use crate::log_entry::{FieldError, ValidationError};
 
@@ -130,7 +131,10 @@ impl From<Error> for Problem {
         let service = error.service();
         let problem = match error {
             Error::Unavailable { .. } | Error::Failed { .. } => {
-                let detail = format!("the {service} is unavailable; retry later");
+                let detail = match LowDisk::cause_of(&error) {
+                    Some(low) => format!("{low}; retry later"),
+                    None => format!("the {service} is unavailable; retry later"),
+                };
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_SECONDS)
             }
             Error::Rejected { .. } => {

@@ -1,0 +1,154 @@
+//! Before the disk is full, entries are refused, or the days that would be dropped next are dropped
+//! early.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss,
+    reason = "a panic fails the test"
+)]
+
+#[path = "support/small_disk.rs"]
+mod small_disk;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime};
+
+use acceptance::{Api, unique};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use uuid::{ContextV7, Timestamp, Uuid};
+
+const DISK: &str = "140m";
+
+/// Less than this is not free at the end, because entries that were accepted before the check are
+/// still stored and indexed.
+const RESERVE_BYTES: usize = 8 * 1024 * 1024;
+
+const MIN_FREE: (&str, &str) = ("DISK_MIN_FREE", "20%");
+
+const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Posts a batch of entries that arrived some days ago. Returns the status and the body.
+async fn post(api: &Api, service: &str, days_ago: u64) -> (u16, Value, Vec<String>) {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let seconds = now.as_secs() - days_ago * 24 * 60 * 60;
+    let id = || Uuid::new_v7(Timestamp::from_unix(ContextV7::new(), seconds, now.subsec_nanos()));
+    let ids: Vec<String> = (0..200).map(|_| id().to_string()).collect();
+    let text = "x".repeat(8000);
+    let entry = |id| json!({"id": id, "service": service, "message": unique(&text)});
+    let batch = Value::from(ids.iter().map(entry).collect::<Vec<_>>()).to_string();
+    let response = api.post("/logs/batch", "application/json", batch).await;
+    (response.status().as_u16(), response.json().await.unwrap(), ids)
+}
+
+async fn disk_state(api: &Api) -> Value {
+    let mut readiness: Value = api.get("/readyz").await.json().await.unwrap();
+    readiness["disk"].take()
+}
+
+async fn metric(api: &Api, name: &str) -> f64 {
+    let metrics = api.get("/metrics").await.text().await.unwrap();
+    let value = metrics.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{name} is not in {metrics}"))
+}
+
+async fn wait_until(what: &str, condition: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < TIMEOUT, "timed out waiting until {what}");
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Posts entries that arrived some days ago until the state of the disk is one of these. Returns the
+/// ids of those that were acknowledged. The consumer keeps up, so that the disk is filled by what is
+/// stored and not by what is queued.
+async fn fill(api: &Api, service: &str, days_ago: u64, wanted: &[&str]) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let started = Instant::now();
+    let before = metric(api, "consumer_entries_total").await;
+    loop {
+        let (status, body, ids) = post(api, service, days_ago).await;
+        match status {
+            201 => acknowledged.extend(ids),
+            503 => {}
+            _ => panic!("{status}: {body}"),
+        }
+        let total = before + acknowledged.len() as f64;
+        wait_until("the entries are stored", async || {
+            metric(api, "consumer_entries_total").await >= total
+        })
+        .await;
+        if disk_state(api).await.as_str().is_some_and(|state| wanted.contains(&state)) {
+            return acknowledged;
+        }
+        assert!(started.elapsed() < TIMEOUT, "the disk is never {wanted:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_are_refused_before_the_disk_is_full() {
+    if small_disk::skip() {
+        return;
+    }
+    let data_dir = tempfile::tempdir().unwrap();
+    let server = small_disk::start(data_dir.path(), DISK, &[MIN_FREE]);
+    let api = Api::new(&server.url);
+    assert_eq!(disk_state(&api).await, Value::Null);
+    let service = unique("refuse");
+    let mut acknowledged = fill(&api, &service, 0, &["low"]).await;
+    acknowledged.extend(fill(&api, &service, 0, &["refusing"]).await);
+
+    let (status, problem, _) = post(&api, &service, 0).await;
+    assert_eq!(status, 503, "{problem}");
+    let detail = "less than 20 % of the disk is free (DISK_MIN_FREE), so no entries are accepted";
+    assert!(problem["detail"].as_str().unwrap().starts_with(detail), "{problem}");
+    assert!(metric(&api, "disk_free_bytes").await > RESERVE_BYTES as f64);
+    let indexed = api.all_entries(&service).await;
+    let indexed: BTreeSet<&str> =
+        indexed.iter().map(|entry| entry["id"].as_str().unwrap()).collect();
+    assert!(indexed.iter().eq(&acknowledged.iter().map(String::as_str).collect::<BTreeSet<_>>()));
+    let stored = api.entries(acknowledged.clone()).await;
+    assert_eq!(stored.len(), acknowledged.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_days_are_dropped_before_the_disk_is_full() {
+    if small_disk::skip() {
+        return;
+    }
+    let data_dir = tempfile::tempdir().unwrap();
+    let settings = [MIN_FREE, ("ON_LOW_DISK", "drop-oldest"), ("RETENTION", "30d")];
+    let server = small_disk::start(data_dir.path(), DISK, &settings);
+    let api = Api::new(&server.url);
+    let service = unique("drop");
+    let mut days = Vec::new();
+    for days_ago in [5, 4, 3] {
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            let (status, body, posted) = post(&api, &service, days_ago).await;
+            assert_eq!(status, 201, "{body}");
+            ids.extend(posted);
+        }
+        days.push(ids);
+    }
+    let today = fill(&api, &service, 0, &["dropping"]).await;
+    wait_until("the oldest day is dropped", async || {
+        api.get(&format!("/logs/{}", days[0][0])).await.status() == 410
+    })
+    .await;
+    wait_until("it is counted", async || metric(&api, "retention_early_drops_total").await >= 1.0)
+        .await;
+    // Entries are accepted, and today's are kept.
+    let (status, body, ids) = post(&api, &service, 0).await;
+    assert_eq!(status, 201, "{body}");
+    assert_eq!(api.entries([today, ids].concat()[..1000].to_vec()).await.len(), 1000);
+    // When there is nothing left to drop, entries are refused.
+    fill(&api, &service, 0, &["refusing"]).await;
+    for ids in &days {
+        wait_until("every day but today is dropped", async || {
+            api.get(&format!("/logs/{}", ids[0])).await.status() == 410
+        })
+        .await;
+    }
+}

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic fails the test")]
 
 mod support;
+#[path = "support/writers.rs"]
+mod writers;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -12,40 +14,7 @@ use acceptance::{Api, TIMEOUT, TailClient, unique};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-const WRITERS: usize = 8;
-
-/// All messages that the writers sent, and those that were acknowledged, by id.
-#[derive(Default)]
-struct Posted {
-    sent: HashSet<String>,
-    acknowledged: HashMap<String, String>,
-}
-
-/// Posts single entries and batches until the server is killed.
-async fn write(api: Api, service: String, posted: Arc<Mutex<Posted>>) {
-    for turn in 0.. {
-        let count = if turn % 3 == 0 { 50 } else { 1 };
-        let messages: Vec<String> = (0..count).map(|_| unique("message")).collect();
-        let entry = |message: &String| json!({"service": service, "message": message});
-        posted.lock().unwrap().sent.extend(messages.iter().cloned());
-        let response = if count == 1 {
-            let body = entry(&messages[0]).to_string();
-            api.try_post("/logs", "application/json", body).await
-        } else {
-            let body = Value::from(messages.iter().map(entry).collect::<Vec<_>>()).to_string();
-            api.try_post("/logs/batch?ids=true", "application/json", body).await
-        };
-        let Ok(response) = response else { return };
-        if response.status() != 201 {
-            continue;
-        }
-        let Ok(saved) = response.json::<Value>().await else { return };
-        let ids = saved["ids"].as_array().cloned().unwrap_or_else(|| vec![saved["id"].clone()]);
-        assert_eq!(ids.len(), messages.len());
-        let ids = ids.iter().map(|id| id.as_str().unwrap().to_owned());
-        posted.lock().unwrap().acknowledged.extend(ids.zip(messages));
-    }
-}
+use self::writers::{Posted, spawn_writers};
 
 /// Returns the client, and the ids that it received.
 async fn read_until_killed(mut tail: TailClient) -> (TailClient, Vec<String>) {
@@ -75,9 +44,7 @@ async fn a_crash_neither_loses_nor_duplicates_acknowledged_entries() {
         let api = Api::new(&server.url);
         assert!(tail.connect(&api.url("/logs/tail")).await);
         let reading = tokio::spawn(read_until_killed(tail));
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|_| tokio::spawn(write(api.clone(), service.clone(), posted.clone())))
-            .collect();
+        let writers = spawn_writers(&api, &service, &posted);
         let random = u64::from(uuid::Uuid::new_v4().as_bytes()[0]);
         tokio::time::sleep(Duration::from_millis(300 + 8 * random)).await;
         server.kill();

@@ -14,7 +14,10 @@ use super::{
 };
 
 /// The embedded queue's file in `DATA_DIR`.
-const QUEUE_FILE: &str = "queue.db";
+pub(crate) const QUEUE_FILE: &str = "queue.db";
+
+/// The catalogue of the embedded store in `DATA_DIR`.
+pub(crate) const STORE_FILE: &str = "store.db";
 
 /// The standalone process's data directory and service URLs.
 #[derive(Debug, Clone, Deserialize)]
@@ -82,7 +85,7 @@ impl StandaloneConfig {
     /// # Errors
     /// When `DATA_DIR` cannot be part of a URL.
     pub fn store_url(&self) -> Result<ServiceUrl, ConfigError> {
-        or_embedded(self.store_url.as_ref(), || self.embedded("sqlite", "store.db", ""))
+        or_embedded(self.store_url.as_ref(), || self.embedded("sqlite", STORE_FILE, ""))
     }
 
     /// Returns `INDEX_URL`, or else `tantivy:///…/index`, with `INDEX_ATTRIBUTES_MAX` as the option
@@ -127,6 +130,21 @@ impl StandaloneConfig {
             format!("{data_dir} does not exist; set it to the data directory of a LogPulse server")
         };
         Err(ConfigError::new("DATA_DIR", problem))
+    }
+
+    /// Checks that the queue and the store are in `DATA_DIR`, for commands that copy it.
+    ///
+    /// # Errors
+    /// When `QUEUE_URL` or `STORE_URL` is set.
+    pub fn require_embedded(&self) -> Result<(), ConfigError> {
+        for (variable, url) in [("QUEUE_URL", &self.queue_url), ("STORE_URL", &self.store_url)] {
+            if url.is_some() {
+                let problem = "must be empty: this command only copies the queue and the store in \
+                               DATA_DIR";
+                return Err(ConfigError::new(variable, problem));
+            }
+        }
+        Ok(())
     }
 
     fn embedded(&self, scheme: &str, name: &str, query: &str) -> Result<ServiceUrl, String> {

@@ -1,10 +1,12 @@
 //! The command line of every program: `serve` (the default), `--health`, `--help`, `--version`,
-//! and, in programs that run the consumer, `dead-letters` and `reindex`.
+//! and, in programs that run the consumer, `dead-letters` and `reindex`. Standalone LogPulse also
+//! has `backup` and `restore`.
 
 mod day_range;
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -47,7 +49,7 @@ pub enum Command {
 }
 
 /// The commands of the standalone program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Subcommand)]
 pub enum StandaloneCommand {
     /// Serve until SIGTERM or SIGINT (the default command).
     #[default]
@@ -57,6 +59,18 @@ pub enum StandaloneCommand {
     DeadLetters(DeadLettersCommand),
     /// Rebuild the index from the store, while the server runs or when it next starts.
     Reindex,
+    /// Back up the queue and the store to a directory, also while the server runs.
+    Backup {
+        /// The directory; if it has an earlier backup, only what has changed is copied.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
+    /// Restore a backup to an empty data directory.
+    Restore {
+        /// The directory of the backup.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 /// The commands for dead letters.

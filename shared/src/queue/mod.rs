@@ -10,7 +10,7 @@ mod kafka;
 mod metrics;
 mod record;
 #[cfg(feature = "sqlite")]
-mod sqlite;
+pub(crate) mod sqlite;
 
 use std::sync::Arc;
 

@@ -32,7 +32,7 @@ use group::Change;
 use reader::PARTITION;
 use writer::GroupWriter;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite/queue");
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite/queue");
 
 /// The default of `max_bytes`: 10 GiB.
 const DEFAULT_MAX_BYTES: u64 = 10 * 1024 * 1024 * 1024;

@@ -12,6 +12,7 @@ pub mod captures;
 pub mod examples;
 pub mod metrics;
 mod pattern;
+pub mod retention;
 mod server;
 pub mod suite;
 mod tail;

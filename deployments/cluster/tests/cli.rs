@@ -6,7 +6,7 @@ use std::process::Output;
 use cluster::{bare_function, functions};
 
 /// Each function, with a setting that its help describes.
-const FUNCTIONS: [(&str, &str); 17] = [
+const FUNCTIONS: [(&str, &str); 18] = [
     ("any", "QUEUE_URL"),
     ("bulk", "QUEUE_URL"),
     ("loki", "QUEUE_URL"),
@@ -24,6 +24,7 @@ const FUNCTIONS: [(&str, &str); 17] = [
     ("syslog", "QUEUE_URL"),
     ("tail", "QUEUE_URL"),
     ("consumer", "QUEUE_URL"),
+    ("retention", "RETENTION"),
 ];
 
 /// Runs a function; returns its exit code, standard output and standard error.

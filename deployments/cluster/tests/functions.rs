@@ -21,7 +21,8 @@ fn compose_runs_and_prometheus_scrapes_every_function() {
 
 #[test]
 fn nginx_defines_an_upstream_for_each_function_that_has_an_api() {
-    let has_api = |function: &&String| !["consumer", "syslog"].contains(&function.as_str());
+    let has_api =
+        |function: &&String| !["consumer", "retention", "syslog"].contains(&function.as_str());
     for function in functions().iter().filter(has_api) {
         let has_upstream = NGINX.contains(&format!("upstream {function} "));
         assert!(has_upstream, "{function}: add it to nginx/nginx.conf");

@@ -1,5 +1,7 @@
 //! Standalone LogPulse: all functions in one process, with embedded adapters.
 
+mod backup;
+mod disk;
 mod reindex;
 
 use std::fs::{self, File, TryLockError};
@@ -9,11 +11,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use consumer::Consumer;
+use retention::Keeper;
+use shared::backup::require_complete;
 use shared::cache::{self, Cache};
-use shared::config::{LimitsConfig, RateLimitConfig, StandaloneConfig, load};
+use shared::config::{RateLimitConfig, RetentionConfig, StandaloneConfig, load};
 use shared::http::{Function, RateLimit};
 use shared::index::{self, Index, embedded};
 use shared::intake::Limits;
+use shared::log_entry::Day;
 use shared::queue::{self, Queue};
 use shared::reindex::DerivedIndex;
 use shared::store::{self, Store};
@@ -21,6 +26,8 @@ use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub use self::backup::{back_up, restore};
+use self::disk::{Disk, GuardedProducer};
 pub use self::reindex::request_rebuild;
 
 /// The file in `DATA_DIR` that a running server locks.
@@ -35,6 +42,7 @@ pub struct Adapters {
     /// The same index if it is embedded: only the embedded index is rebuilt automatically.
     derived_index: Option<Arc<DerivedIndex>>,
     cache: Arc<dyn Cache>,
+    disk: Arc<Disk>,
     /// Prevents other processes from using the same `DATA_DIR`.
     _lock: File,
 }
@@ -47,11 +55,16 @@ impl Adapters {
     /// When an adapter cannot be opened, or another process uses `DATA_DIR`.
     pub async fn open(config: &StandaloneConfig) -> anyhow::Result<Self> {
         let lock = lock(config)?;
+        require_complete(&config.data_dir)?;
         let store = store::open(config.store_url()?.expose()).await.context("opening the store")?;
         let (index, derived_index) =
             open_index(config, &store).await.context("opening the index")?;
+        let disk = Arc::new(Disk::new(config.data_dir.clone(), load()?));
+        let mut queue = open_queue(config).await?;
+        queue.producer = Arc::new(GuardedProducer { queue: queue.producer, disk: disk.clone() });
         let adapters = Self {
-            queue: open_queue(config).await?,
+            queue,
+            disk,
             store,
             index,
             derived_index,
@@ -68,7 +81,7 @@ impl Adapters {
     /// When a setting is invalid.
     pub fn functions(&self, shutdown: &CancellationToken) -> anyhow::Result<Vec<Function>> {
         // All functions reserve memory for bodies from the same budget.
-        let limits = Limits::from(load::<LimitsConfig>()?);
+        let limits = Limits::load()?;
         let queue = || self.queue.producer.clone();
         Ok(vec![
             ingest::function(queue(), limits.clone()),
@@ -112,6 +125,20 @@ impl Adapters {
             }
         })
     }
+
+    /// Spawns a task that drops the days that are no longer kept and watches the disk, until `stop` is
+    /// cancelled.
+    ///
+    /// # Errors
+    /// When a setting is invalid.
+    pub fn spawn_keeper(&self, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+        let setting = load::<RetentionConfig>()?.retention;
+        let keeper = Keeper::new(self.store.clone(), self.index.clone(), setting);
+        let disk = self.disk.clone();
+        Ok(tokio::spawn(async move {
+            tokio::join!(keeper.run(Day::today, &stop), disk.run(&keeper, &stop));
+        }))
+    }
 }
 
 async fn open_index(
@@ -132,6 +159,7 @@ async fn open_index(
 /// When `DATA_DIR` contains no queue, or the queue cannot be opened.
 pub async fn open_existing_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
     config.require_queue()?;
+    require_complete(&config.data_dir)?;
     open_queue(config).await
 }
 

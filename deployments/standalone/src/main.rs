@@ -1,6 +1,6 @@
 //! `logpulse`: all functions in one process. `logpulse dead-letters list|replay` manages the
-//! entries that could not be stored or indexed, and `logpulse reindex` rebuilds the index from the
-//! store.
+//! entries that could not be stored or indexed, `logpulse reindex` rebuilds the index from the
+//! store, and `logpulse backup` and `logpulse restore` copy the queue and the store.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -10,12 +10,15 @@ use std::time::Duration;
 use anyhow::Context;
 use consumer::dead_letters;
 use shared::config::{
-    BatchConfig, HttpConfig, LimitsConfig, LogFormat, RateLimitConfig, StandaloneConfig,
-    SyslogConfig, TelemetryConfig, check, help, load,
+    BatchConfig, DiskConfig, HttpConfig, LimitsConfig, LogFormat, RateLimitConfig, RetentionConfig,
+    StandaloneConfig, SyslogConfig, TelemetryConfig, check, help, load,
 };
 use shared::http;
+use shared::intake::Limits;
 use shared::process::{self, Program, StandaloneCommand};
-use standalone::{Adapters, open_existing_queue, open_rate_limit, request_rebuild};
+use standalone::{
+    Adapters, back_up, open_existing_queue, open_rate_limit, request_rebuild, restore,
+};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +27,9 @@ const PROGRAM: Program = Program {
     about: "LogPulse, a log server: ingests, stores and searches log entries over HTTP",
     settings: &[
         help::DATA_DIR,
+        help::RETENTION,
+        help::DISK_MIN_FREE,
+        help::ON_LOW_DISK,
         help::INDEX_ATTRIBUTES_MAX,
         help::CORS_ALLOWED_ORIGINS,
         help::RATE_LIMIT_ENABLED,
@@ -34,6 +40,8 @@ const PROGRAM: Program = Program {
         check::<LimitsConfig>,
         check::<BatchConfig>,
         check::<RateLimitConfig>,
+        check::<RetentionConfig>,
+        check::<DiskConfig>,
         check::<SyslogConfig>,
     ],
 };
@@ -51,6 +59,12 @@ async fn run(command: StandaloneCommand, shutdown: CancellationToken) -> anyhow:
             dead_letters::run(command, &queue, &mut io::stdout(), &mut io::stderr()).await
         }
         StandaloneCommand::Reindex => request_rebuild(&config, &mut io::stdout()).await,
+        StandaloneCommand::Backup { directory } => {
+            back_up(&config, directory, &shutdown, &mut io::stdout()).await
+        }
+        StandaloneCommand::Restore { directory } => {
+            restore(&config, directory, &shutdown, &mut io::stdout()).await
+        }
     }
 }
 
@@ -76,13 +90,14 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let rebuilding = adapters.spawn_rebuilds(consumer.batches(), stop.clone());
+    let keeping = adapters.spawn_keeper(stop.clone())?;
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());
     tokio::try_join!(
         http::serve_on(listener, endpoint, half, shutdown.clone()),
         serve_syslog(syslog, &adapters, half, shutdown.clone()),
     )?;
     stop.cancel();
-    let finished = timeout(half, async { tokio::try_join!(consuming, rebuilding) }).await;
+    let finished = timeout(half, async { tokio::try_join!(consuming, rebuilding, keeping) }).await;
     finished.context("finishing the last batch")?.context("running the consumer")?;
     Ok(())
 }
@@ -95,8 +110,7 @@ async fn serve_syslog(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let Some(listener) = listener else { return Ok(()) };
-    let limits = load::<LimitsConfig>()?.into();
-    listener.run(adapters.queue.producer.clone(), limits, grace_period, shutdown).await
+    listener.run(adapters.queue.producer.clone(), Limits::load()?, grace_period, shutdown).await
 }
 
 /// Prints the server's addresses and an example request. The log also contains the addresses.

@@ -10,12 +10,16 @@ use acceptance::{Api, unique};
 const PROTOCOLS: [&str; 6] = ["any", "elasticsearch", "logs", "loki", "otlp", "syslog"];
 
 /// The series that [`fixed_counters`] returns, besides those of each protocol.
-const COUNTERS: [&str; 13] = [
+const COUNTERS: [&str; 17] = [
     "cache_lookups_total{result=\"failure\"}",
     "cache_lookups_total{result=\"hit\"}",
     "cache_lookups_total{result=\"miss\"}",
     "consumer_dead_letters_total",
     "consumer_entries_total",
+    "consumer_expired_total",
+    "retention_drops_total",
+    "retention_early_drops_total",
+    "retention_failures_total",
     "consumer_retries_total{what=\"commit\"}",
     "consumer_retries_total{what=\"dead_letters\"}",
     "consumer_retries_total{what=\"index\"}",

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use shared::error::Refused;
+use shared::error::{Refusal, Refused};
 use shared::queue::{self, Batch, DeadLetter, DeadLetters};
 use shared::{LogEntry, Timestamp};
 use tokio::sync::RwLock;
@@ -53,7 +53,7 @@ impl BatchWriter {
         let dead_letters = dead_letters(&batch, &stored, &indexed);
         ticket.wait_for_previous().await?;
         self.write_dead_letters(&dead_letters, shutdown).await?;
-        record_metrics(&batch);
+        record_metrics(&batch, &stored);
         // If this commit fails, the next one covers it. Until then the batch may be polled again,
         // which is harmless.
         if let Err(error) = self.queue.commit(batch).await {
@@ -63,8 +63,8 @@ impl BatchWriter {
         Some(())
     }
 
-    /// Indexes the entries that the store has not refused. Returns those that the index refuses, by
-    /// their positions in `entries`.
+    /// Indexes the entries that the store has. Returns those that the index refuses, by their
+    /// positions in `entries`.
     async fn index_stored(
         &self,
         entries: &[LogEntry],
@@ -111,7 +111,9 @@ fn dead_letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<D
     let now = Timestamp::now();
     let by_store = stored.iter().map(|refused| ("store", refused));
     let by_index = indexed.iter().map(|refused| ("index", refused));
-    let refused = by_store.chain(by_index).map(|(sink, refused)| {
+    let invalid = |refused: &Refused| matches!(refused.reason, Refusal::Invalid(_));
+    let refused = by_store.chain(by_index).filter(|(_, refused)| invalid(refused));
+    let refused = refused.map(|(sink, refused)| {
         batch.dead_letter(refused.index, format!("{sink}: {}", refused.reason), now)
     });
     batch.unreadable().iter().cloned().chain(refused).collect()
@@ -119,8 +121,10 @@ fn dead_letters(batch: &Batch, stored: &[Refused], indexed: &[Refused]) -> Vec<D
 
 /// Counts the entries of a finished batch and logs its traces.
 #[expect(clippy::cast_precision_loss, reason = "a batch has fewer than 2^53 entries")]
-fn record_metrics(batch: &Batch) {
+fn record_metrics(batch: &Batch, stored: &[Refused]) {
     let entries = batch.entries().len();
+    let expired = stored.iter().filter(|refused| refused.reason == Refusal::Expired).count();
+    metrics::counter!("consumer_expired_total").increment(expired as u64);
     metrics::counter!("consumer_entries_total").increment(entries as u64);
     metrics::histogram!("consumer_batch_entries").record(entries as f64);
     if !tracing::enabled!(tracing::Level::DEBUG) {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use shared::LogEntry;
 use shared::error::{Error, Refused, Result};
 use shared::index::Index;
-use shared::log_entry::Day;
+use shared::retention::Part;
 use shared::store::Store;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +36,7 @@ pub(crate) struct Delivery {
 }
 
 /// Entries that are written together, and how often writing them has failed.
-struct Part {
+struct Chunk {
     range: Range<usize>,
     failures: u32,
 }
@@ -67,7 +67,7 @@ impl Delivery {
     ///
     /// A batch that fails as a whole is halved until the bad entry is found: immediately if the
     /// sink rejects it, otherwise after [`MAX_FAILURES`] attempts. A single entry that keeps
-    /// failing is refused only if the sink accepts another entry from the same day.
+    /// failing is refused only if the sink accepts another entry of the same class and day.
     pub(crate) async fn deliver(
         &self,
         entries: &[LogEntry],
@@ -80,8 +80,8 @@ impl Delivery {
         let sink = self.sink.name();
         let mut refused = Vec::new();
         let mut pauses = backoff();
-        let mut parts = VecDeque::from([Part { range: 0..entries.len(), failures: 0 }]);
-        while let Some(Part { range, failures }) = parts.pop_back() {
+        let mut chunks = VecDeque::from([Chunk { range: 0..entries.len(), failures: 0 }]);
+        while let Some(Chunk { range, failures }) = chunks.pop_back() {
             let write = || self.sink.write(&entries[range.clone()]);
             let error = match retry_while_unavailable(sink, shutdown, write).await? {
                 Ok(newly_refused) => {
@@ -98,20 +98,20 @@ impl Delivery {
             let failures = failures + u32::from(!is_rejected);
             if (is_rejected || failures >= MAX_FAILURES) && range.len() > 1 {
                 let middle = range.start.midpoint(range.end);
-                parts.push_back(Part { range: middle..range.end, failures });
-                parts.push_back(Part { range: range.start..middle, failures });
+                chunks.push_back(Chunk { range: middle..range.end, failures });
+                chunks.push_back(Chunk { range: range.start..middle, failures });
             } else if is_rejected
                 || (failures >= MAX_FAILURES && self.is_healthy_for(&entries[range.start]).await)
             {
-                refused.push(Refused { index: range.start, reason: error.to_string() });
+                refused.push(Refused::invalid(range.start, error.to_string()));
             } else if shutdown.is_cancelled() {
                 return None;
             } else {
                 retry::log(sink, &error);
                 retry::pause(&mut pauses, shutdown).await;
-                // Try the other parts first, because one of them may prove that the sink is
+                // Try the other chunks first, because one of them may prove that the sink is
                 // healthy.
-                parts.push_front(Part { range, failures });
+                chunks.push_front(Chunk { range, failures });
             }
         }
         let seconds = started.elapsed().as_secs_f64();
@@ -126,12 +126,12 @@ impl Delivery {
         }
     }
 
-    /// Whether the last accepted entry is from the same day and the sink accepts it again. An entry
-    /// from another day proves nothing, because a sink may store each day separately and be unable
-    /// to write to one of them.
+    /// Whether the last accepted entry is of the same class and day and the sink accepts it again.
+    /// Another entry proves nothing, because a sink stores each day of a class separately, and may
+    /// be unable to write to one of them.
     async fn is_healthy_for(&self, entry: &LogEntry) -> bool {
         let last_accepted = self.last_accepted().clone();
-        let Some(probe) = last_accepted.filter(|last| Day::of(last.id) == Day::of(entry.id)) else {
+        let Some(probe) = last_accepted.filter(|last| Part::of(last) == Part::of(entry)) else {
             return false;
         };
         let written = self.sink.write(slice::from_ref(&probe)).await;
@@ -145,8 +145,12 @@ impl Delivery {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use async_trait::async_trait;
-    use shared::store::{IdRange, ScanPage};
+    use shared::log_entry::Day;
+    use shared::retention::{Class, Keep};
+    use shared::store::{IdRange, ScanPage, StoredDay};
     use shared::testing::{EntryBuilder, entries};
     use shared::{Arrival, EntryId, Ready, Timestamp};
     use tokio::time::{Duration, timeout};
@@ -183,16 +187,40 @@ mod tests {
             Ok(None)
         }
 
-        async fn scan(&self, _: IdRange, _: usize) -> Result<ScanPage> {
+        async fn classes(&self) -> Result<Vec<Class>> {
+            Ok(Vec::new())
+        }
+
+        async fn scan(&self, _: &Class, _: IdRange, _: usize) -> Result<ScanPage> {
             Ok(ScanPage::default())
         }
 
-        async fn count(&self, _: IdRange) -> Result<u64> {
+        async fn count(&self, _: &Class, _: IdRange) -> Result<u64> {
             Ok(0)
         }
 
-        async fn last(&self, _: IdRange) -> Result<Option<EntryId>> {
+        async fn last(&self, _: &Class, _: IdRange) -> Result<Option<EntryId>> {
             Ok(None)
+        }
+
+        async fn default_keep(&self) -> Result<Keep> {
+            Ok(Keep::Forever)
+        }
+
+        async fn days(&self) -> Result<Vec<StoredDay>> {
+            Ok(Vec::new())
+        }
+
+        async fn first_days(&self) -> Result<BTreeMap<Class, Day>> {
+            Ok(BTreeMap::new())
+        }
+
+        async fn dropped(&self, _: Day) -> Result<Option<Class>> {
+            Ok(None)
+        }
+
+        async fn drop_before(&self, _: &Class, _: Day) -> Result<()> {
+            Ok(())
         }
     }
 
@@ -209,7 +237,7 @@ mod tests {
         let mut indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
         indexes.sort_unstable();
         assert_eq!(indexes, [0, 4]);
-        assert!(refused[0].reason.contains("some error"), "{refused:?}");
+        assert!(refused[0].reason.to_string().contains("some error"), "{refused:?}");
         let mut accepted = store.accepted.lock().unwrap().clone();
         accepted.sort_unstable();
         accepted.dedup();

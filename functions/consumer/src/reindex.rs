@@ -7,7 +7,7 @@ use shared::config::{IndexConfig, StoreConfig, load};
 use shared::index::opensearch::OpenSearchIndex;
 use shared::process::DayRange;
 use shared::reindex::rebuild_days;
-use shared::store;
+use shared::store::{self, Store};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(days: DayRange, shutdown: &CancellationToken) -> anyhow:
     let store_url = load::<StoreConfig>()?.store_url;
     let index = OpenSearchIndex::open(load::<IndexConfig>()?.url().expose())?;
     let store = store::open(store_url.expose()).await?;
-    let lock = store::lock_for_rebuild(store_url.expose()).await.context("locking the store")?;
+    let lock = store::lock(store_url.expose(), "reindex").await.context("locking the store")?;
     let Some(lock) = lock else {
         bail!("another process is rebuilding the index; wait until it has finished")
     };
@@ -33,11 +33,17 @@ pub(crate) async fn run(days: DayRange, shutdown: &CancellationToken) -> anyhow:
         () = lock.lost() => bail!("another process has started to rebuild the index"),
         () = shutdown.cancelled() => {
             // If this fails, the next run deletes the new index.
-            let _ = timeout(CLEANUP_TIMEOUT, index.interrupted_rebuilds()).await;
+            let _ = timeout(CLEANUP_TIMEOUT, clean_up(&*store, &index)).await;
             bail!(
                 "the index is not complete; rerun the command with --from set to the day that was \
                  logged last"
             )
         }
     }
+}
+
+/// Deletes the new index of the interrupted rebuild.
+async fn clean_up(store: &dyn Store, index: &OpenSearchIndex) -> shared::error::Result<()> {
+    let classes = store.classes().await?;
+    index.interrupted_rebuilds(&classes).await.map(drop)
 }

@@ -1,6 +1,7 @@
 //! The function, called without a network.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic fails the test")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,6 +13,8 @@ use shared::config::HttpConfig;
 use shared::error::{Ready, Refused, Result};
 use shared::http::endpoint;
 use shared::index::{self, Index, Snapshot};
+use shared::log_entry::Day;
+use shared::retention::Class;
 use shared::search::{SearchHits, SearchQuery};
 use shared::testing::{Broken, EntryBuilder};
 use shared::{Arrival, LogEntry, Timestamp};
@@ -184,6 +187,14 @@ impl Index for Rebuilding {
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
         self.0.snapshot().await
+    }
+
+    async fn days(&self, class: &Class) -> Result<BTreeSet<Day>> {
+        self.0.days(class).await
+    }
+
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+        self.0.drop_before(class, first).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The function, called without a network.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "test code: a panic fails the test")]
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +14,8 @@ use shared::config::HttpConfig;
 use shared::error::{Error, Ready, Refused, Result};
 use shared::http::endpoint;
 use shared::index::{self, Index, Snapshot};
+use shared::log_entry::Day;
+use shared::retention::Class;
 use shared::search::{SearchHits, SearchQuery};
 use shared::testing::{Broken, EntryBuilder, series};
 use shared::{LogEntry, Timestamp};
@@ -228,6 +231,14 @@ impl Index for Faulty {
             is_rebuilding: self.is_rebuilding,
             pages: AtomicUsize::new(0),
         }))
+    }
+
+    async fn days(&self, class: &Class) -> Result<BTreeSet<Day>> {
+        self.inner.days(class).await
+    }
+
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+        self.inner.drop_before(class, first).await
     }
 }
 

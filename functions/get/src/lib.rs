@@ -1,6 +1,7 @@
 //! Get: returns an entry by its id.
-//! `cache.get, else store.get then cache.put --> LogEntry or 404`
+//! `cache.get, else store.get then cache.put --> LogEntry, 404, or 410 for a dropped day`
 
+mod dropped;
 mod prefer;
 
 use std::{sync::Arc, time::Duration};
@@ -12,12 +13,15 @@ use serde_json::json;
 use shared::cache::Cache;
 use shared::http::{
     Function, Json, PROBLEM_JSON, PathId, Problem, ProblemResponse, Problems, Tag, document_of,
-    may_be_pending, missing_entry,
+    dropped_day, may_be_pending, missing_entry,
 };
+use shared::log_entry::Day;
 use shared::store::Store;
 use shared::telemetry::{CACHE_METRICS, start_counters};
 use shared::{EntryId, Error, LogEntry, Timestamp};
 use tokio::sync::Semaphore;
+
+use dropped::Dropped;
 
 /// The pause between a waiting request's polls for its entry.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -29,6 +33,7 @@ const MAX_WAITING_REQUESTS: usize = 256;
 pub struct Get {
     cache: Arc<dyn Cache>,
     store: Arc<dyn Store>,
+    dropped: Dropped,
     waiting: Semaphore,
 }
 
@@ -38,7 +43,9 @@ pub struct Get {
 pub fn function(cache: Arc<dyn Cache>, store: Arc<dyn Store>) -> Function {
     let waiting = Semaphore::new(MAX_WAITING_REQUESTS);
     start_counters(&CACHE_METRICS);
-    Function::new("get", Get { cache, store: store.clone(), waiting }).requires("store", store)
+    let dropped = Dropped::follow(&store);
+    let get = Get { cache, store: store.clone(), dropped, waiting };
+    Function::new("get", get).requires("store", store)
 }
 
 /// The function's OpenAPI document.
@@ -77,7 +84,7 @@ impl Get {
         let wait = prefer.as_deref().and_then(prefer::parse_wait).filter(|_| pending);
         match self.find_within(id, wait).await? {
             Some(entry) => Ok(GetResponse::Found(Json(entry))),
-            None => Err(missing_entry(Some(id), now).into()),
+            None => Err(self.why_missing(id, now).await?.into()),
         }
     }
 }
@@ -104,8 +111,20 @@ impl Get {
         tokio::time::timeout(wait, poll).await.unwrap_or(Ok(None))
     }
 
+    /// The problem for an entry that was not found.
+    async fn why_missing(&self, id: EntryId, now: Timestamp) -> Result<Problem, Error> {
+        let day = Day::of(id);
+        if day < Day::at(now)
+            && let Some(class) = self.store.dropped(day).await?
+        {
+            return Ok(dropped_day(day, &class));
+        }
+        Ok(missing_entry(Some(id), now))
+    }
+
     async fn find(&self, id: EntryId) -> Result<Option<LogEntry>, Error> {
         match self.cache.get(id).await {
+            Ok(Some(entry)) if self.dropped.has(&entry) => return Ok(None),
             Ok(Some(entry)) => {
                 count_lookup("hit");
                 return Ok(Some(entry));
@@ -151,6 +170,11 @@ impl Problems for GetProblems {
         (
             StatusCode::NOT_FOUND,
             "No entry has this id. With `Retry-After`, it may still be on the queue.",
+        ),
+        (
+            StatusCode::GONE,
+            "The entries of this day are no longer kept (see `RETENTION`). If the setting has rules, \
+             some of the day's entries may still be there.",
         ),
         (StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable; retry later."),
     ];

@@ -11,8 +11,10 @@ use poem::test::TestClient;
 use shared::cache::{self, Cache};
 use shared::config::HttpConfig;
 use shared::http::endpoint;
+use shared::retention::Class;
 use shared::store::{self, Store};
-use shared::testing::{Broken, entry};
+use shared::testing::{Broken, EntryBuilder, entry};
+use shared::{Arrival, LogEntry, Timestamp};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -96,4 +98,39 @@ async fn a_404_response_is_not_cacheable() {
         response.assert_header("cache-control", "no-store");
         response.assert_header_is_not_exist("retry-after");
     }
+}
+
+#[tokio::test]
+async fn an_entry_of_a_dropped_day_gets_410_with_the_day_even_if_it_is_cached() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, store) = (open_cache().await, open_store(&folder).await);
+    let day = "2026-11-20";
+    let time = Timestamp::parse(&format!("{day}T12:00:00Z")).unwrap();
+    let arrival = Arrival::new(time);
+    let entry = |position| EntryBuilder::new("m").arrival(&arrival, position).build();
+    let rule = Class::new("level:debug").unwrap();
+    let kept = entry(0);
+    let dropped = LogEntry { retention: rule.clone(), ..entry(1) };
+    for entry in [&kept, &dropped] {
+        store.insert(std::slice::from_ref(entry)).await.unwrap();
+        cache.put(entry).await.unwrap();
+    }
+    store.drop_before(&rule, "2026-11-21".parse().unwrap()).await.unwrap();
+    let client = client(cache, store);
+    let wait = async {
+        while client.get(format!("/logs/{}", dropped.id)).send().await.0.status() == StatusCode::OK
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
+    for id in [dropped.id, entry(2).id] {
+        let response = client.get(format!("/logs/{id}")).send().await;
+        response.assert_status(StatusCode::GONE);
+        let problem = response.json().await;
+        let detail =
+            "entries of 2026-11-20 that meet the retention rule level:debug are no longer kept";
+        problem.value().object().get("detail").assert_string(detail);
+    }
+    client.get(format!("/logs/{}", kept.id)).send().await.assert_status_is_ok();
 }

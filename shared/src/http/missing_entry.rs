@@ -3,7 +3,8 @@
 use poem::http::StatusCode;
 
 use super::problem::Problem;
-use crate::log_entry::{EntryId, Timestamp};
+use crate::log_entry::{Day, EntryId, Timestamp};
+use crate::retention::Class;
 
 /// How long an entry may take from its arrival until it can be found, in microseconds. A missing
 /// entry with an older id is assumed not to exist.
@@ -27,6 +28,17 @@ pub fn missing_entry(id: Option<EntryId>, now: Timestamp) -> Problem {
         Some(id) if may_be_pending(id, now) => problem.retry_after(1),
         _ => problem,
     }
+}
+
+/// The problem for an entry that was not found, and arrived on a day of which the entries of a class
+/// have been dropped.
+#[must_use]
+pub fn dropped_day(day: Day, class: &Class) -> Problem {
+    let which = match class.condition() {
+        Some(rule) => format!("entries of {day} that meet the retention rule {rule}"),
+        None => format!("entries of {day}"),
+    };
+    Problem::new(StatusCode::GONE, format!("{which} are no longer kept"))
 }
 
 /// The problem for a request that requires entries that the index may not contain yet, because it is

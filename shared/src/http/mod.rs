@@ -40,7 +40,7 @@ pub use filters::Filters;
 pub use function::Function;
 pub use json::Json;
 pub use middleware::problem_format::ProblemFormat;
-pub use missing_entry::{may_be_pending, missing_entry, rebuilding};
+pub use missing_entry::{dropped_day, may_be_pending, missing_entry, rebuilding};
 pub use problem::{PROBLEM_JSON, Problem};
 pub use problem_response::{ProblemResponse, Problems, document_problems};
 pub use query::{

@@ -66,12 +66,15 @@ async fn before<T>(deadline: Instant, call: impl Future<Output = PortResult<T>>)
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use async_trait::async_trait;
     use tokio::time::sleep;
 
     use super::*;
     use crate::error::{Ready, Refused};
-    use crate::log_entry::LogEntry;
+    use crate::log_entry::{Day, LogEntry};
+    use crate::retention::Class;
     use crate::search::{SearchHits, SearchQuery};
 
     /// An index that responds after four seconds.
@@ -102,6 +105,14 @@ mod tests {
         async fn snapshot(&self) -> PortResult<Box<dyn Snapshot>> {
             respond::<()>().await?;
             Ok(Box::new(Self))
+        }
+
+        async fn days(&self, _: &Class) -> PortResult<BTreeSet<Day>> {
+            respond().await
+        }
+
+        async fn drop_before(&self, _: &Class, _: Day) -> PortResult<()> {
+            respond().await
         }
     }
 

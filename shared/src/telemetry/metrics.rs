@@ -72,7 +72,7 @@ const QUEUE_METRICS: [Metric; 2] = [
 ];
 
 /// The metrics of the consumer.
-pub const CONSUMER_METRICS: [Metric; 5] = [
+pub const CONSUMER_METRICS: [Metric; 6] = [
     metric(
         "consumer_entries_total",
         Counter,
@@ -90,6 +90,7 @@ pub const CONSUMER_METRICS: [Metric; 5] = [
         "Failed operations that the consumer retries, by operation",
     ),
     metric("consumer_dead_letters_total", Counter, "Log entries written to the dead letters"),
+    metric("consumer_expired_total", Counter, "Log entries of days that were already dropped"),
 ];
 
 /// The metrics of the cache.
@@ -99,7 +100,36 @@ pub const CACHE_METRICS: [Metric; 1] = [metric(
     "Lookups of log entries in the cache by result",
 )];
 
-const ALL: [&[Metric]; 7] = [
+/// The metrics of retention. Numbers of entries and bytes are estimates.
+pub const RETENTION_METRICS: [Metric; 7] = [
+    metric("retention_entries", Gauge, "Stored log entries by class and day of arrival"),
+    metric("retention_bytes", Gauge, "Size of the stored log entries by class and day of arrival"),
+    metric(
+        "retention_oldest_timestamp_seconds",
+        Gauge,
+        "Start of the oldest stored day by class, in seconds since 1970",
+    ),
+    metric(
+        "retention_differences",
+        Gauge,
+        "Days that only the store or only the index has, by the part that does not have them",
+    ),
+    metric("retention_drops_total", Counter, "Days dropped from the store"),
+    metric(
+        "retention_early_drops_total",
+        Counter,
+        "Days dropped before their time, because the disk had too little free space",
+    ),
+    metric("retention_failures_total", Counter, "Failed attempts to drop days"),
+];
+
+/// The metrics of the disk of standalone LogPulse.
+const DISK_METRICS: [Metric; 2] = [
+    metric("disk_free_bytes", Gauge, "Free space on the disk of DATA_DIR"),
+    metric("disk_size_bytes", Gauge, "Size of the disk of DATA_DIR"),
+];
+
+const ALL: [&[Metric]; 9] = [
     &PROCESS_METRICS,
     &HTTP_METRICS,
     &RATE_LIMIT_METRICS,
@@ -107,6 +137,8 @@ const ALL: [&[Metric]; 7] = [
     &QUEUE_METRICS,
     &CONSUMER_METRICS,
     &CACHE_METRICS,
+    &RETENTION_METRICS,
+    &DISK_METRICS,
 ];
 
 const fn metric(name: &'static str, kind: Kind, help: &'static str) -> Metric {
@@ -168,7 +200,9 @@ mod tests {
     #[test]
     fn the_list_contains_exactly_the_metrics_that_the_code_records() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let files = [sources(&root.join("shared/src")), sources(&root.join("functions"))].concat();
+        let folders = ["shared/src", "functions", "deployments/standalone/src"];
+        let files: Vec<PathBuf> =
+            folders.iter().flat_map(|folder| sources(&root.join(folder))).collect();
         let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
         let recorded: BTreeSet<String> = texts.flat_map(|text| recorded_names(&text)).collect();
         let listed = ALL.into_iter().flatten().map(|metric| metric.name.to_owned());

@@ -1,13 +1,16 @@
 //! Lines that cannot be stored or indexed become dead letters, which can be listed and replayed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use consumer::dead_letters;
 use shared::error::{Error, Refused, Result};
 use shared::index::{Index, Snapshot};
+use shared::log_entry::Day;
 use shared::process::DeadLettersCommand;
 use shared::queue::{DeadLetter, Position, Queue};
+use shared::retention::Class;
 use shared::search::{SearchHits, SearchQuery};
 use shared::store::Store;
 use shared::{LogEntry, Timestamp};
@@ -31,7 +34,7 @@ impl Index for RefusingIndex {
             .partition(|(_, entry)| entry.message.ends_with('1'));
         let good: Vec<LogEntry> = good.into_iter().map(|(_, entry)| entry).collect();
         self.inner.add(&good).await?;
-        Ok(bad.into_iter().map(|(index, _)| Refused { index, reason: "odd".into() }).collect())
+        Ok(bad.into_iter().map(|(index, _)| Refused::invalid(index, "odd")).collect())
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
@@ -40,6 +43,14 @@ impl Index for RefusingIndex {
 
     async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
         self.inner.snapshot().await
+    }
+
+    async fn days(&self, class: &Class) -> Result<BTreeSet<Day>> {
+        self.inner.days(class).await
+    }
+
+    async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+        self.inner.drop_before(class, first).await
     }
 }
 

@@ -117,41 +117,67 @@ macro_rules! store_with_own_insert {
     ($type:ty) => {
         crate::support::ready_as_inner!($type);
 
-        #[async_trait::async_trait]
-        impl shared::store::Store for $type {
-            async fn insert(
-                &self,
-                entries: &[shared::LogEntry],
-            ) -> shared::error::Result<Vec<shared::error::Refused>> {
-                self.insert_entries(entries).await
-            }
+        const _: () = {
+            use std::collections::BTreeMap;
 
-            async fn get(
-                &self,
-                id: shared::EntryId,
-            ) -> shared::error::Result<Option<shared::LogEntry>> {
-                self.inner.get(id).await
-            }
+            use shared::error::{Refused, Result};
+            use shared::log_entry::Day;
+            use shared::retention::{Class, Keep};
+            use shared::store::{IdRange, ScanPage, Store, StoredDay};
+            use shared::{EntryId, LogEntry};
 
-            async fn scan(
-                &self,
-                range: shared::store::IdRange,
-                limit: usize,
-            ) -> shared::error::Result<shared::store::ScanPage> {
-                self.inner.scan(range, limit).await
-            }
+            #[async_trait::async_trait]
+            impl Store for $type {
+                async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+                    self.insert_entries(entries).await
+                }
 
-            async fn count(&self, range: shared::store::IdRange) -> shared::error::Result<u64> {
-                self.inner.count(range).await
-            }
+                async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
+                    self.inner.get(id).await
+                }
 
-            async fn last(
-                &self,
-                range: shared::store::IdRange,
-            ) -> shared::error::Result<Option<shared::EntryId>> {
-                self.inner.last(range).await
+                async fn classes(&self) -> Result<Vec<Class>> {
+                    self.inner.classes().await
+                }
+
+                async fn scan(
+                    &self,
+                    class: &Class,
+                    range: IdRange,
+                    limit: usize,
+                ) -> Result<ScanPage> {
+                    self.inner.scan(class, range, limit).await
+                }
+
+                async fn count(&self, class: &Class, range: IdRange) -> Result<u64> {
+                    self.inner.count(class, range).await
+                }
+
+                async fn last(&self, class: &Class, range: IdRange) -> Result<Option<EntryId>> {
+                    self.inner.last(class, range).await
+                }
+
+                async fn default_keep(&self) -> Result<Keep> {
+                    self.inner.default_keep().await
+                }
+
+                async fn days(&self) -> Result<Vec<StoredDay>> {
+                    self.inner.days().await
+                }
+
+                async fn first_days(&self) -> Result<BTreeMap<Class, Day>> {
+                    self.inner.first_days().await
+                }
+
+                async fn dropped(&self, day: Day) -> Result<Option<Class>> {
+                    self.inner.dropped(day).await
+                }
+
+                async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+                    self.inner.drop_before(class, first).await
+                }
             }
-        }
+        };
     };
 }
 

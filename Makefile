@@ -20,7 +20,7 @@ test-crash: ## kill LogPulse twenty times under load (release build)
 
 .PHONY: test-full-disk
 test-full-disk: ## fill a small disk, free space, and check the recovery (Linux; needs user namespaces or root)
-	FULL_DISK=required $(CARGO) test --workspace --test full_disk -- --nocapture
+	FULL_DISK=required $(CARGO) test --workspace --test full_disk --test low_disk -- --nocapture
 
 # For each target.
 FUZZ_SECONDS := 60
@@ -149,6 +149,16 @@ logs: ## follow all logs, or those of FUNCTION
 check-consumers: ## show each partition's lag and consumer
 	$(COMPOSE) exec -T kafka /opt/kafka/bin/kafka-consumer-groups.sh --bootstrap-server localhost:9092 --describe --group logpulse
 
+.PHONY: backup
+backup: ## back up the cluster's store while it runs, and only what has changed: make backup DIR=/backups/logpulse
+	@[ -n "$(DIR)" ] || { echo "usage: make backup DIR=/backups/logpulse"; exit 2; }
+	@deployments/cluster/backup "$(DIR)"
+
+.PHONY: restore
+restore: ## restore a backup to the services of an empty cluster (make services): make restore DIR=/backups/logpulse
+	@[ -n "$(DIR)" ] || { echo "usage: make restore DIR=/backups/logpulse"; exit 2; }
+	@deployments/cluster/restore "$(DIR)"
+
 .PHONY: test-cluster
 test-cluster: ## test the running cluster: acceptance, examples, nginx, footprint, persistence
 	BASE_URL=$(BASE_URL) $(CARGO) test --workspace --test acceptance --test examples --test raw_requests
@@ -184,7 +194,7 @@ services: ## start only Kafka, MySQL, Redis and OpenSearch, and wait until they 
 	$(COMPOSE) up -d --wait kafka mysql redis opensearch
 
 # `--workspace` builds with the same features as `make test`, which avoids building twice.
-FAULTS := acceptance telemetry first_start outages poison rate_limit reindex oracle
+FAULTS := acceptance telemetry first_start outages poison rate_limit reindex retention backup oracle
 
 .PHONY: test-agreement
 test-agreement: export LOGPULSE_TEST_SERVICES := required

@@ -1,6 +1,5 @@
 //! The free space of a disk.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -44,16 +43,6 @@ pub enum DiskState {
     Refusing,
     /// It had too little free space, so the oldest days have been dropped.
     Dropping,
-}
-
-impl fmt::Display for DiskState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Low => "low",
-            Self::Refusing => "refusing",
-            Self::Dropping => "dropping",
-        })
-    }
 }
 
 /// No entries are accepted, because the disk has too little free space.

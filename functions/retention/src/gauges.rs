@@ -18,17 +18,17 @@ impl Gauges {
     /// Sets the gauges. Those of days that have been dropped become zero.
     #[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^53 entries and bytes")]
     pub(crate) fn show(&mut self, plan: &Plan) {
-        let mut gone = std::mem::take(&mut self.shown);
+        let mut dropped = std::mem::take(&mut self.shown);
         let mut oldest = BTreeMap::<&Class, Day>::new();
         for one in &plan.kept {
             let part = Part { day: one.day, class: one.class.clone() };
             set(&part, one.entries as f64, one.bytes as f64);
             let day = oldest.entry(&one.class).or_insert(one.day);
             *day = one.day.min(*day);
-            gone.remove(&part);
+            dropped.remove(&part);
             self.shown.insert(part);
         }
-        for part in gone {
+        for part in dropped {
             set(&part, 0.0, 0.0);
         }
         for (class, day) in oldest {

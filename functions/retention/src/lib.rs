@@ -127,8 +127,8 @@ impl Keeper {
 
     /// Drops the days of the class before `first`. Returns those that the store and the index keep.
     ///
-    /// They are dropped from the store first: once it refuses entries of these days, none reach the
-    /// index anymore, except those that the consumer is writing now. The next run drops them.
+    /// They are dropped from the store first: once it refuses entries of these days, no further ones reach
+    /// the index, except those that the consumer is writing now. The next run drops them.
     async fn keep(
         &self,
         class: &Class,

@@ -1,5 +1,5 @@
 -- The classes of the setting RETENTION. Each has a table of its own, so that a day of a class can be
--- dropped at once: log_entries, or log_entries_<name>.
+-- dropped as a whole: log_entries, or log_entries_<name>.
 CREATE TABLE IF NOT EXISTS retention_classes (
     name         VARCHAR(31)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'part of the name of the table; empty for the default',
     rule         VARCHAR(255) NULL COMMENT 'the condition that entries of the class meet',

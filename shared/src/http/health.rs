@@ -15,7 +15,7 @@ use super::function::{Function, Requirement};
 use super::json::Json;
 use super::problem::{Problem, chain};
 use super::problem_response::{ProblemResponse, Problems};
-use super::schema::IndexState;
+use super::schema::{DiskState, IndexState};
 use crate::telemetry;
 
 /// The paths for orchestrators and Prometheus, which are not rate limited.
@@ -84,11 +84,10 @@ struct Readiness {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
     index: Option<IndexState>,
-    /// `low`: the disk will soon have too little free space (`DISK_MIN_FREE`). `refusing`: it has, so
-    /// no entries are accepted. `dropping`: the oldest days are being dropped. Otherwise absent.
+    /// Why the disk needs attention: `low`, `refusing` or `dropping`. Otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[oai(skip_serializing_if_is_none)]
-    disk: Option<String>,
+    disk: Option<DiskState>,
 }
 
 impl Example for Readiness {
@@ -161,8 +160,12 @@ impl Health {
         let is_rebuilding = self.requirements.iter().any(|required| required.port.is_rebuilding());
         let index = is_rebuilding.then_some(IndexState::Rebuilding);
         let disk = self.requirements.iter().find_map(|required| required.port.disk_state());
-        let disk = disk.map(|state| state.to_string());
-        Ok(Json(Readiness { status: "ready".to_owned(), ports, index, disk }))
+        Ok(Json(Readiness {
+            status: "ready".to_owned(),
+            ports,
+            index,
+            disk: disk.map(DiskState::from),
+        }))
     }
 
     /// Metrics

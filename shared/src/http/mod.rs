@@ -47,7 +47,7 @@ pub use query::{
     Parameter, ParameterType, Parameters, Query, Reader, WholeNumber, choices, choose,
 };
 pub use rate_limit::RateLimit;
-pub use schema::{IndexState, PathId};
+pub use schema::{DiskState, IndexState, PathId};
 pub use selection::Selection;
 pub use server::{bind, serve_on};
 pub use static_file::StaticFile;

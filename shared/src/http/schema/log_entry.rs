@@ -148,7 +148,11 @@ fn fields() -> [EntryField; 8] {
 fn retention() -> Field {
     let description = "The condition of the rule in the setting `RETENTION` that decides how long the \
                        entry is kept, e.g. `level:debug`. Absent if the default applies.";
-    field("retention", MetaSchema { description: Some(description), ..bounded_string(255) })
+    let example = Some(json!("level:debug"));
+    field(
+        "retention",
+        MetaSchema { description: Some(description), example, ..bounded_string(255) },
+    )
 }
 
 fn bounded_string(max_length: usize) -> MetaSchema {

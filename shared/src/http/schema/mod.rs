@@ -1,12 +1,14 @@
 //! The OpenAPI schemas of the domain types, which do not depend on a web framework.
 //! They are written by hand because only serde reads and writes these types.
 
+mod disk_state;
 mod entry_id;
 mod field_error;
 mod index_state;
 mod log_entry;
 mod timestamp;
 
+pub use disk_state::DiskState;
 pub use entry_id::PathId;
 pub use index_state::IndexState;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};

@@ -1,5 +1,5 @@
 //! One index per class and day of arrival, so that a redelivered entry goes to the index that already
-//! has it, and a day can be dropped at once.
+//! has it, and a day can be dropped as a whole.
 //! Each index is created from a template before its first use, by the first process that needs it.
 
 use std::collections::BTreeMap;

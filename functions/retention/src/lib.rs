@@ -99,8 +99,8 @@ impl Keeper {
         Ok(plan)
     }
 
-    /// Drops the day that would be dropped next, to free space. Returns it, or `None` if nothing may be
-    /// dropped: today is kept, and what is kept forever.
+    /// Drops the day that would be dropped next, to free space. Returns it, or `None` if nothing may
+    /// be dropped: today is kept, and what is kept forever.
     ///
     /// # Errors
     /// [`Error::Unavailable`](shared::Error::Unavailable) when the store or the index does not
@@ -127,8 +127,8 @@ impl Keeper {
 
     /// Drops the days of the class before `first`. Returns those that the store and the index keep.
     ///
-    /// They are dropped from the store first: once it refuses entries of these days, no further ones reach
-    /// the index, except those that the consumer is writing now. The next run drops them.
+    /// They are dropped from the store first: once it refuses entries of these days, no further ones
+    /// reach the index, except those that the consumer is writing now. The next run drops them.
     async fn keep(
         &self,
         class: &Class,
@@ -136,16 +136,17 @@ impl Keeper {
         first: Option<Day>,
     ) -> Result<(Vec<StoredDay>, BTreeSet<Day>)> {
         let dropped = self.store.first_days().await?.get(class).copied();
-        if let Some(first) = first
-            && dropped.is_none_or(|dropped| dropped < first)
-        {
-            self.store.drop_before(class, first).await?;
-        }
         // With a longer duration than before, more days have been dropped than it says.
         let first = first.max(dropped);
         let is_kept = |day: Day| first.is_none_or(|first| first <= day);
         let (kept, expired): (Vec<_>, Vec<_>) =
             stored.into_iter().partition(|one| is_kept(one.day));
+        // A day that the store refuses but still has was left by a run that was interrupted.
+        if let Some(first) = first
+            && (dropped != Some(first) || !expired.is_empty())
+        {
+            self.store.drop_before(class, first).await?;
+        }
         for StoredDay { day, entries, bytes, .. } in expired {
             tracing::info!(%class, %day, entries, bytes, "dropped a day");
             metrics::counter!("retention_drops_total").increment(1);

@@ -27,7 +27,10 @@ struct Data {
 
 impl Data {
     async fn open() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::open_in(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn open_in(directory: TempDir) -> Self {
         let url = |scheme: &str, name: &str| {
             format!("{scheme}://{}/{name}", directory.path().display()).parse().unwrap()
         };
@@ -121,6 +124,31 @@ async fn entries_of_a_dropped_day_do_not_come_back() {
     assert_eq!(data.store.insert(&old).await.unwrap().len(), 2);
     assert!(data.store.get(old[0].id).await.unwrap().is_none());
     assert!(data.store.get(old[2].id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_interrupted_drop_is_completed_by_the_next_run() {
+    let data = Data::open().await;
+    data.add(&entries(day(1), &"5d".parse().unwrap())).await;
+    let folder = data.directory.path().join("store");
+    let saved = tempfile::tempdir().unwrap();
+    let copy = |from: &Path, to: &Path| {
+        for file in fs::read_dir(from).unwrap().map(|file| file.unwrap()) {
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    };
+    copy(&folder, saved.path());
+    data.keeper("5d").run_once(day(10)).await.unwrap();
+    assert!(!folder.join("2024-06-01.db").exists());
+    let Data { store, index, directory } = data;
+    drop((store, index));
+
+    // As if the process had been killed before it removed the file.
+    copy(saved.path(), &folder);
+    let data = Data::open_in(directory).await;
+    data.keeper("5d").run_once(day(10)).await.unwrap();
+    assert!(!folder.join("2024-06-01.db").exists());
+    assert!(data.parts().await.is_empty());
 }
 
 #[tokio::test]

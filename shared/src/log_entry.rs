@@ -142,8 +142,8 @@ impl NewLogEntry {
         })
     }
 
-    /// Fills in the defaults, except for the retention rule. The default id is derived from the arrival and the entry's `position`
-    /// in the request, which starts at 0.
+    /// Fills in the defaults, except for the retention rule. The default id is derived from the
+    /// arrival and the entry's `position` in the request, which starts at 0.
     ///
     /// # Errors
     /// When the time of the client's id is too far from the time of arrival.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-/// The pause between checks: short, because a burst writes 100 MB a second.
+/// The pause between checks: short, because a burst fills a disk quickly.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// The pause after a day has been dropped, until its space is certainly free.
@@ -28,9 +28,9 @@ const NOTHING_PAUSE: Duration = Duration::from_mins(1);
 /// The disk is low once less than this multiple of the least free space is free.
 const LOW_FACTOR: u8 = 2;
 
-/// While days are dropped, entries are refused once only this fraction of the least free space is
+/// While days are dropped, entries are refused once only the least free space divided by this is
 /// free: the rest is for those that have been accepted.
-const REFUSE_DIVISOR: u8 = 2;
+const REFUSE_DIVISOR: u64 = 2;
 
 /// Once the disk has had too little free space, this much more must be free, in percent points, until
 /// entries are accepted again. Otherwise, the state would change with every batch.
@@ -85,7 +85,8 @@ impl Disk {
             OnLowDisk::Refuse => false,
             OnLowDisk::DropOldest => !self.is_exhausted.load(Ordering::Relaxed),
         };
-        let is_urgent = space.has_less_than(min_free.div_ceil(REFUSE_DIVISOR));
+        let free = space.free.saturating_mul(REFUSE_DIVISOR);
+        let is_urgent = Space { free, ..space }.has_less_than(min_free);
         Some(if can_drop && !is_urgent { DiskState::Dropping } else { DiskState::Refusing })
     }
 

@@ -126,8 +126,8 @@ impl Adapters {
         })
     }
 
-    /// Spawns a task that drops the days that are no longer kept and watches the disk, until `stop` is
-    /// cancelled.
+    /// Spawns a task that drops the days that are no longer kept and watches the disk, until `stop`
+    /// is cancelled.
     ///
     /// # Errors
     /// When a setting is invalid.

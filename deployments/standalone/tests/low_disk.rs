@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use uuid::{ContextV7, Timestamp, Uuid};
 
-const DISK: &str = "140m";
+const DISK: &str = "240m";
 
 /// Less than this is not free at the end, because entries that were accepted before the check are
 /// still stored and indexed.

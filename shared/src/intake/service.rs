@@ -41,9 +41,7 @@ impl Limits {
     pub fn with_retention(self, retention: Retention) -> Self {
         Self { retention: Arc::new(retention), ..self }
     }
-}
 
-impl Limits {
     /// The limits that the environment sets.
     ///
     /// # Errors

@@ -90,7 +90,7 @@ async fn has_rows(connection: &mut MySqlConnection, class: &Class, day: Day) -> 
 ///
 /// MySQL copies the rows of a partition that it divides, about a million in 15 seconds. In the
 /// meantime the table can be read but not written, and while it creates the new partitions, about 40
-/// a second, it can neither be read. Many days are therefore divided in several steps.
+/// a second, it cannot be read either. Many days are therefore divided in several steps.
 pub(super) async fn make(
     connection: &mut MySqlConnection,
     class: &Class,

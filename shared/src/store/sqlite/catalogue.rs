@@ -25,7 +25,7 @@ pub(super) type Classes = BTreeMap<Class, Option<Day>>;
 /// The days of which earlier releases wrote the rows of the default class, up to the last one. These
 /// days own new rows too, until they are moved to files.
 ///
-/// Whoever reads these rows holds the `Arc`: they are deleted once nobody does.
+/// A reader of these rows holds the `Arc`: they are deleted once there is no reader.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Earlier {
     /// The first day that has not been moved.

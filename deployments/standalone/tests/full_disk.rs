@@ -8,7 +8,6 @@
 mod small_disk;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use acceptance::{Api, unique};
@@ -31,9 +30,7 @@ async fn a_full_disk_causes_503s_but_loses_no_acknowledged_entry() {
     let data_dir = tempfile::tempdir().unwrap();
     // The server does not refuse entries before the disk is full.
     let server = small_disk::start(data_dir.path(), DISK, &[("DISK_MIN_FREE", "0%")]);
-    // The data directory as other processes see it.
-    let root = Path::new("/proc").join(server.child.id().to_string()).join("root");
-    let ballast = root.join(data_dir.path().strip_prefix("/").unwrap()).join("ballast");
+    let ballast = small_disk::seen_from_outside(&server, data_dir.path()).join("ballast");
     std::fs::write(&ballast, vec![0; BALLAST_BYTES]).unwrap();
     let api = Api::new(&server.url);
     let service = unique("disk");

@@ -11,6 +11,8 @@
 mod small_disk;
 
 use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use acceptance::{Api, unique};
@@ -122,16 +124,7 @@ async fn the_oldest_days_are_dropped_before_the_disk_is_full() {
     let server = small_disk::start(data_dir.path(), DISK, &settings);
     let api = Api::new(&server.url);
     let service = unique("drop");
-    let mut days = Vec::new();
-    for days_ago in [5, 4, 3] {
-        let mut ids = Vec::new();
-        for _ in 0..5 {
-            let (status, body, posted) = post(&api, &service, days_ago).await;
-            assert_eq!(status, 201, "{body}");
-            ids.extend(posted);
-        }
-        days.push(ids);
-    }
+    let days = post_days(&api, &service).await;
     let today = fill(&api, &service, 0, &["dropping"]).await;
     wait_until("the oldest day is dropped", async || {
         api.get(&format!("/logs/{}", days[0][0])).await.status() == 410
@@ -145,8 +138,54 @@ async fn the_oldest_days_are_dropped_before_the_disk_is_full() {
     assert_eq!(api.entries([today, ids].concat()[..1000].to_vec()).await.len(), 1000);
     // When there is nothing left to drop, entries are refused.
     fill(&api, &service, 0, &["refusing"]).await;
-    for ids in &days {
-        wait_until("every day but today is dropped", async || {
+    wait_until_dropped(&api, &days).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_are_dropped_although_the_disk_is_already_full() {
+    if small_disk::skip() {
+        return;
+    }
+    let data_dir = tempfile::tempdir().unwrap();
+    let settings = [MIN_FREE, ("ON_LOW_DISK", "drop-oldest"), ("RETENTION", "30d")];
+    let server = small_disk::start(data_dir.path(), DISK, &settings);
+    let api = Api::new(&server.url);
+    let service = unique("full");
+    let days = post_days(&api, &service).await;
+    let posted = days.concat().len();
+    wait_until("the entries are stored", async || {
+        metric(&api, "consumer_entries_total").await >= posted as f64
+    })
+    .await;
+
+    let ballast = small_disk::seen_from_outside(&server, data_dir.path()).join("ballast");
+    let written = io::copy(&mut io::repeat(0), &mut File::create(&ballast).unwrap());
+    assert_eq!(written.unwrap_err().kind(), io::ErrorKind::StorageFull);
+
+    wait_until_dropped(&api, &days).await;
+    wait_until("entries are refused", async || disk_state(&api).await == "refusing").await;
+    fs::remove_file(&ballast).unwrap();
+    wait_until("entries are accepted", async || post(&api, &service, 0).await.0 == 201).await;
+}
+
+/// Posts entries that arrived on three days. Returns their ids, by day.
+async fn post_days(api: &Api, service: &str) -> Vec<Vec<String>> {
+    let mut days = Vec::new();
+    for days_ago in [5, 4, 3] {
+        let mut ids = Vec::new();
+        for _ in 0..5 {
+            let (status, body, posted) = post(api, service, days_ago).await;
+            assert_eq!(status, 201, "{body}");
+            ids.extend(posted);
+        }
+        days.push(ids);
+    }
+    days
+}
+
+async fn wait_until_dropped(api: &Api, days: &[Vec<String>]) {
+    for ids in days {
+        wait_until("the day is dropped", async || {
             api.get(&format!("/logs/{}", ids[0])).await.status() == 410
         })
         .await;

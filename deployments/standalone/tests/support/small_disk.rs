@@ -1,7 +1,7 @@
 //! A small disk for the data directory: a tmpfs in a separate mount namespace.
 #![allow(clippy::print_stderr, reason = "a skipped test is reported")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use acceptance::Server;
@@ -32,4 +32,10 @@ pub(crate) fn start(data_dir: &Path, size: &str, settings: &[(&str, &str)]) -> S
     command.arg(script).arg(env!("CARGO_BIN_EXE_logpulse")).envs(settings.iter().copied());
     command.env("DATA_DIR", data_dir).env("RATE_LIMIT_ENABLED", "false").env("RUST_LOG", "warn");
     Server::start(&mut command)
+}
+
+/// The data directory of the server as other processes see it.
+pub(crate) fn seen_from_outside(server: &Server, data_dir: &Path) -> PathBuf {
+    let root = Path::new("/proc").join(server.child.id().to_string()).join("root");
+    root.join(data_dir.strip_prefix("/").unwrap())
 }

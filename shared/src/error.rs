@@ -100,6 +100,9 @@ pub enum Refusal {
     /// An entry with its id is stored in another class of the setting `RETENTION`.
     #[error("an entry with this id is stored with another retention")]
     Duplicate,
+    /// The entry with its id has been deleted.
+    #[error("the entry has been deleted")]
+    Deleted,
 }
 
 impl Refused {

@@ -16,7 +16,9 @@ pub use self::daily::rebuild_days;
 #[cfg(feature = "tantivy")]
 pub use self::embedded::DerivedIndex;
 use crate::error::{Error, Refused, Result};
-use crate::log_entry::LogEntry;
+use crate::log_entry::{EntryId, LogEntry};
+use crate::retention::Class;
+use crate::store::{IdRange, Store};
 
 /// The maximum number of entries that are read from the store and added together.
 const MAX_PAGE_ENTRIES: usize = 2000;
@@ -28,6 +30,10 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 trait Target {
     /// Adds entries as [`Index::add`](crate::index::Index::add) does.
     fn add(&mut self, entries: &[LogEntry]) -> impl Future<Output = Result<Vec<Refused>>> + Send;
+
+    /// Deletes entries of the class as [`Index::delete`](crate::index::Index::delete) does.
+    fn delete(&mut self, class: &Class, ids: &[EntryId])
+    -> impl Future<Output = Result<()>> + Send;
 }
 
 /// Adds the entries. Those that the index will never accept are logged and skipped; the consumer
@@ -52,6 +58,26 @@ async fn add(mut target: impl Target, entries: &[LogEntry]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Removes the entries of the class in the range that have been deleted from the store, after the
+/// entries in the range have been added. Entries that are deleted from now on are in the new index,
+/// from which they are deleted too.
+///
+/// All deleted entries are removed, not only those that have just been read: an attempt that was
+/// interrupted may have added an entry that the store does not return any more.
+async fn remove_deleted(
+    store: &dyn Store,
+    mut target: impl Target,
+    class: &Class,
+    mut range: IdRange,
+) -> Result<()> {
+    loop {
+        let deleted = store.deleted(class, range, MAX_PAGE_ENTRIES).await?;
+        let Some(last) = deleted.last() else { return Ok(()) };
+        target.delete(class, &deleted).await?;
+        range = range.after(*last);
+    }
 }
 
 fn log_retry(error: &Error) {

@@ -8,7 +8,7 @@ use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::LogEntry;
-use shared::error::{Error, Refused, Result};
+use shared::error::{Error, Refusal, Refused, Result};
 use shared::index::Index;
 use shared::retention::Part;
 use shared::store::Store;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::retry::{self, backoff, retry_while_unavailable};
+use crate::withdrawal::withdraw_deleted;
 
 /// The number of failures after which an entry may be refused. Only errors that either the entry or
 /// the sink may have caused are counted.
@@ -24,7 +25,8 @@ const MAX_FAILURES: u32 = 10;
 /// A destination for entries.
 pub(crate) enum Sink {
     Store(Arc<dyn Store>),
-    Index(Arc<dyn Index>),
+    /// The index, and the store that has its entries.
+    Index(Arc<dyn Index>, Arc<dyn Store>),
 }
 
 /// Delivers entries to one sink.
@@ -45,15 +47,38 @@ impl Sink {
     fn name(&self) -> &'static str {
         match self {
             Self::Store(_) => "store",
-            Self::Index(_) => "index",
+            Self::Index(..) => "index",
         }
     }
 
     async fn write(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         match self {
             Self::Store(store) => store.insert(entries).await,
-            Self::Index(index) => index.add(entries).await,
+            Self::Index(index, _) => index.add(entries).await,
         }
+    }
+
+    /// Whether an accepted entry may be written again. The index would accept one that has been
+    /// deleted or dropped since.
+    async fn may_rewrite(&self, entry: &LogEntry) -> Result<bool> {
+        let Self::Index(_, store) = self else { return Ok(true) };
+        let stored = store.lookup(&[entry.id]).await?;
+        Ok(stored.get(&entry.id).is_some_and(|stored| !stored.is_deleted))
+    }
+
+    /// Writes an accepted entry again. Returns whether the sink accepts it.
+    async fn accepts_again(&self, entry: &LogEntry, shutdown: &CancellationToken) -> bool {
+        let entry = slice::from_ref(entry);
+        let written = self.write(entry).await;
+        if let Self::Index(index, store) = self {
+            // The entry may have been deleted in the meantime.
+            let withdraw = || withdraw_deleted(&**store, &**index, entry);
+            if retry::until_success("withdrawal", shutdown, withdraw).await.is_none() {
+                return false;
+            }
+        }
+        let is_invalid = |refused: &Refused| matches!(refused.reason, Refusal::Invalid(_));
+        written.is_ok_and(|refused| !refused.iter().any(is_invalid))
     }
 }
 
@@ -101,7 +126,8 @@ impl Delivery {
                 chunks.push_back(Chunk { range: middle..range.end, failures });
                 chunks.push_back(Chunk { range: range.start..middle, failures });
             } else if is_rejected
-                || (failures >= MAX_FAILURES && self.is_healthy_for(&entries[range.start]).await)
+                || (failures >= MAX_FAILURES
+                    && self.is_healthy_for(&entries[range.start], shutdown).await)
             {
                 refused.push(Refused::invalid(range.start, error.to_string()));
             } else if shutdown.is_cancelled() {
@@ -129,13 +155,19 @@ impl Delivery {
     /// Whether the last accepted entry is of the same class and day and the sink accepts it again.
     /// Another entry proves nothing, because a sink stores each day of a class separately, and may
     /// be unable to write to one of them.
-    async fn is_healthy_for(&self, entry: &LogEntry) -> bool {
+    async fn is_healthy_for(&self, entry: &LogEntry, shutdown: &CancellationToken) -> bool {
         let last_accepted = self.last_accepted().clone();
         let Some(probe) = last_accepted.filter(|last| Part::of(last) == Part::of(entry)) else {
             return false;
         };
-        let written = self.sink.write(slice::from_ref(&probe)).await;
-        written.is_ok_and(|refused| refused.is_empty())
+        match self.sink.may_rewrite(&probe).await {
+            Ok(true) => self.sink.accepts_again(&probe, shutdown).await,
+            Ok(false) => {
+                self.last_accepted().take_if(|last| last.id == probe.id);
+                false
+            }
+            Err(_) => false,
+        }
     }
 
     fn last_accepted(&self) -> MutexGuard<'_, Option<LogEntry>> {
@@ -145,23 +177,31 @@ impl Delivery {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use async_trait::async_trait;
+    use shared::index::Snapshot;
     use shared::log_entry::Day;
     use shared::retention::{Class, Keep};
-    use shared::store::{IdRange, ScanPage, StoredDay};
-    use shared::testing::{EntryBuilder, entries};
+    use shared::search::{SearchHits, SearchQuery};
+    use shared::store::{IdRange, ScanPage, Stored, StoredDay};
+    use shared::testing::{Broken, EntryBuilder, entries};
     use shared::{Arrival, EntryId, Ready, Timestamp};
     use tokio::time::{Duration, timeout};
 
     use super::*;
 
-    /// A store that fails to insert the message "bad", and any message while `is_broken`.
+    /// A store and an index that fail to add the message "bad", and any message while `is_broken`.
     #[derive(Default)]
     struct FailingStore {
         is_broken: Mutex<bool>,
         accepted: Mutex<Vec<String>>,
+        /// Whether all entries have been deleted from the store.
+        is_deleted: Mutex<bool>,
+        /// Whether all entries are deleted from the store while the index adds "good".
+        is_deleted_by_add: bool,
+        /// How often the index refuses to delete.
+        failing_deletes: Mutex<u32>,
     }
 
     #[async_trait]
@@ -203,6 +243,24 @@ mod tests {
             Ok(None)
         }
 
+        async fn delete(&self, _: &[EntryId]) -> Result<u64> {
+            Ok(0)
+        }
+
+        async fn lookup(&self, ids: &[EntryId]) -> Result<BTreeMap<EntryId, Stored>> {
+            let is_deleted = *self.is_deleted.lock().unwrap();
+            let stored = |id: &EntryId| (*id, Stored { class: Class::DEFAULT, is_deleted });
+            Ok(ids.iter().map(stored).collect())
+        }
+
+        async fn deleted(&self, _: &Class, _: IdRange, _: usize) -> Result<Vec<EntryId>> {
+            Ok(Vec::new())
+        }
+
+        async fn deletions(&self) -> Result<u64> {
+            Ok(0)
+        }
+
         async fn default_keep(&self) -> Result<Keep> {
             Ok(Keep::Forever)
         }
@@ -221,6 +279,41 @@ mod tests {
 
         async fn drop_before(&self, _: &Class, _: Day) -> Result<()> {
             Ok(())
+        }
+    }
+
+    #[async_trait]
+    impl Index for FailingStore {
+        async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
+            let is_good = entries[0].message == "good";
+            *self.is_deleted.lock().unwrap() |= self.is_deleted_by_add && is_good;
+            self.insert(entries).await
+        }
+
+        async fn delete(&self, _: &Class, _: &[EntryId]) -> Result<()> {
+            let mut failing = self.failing_deletes.lock().unwrap();
+            if *failing > 0 {
+                *failing -= 1;
+                return Err(Error::unavailable("index", "some error"));
+            }
+            self.accepted.lock().unwrap().clear();
+            Ok(())
+        }
+
+        async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
+            Broken.search(query).await
+        }
+
+        async fn snapshot(&self) -> Result<Box<dyn Snapshot>> {
+            Broken.snapshot().await
+        }
+
+        async fn days(&self, class: &Class) -> Result<BTreeSet<Day>> {
+            Index::days(&Broken, class).await
+        }
+
+        async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
+            Index::drop_before(&Broken, class, first).await
         }
     }
 
@@ -287,6 +380,41 @@ mod tests {
         let accepted = store.accepted.lock().unwrap().clone();
         let is_accepted = |message: &str| accepted.iter().any(|accepted| accepted == message);
         assert!(["a", "b", "c"].into_iter().all(is_accepted), "{accepted:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deleted_entry_is_not_written_again() {
+        let services = Arc::new(FailingStore::default());
+        let delivery = Delivery::to(Sink::Index(services.clone(), services.clone()));
+        let shutdown = CancellationToken::new();
+        delivery.deliver(&entries(["good"]), &shutdown).await.unwrap();
+        *services.is_deleted.lock().unwrap() = true;
+        services.accepted.lock().unwrap().clear();
+        let bad = entries(["bad"]);
+        let delivering = delivery.deliver(&bad, &shutdown);
+        let long = Duration::from_hours(2);
+        assert!(timeout(long, delivering).await.is_err(), "an entry was refused");
+        assert!(services.accepted.lock().unwrap().is_empty());
+        assert!(delivery.last_accepted().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_that_is_deleted_while_it_is_written_again_is_removed() {
+        let services = Arc::new(FailingStore {
+            is_deleted_by_add: true,
+            failing_deletes: Mutex::new(3),
+            ..FailingStore::default()
+        });
+        let delivery = Delivery::to(Sink::Index(services.clone(), services.clone()));
+        let shutdown = CancellationToken::new();
+        delivery.deliver(&entries(["good"]), &shutdown).await.unwrap();
+        *services.is_deleted.lock().unwrap() = false;
+        let bad = entries(["bad"]);
+        let delivering = delivery.deliver(&bad, &shutdown);
+        let refused = timeout(Duration::from_hours(2), delivering).await.unwrap().unwrap();
+        assert_eq!(refused.len(), 1);
+        assert!(services.accepted.lock().unwrap().is_empty());
+        assert_eq!(*services.failing_deletes.lock().unwrap(), 0);
     }
 
     #[tokio::test(start_paused = true)]

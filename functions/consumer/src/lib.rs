@@ -8,6 +8,7 @@ pub mod dead_letters;
 mod delivery;
 mod gather;
 mod retry;
+mod withdrawal;
 
 use std::pin::pin;
 use std::sync::Arc;

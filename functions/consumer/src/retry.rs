@@ -11,12 +11,33 @@ use tokio_util::sync::CancellationToken;
 pub(crate) async fn retry_while_unavailable<T, F: Future<Output = Result<T, Error>>>(
     what: &'static str,
     shutdown: &CancellationToken,
+    attempt: impl FnMut() -> F,
+) -> Option<Result<T, Error>> {
+    let is_temporary = |error: &Error| matches!(error, Error::Unavailable { .. });
+    retry_if(is_temporary, what, shutdown, attempt).await
+}
+
+/// Repeats `attempt` until it succeeds. Returns `None` if the process shuts down first.
+pub(crate) async fn until_success<T, F: Future<Output = Result<T, Error>>>(
+    what: &'static str,
+    shutdown: &CancellationToken,
+    attempt: impl FnMut() -> F,
+) -> Option<T> {
+    retry_if(|_| true, what, shutdown, attempt).await?.ok()
+}
+
+/// Repeats `attempt` after errors that meet the condition. Returns `None` if the process shuts down
+/// first.
+async fn retry_if<T, F: Future<Output = Result<T, Error>>>(
+    condition: impl Fn(&Error) -> bool,
+    what: &'static str,
+    shutdown: &CancellationToken,
     mut attempt: impl FnMut() -> F,
 ) -> Option<Result<T, Error>> {
     let mut pauses = backoff();
     loop {
         match attempt().await {
-            Err(error @ Error::Unavailable { .. }) => log(what, &error),
+            Err(error) if condition(&error) => log(what, &error),
             result => return Some(result),
         }
         if shutdown.is_cancelled() {

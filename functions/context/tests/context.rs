@@ -17,7 +17,7 @@ use shared::log_entry::Day;
 use shared::retention::Class;
 use shared::search::{SearchHits, SearchQuery};
 use shared::testing::{Broken, EntryBuilder};
-use shared::{Arrival, LogEntry, Timestamp};
+use shared::{Arrival, EntryId, LogEntry, Timestamp};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -179,6 +179,10 @@ impl Ready for Rebuilding {
 impl Index for Rebuilding {
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         self.0.add(entries).await
+    }
+
+    async fn delete(&self, class: &Class, ids: &[EntryId]) -> Result<()> {
+        self.0.delete(class, ids).await
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {

@@ -18,7 +18,7 @@ use shared::log_entry::Day;
 use shared::retention::Class;
 use shared::search::{SearchHits, SearchQuery};
 use shared::testing::{Broken, EntryBuilder, series};
-use shared::{LogEntry, Timestamp};
+use shared::{EntryId, LogEntry, Timestamp};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -219,6 +219,10 @@ impl Ready for Faulty {
 impl Index for Faulty {
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
         self.inner.add(entries).await
+    }
+
+    async fn delete(&self, class: &Class, ids: &[EntryId]) -> Result<()> {
+        self.inner.delete(class, ids).await
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {

@@ -99,6 +99,9 @@ impl Get {
     ) -> Result<Option<LogEntry>, Error> {
         let found = self.find(id).await?;
         let (None, Some(wait)) = (&found, wait) else { return Ok(found) };
+        if self.is_deleted(id).await? {
+            return Ok(None);
+        }
         let Ok(_permit) = self.waiting.try_acquire() else { return Ok(found) };
         let poll = async {
             loop {
@@ -111,8 +114,16 @@ impl Get {
         tokio::time::timeout(wait, poll).await.unwrap_or(Ok(None))
     }
 
+    async fn is_deleted(&self, id: EntryId) -> Result<bool, Error> {
+        let stored = self.store.lookup(&[id]).await?;
+        Ok(stored.get(&id).is_some_and(|stored| stored.is_deleted))
+    }
+
     /// The problem for an entry that was not found.
     async fn why_missing(&self, id: EntryId, now: Timestamp) -> Result<Problem, Error> {
+        if self.is_deleted(id).await? {
+            return Ok(Problem::new(StatusCode::GONE, "the entry has been deleted"));
+        }
         let day = Day::of(id);
         if day < Day::at(now)
             && let Some(class) = self.store.dropped(day).await?
@@ -173,8 +184,8 @@ impl Problems for GetProblems {
         ),
         (
             StatusCode::GONE,
-            "The entries of this day are no longer kept (see `RETENTION`). If the setting has rules, \
-             some of the day's entries may still be there.",
+            "The entry has been deleted, or the entries of its day are no longer kept (see \
+             `RETENTION`). If the setting has rules, some of the day's entries may still be there.",
         ),
         (StatusCode::SERVICE_UNAVAILABLE, "The store is unavailable; retry later."),
     ];

@@ -101,6 +101,26 @@ async fn a_404_response_is_not_cacheable() {
 }
 
 #[tokio::test]
+async fn a_deleted_entry_is_gone_immediately() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cache, store, entry) = (open_cache().await, open_store(&folder).await, entry("m"));
+    store.insert(std::slice::from_ref(&entry)).await.unwrap();
+    let client = client(cache.clone(), store.clone());
+    let path = format!("/logs/{}", entry.id);
+    client.get(&path).send().await.assert_status_is_ok();
+
+    store.delete(&[entry.id]).await.unwrap();
+    cache.remove(&[entry.id]).await.unwrap();
+    let get = client.get(&path).header("prefer", "wait=10").send();
+    let response = tokio::time::timeout(Duration::from_secs(5), get).await.unwrap();
+
+    response.assert_status(StatusCode::GONE);
+    response.assert_header("cache-control", "no-store");
+    let problem = response.json().await;
+    problem.value().object().get("detail").assert_string("the entry has been deleted");
+}
+
+#[tokio::test]
 async fn an_entry_of_a_dropped_day_gets_410_with_the_day_even_if_it_is_cached() {
     let folder = tempfile::tempdir().unwrap();
     let (cache, store) = (open_cache().await, open_store(&folder).await);

@@ -90,7 +90,7 @@ impl Keeper {
         for class in classes {
             let days = stored.iter().filter(|one| one.class == class).cloned().collect();
             let first = plan.retention.keep(&class).and_then(|keep| keep.first_day(today));
-            let (stored, indexed) = self.keep(&class, days, first).await?;
+            let (stored, indexed) = self.drop_expired(&class, days, first).await?;
             plan.add(&class, stored, &indexed, today);
         }
         if self.index.is_rebuilding() {
@@ -111,7 +111,7 @@ impl Keeper {
         let days = self.store.days().await?.into_iter().filter(|one| one.day < today);
         let days = days.filter_map(|one| Some((last_day(&one)?, one.day, one.class)));
         let Some((until, day, class)) = days.min() else { return Ok(None) };
-        tracing::warn!(%class, %day, %until, "dropping a day early, because the disk is full");
+        tracing::warn!(%class, %day, %until, "dropping a day early, because too little of the disk is free");
         self.store.drop_before(&class, day.next()).await?;
         self.index.drop_before(&class, day.next()).await?;
         metrics::counter!("retention_early_drops_total").increment(1);
@@ -129,7 +129,7 @@ impl Keeper {
     ///
     /// They are dropped from the store first: once it refuses entries of these days, no further ones
     /// reach the index, except those that the consumer is writing now. The next run drops them.
-    async fn keep(
+    async fn drop_expired(
         &self,
         class: &Class,
         stored: Vec<StoredDay>,

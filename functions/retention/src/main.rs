@@ -4,11 +4,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use retention::{INTERVAL, Keeper};
-use shared::config::{IndexConfig, RetentionConfig, ServiceUrl, StoreConfig, check, help, load};
+use shared::config::{
+    HttpConfig, IndexConfig, RetentionConfig, ServiceUrl, StoreConfig, check, help, load,
+};
 use shared::log_entry::Day;
 use shared::process::{self, Program};
 use shared::{http, index, store};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 const PROGRAM: Program = Program {
@@ -30,8 +32,11 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let function = keeper.function();
     let stop = shutdown.clone();
     let keeping = tokio::spawn(async move { keep(&keeper, &url, &stop).await });
-    http::serve(vec![function], &load()?, None, shutdown).await?;
-    keeping.await.context("dropping days")
+    let config = load::<HttpConfig>()?;
+    http::serve(vec![function], &config, None, shutdown).await?;
+    // A day that is being dropped may take longer; the next run completes it.
+    let finished = timeout(config.shutdown_timeout / 2, keeping).await;
+    finished.context("finishing the last drop")?.context("dropping days")
 }
 
 /// Runs the keeper while this process holds the lock: one replica works, and another one takes over

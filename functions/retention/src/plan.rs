@@ -30,7 +30,8 @@ impl Plan {
     }
 
     /// Adds the days of a class. The entries of today and yesterday may still be on their way to the
-    /// index, so these days are not compared.
+    /// index, so these days are not compared. The index may or may not list a day of which all
+    /// entries have been deleted.
     pub(crate) fn add(
         &mut self,
         class: &Class,
@@ -39,9 +40,10 @@ impl Plan {
         today: Day,
     ) {
         let days: BTreeSet<Day> = stored.iter().map(|one| one.day).collect();
-        let only_stored = days.difference(indexed).map(|day| (*day, Only::Store));
         let only_indexed = indexed.difference(&days).map(|day| (*day, Only::Index));
-        for (day, only) in only_stored.chain(only_indexed) {
+        let with_entries = stored.iter().filter(|one| one.entries > 0).map(|one| one.day);
+        let only_stored = with_entries.filter(|day| !indexed.contains(day));
+        for (day, only) in only_indexed.chain(only_stored.map(|day| (day, Only::Store))) {
             if day.next() < today {
                 self.differences.insert(Part { day, class: class.clone() }, only);
             }
@@ -83,6 +85,31 @@ impl Plan {
                 Only::Index => "the store has no entries of a day that the index has; reindex it",
             };
             tracing::warn!(class = %part.class, day = %part.day, problem);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_of_deleted_entries_is_not_missing_from_the_index() {
+        let [day, today]: [Day; 2] = ["2024-06-01", "2024-06-06"].map(|day| day.parse().unwrap());
+        let class = Class::DEFAULT;
+        let stored = |entries| StoredDay { class: class.clone(), day, entries, bytes: 1 };
+        for (stored, is_indexed, expected) in [
+            (Some(stored(1)), true, None),
+            (Some(stored(1)), false, Some(Only::Store)),
+            (Some(stored(0)), true, None),
+            (Some(stored(0)), false, None),
+            (None, true, Some(Only::Index)),
+        ] {
+            let mut plan = Plan::new("5d".parse().unwrap());
+            let indexed = is_indexed.then_some(day).into_iter().collect();
+            plan.add(&class, stored.clone().into_iter().collect(), &indexed, today);
+            let found = plan.differences.values().next().copied();
+            assert_eq!(found, expected, "{stored:?}, {is_indexed}");
         }
     }
 }

@@ -21,7 +21,7 @@ const VERSION: u32 = 1;
 pub(super) struct Manifest {
     /// When the backup began: it has every entry that was acknowledged before.
     pub(super) began: Timestamp,
-    /// When the data directory was created, which tells it from others.
+    /// When the data directory was created, which distinguishes it from others.
     pub(super) data_created: String,
     /// The last migration of the queue.
     pub(super) queue_version: i64,

@@ -21,7 +21,9 @@ use crate::log_entry::{EntryId, LogEntry};
 /// # Contract
 /// * A cached entry is returned until it expires or is evicted. The store may contain
 ///   entries that the cache does not.
-/// * An error must not fail a request: callers fall back to the store.
+/// * Once an entry has been removed, it is not cached again for as long as entries are cached. A
+///   request that read it from the store before it was deleted therefore cannot bring it back.
+/// * An error must not fail a read: callers fall back to the store.
 #[async_trait]
 pub trait Cache: Ready {
     /// Returns the entry with this id, if it is cached.
@@ -30,11 +32,17 @@ pub trait Cache: Ready {
     /// When the cache does not respond ([`Error::Unavailable`](crate::Error::Unavailable)).
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>>;
 
-    /// Caches the entry.
+    /// Caches the entry, unless it has been removed.
     ///
     /// # Errors
     /// When the cache does not respond ([`Error::Unavailable`](crate::Error::Unavailable)).
     async fn put(&self, entry: &LogEntry) -> Result<()>;
+
+    /// Removes entries that have been deleted from the store. It can be repeated after an error.
+    ///
+    /// # Errors
+    /// When the cache does not respond ([`Error::Unavailable`](crate::Error::Unavailable)).
+    async fn remove(&self, ids: &[EntryId]) -> Result<()>;
 }
 
 /// The variable that holds the cache's URL.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use moka::future;
+use moka::policy::EvictionPolicy;
 use url::Url;
 
 use super::{Cache, VARIABLE};
@@ -18,10 +20,17 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// The size of an entry without its text: its fields, and about 128 bytes of bookkeeping.
 const OVERHEAD_BYTES: usize = size_of::<LogEntry>() + 128;
 
+/// The number of removed entries that are remembered, the latest ones. A request that read one of
+/// them before it was removed has ended long before so many others are removed.
+const MAX_REMOVED: u64 = 100_000;
+
 /// moka panics if the TTL exceeds about 1,000 years.
 const MAX_TTL: Duration = Duration::from_hours(1000 * 365 * 24);
 
-pub(super) struct MokaCache(moka::future::Cache<EntryId, Arc<LogEntry>>);
+pub(super) struct MokaCache {
+    entries: future::Cache<EntryId, Arc<LogEntry>>,
+    removed: future::Cache<EntryId, ()>,
+}
 
 impl MokaCache {
     /// Opens the cache at `memory:`.
@@ -31,12 +40,16 @@ impl MokaCache {
     }
 
     fn new(ttl: Duration) -> Self {
-        let cache = moka::future::Cache::builder()
+        let ttl = ttl.min(MAX_TTL);
+        let entries = future::Cache::builder()
             .max_capacity(MAX_BYTES)
             .weigher(|_, entry: &Arc<LogEntry>| weight_bytes(entry))
-            .time_to_live(ttl.min(MAX_TTL))
-            .build();
-        Self(cache)
+            .time_to_live(ttl);
+        let removed = future::Cache::builder()
+            .max_capacity(MAX_REMOVED)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(ttl);
+        Self { entries: entries.build(), removed: removed.build() }
     }
 }
 
@@ -54,12 +67,24 @@ impl Ready for MokaCache {
 #[async_trait]
 impl Cache for MokaCache {
     async fn get(&self, id: EntryId) -> Result<Option<LogEntry>> {
-        let entry = self.0.get(&id).await;
+        let entry = self.entries.get(&id).await;
         Ok(entry.map(Arc::unwrap_or_clone))
     }
 
     async fn put(&self, entry: &LogEntry) -> Result<()> {
-        self.0.insert(entry.id, Arc::new(entry.clone())).await;
+        self.entries.insert(entry.id, Arc::new(entry.clone())).await;
+        // Checked after the insert, because `remove` may run at the same time.
+        if self.removed.contains_key(&entry.id) {
+            self.entries.invalidate(&entry.id).await;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, ids: &[EntryId]) -> Result<()> {
+        for id in ids {
+            self.removed.insert(*id, ()).await;
+            self.entries.invalidate(id).await;
+        }
         Ok(())
     }
 }
@@ -79,9 +104,9 @@ mod tests {
             let entry = new.arrive(&arrival, position).unwrap();
             cache.put(&entry).await.unwrap();
         }
-        cache.0.run_pending_tasks().await;
-        assert!(cache.0.weighted_size() <= MAX_BYTES);
-        assert!(cache.0.entry_count() >= 16, "{}", cache.0.entry_count());
+        cache.entries.run_pending_tasks().await;
+        assert!(cache.entries.weighted_size() <= MAX_BYTES);
+        assert!(cache.entries.entry_count() >= 16, "{}", cache.entries.entry_count());
     }
 
     #[tokio::test]

@@ -24,9 +24,7 @@ use crate::config::{
     url_options::UrlOptions,
 };
 use crate::error::{Ready, Refused, Result};
-#[cfg(feature = "tantivy")]
-use crate::log_entry::EntryId;
-use crate::log_entry::{Day, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::retention::Class;
 use crate::search::{SearchHits, SearchQuery};
 
@@ -36,6 +34,8 @@ use crate::search::{SearchHits, SearchQuery};
 /// * When `add` returns, every entry that it did not refuse is durable, and visible to `search`
 ///   within a second.
 /// * Adding is idempotent by id: the first write wins.
+/// * When `delete` returns, the entries are durably gone, and invisible to `search` within a second.
+///   The index does not remember them: they can be added again.
 /// * An entry that the index will never accept is refused on its own; the others are added. A value
 ///   that cannot be indexed (a word beyond the term limit) is left out, and its entry is added.
 #[async_trait]
@@ -48,6 +48,13 @@ pub trait Index: Ready {
     /// cause. Some of the entries may have been added: add all of them again.
     /// [`Error::Rejected`](crate::Error::Rejected) when the index will never accept the batch.
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
+
+    /// Deletes the entries of the class with these ids. Ids that the index does not have are ignored.
+    /// It can be repeated after an error.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond.
+    async fn delete(&self, class: &Class, ids: &[EntryId]) -> Result<()>;
 
     /// Returns a page of hits: as many whole entries as the query asks for and as fit in
     /// [`SearchHits::MAX_BYTES`], but at least one if there are any.

@@ -135,7 +135,8 @@ impl Arrival {
     }
 
     /// The id of the entry at `position` in the request, from 0 to [`MAX_POSITION`].
-    pub(crate) fn id(&self, position: u32) -> EntryId {
+    #[must_use]
+    pub fn id(&self, position: u32) -> EntryId {
         debug_assert!(position <= MAX_POSITION, "the position must fit in 20 bits");
         let position = u64::from(position & MAX_POSITION);
         let high = (self.millis << 16) | VERSION_7 | (position >> 8);

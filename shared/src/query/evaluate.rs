@@ -111,6 +111,7 @@ impl Condition {
             Self::Fragment(fragment) => subject.searchable().contains(fragment.as_str()),
             Self::Keyword(field, test) => test.matches(subject.keyword(*field)),
             Self::Id(id) => subject.entry.id == *id,
+            Self::ArrivedBefore(time) => subject.entry.id.time() < *time,
             Self::Patterns(ids) => ids.contains(&PatternId::of_message(&subject.entry.message)),
             Self::Timestamp(range) => {
                 let time = subject.entry.timestamp;

@@ -68,6 +68,7 @@ impl Marks {
             Condition::Not(_)
             | Condition::Keyword(..)
             | Condition::Id(_)
+            | Condition::ArrivedBefore(_)
             | Condition::Patterns(_)
             | Condition::Timestamp(_) => {}
         }

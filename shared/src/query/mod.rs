@@ -39,6 +39,8 @@ pub enum Condition {
     Keyword(Keyword, KeywordTest),
     /// The entry with this id.
     Id(EntryId),
+    /// An id with a time before this one. No text of a query means it.
+    ArrivedBefore(Timestamp),
     /// A message with one of these patterns.
     Patterns(Vec<PatternId>),
     /// A timestamp in this range.

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{Instrument, info_span};
 
 use super::report::Report;
-use super::{MAX_PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
+use super::{MAX_PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry, remove_deleted};
 use crate::error::{Error, Refused, Result};
 use crate::index::opensearch::{DayRebuild, OpenSearchIndex};
 use crate::log_entry::{Day, EntryId, LogEntry, Timestamp};
@@ -138,35 +138,52 @@ impl Rebuilds<'_> {
         // are equal, the index therefore lacks no entry.
         let indexed = step(rebuild, async |rebuild| rebuild.count().await).await?;
         let stored = retrying(async || self.store.count(&class, range).await).await?;
-        if indexed == stored {
+        // An entry that has been deleted from the store may still be in the index, in place of one that
+        // the index lacks.
+        if indexed == stored
+            && retrying(async || self.store.deleted(&class, range, 1).await).await?.is_empty()
+        {
             return retrying(async || self.store.last(&class, range).await).await;
         }
         self.add_missing(rebuild, range).await
     }
 
-    /// Adds the entries in the range still missing from the index. Returns the id of the last entry
-    /// that the store contained in the range at the start.
+    /// Adds the entries in the range still missing from the index, and removes those that have been
+    /// deleted. Returns the id of the last entry that the store contained in the range at the start.
     async fn add_missing(
         &mut self,
         rebuild: &mut DayRebuild,
-        mut range: IdRange,
+        range: IdRange,
     ) -> Result<Option<EntryId>> {
         let class = rebuild.part().class.clone();
-        range.until = retrying(async || self.store.last(&class, range).await).await?;
-        let Some(until) = range.until else { return Ok(None) };
+        let mut rest = range;
+        let Some(until) = retrying(async || self.store.last(&class, range).await).await? else {
+            self.remove_deleted(rebuild, rest).await?;
+            return Ok(None);
+        };
         loop {
+            let range = IdRange { until: Some(until), ..rest };
             let page =
                 retrying(async || self.store.scan(&class, range, MAX_PAGE_ENTRIES).await).await?;
-            let Some(last) = page.entries.last().map(|entry| entry.id) else {
+            let entries = page.entries;
+            let Some(last) = entries.last().map(|entry| entry.id) else {
+                self.remove_deleted(rebuild, rest).await?;
                 return Ok(Some(until));
             };
-            range = range.after(last);
-            let entries = page.entries;
             let missing =
                 step(rebuild, async |rebuild| rebuild.missing(entries.clone()).await).await?;
             self.add_page(rebuild, &missing).await?;
+            self.remove_deleted(rebuild, IdRange { until: Some(last), ..rest }).await?;
             self.report.add(missing.len(), last, until);
+            rest = rest.after(last);
         }
+    }
+
+    /// Removes the entries in the range that have been deleted from the store.
+    async fn remove_deleted(&self, rebuild: &mut DayRebuild, range: IdRange) -> Result<()> {
+        let class = rebuild.part().class.clone();
+        step(rebuild, async |rebuild| remove_deleted(self.store, rebuild, &class, range).await)
+            .await
     }
 
     /// Adds entries. Those that keep failing for an unknown reason are logged and skipped, provided
@@ -212,6 +229,14 @@ fn rest(range: IdRange, id: Option<EntryId>) -> IdRange {
 impl Target for &mut DayRebuild {
     fn add(&mut self, entries: &[LogEntry]) -> impl Future<Output = Result<Vec<Refused>>> + Send {
         DayRebuild::add(self, entries)
+    }
+
+    fn delete(
+        &mut self,
+        _class: &Class,
+        ids: &[EntryId],
+    ) -> impl Future<Output = Result<()>> + Send {
+        DayRebuild::delete(self, ids)
     }
 }
 

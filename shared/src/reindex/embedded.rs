@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::report::Report;
-use super::{MAX_PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry};
+use super::{MAX_PAGE_ENTRIES, RETRY_PAUSE, Target, add, log_retry, remove_deleted};
 use crate::error::{Error, Ready, Refused, Result};
 use crate::index::embedded::{Cause, EmbeddedIndex, Progress, Rebuild};
 use crate::index::{Index, Snapshot};
@@ -98,18 +98,19 @@ impl DerivedIndex {
             tracing::info!(after = %after.time(), "resuming the rebuild of the index");
         }
         let mut report = Report::default();
-        while let Some(Progress { class, after, until }) = rebuild.progress()
+        while let Some(progress) = rebuild.progress()
             && !stop.is_cancelled()
         {
+            let Progress { ref class, after, until } = progress;
             let range = IdRange { after, until: Some(until) };
-            let page = match self.store.scan(&class, range, MAX_PAGE_ENTRIES).await {
+            let page = match self.store.scan(class, range, MAX_PAGE_ENTRIES).await {
                 Ok(page) => page,
                 Err(error) => {
                     retry(&error, stop).await;
                     continue;
                 }
             };
-            match self.add_page(rebuild, class, &page.entries).await {
+            match self.add_page(rebuild, progress, &page.entries).await {
                 Ok(()) => {
                     if let Some(last) = page.entries.last() {
                         report.add(page.entries.len(), last.id, until);
@@ -128,10 +129,20 @@ impl DerivedIndex {
 
     /// Adds the next entries of a class to the rebuild. If there are none, goes on to the next
     /// class, or completes the rebuild if there is none.
-    async fn add_page(&self, rebuild: &Rebuild, class: Class, entries: &[LogEntry]) -> Result<()> {
-        if let Some(last) = entries.last() {
+    async fn add_page(
+        &self,
+        rebuild: &Rebuild,
+        Progress { class, after, until }: Progress,
+        entries: &[LogEntry],
+    ) -> Result<()> {
+        let last = entries.last().map(|entry| entry.id);
+        if last.is_some() {
             add(rebuild, entries).await?;
-            return rebuild.advance(class, Some(last.id)).await;
+        }
+        let range = IdRange { after, until: last.or(Some(until)) };
+        remove_deleted(&*self.store, rebuild, &class, range).await?;
+        if last.is_some() {
+            return rebuild.advance(class, last).await;
         }
         let classes = self.store.classes().await?;
         match classes.into_iter().filter(|other| *other > class).min() {
@@ -146,8 +157,8 @@ impl DerivedIndex {
         for entry in stored.iter_mut().filter(|entry| entry.id <= until) {
             match self.store.get(entry.id).await {
                 Ok(Some(first)) => *entry = first,
-                // The entry is not in the store, or its row is damaged. The rebuild skips damaged
-                // rows.
+                // The entry is not in the store, or its row is damaged, which the rebuild skips. Or it
+                // has been deleted; then the consumer removes it again.
                 Ok(None) | Err(Error::Rejected { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -187,6 +198,10 @@ impl Index for DerivedIndex {
         }
     }
 
+    async fn delete(&self, class: &Class, ids: &[EntryId]) -> Result<()> {
+        self.index.delete(class, ids).await
+    }
+
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
         self.index.search(query).await
     }
@@ -207,6 +222,14 @@ impl Index for DerivedIndex {
 impl Target for &Rebuild {
     fn add(&mut self, entries: &[LogEntry]) -> impl Future<Output = Result<Vec<Refused>>> + Send {
         Rebuild::add(self, entries)
+    }
+
+    fn delete(
+        &mut self,
+        class: &Class,
+        ids: &[EntryId],
+    ) -> impl Future<Output = Result<()>> + Send {
+        Rebuild::delete(self, class, ids)
     }
 }
 

@@ -125,7 +125,7 @@ impl FromStr for Retention {
         for text in parts.filter(|part| !part.trim().is_empty()) {
             let rule: Rule = text.parse()?;
             if rules.iter().any(|other| other.class == rule.class) {
-                return Err(RetentionError(format!("the rule {} is there twice", rule.class)));
+                return Err(RetentionError(format!("the rule {} is given twice", rule.class)));
             }
             rules.push(rule);
         }
@@ -176,7 +176,7 @@ fn depends_on_time(condition: &Condition) -> bool {
             conditions.iter().any(depends_on_time)
         }
         Condition::Not(condition) => depends_on_time(condition),
-        Condition::Timestamp(_) | Condition::Id(_) => true,
+        Condition::Timestamp(_) | Condition::Id(_) | Condition::ArrivedBefore(_) => true,
         Condition::Words(_)
         | Condition::Prefix(_)
         | Condition::Fragment(_)
@@ -268,7 +268,7 @@ mod tests {
             ("30d; level: =3d", "rule level: =3d: level needs a value"),
             ("30d; =3d", "rule =3d: the condition must have 1 to 255 bytes"),
             ("30d; timestamp:>now-1d=3d", "must not be about the time or the id"),
-            ("30d; a:1=3d; a:1=4d", "the rule a:1 is there twice"),
+            ("30d; a:1=3d; a:1=4d", "the rule a:1 is given twice"),
             (many, "must have at most 8 rules"),
         ] {
             let error = text.parse::<Retention>().unwrap_err().to_string();

@@ -3,9 +3,10 @@
 //! that the database does not accept is in a statement by itself; after a success they get longer.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 
-use crate::error::Refused;
-use crate::log_entry::LogEntry;
+use crate::error::{Refusal, Refused};
+use crate::log_entry::{EntryId, LogEntry};
 
 /// Limits the text in a statement, far below MySQL's `max_allowed_packet` (64 MiB).
 const MAX_STATEMENT_BYTES: usize = 8 * 1024 * 1024;
@@ -42,6 +43,14 @@ impl<'e, E: Borrow<LogEntry>> InsertPlan<'e, E> {
         remaining.get(..self.current)
     }
 
+    /// Refuses the rows of the current statement with these ids, whose entries have been deleted.
+    pub(super) fn refuse_deleted(&mut self, ids: &HashSet<EntryId>) {
+        let rows = self.entries[self.done..][..self.current].iter();
+        let deleted = (self.done..).zip(rows).filter(|(_, row)| ids.contains(&(*row).borrow().id));
+        let refused = deleted.map(|(index, _)| Refused { index, reason: Refusal::Deleted });
+        self.refused.extend(refused);
+    }
+
     /// Records that the current statement succeeded.
     pub(super) fn succeeded(&mut self) {
         self.done += self.current;
@@ -58,7 +67,7 @@ impl<'e, E: Borrow<LogEntry>> InsertPlan<'e, E> {
         self.limit = (self.current / 10).max(1);
     }
 
-    /// The rows that the database will never accept.
+    /// The rows that the database will never accept, and those that have been deleted.
     pub(super) fn into_refused(self) -> Vec<Refused> {
         self.refused
     }

@@ -3,6 +3,9 @@
 
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod insert_plan;
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod job_rows;
+mod jobs;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod range;
@@ -19,6 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use url::Url;
 
+pub use self::jobs::{DeleteJob, DeleteJobs};
 #[cfg(feature = "mysql")]
 pub use self::mysql::Lock;
 pub use self::range::IdRange;
@@ -35,12 +39,14 @@ use crate::retention::{Class, Keep};
 /// * Once the days before a day have been dropped, no entry of these days and this class is
 ///   inserted again.
 /// * An entry that the database will never accept is refused on its own; the others are stored.
+/// * A deleted entry is never inserted again: until its day is dropped, the store keeps its id.
 /// * A scan that continues after the last entry of each page returns every entry that was in the
 ///   range when it began, once. Entries that are inserted behind its position are not returned.
 #[async_trait]
 pub trait Store: Ready {
-    /// Inserts the entries and returns those that are not stored: the invalid ones, those whose day
-    /// has been dropped, and those whose id has been stored in another class.
+    /// Inserts the entries and returns those that are not stored: the invalid ones, those that have
+    /// been deleted, those whose day has been dropped, and those whose id has been stored in another
+    /// class.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond or is
@@ -48,7 +54,7 @@ pub trait Store: Ready {
     /// cause. Some of the entries may have been stored: insert all of them again.
     async fn insert(&self, entries: &[LogEntry]) -> Result<Vec<Refused>>;
 
-    /// Returns the entry with this id, if it exists.
+    /// Returns the entry with this id, if it exists and has not been deleted.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
@@ -68,12 +74,40 @@ pub trait Store: Ready {
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
     async fn scan(&self, class: &Class, range: IdRange, limit: usize) -> Result<ScanPage>;
 
-    /// Counts the rows of the class in the range. The database reads all of them, which takes about
-    /// a second per million.
+    /// Counts the entries of the class in the range. The database reads all of them, which takes
+    /// about a second per million.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
     async fn count(&self, class: &Class, range: IdRange) -> Result<u64>;
+
+    /// Deletes the entries with these ids, at most 1,000, and returns their number. Ids that the
+    /// store does not have, and entries that have been deleted, are ignored. It can be repeated
+    /// after an error.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn delete(&self, ids: &[EntryId]) -> Result<u64>;
+
+    /// Returns which of these ids the store has, including those of deleted entries.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn lookup(&self, ids: &[EntryId]) -> Result<BTreeMap<EntryId, Stored>>;
+
+    /// Returns the first ids of deleted entries of the class in the range, in order: at most `limit`.
+    /// If there are few, it takes as long as a count.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn deleted(&self, class: &Class, range: IdRange, limit: usize) -> Result<Vec<EntryId>>;
+
+    /// Returns a number that every deletion increases. As long as it is the same, no entry has been
+    /// deleted.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
+    async fn deletions(&self) -> Result<u64>;
 
     /// Returns the greatest id of the class in the range, if there is one.
     ///
@@ -124,6 +158,15 @@ pub trait Store: Ready {
     async fn drop_before(&self, class: &Class, first: Day) -> Result<()>;
 }
 
+/// What a store has of an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The class of the entry.
+    pub class: Class,
+    /// Whether the entry has been deleted.
+    pub is_deleted: bool,
+}
+
 /// The entries of a class and day in a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDay {
@@ -131,7 +174,8 @@ pub struct StoredDay {
     pub class: Class,
     /// The day of arrival.
     pub day: Day,
-    /// The approximate number of entries.
+    /// The approximate number of entries. It is zero if all of them have been deleted. MySQL also
+    /// counts those that have been deleted.
     pub entries: u64,
     /// The approximate size on disk.
     pub bytes: u64,
@@ -176,6 +220,20 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
         "sqlite" => sqlite::open(url).await,
         #[cfg(feature = "mysql")]
         "mysql" => Ok(mysql::open(url)?),
+        _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
+    }
+}
+
+/// Opens the jobs that delete entries of the store at this URL.
+///
+/// # Errors
+/// When the URL is invalid, or the file cannot be opened or created.
+pub async fn open_delete_jobs(url: &Url) -> anyhow::Result<Arc<dyn DeleteJobs>> {
+    match url.scheme() {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => sqlite::open_delete_jobs(url).await,
+        #[cfg(feature = "mysql")]
+        "mysql" => Ok(mysql::open_delete_jobs(url)?),
         _ => Err(unknown_scheme(VARIABLE, url, SCHEMES).into()),
     }
 }

@@ -3,8 +3,12 @@
 //! tables.
 
 mod classes;
+mod deleting;
+mod errors;
 mod inserting;
+mod jobs;
 mod lock;
+mod migrating;
 mod partitions;
 
 use std::collections::BTreeMap;
@@ -14,29 +18,32 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPoolOptions};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
-use sqlx::{ConnectOptions, Connection, Executor, MySql, MySqlPool};
+use sqlx::{ConnectOptions, Executor, MySql, MySqlPool};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use url::Url;
 
 use self::classes::{Classes, table};
+use self::errors::{classify, unavailable};
 pub use self::lock::Lock;
 use super::scan::{Next, Scan};
-use super::{IdRange, SERVICE, ScanPage, Store, StoredDay, VARIABLE, rows};
+use super::{DeleteJobs, IdRange, ScanPage, Store, Stored, StoredDay, VARIABLE, rows};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
-use crate::error::{Error, Ready, Refused, Result, Source};
+use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::retention::{Class, Keep};
 
 /// Rows in the longest `INSERT`: 8,000 of the 65,535 placeholders that MySQL allows.
 const MAX_ROWS: usize = 1000;
 
-/// Connections per replica. MySQL allows 151 in total by default.
+/// Connections of a process to the entries. MySQL allows 151 in total by default.
 const MAX_CONNECTIONS: u32 = 8;
+
+/// Further connections of a process to the jobs.
+const MAX_JOB_CONNECTIONS: u32 = 2;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -58,9 +65,6 @@ const DROP_TIMEOUT: Duration = Duration::from_mins(1);
 /// Limits the insert of a whole batch.
 const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Limits the migrations, including the wait for another replica that runs them.
-const MIGRATE_TIMEOUT: Duration = Duration::from_mins(1);
-
 /// Idle connections are closed after this time, before the server's `wait_timeout` closes them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
@@ -76,16 +80,12 @@ const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBST
 
 /// Opens the store at `mysql://user:password@host:3306/database`.
 pub(super) fn open(url: &Url) -> std::result::Result<Arc<dyn Store>, ConfigError> {
-    let pool = MySqlPoolOptions::new()
-        .max_connections(MAX_CONNECTIONS)
-        .acquire_timeout(CONNECT_TIMEOUT)
-        .idle_timeout(IDLE_TIMEOUT)
-        .after_connect(|connection, _| {
-            Box::pin(async { connection.execute(SESSION).await.map(|_| ()) })
-        })
-        .connect_lazy_with(connect_options(url)?);
-    let known = RwLock::new(vec![Class::DEFAULT]);
-    Ok(Arc::new(MySqlStore { pool, migrated: OnceCell::new(), known }))
+    Ok(Arc::new(MySqlStore::open(url, MAX_CONNECTIONS)?))
+}
+
+/// Opens the jobs of the same database.
+pub(super) fn open_delete_jobs(url: &Url) -> std::result::Result<Arc<dyn DeleteJobs>, ConfigError> {
+    Ok(Arc::new(MySqlStore::open(url, MAX_JOB_CONNECTIONS)?))
 }
 
 fn connect_options(url: &Url) -> std::result::Result<MySqlConnectOptions, ConfigError> {
@@ -110,9 +110,22 @@ struct MySqlStore {
 }
 
 impl MySqlStore {
+    fn open(url: &Url, max_connections: u32) -> std::result::Result<Self, ConfigError> {
+        let pool = MySqlPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .idle_timeout(IDLE_TIMEOUT)
+            .after_connect(|connection, _| {
+                Box::pin(async { connection.execute(SESSION).await.map(|_| ()) })
+            })
+            .connect_lazy_with(connect_options(url)?);
+        let known = RwLock::new(vec![Class::DEFAULT]);
+        Ok(Self { pool, migrated: OnceCell::new(), known })
+    }
+
     /// Acquires a connection to a database that has the tables.
     async fn connection(&self) -> Result<PooledConnection> {
-        self.migrated.get_or_try_init(|| migrate(self.pool.clone())).await?;
+        self.migrated.get_or_try_init(|| migrating::migrate(self.pool.clone())).await?;
         let connection = self.pool.acquire().await.map_err(classify)?;
         Ok(PooledConnection { connection, is_reusable: false })
     }
@@ -258,12 +271,28 @@ impl Store for MySqlStore {
         .await
     }
 
+    async fn delete(&self, ids: &[EntryId]) -> Result<u64> {
+        self.delete_entries(ids).await
+    }
+
+    async fn lookup(&self, ids: &[EntryId]) -> Result<BTreeMap<EntryId, Stored>> {
+        self.look_up(ids).await
+    }
+
+    async fn deleted(&self, class: &Class, range: IdRange, limit: usize) -> Result<Vec<EntryId>> {
+        self.deleted_ids(class, range, limit).await
+    }
+
+    async fn deletions(&self) -> Result<u64> {
+        self.count_deletions().await
+    }
+
     async fn prepare(&self, today: Day) -> Result<()> {
         for class in self.classes().await? {
             within(PREPARE_TIMEOUT, async {
                 let mut pooled = self.connection().await?;
-                let made = partitions::make(&mut pooled.connection, &class, today).await;
-                pooled.release(made)
+                let created = partitions::create(&mut pooled.connection, &class, today).await;
+                pooled.release(created)
             })
             .await?;
         }
@@ -309,7 +338,7 @@ impl Store for MySqlStore {
     async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
         within(DROP_TIMEOUT, async {
             let mut pooled = self.connection().await?;
-            let dropped = partitions::expire(&mut pooled.connection, class, first).await;
+            let dropped = partitions::drop_before(&mut pooled.connection, class, first).await;
             pooled.release(dropped)
         })
         .await
@@ -342,77 +371,4 @@ impl Drop for PooledConnection {
 
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(limit, work).await.unwrap_or_else(|elapsed| Err(unavailable(elapsed)))
-}
-
-/// Creates the table, or waits until another replica has created it. It runs in a task, so that a
-/// caller that times out does not interrupt it.
-async fn migrate(pool: MySqlPool) -> Result<()> {
-    let migrations = tokio::spawn(timeout(MIGRATE_TIMEOUT, run_migrations(pool)));
-    let migrated = migrations.await.map_err(unavailable)?.map_err(unavailable)?;
-    migrated.map_err(unavailable)
-}
-
-/// Runs the migrations under sqlx's named lock, one for each database. (`Migrator::run` does not
-/// compile in a task; it would also call `run_direct`.)
-async fn run_migrations(pool: MySqlPool) -> std::result::Result<(), MigrateError> {
-    let migrator = migrator();
-    // Detach the connection from the pool, so that it is always closed and its locks are released.
-    let mut connection = pool.acquire().await?.detach();
-    let mut migrated = migrator.run_direct(None, &mut connection, false).await;
-    if let Err(MigrateError::Dirty(_)) = migrated {
-        // The replica that ran it was interrupted. This one holds the lock now, and every migration
-        // is repeatable.
-        connection.execute("DELETE FROM _sqlx_migrations WHERE success = FALSE").await?;
-        migrated = migrator.run_direct(None, &mut connection, false).await;
-    }
-    connection.close().await?;
-    migrated
-}
-
-fn migrator() -> Migrator {
-    let mut migrator = sqlx::migrate!("migrations/mysql");
-    // During a rolling upgrade, replicas of the previous version may restart.
-    migrator.set_ignore_missing(true);
-    migrator
-}
-
-fn unavailable(source: impl Into<Source>) -> Error {
-    Error::unavailable(SERVICE, source)
-}
-
-/// Classifies an error that is not about a single row: a column that does not decode is `Rejected`,
-/// a server error that is not known to be temporary is `Failed`, and everything else is
-/// `Unavailable`.
-fn classify(error: sqlx::Error) -> Error {
-    match (&error, error_number(&error)) {
-        (sqlx::Error::ColumnDecode { .. }, _) => Error::rejected(SERVICE, error),
-        (_, Some(number)) if !is_server_condition(number) => Error::failed(SERVICE, error),
-        _ => unavailable(error),
-    }
-}
-
-/// Whether MySQL will never accept the row: a value is missing, out of range, too long or not valid
-/// in the character set, or a trigger or constraint refuses it.
-/// Source: <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
-fn is_row_error(error: &sqlx::Error) -> bool {
-    matches!(
-        error_number(error),
-        Some(1048 | 1264 | 1265 | 1292 | 1300 | 1366 | 1406 | 1644 | 3140 | 3819 | 3988)
-    )
-}
-
-/// Whether the server is temporarily unable to insert: it is shutting down, out of memory, disk
-/// space, connections or locks, read-only or interrupted, or the user, table, column or partition
-/// is missing.
-fn is_server_condition(number: u16) -> bool {
-    let full = [1021, 1030, 1037, 1038, 1041, 1114, 1180];
-    let unreachable = [1040, 1053, 1129, 1130, 1158, 1159, 1160, 1161, 1203, 1226, 4031];
-    let missing = [1044, 1045, 1049, 1054, 1142, 1143, 1146, 1526];
-    let locked = [1205, 1206, 1213, 1290, 1317, 1792, 1836, 1927, 3024, 3572, 3989];
-    [&full[..], &unreachable, &missing, &locked].iter().any(|group| group.contains(&number))
-}
-
-fn error_number(error: &sqlx::Error) -> Option<u16> {
-    let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
-    Some(error.number())
 }

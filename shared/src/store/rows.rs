@@ -10,41 +10,63 @@ use crate::error::{Error, Result, Source};
 use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timestamp, TraceId};
 use crate::retention::Class;
 
-/// Selects the row with an id.
+/// Selects the entry with an id.
 pub(super) fn select(table: &str) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!("SELECT {COLUMNS} FROM {table} WHERE id = ?"))
+    AssertSqlSafe(format!("SELECT {COLUMNS} FROM {table} WHERE id = ? AND NOT deleted"))
 }
 
-/// Selects rows in the order of their ids, greater than one and at most another.
+/// Selects entries in the order of their ids, greater than one and at most another.
 pub(super) fn scan(table: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM {table} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        "SELECT {COLUMNS} FROM {table} WHERE {IN_RANGE} AND NOT deleted ORDER BY id LIMIT ?"
     ))
 }
 
-/// Counts rows.
+/// Counts entries.
 pub(super) fn count(table: &str) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!("SELECT COUNT(*) FROM {table} WHERE id > ? AND id <= ?"))
+    AssertSqlSafe(format!("SELECT COUNT(*) FROM {table} WHERE {IN_RANGE} AND NOT deleted"))
 }
 
-/// Selects the greatest id that is a `UUIDv7`.
+/// Selects the ids of deleted entries in order.
+pub(super) fn deleted(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT id FROM {table} WHERE {IN_RANGE} AND {IS_ENTRY_ID} AND deleted ORDER BY id LIMIT ?"
+    ))
+}
+
+/// Selects the greatest id of an entry that is a `UUIDv7`.
 pub(super) fn last(table: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
-        "SELECT id FROM {table} WHERE id > ? AND id <= ? AND {IS_ENTRY_ID} ORDER BY id DESC LIMIT 1"
+        "SELECT id FROM {table} WHERE {IN_RANGE} AND {IS_ENTRY_ID} AND NOT deleted
+         ORDER BY id DESC LIMIT 1"
     ))
 }
 
-/// Selects the smallest id that is a `UUIDv7`.
+/// Selects the greatest id of a row that is a `UUIDv7`. The entry may have been deleted.
 #[cfg(feature = "sqlite")]
-pub(super) fn first(table: &str) -> AssertSqlSafe<String> {
+pub(super) fn last_row(table: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
-        "SELECT id FROM {table} WHERE id > ? AND id <= ? AND {IS_ENTRY_ID} ORDER BY id LIMIT 1"
+        "SELECT id FROM {table} WHERE {IN_RANGE} AND {IS_ENTRY_ID} ORDER BY id DESC LIMIT 1"
+    ))
+}
+
+/// Selects the smallest id of a row that is a `UUIDv7`. The entry may have been deleted.
+#[cfg(feature = "sqlite")]
+pub(super) fn first_row(table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT id FROM {table} WHERE {IN_RANGE} AND {IS_ENTRY_ID} ORDER BY id LIMIT 1"
     ))
 }
 
 /// The columns of an entry.
 pub(super) const COLUMNS: &str =
     "id, timestamp, level, service_name, message, attributes, trace_id, span_id";
+
+/// What remains of the row of a deleted entry: its id, which is not inserted again.
+pub(super) const EMPTY: &str = "timestamp = 0, level = '', service_name = '', message = '',
+     attributes = NULL, trace_id = NULL, span_id = NULL, deleted = TRUE";
+
+const IN_RANGE: &str = "id > ? AND id <= ?";
 
 const IS_ENTRY_ID: &str = "length(id) = 16 AND substr(hex(id), 13, 1) = '7'
      AND substr(hex(id), 17, 1) IN ('8', '9', 'A', 'B')";
@@ -80,6 +102,45 @@ where
     });
     insert.push(' ').push(on_conflict);
     insert
+}
+
+/// Builds the statement that empties the rows with these ids, except those that are empty.
+pub(super) fn delete<DB: Database>(table: &str, ids: &[EntryId]) -> QueryBuilder<DB>
+where
+    Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    with_ids(format!("UPDATE {table} SET {EMPTY} WHERE NOT deleted AND"), ids)
+}
+
+/// Builds the statement that selects [`Found`] rows by their ids.
+pub(super) fn lookup<DB: Database>(table: &str, ids: &[EntryId]) -> QueryBuilder<DB>
+where
+    Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    with_ids(format!("SELECT id, deleted <> 0 FROM {table} WHERE"), ids)
+}
+
+fn with_ids<DB: Database>(sql: String, ids: &[EntryId]) -> QueryBuilder<DB>
+where
+    Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
+{
+    let mut query = QueryBuilder::new(sql);
+    query.push(" id IN (");
+    let mut list = query.separated(", ");
+    for id in ids {
+        list.push_bind(id.as_bytes().to_vec());
+    }
+    query.push(")");
+    query
+}
+
+/// The id of a row, and whether its entry has been deleted.
+pub(super) type Found = (Vec<u8>, i64);
+
+/// The id of a row, and whether its entry has been deleted; `None` if the id is not that of an
+/// entry.
+pub(super) fn found((id, deleted): &Found) -> Option<(EntryId, bool)> {
+    EntryId::from_bytes(id).map(|id| (id, *deleted != 0))
 }
 
 /// Converts a row of a class back into its entry.

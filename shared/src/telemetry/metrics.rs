@@ -72,7 +72,7 @@ const QUEUE_METRICS: [Metric; 2] = [
 ];
 
 /// The metrics of the consumer.
-pub const CONSUMER_METRICS: [Metric; 6] = [
+pub const CONSUMER_METRICS: [Metric; 7] = [
     metric(
         "consumer_entries_total",
         Counter,
@@ -91,6 +91,7 @@ pub const CONSUMER_METRICS: [Metric; 6] = [
     ),
     metric("consumer_dead_letters_total", Counter, "Log entries written to the dead letters"),
     metric("consumer_expired_total", Counter, "Log entries of days that were already dropped"),
+    metric("consumer_deleted_total", Counter, "Log entries that had already been deleted"),
 ];
 
 /// The metrics of the cache.
@@ -99,6 +100,21 @@ pub const CACHE_METRICS: [Metric; 1] = [metric(
     CounterBy("result", &["failure", "hit", "miss"]),
     "Lookups of log entries in the cache by result",
 )];
+
+/// The metrics of deletions.
+pub const DELETE_METRICS: [Metric; 3] = [
+    metric("delete_entries_total", Counter, "Deleted log entries"),
+    metric(
+        "delete_jobs_total",
+        CounterBy("state", &["created", "failed", "finished"]),
+        "Deletions by query, by state",
+    ),
+    metric(
+        "delete_failures_total",
+        Counter,
+        "Failed attempts to run deletions by query, which are retried",
+    ),
+];
 
 /// The metrics of retention. Numbers of entries and bytes are estimates.
 pub const RETENTION_METRICS: [Metric; 7] = [
@@ -129,7 +145,7 @@ const DISK_METRICS: [Metric; 2] = [
     metric("disk_size_bytes", Gauge, "Size of the disk of DATA_DIR"),
 ];
 
-const ALL: [&[Metric]; 9] = [
+const ALL: [&[Metric]; 10] = [
     &PROCESS_METRICS,
     &HTTP_METRICS,
     &RATE_LIMIT_METRICS,
@@ -137,6 +153,7 @@ const ALL: [&[Metric]; 9] = [
     &QUEUE_METRICS,
     &CONSUMER_METRICS,
     &CACHE_METRICS,
+    &DELETE_METRICS,
     &RETENTION_METRICS,
     &DISK_METRICS,
 ];

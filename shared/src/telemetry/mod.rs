@@ -7,7 +7,8 @@ mod recorder;
 use std::io::{self, IsTerminal};
 
 pub use self::metrics::{
-    CACHE_METRICS, CONSUMER_METRICS, Metric, RATE_LIMIT_METRICS, RETENTION_METRICS, start_counters,
+    CACHE_METRICS, CONSUMER_METRICS, DELETE_METRICS, Metric, RATE_LIMIT_METRICS, RETENTION_METRICS,
+    start_counters,
 };
 pub use recorder::{record_metrics, render_metrics};
 

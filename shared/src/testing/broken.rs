@@ -8,13 +8,13 @@ use crate::cache::Cache;
 use crate::error::{Error, Ready, Refused, Result};
 use crate::index::{Index, Snapshot};
 use crate::limiter::{Decision, Limiter};
-use crate::log_entry::{Day, EntryId, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry, Timestamp};
 use crate::queue::{
     Batch, Consumer, DeadLetter, DeadLetters, Followed, Follower, Producer, Record, Start,
 };
 use crate::retention::{Class, Keep};
 use crate::search::{SearchHits, SearchQuery};
-use crate::store::{IdRange, ScanPage, Store, StoredDay};
+use crate::store::{DeleteJob, DeleteJobs, IdRange, ScanPage, Store, Stored, StoredDay};
 
 /// Implements every port. Every call fails with [`Error::Unavailable`].
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +97,22 @@ impl Store for Broken {
         unavailable()
     }
 
+    async fn delete(&self, _: &[EntryId]) -> Result<u64> {
+        unavailable()
+    }
+
+    async fn lookup(&self, _: &[EntryId]) -> Result<BTreeMap<EntryId, Stored>> {
+        unavailable()
+    }
+
+    async fn deleted(&self, _: &Class, _: IdRange, _: usize) -> Result<Vec<EntryId>> {
+        unavailable()
+    }
+
+    async fn deletions(&self) -> Result<u64> {
+        unavailable()
+    }
+
     async fn default_keep(&self) -> Result<Keep> {
         unavailable()
     }
@@ -119,8 +135,31 @@ impl Store for Broken {
 }
 
 #[async_trait]
+impl DeleteJobs for Broken {
+    async fn add(&self, _: &DeleteJob, _: usize) -> Result<bool> {
+        unavailable()
+    }
+
+    async fn get(&self, _: EntryId) -> Result<Option<DeleteJob>> {
+        unavailable()
+    }
+
+    async fn active_since(&self, _: Timestamp) -> Result<Vec<DeleteJob>> {
+        unavailable()
+    }
+
+    async fn save(&self, _: &mut DeleteJob) -> Result<bool> {
+        unavailable()
+    }
+}
+
+#[async_trait]
 impl Index for Broken {
     async fn add(&self, _: &[LogEntry]) -> Result<Vec<Refused>> {
+        unavailable()
+    }
+
+    async fn delete(&self, _: &Class, _: &[EntryId]) -> Result<()> {
         unavailable()
     }
 
@@ -148,6 +187,10 @@ impl Cache for Broken {
     }
 
     async fn put(&self, _: &LogEntry) -> Result<()> {
+        unavailable()
+    }
+
+    async fn remove(&self, _: &[EntryId]) -> Result<()> {
         unavailable()
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::cache::{self, Cache};
+use shared::{EntryId, LogEntry};
 use url::Url;
 
-use crate::entries::{entry, text};
+use crate::entries::{entries, entry, text};
 
 contract! {
     adapters: [memory,],
@@ -15,6 +16,8 @@ contract! {
         a_cached_entry_is_found,
         an_entry_that_was_not_cached_is_not_found,
         an_entry_expires_after_its_time_to_live,
+        a_removed_entry_is_not_cached_again,
+        a_removed_entry_is_forgotten_after_the_time_to_live,
     ]
 }
 
@@ -60,5 +63,35 @@ async fn an_entry_expires_after_its_time_to_live(fixture: Fixture) {
     while cache.get(entry.id).await.unwrap().is_some() {
         assert!(Instant::now() < deadline, "the entry did not expire");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn a_removed_entry_is_not_cached_again(fixture: Fixture) {
+    let cache = fixture.open(Duration::from_mins(1)).await;
+    let entries: Vec<LogEntry> = entries(vec!["m"; 250]);
+    let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
+    for entry in &entries[..200] {
+        cache.put(entry).await.unwrap();
+    }
+    for _ in 0..2 {
+        cache.remove(&ids[1..]).await.unwrap();
+        for entry in &entries[1..] {
+            assert!(cache.get(entry.id).await.unwrap().is_none());
+            cache.put(entry).await.unwrap();
+            assert!(cache.get(entry.id).await.unwrap().is_none());
+        }
+    }
+    assert!(cache.get(ids[0]).await.unwrap().is_some());
+}
+
+async fn a_removed_entry_is_forgotten_after_the_time_to_live(fixture: Fixture) {
+    let cache = fixture.open(Duration::from_secs(1)).await;
+    let entry = entry("removed");
+    cache.remove(&[entry.id]).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while cache.get(entry.id).await.unwrap().is_none() {
+        assert!(Instant::now() < deadline, "the entry was not forgotten");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cache.put(&entry).await.unwrap();
     }
 }

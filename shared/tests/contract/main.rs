@@ -44,6 +44,7 @@ macro_rules! contract {
 }
 
 mod cache;
+mod delete_jobs;
 mod entries;
 mod follow;
 mod index;

@@ -23,6 +23,7 @@ contract! {
     tests: [
         replicas_that_start_together_create_the_table_once,
         an_interrupted_migration_is_completed_by_the_next_replica,
+        tables_without_the_column_for_deletions_are_upgraded,
         only_the_row_that_mysql_rejects_is_refused,
         server_errors_refuse_no_rows_and_a_retry_succeeds,
         a_hanging_read_times_out_and_the_next_read_succeeds,
@@ -116,7 +117,7 @@ async fn replicas_that_start_together_create_the_table_once(database: Database) 
         .fetch_one(&mut database.connect().await)
         .await
         .unwrap();
-    assert_eq!(migrations, 2);
+    assert_eq!(migrations, 3);
 }
 
 async fn an_interrupted_migration_is_completed_by_the_next_replica(database: Database) {
@@ -125,6 +126,41 @@ async fn an_interrupted_migration_is_completed_by_the_next_replica(database: Dat
     let store = store::open(&database.url).await.unwrap();
     store.ready().await.unwrap();
     assert_eq!(insert_one(&*store, &entry("m")).await.unwrap(), 0);
+}
+
+async fn tables_without_the_column_for_deletions_are_upgraded(database: Database) {
+    let store = store::open(&database.url).await.unwrap();
+    let mut entries = entries(["a", "b"]);
+    entries[1].retention = Class::new("level:debug").unwrap();
+    store.insert(&entries).await.unwrap();
+    drop(store);
+    let mut connection = database.connect().await;
+    let tables = "SELECT CAST(table_name AS CHAR) FROM information_schema.columns
+                  WHERE table_schema = DATABASE() AND table_name LIKE 'log\\_entries%'
+                    AND column_name = 'deleted' ORDER BY table_name";
+    let upgraded: Vec<String> =
+        sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(upgraded.len(), 2);
+    for table in &upgraded {
+        let drop = format!("ALTER TABLE {table} DROP COLUMN deleted");
+        connection.execute(AssertSqlSafe(drop)).await.unwrap();
+    }
+    // Others that are not tables of classes are left alone.
+    database.run("CREATE VIEW log_entries_recent AS SELECT id FROM log_entries").await;
+    database.run("CREATE TABLE `log_entries_old-2024` (id BINARY(16) NOT NULL)").await;
+    let replicas = (0..3).map(async |_| {
+        let store = store::open(&database.url).await.unwrap();
+        store.ready().await.unwrap();
+        store
+    });
+    let stores = futures_util::future::join_all(replicas).await;
+    for entry in &entries {
+        assert_eq!(stores[0].get(entry.id).await.unwrap().as_ref(), Some(entry));
+        assert_eq!(stores[1].delete(&[entry.id]).await.unwrap(), 1);
+        assert_eq!(stores[2].get(entry.id).await.unwrap(), None);
+    }
+    let found: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(found, upgraded);
 }
 
 async fn only_the_row_that_mysql_rejects_is_refused(database: Database) {

@@ -32,6 +32,9 @@ contract! {
         a_rebuilt_index_has_as_many_columns_as_the_setting_allows,
         a_rebuild_brings_the_index_in_line_with_the_store,
         a_rebuild_whose_new_index_was_deleted_changes_nothing,
+        entries_that_are_deleted_during_a_rebuild_stay_deleted,
+        an_index_with_a_deleted_entry_in_place_of_another_one_is_completed,
+        an_interrupted_rebuild_of_a_day_of_deleted_entries_is_completed,
         only_one_process_can_hold_the_lock,
     ]
 }
@@ -405,10 +408,89 @@ async fn a_rebuild_whose_new_index_was_deleted_changes_nothing(services: Service
     consumer.assert_indexed(written).await;
 }
 
+/// Deletes entries as `delete` does.
+async fn delete(consumer: &Consumer, entries: &[LogEntry]) {
+    let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
+    consumer.store.delete(&ids).await.unwrap();
+    consumer.index.delete(&Class::DEFAULT, &ids).await.unwrap();
+}
+
+async fn entries_that_are_deleted_during_a_rebuild_stay_deleted(services: Services) {
+    let consumer = services.consumer().await;
+    let mut kept = Vec::new();
+    let mut deleted = Vec::new();
+    for days in 0..2 {
+        let written = days_ago(days, 6000, OLD);
+        consumer.write(&written).await;
+        for (position, entry) in written.into_iter().enumerate() {
+            if position % 3 == 0 { &mut deleted } else { &mut kept }.push(entry);
+        }
+    }
+    let is_done = AtomicBool::new(false);
+    let deleting = async {
+        // Some at a time, so that deletions happen in every phase of the rebuild.
+        for part in deleted.chunks(40) {
+            delete(&consumer, part).await;
+        }
+        is_done.store(true, Ordering::SeqCst);
+    };
+    let rebuilds = async {
+        let mut rebuilds = 0;
+        while !is_done.load(Ordering::SeqCst) {
+            services.rebuild(IdRange::ALL).await;
+            rebuilds += 1;
+        }
+        rebuilds
+    };
+    let ((), rebuilds) = tokio::join!(deleting, rebuilds);
+    assert!(rebuilds > 0);
+    consumer.assert_indexed(kept.clone()).await;
+    services.rebuild(IdRange::ALL).await;
+    consumer.assert_indexed(kept).await;
+}
+
+async fn an_index_with_a_deleted_entry_in_place_of_another_one_is_completed(services: Services) {
+    let consumer = services.consumer().await;
+    let written = days_ago(0, 100, OLD);
+    consumer.store.insert(&written).await.unwrap();
+    let index = services.opensearch_index();
+    let mut rebuild = index.start_rebuild(Part::of(&written[0])).await.unwrap();
+    // The new index lacks two entries, and has two that have been deleted from the store: as many
+    // entries as the store.
+    rebuild.add(&written[2..]).await.unwrap();
+    rebuild.replace().await.unwrap();
+    let deleted = [50, 99].map(|position: usize| written[position].id);
+    consumer.store.delete(&deleted).await.unwrap();
+    drop(rebuild);
+
+    services.rebuild(IdRange::between(Timestamp::MAX, Timestamp::MAX)).await;
+
+    let kept = written.iter().filter(|entry| !deleted.contains(&entry.id)).cloned();
+    consumer.assert_indexed(kept.collect()).await;
+}
+
+async fn an_interrupted_rebuild_of_a_day_of_deleted_entries_is_completed(services: Services) {
+    let consumer = services.consumer().await;
+    let written = days_ago(0, 10, OLD);
+    consumer.store.insert(&written).await.unwrap();
+    let mut rebuild =
+        services.opensearch_index().start_rebuild(Part::of(&written[0])).await.unwrap();
+    rebuild.add(&written).await.unwrap();
+    rebuild.replace().await.unwrap();
+    let deleted: Vec<EntryId> = written.iter().map(|entry| entry.id).collect();
+    consumer.store.delete(&deleted).await.unwrap();
+    drop(rebuild);
+
+    services.rebuild(IdRange::between(Timestamp::MAX, Timestamp::MAX)).await;
+
+    consumer.assert_indexed(Vec::new()).await;
+}
+
 async fn only_one_process_can_hold_the_lock(services: Services) {
     let url = &services.database.url;
     let lock = store::lock(url, "reindex").await.unwrap().unwrap();
     assert!(store::lock(url, "reindex").await.unwrap().is_none());
+    assert!(store::lock(url, "another").await.unwrap().is_some());
     let other = Database::create();
     assert!(store::lock(&other.url, "reindex").await.unwrap().is_some());
     drop(lock);

@@ -1,5 +1,6 @@
 //! The contract of the store: idempotent inserts, durable entries.
 
+mod deletion;
 mod retention;
 
 use std::sync::Arc;

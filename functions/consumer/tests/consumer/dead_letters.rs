@@ -13,7 +13,7 @@ use shared::queue::{DeadLetter, Position, Queue};
 use shared::retention::Class;
 use shared::search::{SearchHits, SearchQuery};
 use shared::store::Store;
-use shared::{LogEntry, Timestamp};
+use shared::{EntryId, LogEntry, Timestamp};
 
 use crate::support::{Backends, entry, ready_as_inner, run, store_with_own_insert};
 
@@ -35,6 +35,10 @@ impl Index for RefusingIndex {
         let good: Vec<LogEntry> = good.into_iter().map(|(_, entry)| entry).collect();
         self.inner.add(&good).await?;
         Ok(bad.into_iter().map(|(index, _)| Refused::invalid(index, "odd")).collect())
+    }
+
+    async fn delete(&self, class: &Class, ids: &[EntryId]) -> Result<()> {
+        self.inner.delete(class, ids).await
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {

@@ -4,5 +4,6 @@
 
 mod commit_order;
 mod dead_letters;
+mod deletion;
 mod delivery;
 mod support;

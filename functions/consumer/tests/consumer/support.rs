@@ -123,7 +123,7 @@ macro_rules! store_with_own_insert {
             use shared::error::{Refused, Result};
             use shared::log_entry::Day;
             use shared::retention::{Class, Keep};
-            use shared::store::{IdRange, ScanPage, Store, StoredDay};
+            use shared::store::{IdRange, ScanPage, Store, Stored, StoredDay};
             use shared::{EntryId, LogEntry};
 
             #[async_trait::async_trait]
@@ -155,6 +155,27 @@ macro_rules! store_with_own_insert {
 
                 async fn last(&self, class: &Class, range: IdRange) -> Result<Option<EntryId>> {
                     self.inner.last(class, range).await
+                }
+
+                async fn delete(&self, ids: &[EntryId]) -> Result<u64> {
+                    self.inner.delete(ids).await
+                }
+
+                async fn lookup(&self, ids: &[EntryId]) -> Result<BTreeMap<EntryId, Stored>> {
+                    self.inner.lookup(ids).await
+                }
+
+                async fn deleted(
+                    &self,
+                    class: &Class,
+                    range: IdRange,
+                    limit: usize,
+                ) -> Result<Vec<EntryId>> {
+                    self.inner.deleted(class, range, limit).await
+                }
+
+                async fn deletions(&self) -> Result<u64> {
+                    self.inner.deletions().await
                 }
 
                 async fn default_keep(&self) -> Result<Keep> {

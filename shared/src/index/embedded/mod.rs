@@ -28,7 +28,7 @@ use super::tantivy::Location;
 use super::{Index, Snapshot};
 use crate::aggregation::{Aggregates, Aggregation};
 use crate::error::{Error, Ready, Refused, Result};
-use crate::log_entry::{Day, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::retention::Class;
 use crate::search::{SearchHits, SearchQuery};
 
@@ -86,6 +86,15 @@ impl Index for EmbeddedIndex {
             }
         }
         added
+    }
+
+    async fn delete(&self, class: &Class, ids: &[EntryId]) -> Result<()> {
+        let Generations { serving, next } = self.generations();
+        serving.index.delete(class, ids).await?;
+        match next {
+            Some(next) => next.index.delete(class, ids).await,
+            None => Ok(()),
+        }
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {

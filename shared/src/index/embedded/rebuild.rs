@@ -38,6 +38,14 @@ impl Rebuild {
         self.0.index.add(entries).await
     }
 
+    /// Deletes entries that have been deleted from the store.
+    ///
+    /// # Errors
+    /// When [`Index::delete`] fails.
+    pub async fn delete(&self, class: &Class, ids: &[EntryId]) -> Result<()> {
+        self.0.index.delete(class, ids).await
+    }
+
     /// Records that all of the store's entries of smaller classes, and those of this class up to
     /// `after`, have been added, so that a restart resumes there.
     ///

@@ -115,7 +115,7 @@ struct Outcome {
 }
 
 #[derive(Deserialize)]
-struct Cause {
+pub(super) struct Cause {
     r#type: String,
     reason: Option<String>,
     caused_by: Option<Box<Cause>>,
@@ -177,7 +177,7 @@ impl Cause {
     }
 
     /// The type of the error, then OpenSearch's reasons, outermost first.
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         let mut reason = self.r#type.clone();
         let mut cause = Some(self);
         while let Some(Self { reason: text, caused_by, .. }) = cause {

@@ -5,6 +5,7 @@ mod bulk;
 mod columns;
 mod day_index;
 mod days;
+mod deleting;
 mod document;
 mod earlier_releases;
 mod expiry;
@@ -43,7 +44,7 @@ use self::settings::IndexSettings;
 use super::{Index, SERVICE, Snapshot, VARIABLE, too_costly};
 use crate::config::url_options::unknown_scheme;
 use crate::error::{Error, Ready, Refused, Result, Source};
-use crate::log_entry::{Day, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::query::{Leaf, leaves};
 use crate::retention::Class;
 use crate::search::{Cursor, SearchHits, SearchQuery, Sort};
@@ -235,6 +236,10 @@ impl Index for OpenSearchIndex {
             Err(_) => self.indexes.clear_known(),
         }
         added.map(|outcomes| outcomes.refused)
+    }
+
+    async fn delete(&self, class: &Class, ids: &[EntryId]) -> Result<()> {
+        self.delete_entries(class, ids).await
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::day_index::{DayIndex, Days, paths_by_part};
 use super::response::{Failure, successful_body};
-use super::{ADD_TIMEOUT, OpenSearchIndex, SERVICE, bulk, mapping, unavailable};
+use super::{ADD_TIMEOUT, OpenSearchIndex, SERVICE, bulk, deleting, mapping, unavailable};
 use crate::error::{Error, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::query::{Leaf, leaves};
@@ -190,6 +190,16 @@ impl DayRebuild {
         Ok(bulk::add(&self.client, &days, entries, &leaves).await?.refused)
     }
 
+    /// Deletes entries from the new index.
+    ///
+    /// # Errors
+    /// When [`Index::delete`](crate::index::Index::delete) would fail.
+    pub async fn delete(&self, ids: &[EntryId]) -> Result<()> {
+        let names = std::slice::from_ref(&self.name);
+        let targets = ids.iter().map(|id| (names, *id));
+        deleting::send(&self.client, targets).await
+    }
+
     /// Returns the entries that the new index lacks.
     ///
     /// # Errors
@@ -287,7 +297,7 @@ fn classify(failure: Failure) -> Error {
 
 /// The alias through which entries are written to the new index of a day until it replaces the
 /// current one. `alias` is the name of the day's index.
-fn write_alias(alias: &str) -> String {
+pub(super) fn write_alias(alias: &str) -> String {
     format!("{alias}-rebuild")
 }
 

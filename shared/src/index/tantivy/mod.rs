@@ -1,8 +1,10 @@
 //! The index in a local directory, built with tantivy.
 
 mod aggregation;
+mod alive;
 mod checks;
 mod column_paths;
+mod deleting;
 mod document;
 mod format;
 mod keyword;
@@ -49,7 +51,7 @@ use crate::aggregation::{Aggregates, Aggregation};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
 use crate::error::{Error, Ready, Refused, Result, Source};
-use crate::log_entry::{Day, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::retention::Class;
 use crate::search::{SearchHits, SearchQuery};
 
@@ -134,6 +136,12 @@ impl Index for TantivyIndex {
         let added = spawn_blocking(move || inner.writer.add(&entries));
         added.await.map_err(classify_join)?.map_err(classify)?;
         Ok(Vec::new())
+    }
+
+    async fn delete(&self, _: &Class, ids: &[EntryId]) -> Result<()> {
+        let (inner, ids) = (self.inner.clone(), ids.to_vec());
+        let deleted = spawn_blocking(move || inner.writer.delete(ids));
+        deleted.await.map_err(classify_join)?.map_err(classify)
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<SearchHits> {
@@ -283,10 +291,15 @@ fn load_ahead(
 
 /// Loads an entry, and the size of its JSON.
 fn entry(target: Target<'_>, address: DocAddress) -> Result<(LogEntry, usize)> {
-    let document: TantivyDocument = target.searcher.doc(address).map_err(classify)?;
-    let json = document.get_first(target.fields.entry).and_then(|value| value.as_str());
-    let json = json.unwrap_or_default();
+    let json = entry_json(target, address).map_err(classify)?;
     Ok((LogEntry::from_json(json.as_bytes()).map_err(unavailable)?, json.len()))
+}
+
+/// Loads the JSON of an entry.
+fn entry_json(target: Target<'_>, address: DocAddress) -> tantivy::Result<String> {
+    let document: TantivyDocument = target.searcher.doc(address)?;
+    let json = document.get_first(target.fields.entry).and_then(|value| value.as_str());
+    Ok(json.unwrap_or_default().to_owned())
 }
 
 /// An invalid argument is rejected. Every other error is about the directory: it is full, damaged

@@ -8,6 +8,7 @@ use tantivy::collector::sort_key::NaturalComparator;
 use tantivy::query::{EnableScoring, Weight};
 use tantivy::{DocAddress, DocId, Searcher, SegmentReader};
 
+use super::alive;
 use super::messages::Messages;
 use super::query::{Plan, Target};
 use super::schema::{Columns, id_halves, micros};
@@ -192,8 +193,7 @@ impl Page {
 }
 
 /// Calls `on_match` with the matches in a segment, in order, and the bits of their scores. Scores
-/// are never negative, so their bits sort like the scores. Documents are never deleted from the
-/// index.
+/// are never negative, so their bits sort like the scores.
 fn for_each(
     sort: Sort,
     weight: &dyn Weight,
@@ -201,10 +201,10 @@ fn for_each(
     on_match: &mut dyn FnMut(DocId, u64),
 ) -> tantivy::Result<()> {
     if sort == Sort::Relevance {
-        return weight
-            .for_each(segment, &mut |doc, score| on_match(doc, u64::from(score.to_bits())));
+        let on_match = |doc, score: f32| on_match(doc, u64::from(score.to_bits()));
+        return alive::for_each_scored(weight, segment, on_match);
     }
-    weight.for_each_no_score(segment, &mut |docs| {
+    alive::for_each(weight, segment, |docs| {
         for doc in docs {
             on_match(*doc, 0);
         }

@@ -19,6 +19,9 @@ const MAX_ENTRIES_BEFORE_MERGE: usize = 500_000;
 /// Segments are merged with each other when their sizes differ by less than a factor of four.
 const MERGE_LEVEL_BITS: f64 = 2.0;
 
+/// A segment in which more of the entries have been deleted is merged, which frees their space.
+const MAX_DELETED_SHARE: f32 = 0.5;
+
 /// The term of a part: its day, then the condition of its class.
 pub(super) fn term(part: &Part) -> Vec<u8> {
     let mut term = part.day.to_bytes().to_vec();
@@ -37,7 +40,7 @@ fn part(term: &[u8]) -> Option<Part> {
 }
 
 /// The part whose entries the segment has.
-fn of_segment(segment: &SegmentReader, field: Field) -> tantivy::Result<Option<Part>> {
+pub(super) fn of_segment(segment: &SegmentReader, field: Field) -> tantivy::Result<Option<Part>> {
     let inverted_index = segment.inverted_index(field)?;
     let mut terms = inverted_index.terms().stream()?;
     Ok(terms.next().and_then(|(term, _)| part(term)))
@@ -70,6 +73,7 @@ impl Default for PartMergePolicy {
         let mut policy = LogMergePolicy::default();
         policy.set_max_docs_before_merge(MAX_ENTRIES_BEFORE_MERGE);
         policy.set_level_log_size(MERGE_LEVEL_BITS);
+        policy.set_del_docs_ratio_before_merge(MAX_DELETED_SHARE);
         Self { policy: Arc::new(policy), known: Arc::default() }
     }
 }

@@ -1,37 +1,38 @@
 //! Adds entries to the directory. A batch is one durable commit for each class and day.
-//! Entries whose id is already indexed are skipped, which makes adding idempotent.
+//! Entries whose id is already indexed are skipped, which makes adding idempotent. The
+//! [`deleting`](super::deleting) module deletes entries.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tantivy::indexer::IndexWriterOptions;
-use tantivy::schema::IndexRecordOption;
 use tantivy::{Directory, Index};
-use tantivy::{DocSet, IndexReader, IndexWriter, Searcher, SegmentReader, TERMINATED, Term};
+use tantivy::{IndexReader, IndexWriter, Searcher, Term};
 
 use super::column_paths::{ColumnPaths, PartPaths};
 use super::document::document;
 use super::parts::{self, PartMergePolicy};
-use super::schema::{Columns, Fields, id_halves};
-use crate::log_entry::{Day, EntryId, LogEntry};
+use super::query::id::each_doc;
+use super::schema::{Columns, Fields};
+use crate::log_entry::{Day, LogEntry};
 use crate::retention::{Class, Part};
 
 /// Memory for a batch. A larger batch is written as several segments.
 const MEMORY_BUDGET_BYTES: usize = 30_000_000;
 
 /// The state that is kept between batches, unless one fails.
-struct Session {
-    writer: IndexWriter,
+pub(super) struct Session {
+    pub(super) writer: IndexWriter,
     merges: PartMergePolicy,
-    paths: ColumnPaths,
+    pub(super) paths: ColumnPaths,
 }
 
 /// The only writer of the directory.
 pub(super) struct Writer {
     index: Index,
-    reader: IndexReader,
-    fields: Fields,
+    pub(super) reader: IndexReader,
+    pub(super) fields: Fields,
     /// The number of attributes that have columns on each day.
     attributes_max: usize,
     /// Empty before the first batch and after a failure.
@@ -84,7 +85,7 @@ impl Writer {
         })
     }
 
-    fn with_session(
+    pub(super) fn with_session(
         &self,
         work: impl FnOnce(&mut Session) -> tantivy::Result<()>,
     ) -> tantivy::Result<()> {
@@ -160,7 +161,7 @@ impl Writer {
     }
 
     /// Makes commits durable and visible.
-    fn publish(&self, session: &Session) -> tantivy::Result<()> {
+    pub(super) fn publish(&self, session: &Session) -> tantivy::Result<()> {
         // tantivy renames the list of segments into place but does not sync the directory.
         self.index.directory().sync_directory()?;
         self.reader.reload()?;
@@ -180,39 +181,15 @@ fn new_entries<'a>(
         let columns = Columns::open(segment)?;
         let mut known = HashSet::new();
         for entry in &new {
-            if contains(segment, &columns, fields, entry.id)? {
-                known.insert(entry.id);
-            }
+            each_doc(segment, &columns, fields, entry.id, |doc| {
+                if !segment.is_deleted(doc) {
+                    known.insert(entry.id);
+                }
+            })?;
         }
         if !known.is_empty() {
             new.retain(|entry| !known.contains(&entry.id));
         }
     }
     Ok(new)
-}
-
-/// Whether the segment contains the id. New ids are usually greater than all earlier ones, so a
-/// segment's bounds rule out nearly all of them.
-fn contains(
-    segment: &SegmentReader,
-    columns: &Columns,
-    fields: &Fields,
-    id: EntryId,
-) -> tantivy::Result<bool> {
-    let (high, low) = id_halves(id);
-    if !columns.may_contain(high) {
-        return Ok(false);
-    }
-    let term = Term::from_field_u64(fields.id_high, high);
-    let inverted_index = segment.inverted_index(fields.id_high)?;
-    let Some(mut docs) = inverted_index.read_postings(&term, IndexRecordOption::Basic)? else {
-        return Ok(false);
-    };
-    while docs.doc() != TERMINATED {
-        if columns.id(docs.doc()).1 == low {
-            return Ok(true);
-        }
-        docs.advance();
-    }
-    Ok(false)
 }

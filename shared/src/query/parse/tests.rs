@@ -47,6 +47,7 @@ fn show(condition: &Condition) -> String {
             }
         }
         Condition::Id(id) => format!("id={id}"),
+        Condition::ArrivedBefore(time) => format!("arrival<{time}"),
         Condition::Patterns(ids) => {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             format!("pattern={}", ids.join(","))

@@ -432,3 +432,53 @@ fn copy(from: &Path, to: &Path) {
         }
     }
 }
+
+#[tokio::test]
+async fn entries_that_are_deleted_after_they_were_read_are_not_in_the_new_index() {
+    let data = DataDirectory::new().await;
+    let written = entries((0..50).map(|number| format!("number {number}")));
+    let index = data.open().await;
+    data.write(&index, &written).await;
+    index.index.start(Some(written[49].id)).await.unwrap();
+    let rebuild = index.index.rebuild().unwrap();
+    let progress = rebuild.progress().unwrap();
+    let deleted: Vec<EntryId> = written[..20].iter().map(|entry| entry.id).collect();
+    // The rebuild has read the page, and adds it after the entries have been deleted.
+    data.store.delete(&deleted).await.unwrap();
+    index.delete(&Class::DEFAULT, &deleted).await.unwrap();
+    index.add_page(&rebuild, progress, &written).await.unwrap();
+    // These are deleted after the page has been added.
+    let later: Vec<EntryId> = written[20..30].iter().map(|entry| entry.id).collect();
+    data.store.delete(&later).await.unwrap();
+    index.delete(&Class::DEFAULT, &later).await.unwrap();
+    assert!(search_all(&index).await.0 == written[30..]);
+
+    let running = run(&index);
+    wait_until_complete(&index).await;
+
+    assert!(search_all(&index).await.0 == written[30..]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn entries_that_are_deleted_before_a_retry_are_not_in_the_new_index() {
+    for deleted in [vec![0, 20, 48, 49], (0..50).collect()] {
+        let data = DataDirectory::new().await;
+        let written = entries((0..50).map(|number| format!("number {number}")));
+        let index = data.open().await;
+        data.write(&index, &written).await;
+        index.index.start(Some(written[49].id)).await.unwrap();
+        let deleted: Vec<EntryId> = deleted.into_iter().map(|number| written[number].id).collect();
+        data.store.delete(&deleted).await.unwrap();
+        index.delete(&Class::DEFAULT, &deleted).await.unwrap();
+        // An attempt that read the entries earlier adds them now, and is then interrupted.
+        add(&index.index.rebuild().unwrap(), &written).await.unwrap();
+
+        let running = run(&index);
+        wait_until_complete(&index).await;
+
+        let kept = written.iter().filter(|entry| !deleted.contains(&entry.id));
+        assert_indexed(&index, &kept.cloned().collect::<Vec<_>>()).await;
+        running.stop().await;
+    }
+}

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
+use sqlx::{AssertSqlSafe, Executor, MySql, MySqlConnection};
 
 use crate::log_entry::{Day, EntryId};
 use crate::retention::{Class, Keep};
+use crate::store::rows;
 
 /// The number of ids that are looked up at a time.
 const MAX_IDS: usize = 1000;
@@ -28,7 +29,7 @@ pub(super) async fn read(connection: &mut MySqlConnection) -> sqlx::Result<Class
 
 /// Reads the classes in a transaction that inserts entries. Until it ends, no further days are
 /// dropped.
-pub(super) async fn lock(connection: &mut MySqlConnection) -> sqlx::Result<Classes> {
+pub(super) async fn read_and_lock(connection: &mut MySqlConnection) -> sqlx::Result<Classes> {
     let sql = "SELECT rule, CAST(first_day AS CHAR) FROM retention_classes FOR SHARE";
     select(connection, sql).await
 }
@@ -97,8 +98,29 @@ pub(super) async fn create(connection: &mut MySqlConnection, class: &Class) -> s
     Ok(())
 }
 
+/// A table of a class that lacks the column `deleted`; that of the default comes first. Other tables
+/// and views may have similar names.
+pub(super) async fn table_without_deleted(
+    connection: &mut MySqlConnection,
+) -> sqlx::Result<Option<String>> {
+    sqlx::query_scalar(
+        "SELECT CAST(t.table_name AS CHAR)
+         FROM retention_classes AS class JOIN information_schema.tables AS t
+           ON t.table_name = IF(class.name = '', 'log_entries', CONCAT('log_entries_', class.name))
+         WHERE t.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
+           AND NOT EXISTS (
+               SELECT 1 FROM information_schema.columns AS c
+               WHERE c.table_schema = t.table_schema AND c.table_name = t.table_name
+                 AND c.column_name = 'deleted'
+           )
+         ORDER BY class.name LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await
+}
+
 /// Records that the days of the class before `first` are dropped. Waits for transactions that have
-/// [locked](lock) the classes.
+/// [locked](read_and_lock) the classes.
 pub(super) async fn set_first_day(
     connection: &mut MySqlConnection,
     class: &Class,
@@ -115,24 +137,21 @@ pub(super) async fn set_first_day(
     Ok(())
 }
 
-/// Returns those of the ids that the class has.
-pub(super) async fn stored(
+/// Returns those of the ids that the class has, and whether their entries have been deleted.
+pub(super) async fn look_up(
     connection: &mut MySqlConnection,
     class: &Class,
     ids: &[EntryId],
-) -> sqlx::Result<Vec<EntryId>> {
+) -> sqlx::Result<Vec<(EntryId, bool)>> {
     let mut stored = Vec::new();
     for ids in ids.chunks(MAX_IDS) {
-        let mut select =
-            sqlx::QueryBuilder::new(format!("SELECT id FROM {} WHERE id IN (", table(class)));
-        let mut list = select.separated(", ");
-        for id in ids {
-            list.push_bind(id.as_bytes().to_vec());
-        }
-        select.push(")");
-        let found: Vec<Vec<u8>> =
-            select.build_query_scalar().persistent(false).fetch_all(&mut *connection).await?;
-        stored.extend(found.iter().filter_map(|id| EntryId::from_bytes(id)));
+        let mut select = rows::lookup::<MySql>(&table(class), ids);
+        // Requests look up one id each. Its statement is kept, because closing it delays the next one
+        // on the connection.
+        let is_kept = ids.len() == 1;
+        let select = select.build_query_as::<rows::Found>().persistent(is_kept);
+        let found = select.fetch_all(&mut *connection).await?;
+        stored.extend(found.iter().filter_map(rows::found));
     }
     Ok(stored)
 }

@@ -1,5 +1,5 @@
-//! A lock that only one process can hold: a named lock in MySQL, one per database and purpose. MySQL
-//! releases it when the connection ends.
+//! Locks that only one process can hold: named locks in MySQL, one of each name per database. MySQL
+//! releases a lock when its connection ends.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{CONNECT_TIMEOUT, READ_TIMEOUT, SESSION, classify, connect_options, unavailable};
+use super::errors::{classify, unavailable};
+use super::{CONNECT_TIMEOUT, READ_TIMEOUT, SESSION, connect_options};
 use crate::error::Result;
 
 /// The pause between checks that the connection is still open. They also keep it open: MySQL closes

@@ -47,7 +47,7 @@ fn day(name: &str) -> Option<Day> {
 
 /// Lists the partitions in the order of days.
 async fn list(connection: &mut MySqlConnection, class: &Class) -> sqlx::Result<Vec<Partition>> {
-    // By default, MySQL caches these figures for a day.
+    // By default, MySQL caches these statistics for a day.
     connection.execute("SET SESSION information_schema_stats_expiry = 0").await?;
     let rows: Vec<(String, u64, u64)> = sqlx::query_as(
         "SELECT partition_name, table_rows, data_length + index_length
@@ -85,13 +85,13 @@ async fn has_rows(connection: &mut MySqlConnection, class: &Class, day: Day) -> 
     Ok(row.is_some())
 }
 
-/// Makes the partitions of the days up to some days after `today`, and divides partitions that have
+/// Creates the partitions of the days up to some days after `today`, and divides partitions that have
 /// rows of several days: a table of an earlier release has all rows in `p_max`.
 ///
 /// MySQL copies the rows of a partition that it divides, about a million in 15 seconds. In the
 /// meantime the table can be read but not written, and while it creates the new partitions, about 40
 /// a second, it cannot be read either. Many days are therefore divided in several steps.
-pub(super) async fn make(
+pub(super) async fn create(
     connection: &mut MySqlConnection,
     class: &Class,
     today: Day,
@@ -111,7 +111,7 @@ pub(super) async fn make(
         has_divided = true;
     }
     if has_divided {
-        // Otherwise, the numbers of rows of new partitions that nobody writes to stay wrong.
+        // Otherwise, the row counts of new partitions stay wrong until something is written to them.
         connection.execute(AssertSqlSafe(format!("ANALYZE TABLE {}", table(class)))).await?;
     }
     Ok(())
@@ -187,13 +187,13 @@ async fn days_of(
 
 /// Drops the partitions of the days before `first`. From now on, entries of these days are not
 /// inserted: otherwise, they would go to the partition of a later day.
-pub(super) async fn expire(
+pub(super) async fn drop_before(
     connection: &mut MySqlConnection,
     class: &Class,
     first: Day,
 ) -> sqlx::Result<()> {
     classes::create(connection, class).await?;
-    make(connection, class, first).await?;
+    create(connection, class, first).await?;
     for StoredDay { day, .. } in days(connection, class).await? {
         if day < first {
             classes::set_dropped(connection, class, day).await?;

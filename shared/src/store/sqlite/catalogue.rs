@@ -70,7 +70,7 @@ impl Catalogue {
             .await
             .with_context(opening)?;
         let first_unmoved = parse_day(&first_unmoved).with_context(opening)?;
-        let last = file.last(IdRange::ALL.bounds()).await?.map(Day::of);
+        let last = file.last_row(IdRange::ALL.bounds()).await?.map(Day::of);
         let last = last.filter(|last| first_unmoved <= *last);
         let earlier = last.map(|last| Arc::new(Earlier { first: first_unmoved, last }));
         let state = State { classes, first_unmoved, earlier, retired: Vec::new() };

@@ -48,9 +48,14 @@ pub(super) struct Moving {
 }
 
 impl Moving {
+    /// Whether this is the day that is being copied.
+    pub(super) fn is_of(&self, part: &Part) -> bool {
+        *part == self.part
+    }
+
     /// Takes note of entries that are about to be inserted.
     pub(super) fn expect(&mut self, part: &Part, ids: impl Iterator<Item = EntryId>) {
-        if *part == self.part {
+        if self.is_of(part) {
             self.late.extend(ids.filter(|id| id.as_bytes()[..] <= self.copied[..]));
         }
     }
@@ -176,7 +181,7 @@ impl SqliteStore {
         }
         let (start, mut end) = IdRange::of_day(part.day).bounds();
         let (_, all) = IdRange::ALL.bounds();
-        if self.catalogue.file().first((end.clone(), all.clone())).await?.is_none() {
+        if self.catalogue.file().first_row((end.clone(), all.clone())).await?.is_none() {
             end = all;
         }
         // The range before the day has no entries, but it may have damaged rows.
@@ -191,8 +196,8 @@ impl SqliteStore {
 
     async fn copy(&self, part: &Part, ids: &[Ids]) -> Result<()> {
         let file = self.files.get_or_create(part).await?;
-        let rows = copy(self.catalogue.path(), &file, ids).await?;
-        self.files.add_entries(part, rows);
+        let entries = copy(self.catalogue.path(), &file, ids).await?;
+        self.files.add_entries(part, entries);
         Ok(())
     }
 
@@ -206,7 +211,7 @@ impl SqliteStore {
     /// The first day that has rows of earlier releases.
     async fn first_day_of(&self, earlier: &Earlier) -> Result<Option<Day>> {
         let (_, all) = IdRange::ALL.bounds();
-        let first = self.catalogue.file().first((self.before_earlier(earlier), all)).await?;
+        let first = self.catalogue.file().first_row((self.before_earlier(earlier), all)).await?;
         Ok(first.map(Day::of))
     }
 

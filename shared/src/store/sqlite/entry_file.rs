@@ -2,11 +2,12 @@
 //! and never wait for it.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::path::Path;
 
 use futures_util::TryStreamExt;
 use sqlx::error::DatabaseError;
-use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::super::insert_plan::InsertPlan;
@@ -23,11 +24,19 @@ pub(super) const TABLE: &str = "log_entries";
 /// The tables of a file of a day. Counting the rows of the table would read all of them.
 const SCHEMA: &str = concat!(
     include_str!("../../../migrations/sqlite/store/0001_log_entries.sql"),
+    include_str!("../../../migrations/sqlite/store/0003_deleted_entries.sql"),
     "CREATE TABLE entry_count (entries INTEGER NOT NULL);
      INSERT INTO entry_count (entries) VALUES (0);"
 );
 
-/// Counts entries that have been inserted into the file of a day.
+/// Adds the column `deleted` to the file of a day.
+const ADD_DELETED: &str = include_str!("../../../migrations/sqlite/store/0003_deleted_entries.sql");
+
+/// Counts the tables that have the column `deleted`.
+const HAS_DELETED: &str =
+    "SELECT COUNT(*) FROM pragma_table_info('log_entries') WHERE name = 'deleted'";
+
+/// Counts entries that have been inserted into the file of a day, or deleted from it.
 pub(super) const ADD_TO_COUNT: &str = "UPDATE entry_count SET entries = entries + ?";
 
 /// Rows in the longest `INSERT`: enough to amortize the cost of a statement.
@@ -53,7 +62,7 @@ pub(super) struct EntryFile {
 pub(super) struct Inserted {
     /// The number of new rows.
     pub(super) rows: u64,
-    /// The rows that SQLite will never accept.
+    /// The rows that SQLite will never accept, and those that have been deleted.
     pub(super) refused: Vec<Refused>,
 }
 
@@ -66,7 +75,14 @@ impl EntryFile {
     /// Opens the file of a day. Creates it if `is_new`.
     pub(super) async fn open(path: &Path, is_new: bool) -> Result<Self> {
         let opened = sqlite::open_file(path, is_new, SCHEMA).await;
-        let (writer, readers) = opened.map_err(classify)?;
+        let (mut writer, readers) = opened.map_err(classify)?;
+        let mut connection = writer.take().await.map_err(classify)?;
+        let has_deleted: i64 =
+            sqlx::query_scalar(HAS_DELETED).fetch_one(&mut connection).await.map_err(classify)?;
+        if has_deleted == 0 {
+            sqlx::raw_sql(ADD_DELETED).execute(&mut connection).await.map_err(classify)?;
+        }
+        writer.put_back(connection);
         Ok(Self { writer: Mutex::new(writer), readers, is_counted: true })
     }
 
@@ -108,32 +124,61 @@ impl EntryFile {
         Ok(unless_closed(count.fetch_one(&self.readers).await)?.unsigned_abs())
     }
 
-    pub(super) async fn first(&self, (after, until): Bounds) -> Result<Option<EntryId>> {
-        let first = sqlx::query_scalar::<_, Vec<u8>>(rows::first(TABLE)).bind(after).bind(until);
-        let first = unless_closed(first.fetch_optional(&self.readers).await)?;
-        Ok(first.and_then(|id| EntryId::from_bytes(&id)))
+    /// The first ids of deleted entries, at most `limit`.
+    pub(super) async fn deleted(
+        &self,
+        (after, until): Bounds,
+        limit: usize,
+    ) -> Result<Vec<EntryId>> {
+        let ids = sqlx::query_scalar::<_, Vec<u8>>(rows::deleted(TABLE)).bind(after).bind(until);
+        let ids = ids.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let ids = unless_closed(ids.fetch_all(&self.readers).await)?;
+        Ok(ids.iter().filter_map(|id| EntryId::from_bytes(id)).collect())
     }
 
-    pub(super) async fn last(&self, (after, until): Bounds) -> Result<Option<EntryId>> {
-        let last = sqlx::query_scalar::<_, Vec<u8>>(rows::last(TABLE)).bind(after).bind(until);
-        let last = unless_closed(last.fetch_optional(&self.readers).await)?;
-        Ok(last.and_then(|id| EntryId::from_bytes(&id)))
+    /// The least id of a row. The entry may have been deleted.
+    pub(super) async fn first_row(&self, bounds: Bounds) -> Result<Option<EntryId>> {
+        self.id(rows::first_row(TABLE), bounds).await
     }
 
-    /// Returns those of the ids that the file has.
-    pub(super) async fn stored(&self, ids: &[EntryId]) -> Result<Vec<EntryId>> {
+    /// The greatest id of a row. The entry may have been deleted.
+    pub(super) async fn last_row(&self, bounds: Bounds) -> Result<Option<EntryId>> {
+        self.id(rows::last_row(TABLE), bounds).await
+    }
+
+    /// The greatest id of an entry.
+    pub(super) async fn last(&self, bounds: Bounds) -> Result<Option<EntryId>> {
+        self.id(rows::last(TABLE), bounds).await
+    }
+
+    async fn id(
+        &self,
+        select: AssertSqlSafe<String>,
+        (after, until): Bounds,
+    ) -> Result<Option<EntryId>> {
+        let id = sqlx::query_scalar::<_, Vec<u8>>(select).bind(after).bind(until);
+        let id = unless_closed(id.fetch_optional(&self.readers).await)?;
+        Ok(id.and_then(|id| EntryId::from_bytes(&id)))
+    }
+
+    /// Empties the rows with these ids in one transaction. Returns the number of entries that this
+    /// deletes.
+    pub(super) async fn delete(&self, ids: &[EntryId]) -> Result<u64> {
+        let mut writer = self.writer.lock().await;
+        let mut connection = writer.take().await.map_err(classify)?;
+        let deleted = delete_all(&mut connection, ids, self.is_counted).await.map_err(classify)?;
+        writer.put_back(connection);
+        Ok(deleted)
+    }
+
+    /// Returns those of the ids that the file has, and whether their entries have been deleted.
+    pub(super) async fn look_up(&self, ids: &[EntryId]) -> Result<Vec<(EntryId, bool)>> {
         let mut stored = Vec::new();
         for ids in ids.chunks(MAX_IDS) {
-            let mut select =
-                QueryBuilder::<Sqlite>::new(format!("SELECT id FROM {TABLE} WHERE id IN ("));
-            let mut list = select.separated(", ");
-            for id in ids {
-                list.push_bind(id.as_bytes().to_vec());
-            }
-            select.push(")");
-            let select = select.build_query_scalar::<Vec<u8>>().persistent(false);
+            let mut select = rows::lookup::<Sqlite>(TABLE, ids);
+            let select = select.build_query_as::<rows::Found>().persistent(false);
             let found = unless_closed(select.fetch_all(&self.readers).await)?;
-            stored.extend(found.iter().filter_map(|id| EntryId::from_bytes(id)));
+            stored.extend(found.iter().filter_map(rows::found));
         }
         Ok(stored)
     }
@@ -170,6 +215,9 @@ async fn insert_all<E: Borrow<LogEntry>>(
         match insert.build().execute(&mut *transaction).await {
             Ok(outcome) => {
                 inserted += outcome.rows_affected();
+                if outcome.rows_affected() < rows.len() as u64 {
+                    plan.refuse_deleted(&deleted(&mut transaction, rows).await?);
+                }
                 plan.succeeded();
             }
             Err(error) if is_row_error(&error) => plan.failed(&error),
@@ -182,6 +230,39 @@ async fn insert_all<E: Borrow<LogEntry>>(
     }
     transaction.commit().await?;
     Ok(Inserted { rows: inserted, refused: plan.into_refused() })
+}
+
+/// The ids of the entries that have been deleted.
+async fn deleted<E: Borrow<LogEntry>>(
+    connection: &mut SqliteConnection,
+    entries: &[E],
+) -> sqlx::Result<HashSet<EntryId>> {
+    let ids: Vec<EntryId> = entries.iter().map(|entry| entry.borrow().id).collect();
+    let mut select = rows::lookup::<Sqlite>(TABLE, &ids);
+    let select = select.build_query_as::<rows::Found>().persistent(false);
+    let stored = select.fetch_all(connection).await?;
+    let stored = stored.iter().filter_map(rows::found);
+    Ok(stored.filter(|(_, is_deleted)| *is_deleted).map(|(id, _)| id).collect())
+}
+
+async fn delete_all(
+    connection: &mut SqliteConnection,
+    ids: &[EntryId],
+    is_counted: bool,
+) -> sqlx::Result<u64> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut deleted = 0;
+    for ids in ids.chunks(MAX_IDS) {
+        let mut empty = rows::delete::<Sqlite>(TABLE, ids);
+        let empty = empty.build().persistent(false);
+        deleted += empty.execute(&mut *transaction).await?.rows_affected();
+    }
+    if is_counted && deleted > 0 {
+        let count = sqlx::query(ADD_TO_COUNT).bind(-deleted.cast_signed());
+        count.execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(deleted)
 }
 
 /// Reads the number of entries in the file of a day, without keeping it open.

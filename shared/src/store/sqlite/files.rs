@@ -116,10 +116,10 @@ impl Files {
         self.open_file(part, is_new).await
     }
 
-    /// Counts entries that have been inserted into the file of the part.
-    pub(super) fn add_entries(&self, part: &Part, count: u64) {
+    /// Counts entries that have been inserted into the file of the part, or deleted from it.
+    pub(super) fn add_entries(&self, part: &Part, count: i64) {
         if let Some(Slot { entries: Some(entries), .. }) = self.state().files.get_mut(part) {
-            *entries += count;
+            *entries = entries.saturating_add_signed(count);
         }
     }
 

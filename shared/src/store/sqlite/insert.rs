@@ -39,9 +39,9 @@ impl SqliteStore {
                 moving.expect(part, group.iter().map(|(_, entry)| entry.id));
             }
             let entries: Vec<&LogEntry> = group.iter().map(|(_, entry)| *entry).collect();
-            let invalid = self.insert_group(part, &entries).await?;
+            let not_inserted = self.insert_group(part, &entries).await?;
             refused.extend(
-                invalid
+                not_inserted
                     .into_iter()
                     .map(|Refused { index, reason }| Refused { index: group[index].0, reason }),
             );
@@ -57,7 +57,7 @@ impl SqliteStore {
         self.catalogue.add_class(&part.class).await?;
         let file = self.files.get_or_create(part).await?;
         let Inserted { rows, refused } = file.insert(entries).await?;
-        self.files.add_entries(part, rows);
+        self.files.add_entries(part, rows.cast_signed());
         Ok(refused)
     }
 
@@ -81,14 +81,15 @@ impl SqliteStore {
     async fn stored(&self, other: &Part, group: &[(usize, &LogEntry)]) -> Result<HashSet<EntryId>> {
         let Some(table) = self.table(other).await? else { return Ok(HashSet::new()) };
         // Most ids are greater than those that are stored.
-        let last = table.file.last(IdRange::of_day(other.day).bounds()).await?;
+        let last = table.file.last_row(IdRange::of_day(other.day).bounds()).await?;
         let ids = group.iter().map(|(_, entry)| entry.id).filter(|id| Some(*id) <= last);
         let ids: Vec<EntryId> = ids.collect();
-        Ok(table.file.stored(&ids).await?.into_iter().collect())
+        let stored = table.file.look_up(&ids).await?;
+        Ok(stored.into_iter().map(|(id, _)| id).collect())
     }
 
     /// The classes that may have entries of the day.
-    fn classes_of(&self, day: Day) -> BTreeSet<Class> {
+    pub(super) fn classes_of(&self, day: Day) -> BTreeSet<Class> {
         let mut classes: BTreeSet<Class> = self.files.classes(day).into_iter().collect();
         if self.earlier_of(&Part { day, class: Class::DEFAULT }).is_some() {
             classes.insert(Class::DEFAULT);

@@ -9,14 +9,17 @@
 
 mod catalogue;
 mod day_files;
+mod delete;
 mod earlier;
 mod entry_file;
 mod files;
 mod insert;
+mod jobs;
 mod names;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -29,9 +32,10 @@ pub(crate) use self::day_files::day_files;
 use self::earlier::Moving;
 use self::entry_file::{Bounds, EntryFile, classify};
 use self::files::Files;
+pub(super) use self::jobs::open as open_delete_jobs;
 pub(crate) use self::names::directory_of;
 use super::scan::{Next, Scan};
-use super::{IdRange, ScanPage, Store, StoredDay, VARIABLE};
+use super::{IdRange, ScanPage, Store, Stored, StoredDay, VARIABLE};
 use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{Day, EntryId, LogEntry, Timestamp};
@@ -48,8 +52,10 @@ pub(super) async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
 struct SqliteStore {
     catalogue: Catalogue,
     files: Files,
-    /// Held by whatever inserts entries, drops days or changes where a day is.
+    /// Held by whatever inserts or deletes entries, drops days or changes where a day is.
     writing: Mutex<Writing>,
+    /// The number of deletions since the store was opened.
+    deletions: AtomicU64,
 }
 
 #[derive(Default)]
@@ -79,7 +85,7 @@ impl SqliteStore {
         let catalogue = Catalogue::open(url).await?;
         let files = Files::open(catalogue.path(), &catalogue.classes())
             .with_context(|| format!("reading the directory of {}", catalogue.path().display()))?;
-        Ok(Self { catalogue, files, writing: Mutex::default() })
+        Ok(Self { catalogue, files, writing: Mutex::default(), deletions: AtomicU64::new(0) })
     }
 
     /// The rows of earlier releases, if they have the part.
@@ -203,6 +209,30 @@ impl Store for SqliteStore {
             }
         }
         Ok(None)
+    }
+
+    async fn delete(&self, ids: &[EntryId]) -> Result<u64> {
+        self.delete_entries(ids).await
+    }
+
+    async fn lookup(&self, ids: &[EntryId]) -> Result<BTreeMap<EntryId, Stored>> {
+        self.look_up(ids).await
+    }
+
+    async fn deleted(&self, class: &Class, range: IdRange, limit: usize) -> Result<Vec<EntryId>> {
+        let mut ids = Vec::new();
+        for place in self.places(class, range) {
+            if ids.len() == limit {
+                break;
+            }
+            let Some(table) = self.open_table(place).await? else { continue };
+            ids.extend(table.file.deleted(table.bounds(range), limit - ids.len()).await?);
+        }
+        Ok(ids)
+    }
+
+    async fn deletions(&self) -> Result<u64> {
+        Ok(self.deletions.load(Ordering::SeqCst))
     }
 
     async fn default_keep(&self) -> Result<Keep> {

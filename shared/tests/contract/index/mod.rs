@@ -4,6 +4,7 @@ mod adding;
 mod aggregation;
 mod agreement;
 mod columns;
+mod deletion;
 mod expiry;
 mod fuzzy;
 mod generators;

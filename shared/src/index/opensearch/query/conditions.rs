@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::super::document::{
-    LEVEL, PATTERN_ID, SERVICE_NAME, SPAN_ID, TIMESTAMP_MICROS, TRACE_ID,
+    ID, LEVEL, PATTERN_ID, SERVICE_NAME, SPAN_ID, TIMESTAMP_MICROS, TRACE_ID,
 };
 use super::fragments::Fragments;
 use super::{attributes, words};
+use crate::log_entry::EntryId;
 use crate::pattern::PatternId;
 use crate::query::{Condition, Keyword, KeywordTest, TimeRange};
 
@@ -52,6 +53,10 @@ fn clause(condition: &Condition, fragments: &Fragments) -> Result<Clause, String
         Condition::Fragment(fragment) => Clause::filter(fragments.query(fragment)?),
         Condition::Keyword(field, test) => Clause::filter(keyword(*field, test)),
         Condition::Id(id) => Clause::filter(json!({"ids": {"values": [id]}})),
+        Condition::ArrivedBefore(time) => match EntryId::last_before(*time) {
+            Some(last) => Clause::filter(json!({"range": {ID: {"lte": last}}})),
+            None => any(Vec::new()),
+        },
         Condition::Patterns(ids) => {
             let ids: Vec<String> = ids.iter().map(PatternId::to_string).collect();
             Clause::filter(json!({"terms": {PATTERN_ID: ids}}))

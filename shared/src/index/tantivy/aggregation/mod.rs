@@ -13,6 +13,7 @@ use tantivy::{BitSet, DocId, SegmentReader};
 
 use self::histogram::HistogramBuilder;
 use self::top::{Room, TopCounter};
+use super::alive;
 use super::checks::Checks;
 use super::messages::Messages;
 use super::query::{Plan, Target, check_ranges, plan_checked};
@@ -82,8 +83,8 @@ impl Matcher {
     fn docs(&self, target: Target<'_>, segment: &SegmentReader) -> Result<Vec<DocId>> {
         let checks = &self.plan.checks;
         let mut docs = Vec::new();
-        let add = &mut |block: &[DocId]| docs.extend_from_slice(block);
-        self.weight.for_each_no_score(segment, add).map_err(classify)?;
+        let add = |block: &[DocId]| docs.extend_from_slice(block);
+        alive::for_each(self.weight.as_ref(), segment, add).map_err(classify)?;
         if !self.plan.fragments.is_empty() {
             let messages = Messages::open(segment, target.fields.entry, checks.clone());
             let messages = messages.map_err(classify)?;

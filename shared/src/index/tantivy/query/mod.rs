@@ -5,7 +5,7 @@
 mod attribute;
 mod excluded;
 mod fragment;
-mod id;
+pub(super) mod id;
 mod ranges;
 mod terms;
 mod words;
@@ -131,6 +131,7 @@ impl Translation<'_> {
             Condition::Fragment(fragment) => filter(self.fragment(fragment)?),
             Condition::Keyword(field, test) => filter(self.keyword(*field, test)),
             Condition::Id(id) => filter(id::query(fields, *id)),
+            Condition::ArrivedBefore(time) => filter(id::arrived_before(fields, *time)),
             Condition::Patterns(ids) => {
                 let prefixes = ids.iter().map(|id| id.prefix());
                 filter(Box::new(TermsQuery::prefixes(fields.pattern, prefixes)))

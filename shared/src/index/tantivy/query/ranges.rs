@@ -10,9 +10,9 @@ use tantivy::{Searcher, Term};
 use super::{Clause, Translation, all, any, filter};
 use crate::error::Result;
 use crate::index::missing_columns;
-use crate::index::tantivy::classify;
 use crate::index::tantivy::column_paths::days_without_column;
 use crate::index::tantivy::schema::{Columns, id_halves};
+use crate::index::tantivy::{alive, classify};
 use crate::log_entry::{Day, EntryId, Timestamp};
 use crate::query::Condition;
 
@@ -72,7 +72,7 @@ fn days_of_arrival(searcher: &Searcher, query: &Clause) -> tantivy::Result<BTree
     let mut days = BTreeSet::new();
     for segment in searcher.segment_readers() {
         let columns = Columns::open(segment)?;
-        weight.for_each_no_score(segment, &mut |docs| {
+        alive::for_each(weight.as_ref(), segment, |docs| {
             days.extend(docs.iter().map(|doc| columns.day(*doc)));
         })?;
     }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use futures_util::TryStreamExt;
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use super::super::entry_file::{ADD_TO_COUNT, EntryFile, TABLE, classify};
 use crate::error::Result;
 use crate::log_entry::EntryId;
-use crate::store::rows::COLUMNS;
+use crate::store::rows::{COLUMNS, EMPTY};
 
 /// The number of rows that are copied in a transaction.
 const MAX_ROWS: usize = 2000;
@@ -47,8 +47,10 @@ pub(super) async fn chunk_end(
     Ok(None)
 }
 
-/// Copies the rows that the file does not have, in one transaction. Returns their number.
-pub(super) async fn copy(catalogue: &Path, file: &EntryFile, ids: &[Ids]) -> Result<u64> {
+/// Copies the rows that the file does not have, in one transaction. A row in the file is emptied if
+/// its entry has been deleted from the catalogue since it was copied. Returns by how many the number
+/// of entries in the file increases.
+pub(super) async fn copy(catalogue: &Path, file: &EntryFile, ids: &[Ids]) -> Result<i64> {
     let mut writer = file.writer().await;
     let mut connection = writer.take().await.map_err(classify)?;
     let path = catalogue.to_string_lossy().into_owned();
@@ -56,27 +58,38 @@ pub(super) async fn copy(catalogue: &Path, file: &EntryFile, ids: &[Ids]) -> Res
     attach.execute(&mut connection).await.map_err(classify)?;
     // `BEGIN IMMEDIATE` would lock the catalogue too.
     let mut transaction = connection.begin().await.map_err(classify)?;
-    let mut copied = 0;
+    let mut increase = 0;
     for ids in ids {
-        let (condition, values) = match ids {
-            Ids::Range(after, until) => ("id > ? AND id <= ?", vec![&after[..], until]),
-            Ids::One(id) => ("id = ?", vec![&id.as_bytes()[..]]),
-        };
-        let insert = format!(
-            "INSERT OR IGNORE INTO main.{TABLE} ({COLUMNS})
-             SELECT {COLUMNS} FROM earlier.{TABLE} WHERE {condition} ORDER BY id"
-        );
-        let mut insert = sqlx::query(AssertSqlSafe(insert));
-        for value in values {
-            insert = insert.bind(value);
-        }
-        let inserted = insert.persistent(false).execute(&mut *transaction).await;
-        copied += inserted.map_err(classify)?.rows_affected();
+        increase += copy_rows(&mut transaction, ids).await.map_err(classify)?;
     }
-    let count = sqlx::query(ADD_TO_COUNT).bind(copied.cast_signed());
+    let count = sqlx::query(ADD_TO_COUNT).bind(increase);
     count.execute(&mut *transaction).await.map_err(classify)?;
     transaction.commit().await.map_err(classify)?;
     sqlx::query("DETACH earlier").execute(&mut connection).await.map_err(classify)?;
     writer.put_back(connection);
-    Ok(copied)
+    Ok(increase)
+}
+
+/// Copies these rows. Returns by how many the number of entries increases: a row that is copied may
+/// be that of a deleted entry, and one that is emptied was that of an entry.
+async fn copy_rows(connection: &mut SqliteConnection, ids: &Ids) -> sqlx::Result<i64> {
+    let (condition, values) = match ids {
+        Ids::Range(after, until) => ("id > ? AND id <= ?", vec![&after[..], until]),
+        Ids::One(id) => ("id = ?", vec![&id.as_bytes()[..]]),
+    };
+    let count = format!("SELECT COUNT(*) FROM main.{TABLE} WHERE {condition} AND NOT deleted");
+    let count = || {
+        let count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(count.clone())).persistent(false);
+        values.iter().fold(count, |count, value| count.bind(*value))
+    };
+    let before = count().fetch_one(&mut *connection).await?;
+    let insert = format!(
+        "INSERT INTO main.{TABLE} ({COLUMNS}, deleted)
+         SELECT {COLUMNS}, deleted FROM earlier.{TABLE} WHERE {condition} ORDER BY id
+         ON CONFLICT (id) DO UPDATE SET {EMPTY} WHERE excluded.deleted AND NOT deleted"
+    );
+    let insert = sqlx::query(AssertSqlSafe(insert)).persistent(false);
+    let insert = values.iter().fold(insert, |insert, value| insert.bind(*value));
+    insert.execute(&mut *connection).await?;
+    Ok(count().fetch_one(&mut *connection).await? - before)
 }

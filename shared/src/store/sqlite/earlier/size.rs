@@ -24,7 +24,7 @@ impl SqliteStore {
         let (mut after, all) = IdRange::ALL.bounds();
         after = after.max(self.before_earlier(&earlier));
         let mut days = Vec::new();
-        while let Some(id) = self.catalogue.file().first((after, all.clone())).await? {
+        while let Some(id) = self.catalogue.file().first_row((after, all.clone())).await? {
             let day = Day::of(id);
             days.push(self.sample(day).await?);
             (_, after) = IdRange::of_day(day).bounds();
@@ -45,7 +45,7 @@ impl SqliteStore {
         let sizes = format!(
             "SELECT COUNT(*), ifnull(SUM(size), 0) FROM (
                  SELECT octet_length(message) + ifnull(octet_length(attributes), 0) AS size
-                 FROM {TABLE} WHERE id > ? AND id <= ? ORDER BY id LIMIT {SAMPLE}
+                 FROM {TABLE} WHERE id > ? AND id <= ? AND NOT deleted ORDER BY id LIMIT {SAMPLE}
              )"
         );
         let sizes = sqlx::query_as::<_, (i64, i64)>(AssertSqlSafe(sizes));

@@ -1,6 +1,6 @@
 //! A store of an earlier release, which has all entries in one table.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
@@ -290,4 +290,73 @@ async fn an_opened_store_moves_its_rows_in_the_background() {
     }
     let count = store.count(&Class::DEFAULT, IdRange::ALL).await.unwrap();
     assert_eq!(count, entries.len() as u64);
+}
+
+/// Asserts that the store knows how many of these entries each day has.
+async fn assert_counts(store: &SqliteStore, entries: &[LogEntry]) {
+    let mut expected = BTreeMap::<Day, u64>::new();
+    for entry in entries {
+        *expected.entry(Day::of(entry.id)).or_default() += 1;
+    }
+    let days = store.days().await.unwrap().into_iter();
+    assert_eq!(days.map(|one| (one.day, one.entries)).collect::<BTreeMap<_, _>>(), expected);
+}
+
+#[tokio::test]
+async fn entries_that_are_deleted_while_their_day_is_moved_stay_deleted() {
+    let (directory, entries) = earlier_store().await;
+    let store = open(&directory).await;
+    let (mut kept, mut deleted) = (entries.clone(), Vec::new());
+    for _ in 0..6 {
+        // Of the first day, some before and some after the last id that has been copied.
+        let ids: Vec<EntryId> = [10, 2000, 4000].map(|index: usize| kept[index].id).into();
+        assert_eq!(store.delete(&ids).await.unwrap(), 3);
+        kept.retain(|entry| !ids.contains(&entry.id));
+        deleted.extend(ids);
+        let crashed = crashed(&directory);
+        let copy = open(&crashed).await;
+        finish(&copy).await;
+        assert_has_exactly(&copy, &kept, "after a crash").await;
+        assert_counts(&copy, &kept).await;
+        let found = copy.lookup(&deleted).await.unwrap();
+        assert_eq!(found.values().filter(|stored| stored.is_deleted).count(), deleted.len());
+        store.move_step().await.unwrap();
+    }
+    finish(&store).await;
+    assert_has_exactly(&store, &kept, "moved").await;
+    assert_counts(&store, &kept).await;
+    drop(store);
+    let store = open(&directory).await;
+    assert_counts(&store, &kept).await;
+    let again = entries.into_iter().filter(|entry| deleted.contains(&entry.id));
+    let refused = store.insert(&again.collect::<Vec<_>>()).await.unwrap();
+    assert!(refused.iter().all(|one| one.reason == crate::error::Refusal::Deleted));
+    assert_eq!(refused.len(), deleted.len());
+}
+
+#[tokio::test]
+async fn a_day_whose_last_entries_are_deleted_is_moved() {
+    let (directory, mut kept) = earlier_store().await;
+    let store = open(&directory).await;
+    let last_day: Vec<EntryId> = kept[4510..].iter().map(|entry| entry.id).collect();
+    store.delete(&last_day).await.unwrap();
+    kept.truncate(4510);
+    drop(store);
+    let store = open(&directory).await;
+    finish(&store).await;
+    assert_has_exactly(&store, &kept, "moved").await;
+    let found = store.lookup(&last_day).await.unwrap();
+    assert_eq!(found.values().filter(|stored| stored.is_deleted).count(), 700);
+}
+
+#[tokio::test]
+async fn the_file_of_a_day_without_the_column_is_upgraded() {
+    let (store, directory) = new_store().await;
+    let entries = of_day("2026-11-20", 0, 3);
+    store.insert(&entries).await.unwrap();
+    change(&store, &entries[0], "ALTER TABLE log_entries DROP COLUMN deleted").await;
+    drop(store);
+    let store = open(&directory).await;
+    assert_eq!(store.delete(&[entries[1].id]).await.unwrap(), 1);
+    assert!(scan_all(&store, &Class::DEFAULT).await == [entries[0].clone(), entries[2].clone()]);
 }

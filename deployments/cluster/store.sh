@@ -29,7 +29,7 @@ sql() {
 
 # Prints the tables of entries: one for each class.
 entry_tables() {
-    sql "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()
+    sql "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
          AND (table_name = 'log_entries' OR table_name LIKE 'log\\_entries\\_%') ORDER BY table_name"
 }
 

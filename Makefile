@@ -194,7 +194,7 @@ services: ## start only Kafka, MySQL, Redis and OpenSearch, and wait until they 
 	$(COMPOSE) up -d --wait kafka mysql redis opensearch
 
 # `--workspace` builds with the same features as `make test`, which avoids building twice.
-FAULTS := acceptance telemetry first_start outages poison rate_limit reindex retention backup oracle
+FAULTS := acceptance telemetry first_start outages poison rate_limit reindex retention deletion backup oracle
 
 .PHONY: test-agreement
 test-agreement: export LOGPULSE_TEST_SERVICES := required

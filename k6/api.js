@@ -44,6 +44,8 @@ export const tail = (query) => http.get(`${URL}/logs/tail?${query}`, { headers: 
 export const stats = (query) => http.get(`${URL}/logs/stats?${query}`, { tags: { name: 'GET /logs/stats' } });
 export const patterns = (query) => http.get(`${URL}/logs/patterns?${query}`, { tags: { name: 'GET /logs/patterns' } });
 export const fields = (query) => http.get(`${URL}/logs/fields?${query}`, { tags: { name: 'GET /logs/fields' } });
+export const deleteEntry = (id) => http.del(`${URL}/logs/${id}`, null, { tags: { name: 'DELETE /logs/{id}' } });
+export const deleteEntries = (query) => http.post(`${URL}/logs/delete?${query}`, null, { tags: { name: 'POST /logs/delete' } });
 export const docs = (path) => http.get(`${URL}${path}`);
 export const explorer = () => http.get(`${URL}/`, { headers: { Accept: 'text/html' } });
 

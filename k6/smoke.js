@@ -1,6 +1,6 @@
 // Makes each call once. Usage: k6 run -e BASE_URL=http://127.0.0.1 k6/smoke.js
 import { check } from 'k6';
-import { bulk, context, docs, entry, explorer, exportEntries, exportLogs, fields, get, patterns, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil, stats, tail } from './api.js';
+import { bulk, context, deleteEntries, deleteEntry, docs, entry, explorer, exportEntries, exportLogs, fields, get, patterns, ping, pushToLoki, save, saveAll, saveAny, search, searchUntil, stats, tail } from './api.js';
 
 export const options = { vus: 1, iterations: 1, thresholds: { checks: ['rate==1'] } };
 
@@ -44,6 +44,16 @@ export default function () {
   check(stats(`service_name=${service}&by=level`), { ...is(200), 'counts the eight entries': (response) => response.json('total') === 8 });
   check(patterns(`service_name=${service}`), { ...is(200), 'groups the eight entries': (response) => response.json('total') === 8 && response.json('other') === 0 });
   check(fields(`service_name=${service}`), { ...is(200), 'lists the service name': (response) => response.json('fields').some((field) => field.name === 'service_name') });
+
+  // Off unless DELETE_ENABLED is true.
+  const counted = deleteEntries(`service_name=${service}&dry_run=true`);
+  if (counted.status === 403) {
+    check(counted, isProblem(403));
+  } else {
+    check(counted, { ...is(200), 'counts the eight entries': (response) => response.json('matched') === 8 });
+    check(deleteEntry(saved.json('id')), is(204));
+    check(get(saved.json('id')), isProblem(410));
+  }
 
   check(docs('/openapi.json'), { ...is(200), 'is OpenAPI 3': (response) => response.json('openapi').startsWith('3.') });
   check(docs('/docs/'), is(200));

@@ -15,6 +15,7 @@ pub fn document() -> anyhow::Result<Value> {
         bulk::document(),
         loki::document(),
         get::document(),
+        delete::document(),
         context::document(),
         export::document(),
         stats::document(),

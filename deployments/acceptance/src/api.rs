@@ -5,10 +5,21 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::unique;
 
 /// How long a request may take, and how long an entry may take to become searchable.
 pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the consumer may take to read all entries.
+const CONSUMPTION_TIMEOUT: Duration = Duration::from_mins(20);
+
+/// The number of entries that mark the end of the queue. Each of its partitions gets one.
+const MARKERS: u64 = 30;
+
+/// The producer chooses another partition after ten milliseconds.
+const MARKER_PAUSE: Duration = Duration::from_millis(15);
 
 /// A client for one deployment.
 #[derive(Clone)]
@@ -56,6 +67,8 @@ impl Api {
             "/logs/fields" => "fields",
             "/logs/patterns" => "patterns",
             "/logs/tail" => "tail",
+            "/logs/delete" => "delete",
+            _ if name.starts_with("/logs/delete/") => "delete",
             "/v1/logs" => "otlp",
             "/" => "explorer",
             _ if name.starts_with("/explorer/") => "explorer",
@@ -168,6 +181,23 @@ impl Api {
                 assert_eq!(page["total"], total, "{query:?}");
                 return page;
             }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the consumer has read all entries posted so far, and those that it indexed are
+    /// found.
+    pub async fn wait_until_consumed(&self) {
+        let marker = unique("marker");
+        for _ in 0..MARKERS {
+            let entry = json!({"service": marker, "message": "marker"}).to_string();
+            let response = self.post("/logs", "application/json", entry).await;
+            assert_eq!(response.status(), StatusCode::CREATED);
+            tokio::time::sleep(MARKER_PAUSE).await;
+        }
+        let started = Instant::now();
+        while self.search(&[("service_name", &marker)]).await["total"] != MARKERS {
+            assert!(started.elapsed() < CONSUMPTION_TIMEOUT, "the consumer lags behind");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

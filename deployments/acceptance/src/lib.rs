@@ -9,6 +9,7 @@
 
 mod api;
 pub mod captures;
+pub mod deletion;
 pub mod examples;
 pub mod metrics;
 mod pattern;
@@ -17,7 +18,10 @@ mod server;
 pub mod suite;
 mod tail;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::Value;
 
 pub use api::{Api, TIMEOUT};
 pub use server::Server;
@@ -49,6 +53,8 @@ macro_rules! for_each_test {
             a_fuzzy_search_finds_misspelt_words,
             the_error_for_an_invalid_search_names_the_parameter,
             a_search_accepts_several_services_and_levels,
+            entries_deleted_by_query_are_gone_and_the_others_remain,
+            a_deleted_entry_is_not_saved_again,
             every_function_rejects_unknown_query_parameters,
             an_id_that_is_not_utf8_is_not_found,
             the_documentation_loads_nothing_from_other_hosts,
@@ -123,4 +129,12 @@ pub fn unique(name: &str) -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     format!("{name}-{}-{}-{count}", std::process::id(), since_epoch.as_millis())
+}
+
+/// The ids of the entries, each of which must be there once.
+fn ids(entries: &[Value]) -> BTreeSet<String> {
+    let ids: BTreeSet<String> =
+        entries.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), entries.len(), "an entry is there twice");
+    ids
 }

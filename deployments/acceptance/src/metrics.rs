@@ -25,6 +25,15 @@ pub fn lint(metrics: &str) {
     );
 }
 
+/// Returns the sum of all series of a counter.
+#[must_use]
+pub fn total(metrics: &str, counter: &str) -> u64 {
+    let is_of_counter = |series: &str| series.split('{').next() == Some(counter);
+    let samples = metrics.lines().filter_map(|line| line.rsplit_once(' '));
+    let samples = samples.filter(|(series, _)| is_of_counter(series));
+    samples.map(|(_, value)| value.parse::<u64>().unwrap()).sum()
+}
+
 /// Returns the series of all counters, each as its name and labels.
 #[must_use]
 pub fn counters(metrics: &str) -> BTreeSet<String> {

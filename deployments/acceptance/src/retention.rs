@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use uuid::{ContextV7, Timestamp, Uuid};
 
-use crate::{Api, unique};
+use crate::{Api, ids, unique};
 
 /// The days of arrival, today included: an id may be up to seven days old.
 const DAYS: u32 = 7;
@@ -81,14 +81,7 @@ impl Week {
         let body = serde_json::to_vec(&entries).unwrap();
         let response = api.post("/logs/batch", "application/json", body).await;
         assert_eq!(response.status(), StatusCode::CREATED);
-        let marker = unique("marker");
-        // Each partition of the queue gets one of the markers.
-        for _ in 0..30 {
-            let entry = json!({"service": marker, "message": "marker"}).to_string();
-            let response = api.post("/logs", "application/json", entry).await;
-            assert_eq!(response.status(), StatusCode::CREATED);
-        }
-        api.search_until(&[("service_name", &marker)], 30).await;
+        api.wait_until_consumed().await;
     }
 
     /// Waits until exactly what should be kept is found by id, by search, by an export and in stats.
@@ -144,13 +137,6 @@ impl Week {
         }
         Ok(())
     }
-}
-
-fn ids(entries: &[Value]) -> BTreeSet<String> {
-    let ids: BTreeSet<String> =
-        entries.iter().map(|entry| entry["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids.len(), entries.len(), "an entry is there twice");
-    ids
 }
 
 fn posted(service: &str, class: &'static str, days_ago: u32, time: Duration) -> Posted {

@@ -3,6 +3,7 @@
 
 mod analytics;
 mod context_and_export;
+mod deletion;
 mod explorer;
 mod tail;
 
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 
 pub use self::analytics::*;
 pub use self::context_and_export::*;
+pub use self::deletion::*;
 pub use self::explorer::*;
 pub use self::tail::*;
 use crate::{Api, unique};

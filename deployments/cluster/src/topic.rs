@@ -26,6 +26,14 @@ impl Cluster {
         partitions
     }
 
+    /// Makes the consumer group read the topic from its beginning. Kafka refuses this while the group
+    /// has members.
+    pub fn rewind(&self) {
+        let of_topic = ["--group", self.name(), "--topic", self.name()];
+        let reset = ["--reset-offsets", "--to-earliest", "--execute"];
+        tool("kafka-consumer-groups.sh", &[&reset[..], &of_topic].concat());
+    }
+
     /// The names of the topics and their partition counts.
     #[must_use]
     pub fn topics(&self) -> Vec<(String, u32)> {

@@ -35,6 +35,7 @@ async fn separate_functions_pass_the_acceptance_tests() {
         return;
     }
     let cluster = Cluster::fresh().await.with("RATE_LIMIT_ENABLED", "true");
+    let cluster = cluster.with("DELETE_ENABLED", "true");
     let (api, servers) = cluster.start_all();
     run_every_test(&api).await;
     replay_every_capture(&api).await;

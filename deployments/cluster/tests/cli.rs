@@ -6,7 +6,7 @@ use std::process::Output;
 use cluster::{bare_function, functions};
 
 /// Each function, with a setting that its help describes.
-const FUNCTIONS: [(&str, &str); 18] = [
+const FUNCTIONS: [(&str, &str); 19] = [
     ("any", "QUEUE_URL"),
     ("bulk", "QUEUE_URL"),
     ("loki", "QUEUE_URL"),
@@ -19,6 +19,7 @@ const FUNCTIONS: [(&str, &str); 18] = [
     ("fields", "INDEX_URL"),
     ("patterns", "INDEX_URL"),
     ("stats", "INDEX_URL"),
+    ("delete", "DELETE_ENABLED"),
     ("docs", "LIMITER_URL"),
     ("explorer", "CORS_ALLOWED_ORIGINS"),
     ("syslog", "QUEUE_URL"),

@@ -67,8 +67,10 @@ async fn assert_resources_created_once(cluster: &Cluster, ids: &[String]) {
     let tables = "SELECT table_name FROM information_schema.tables
                   WHERE table_schema = DATABASE() ORDER BY 1";
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut database).await.unwrap();
-    let retention = ["retention_classes", "retention_dropped_days"];
-    assert_eq!(tables, [&["_sqlx_migrations", "log_entries"], &retention[..]].concat());
+    let of_deletion = ["delete_jobs", "deletions"];
+    let of_retention = ["retention_classes", "retention_dropped_days"];
+    let expected = [&["_sqlx_migrations"][..], &of_deletion, &["log_entries"], &of_retention];
+    assert_eq!(tables, expected.concat());
     let applied = "SELECT COUNT(*), CAST(SUM(success) AS SIGNED) FROM _sqlx_migrations";
     let applied: (i64, i64) = sqlx::query_as(applied).fetch_one(&mut database).await.unwrap();
     let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/migrations/mysql");

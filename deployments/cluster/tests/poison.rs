@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use acceptance::metrics::total;
 use acceptance::{Api, Server, unique};
 use cluster::{
     Cluster, ReadOnlyMySql, on_mysql, opensearch, round_trip, skip_without_services, wait_until,
@@ -209,11 +210,9 @@ async fn fix_and_replay(
 }
 
 /// The total number of retries by the consumer.
-async fn retries(consumer: &Server) -> f64 {
+async fn retries(consumer: &Server) -> u64 {
     let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
-    let metrics = metrics.text().await.unwrap();
-    let retries = metrics.lines().filter(|line| line.starts_with("consumer_retries_total"));
-    retries.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    total(&metrics.text().await.unwrap(), "consumer_retries_total")
 }
 
 /// Posts entries while a sink blocks writes, and waits until the consumer has retried several
@@ -226,7 +225,7 @@ async fn post_while_blocked(api: &Api, consumer: &Server, service: &str) {
         assert_eq!(posted.status(), StatusCode::CREATED);
     }
     wait_until("the consumer retries several times", async || {
-        retries(consumer).await >= before + 5.0
+        retries(consumer).await >= before + 5
     })
     .await;
 }

@@ -157,14 +157,19 @@ impl Disk {
                 tracing::warn!(free, size, min_free, then, "the disk is almost full");
             }
             Some(DiskState::Refusing) => {
-                tracing::error!(free, size, min_free, "the disk is full: no entries are accepted");
+                tracing::error!(
+                    free,
+                    size,
+                    min_free,
+                    "too little of the disk is free: no entries are accepted"
+                );
             }
             Some(DiskState::Dropping) => {
                 tracing::error!(
                     free,
                     size,
                     min_free,
-                    "the disk is full: the oldest days are dropped"
+                    "too little of the disk is free: the oldest days are dropped"
                 );
             }
         }

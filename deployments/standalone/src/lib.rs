@@ -14,14 +14,14 @@ use consumer::Consumer;
 use retention::Keeper;
 use shared::backup::require_complete;
 use shared::cache::{self, Cache};
-use shared::config::{RateLimitConfig, RetentionConfig, StandaloneConfig, load};
+use shared::config::{DeleteConfig, RateLimitConfig, RetentionConfig, StandaloneConfig, load};
 use shared::http::{Function, RateLimit};
 use shared::index::{self, Index, embedded};
 use shared::intake::Limits;
 use shared::log_entry::Day;
 use shared::queue::{self, Queue};
 use shared::reindex::DerivedIndex;
-use shared::store::{self, Store};
+use shared::store::{self, DeleteJobs, Store};
 use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,7 @@ pub struct Adapters {
     /// The same index if it is embedded: only the embedded index is rebuilt automatically.
     derived_index: Option<Arc<DerivedIndex>>,
     cache: Arc<dyn Cache>,
+    delete_jobs: Arc<dyn DeleteJobs>,
     disk: Arc<Disk>,
     /// Prevents other processes from using the same `DATA_DIR`.
     _lock: File,
@@ -56,7 +57,8 @@ impl Adapters {
     pub async fn open(config: &StandaloneConfig) -> anyhow::Result<Self> {
         let lock = lock(config)?;
         require_complete(&config.data_dir)?;
-        let store = store::open(config.store_url()?.expose()).await.context("opening the store")?;
+        let store_url = config.store_url()?;
+        let store = store::open(store_url.expose()).await.context("opening the store")?;
         let (index, derived_index) =
             open_index(config, &store).await.context("opening the index")?;
         let disk = Arc::new(Disk::new(config.data_dir.clone(), load()?));
@@ -69,6 +71,7 @@ impl Adapters {
             index,
             derived_index,
             cache: cache::open(config.cache_url()?.expose(), config.cache_ttl).await?,
+            delete_jobs: store::open_delete_jobs(store_url.expose()).await?,
             _lock: lock,
         };
         sync_directory(&config.data_dir).context("syncing DATA_DIR")?;
@@ -90,6 +93,7 @@ impl Adapters {
             bulk::function(queue(), limits.clone()),
             loki::function(queue(), limits.clone()),
             get::function(self.cache.clone(), self.store.clone()),
+            delete::function(self.delete_ports(), load()?),
             search::function(self.index.clone()),
             context::function(self.index.clone()),
             export::function(self.index.clone()),
@@ -108,6 +112,30 @@ impl Adapters {
     /// When a setting is invalid.
     pub fn consumer(&self) -> anyhow::Result<Consumer> {
         Ok(Consumer::new(&self.queue, self.store.clone(), self.index.clone(), load()?))
+    }
+
+    fn delete_ports(&self) -> delete::Ports {
+        delete::Ports {
+            store: self.store.clone(),
+            index: self.index.clone(),
+            cache: self.cache.clone(),
+            jobs: self.delete_jobs.clone(),
+        }
+    }
+
+    /// Spawns a task that runs deletions by query until `stop` is cancelled, if `DELETE_ENABLED` is
+    /// set.
+    ///
+    /// # Errors
+    /// When a setting is invalid.
+    pub fn spawn_deletions(&self, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+        let enabled = load::<DeleteConfig>()?.enabled;
+        let worker = delete::Worker::new(self.delete_ports());
+        Ok(tokio::spawn(async move {
+            if enabled {
+                worker.run(&stop).await;
+            }
+        }))
     }
 
     /// Spawns a task that builds the index from the store when necessary or requested, until `stop`

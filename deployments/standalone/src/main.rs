@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::Context;
 use consumer::dead_letters;
 use shared::config::{
-    BatchConfig, DiskConfig, HttpConfig, LimitsConfig, LogFormat, RateLimitConfig, RetentionConfig,
-    StandaloneConfig, SyslogConfig, TelemetryConfig, check, help, load,
+    BatchConfig, DeleteConfig, DiskConfig, HttpConfig, LimitsConfig, LogFormat, RateLimitConfig,
+    RetentionConfig, StandaloneConfig, SyslogConfig, TelemetryConfig, check, help, load,
 };
 use shared::http;
 use shared::intake::Limits;
@@ -33,12 +33,14 @@ const PROGRAM: Program = Program {
         help::INDEX_ATTRIBUTES_MAX,
         help::CORS_ALLOWED_ORIGINS,
         help::RATE_LIMIT_ENABLED,
+        help::DELETE_ENABLED,
         help::SYSLOG_PORT,
     ],
     config: &[
         check::<StandaloneConfig>,
         check::<LimitsConfig>,
         check::<BatchConfig>,
+        check::<DeleteConfig>,
         check::<RateLimitConfig>,
         check::<RetentionConfig>,
         check::<DiskConfig>,
@@ -90,6 +92,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     let half = http_config.shutdown_timeout / 2;
     let stop = CancellationToken::new();
     let rebuilding = adapters.spawn_rebuilds(consumer.batches(), stop.clone());
+    let deleting = adapters.spawn_deletions(stop.clone())?;
     let keeping = adapters.spawn_keeper(stop.clone())?;
     let consuming = consumer.spawn(stop.clone(), shutdown.clone());
     tokio::try_join!(
@@ -97,7 +100,8 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
         serve_syslog(syslog, &adapters, half, shutdown.clone()),
     )?;
     stop.cancel();
-    let finished = timeout(half, async { tokio::try_join!(consuming, rebuilding, keeping) }).await;
+    let finished =
+        timeout(half, async { tokio::try_join!(consuming, rebuilding, keeping, deleting) }).await;
     finished.context("finishing the last batch")?.context("running the consumer")?;
     Ok(())
 }

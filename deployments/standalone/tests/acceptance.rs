@@ -13,7 +13,7 @@ macro_rules! tests {
         $(
             #[tokio::test]
             async fn $test() {
-                let deployment = Deployment::under_test();
+                let deployment = Deployment::with(&[("DELETE_ENABLED", "true")]);
                 acceptance::suite::$test(&Api::new(&deployment.url)).await;
             }
         )*

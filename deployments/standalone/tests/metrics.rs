@@ -10,11 +10,12 @@ use acceptance::{Api, unique};
 const PROTOCOLS: [&str; 6] = ["any", "elasticsearch", "logs", "loki", "otlp", "syslog"];
 
 /// The series that [`fixed_counters`] returns, besides those of each protocol.
-const COUNTERS: [&str; 17] = [
+const COUNTERS: [&str; 23] = [
     "cache_lookups_total{result=\"failure\"}",
     "cache_lookups_total{result=\"hit\"}",
     "cache_lookups_total{result=\"miss\"}",
     "consumer_dead_letters_total",
+    "consumer_deleted_total",
     "consumer_entries_total",
     "consumer_expired_total",
     "retention_drops_total",
@@ -25,6 +26,11 @@ const COUNTERS: [&str; 17] = [
     "consumer_retries_total{what=\"index\"}",
     "consumer_retries_total{what=\"poll\"}",
     "consumer_retries_total{what=\"store\"}",
+    "delete_entries_total",
+    "delete_failures_total",
+    "delete_jobs_total{state=\"created\"}",
+    "delete_jobs_total{state=\"failed\"}",
+    "delete_jobs_total{state=\"finished\"}",
     "rate_limit_decisions_total{decision=\"allowed\"}",
     "rate_limit_decisions_total{decision=\"refused\"}",
     "rate_limit_decisions_total{decision=\"unknown\"}",

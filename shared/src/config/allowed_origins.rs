@@ -19,6 +19,15 @@ impl AllowedOrigins {
     pub fn is_empty(&self) -> bool {
         matches!(self, Self::Listed(origins) if origins.is_empty())
     }
+
+    /// Whether the origin is allowed.
+    #[must_use]
+    pub fn contains(&self, origin: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Listed(origins) => origins.iter().any(|allowed| allowed == origin),
+        }
+    }
 }
 
 impl Default for AllowedOrigins {

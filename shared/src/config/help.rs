@@ -55,6 +55,9 @@ pub const RETENTION: Variable = variable(
     "RETENTION",
     "How long entries are kept, e.g. 30d; level:debug=3d [default: 30d for new data, else forever]",
 );
+/// Whether clients may delete entries.
+pub const DELETE_ENABLED: Variable =
+    variable("DELETE_ENABLED", "Let clients delete entries [default: false]");
 /// The least free space of the disk.
 pub const DISK_MIN_FREE: Variable =
     variable("DISK_MIN_FREE", "Least share of the disk that must be free [default: 5%]");

@@ -3,6 +3,7 @@
 
 mod allowed_origins;
 mod consumer;
+mod delete;
 mod disk;
 pub mod help;
 mod http;
@@ -22,6 +23,7 @@ use serde::de::DeserializeOwned;
 
 pub use allowed_origins::AllowedOrigins;
 pub use consumer::BatchConfig;
+pub use delete::DeleteConfig;
 pub use disk::{DiskConfig, OnLowDisk, Percent};
 pub use http::{HttpConfig, LimitsConfig};
 pub use ports::{CacheConfig, IndexConfig, QueueConfig, StoreConfig};

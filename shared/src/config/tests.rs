@@ -275,6 +275,7 @@ fn all_setting_names() -> Vec<String> {
     collect_names::<IndexConfig>(&mut all);
     collect_names::<CacheConfig>(&mut all);
     collect_names::<BatchConfig>(&mut all);
+    collect_names::<DeleteConfig>(&mut all);
     collect_names::<TelemetryConfig>(&mut all);
     collect_names::<StandaloneConfig>(&mut all);
     collect_names::<SyslogConfig>(&mut all);
@@ -336,6 +337,7 @@ fn the_help_describes_known_settings_with_their_defaults() {
         help::CACHE_URL,
         help::LIMITER_URL,
         help::RATE_LIMIT_ENABLED,
+        help::DELETE_ENABLED,
         help::CORS_ALLOWED_ORIGINS,
         help::SYSLOG_PORT,
         help::RETENTION,
@@ -382,6 +384,7 @@ fn the_env_file_contains_the_default_values() {
     assert_defaults::<RateLimitConfig>();
     assert_defaults::<LimitsConfig>();
     assert_defaults::<BatchConfig>();
+    assert_defaults::<DeleteConfig>();
     assert_defaults::<RetentionConfig>();
     assert_defaults::<DiskConfig>();
     assert_defaults::<TelemetryConfig>();

@@ -26,6 +26,12 @@ impl TrustedProxies {
     }
 }
 
+/// The address of the client that sent a request.
+#[must_use]
+pub fn client_address(request: &Request) -> IpAddr {
+    Client::of(request).address
+}
+
 /// The client that sent a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client {

@@ -14,6 +14,7 @@ mod json;
 mod methods;
 mod middleware;
 mod missing_entry;
+mod page_origin;
 mod problem;
 mod problem_response;
 mod query;
@@ -35,12 +36,14 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept_encoding::accepts_encoding;
 pub use body::{BodyContent, BodyLimits, DecodedBody, EncodedBody, Upload};
+pub use client::client_address;
 pub use document::{document, document_of, join, to_text};
 pub use filters::Filters;
 pub use function::Function;
 pub use json::Json;
 pub use middleware::problem_format::ProblemFormat;
 pub use missing_entry::{dropped_day, may_be_pending, missing_entry, rebuilding};
+pub use page_origin::is_from_foreign_page;
 pub use problem::{PROBLEM_JSON, Problem};
 pub use problem_response::{ProblemResponse, Problems, document_problems};
 pub use query::{

@@ -29,7 +29,14 @@ impl Selection {
     /// # Errors
     /// When `q` is invalid, or the index is unavailable.
     pub async fn open(index: &dyn Index, filters: &Filters) -> Result<Self, Problem> {
-        let condition = filters.condition_at_any_time()?;
+        Self::of_condition(index, filters.condition_at_any_time()?).await
+    }
+
+    /// As [`open`](Self::open), with the entries that meet a condition.
+    ///
+    /// # Errors
+    /// When the index is unavailable.
+    pub async fn of_condition(index: &dyn Index, condition: Condition) -> Result<Self, Problem> {
         let deadline = Instant::now() + DEADLINE;
         let snapshot = before(deadline, index.snapshot()).await?;
         Ok(Self { snapshot, condition, deadline })
@@ -73,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::error::{Ready, Refused};
-    use crate::log_entry::{Day, LogEntry};
+    use crate::log_entry::{Day, EntryId, LogEntry};
     use crate::retention::Class;
     use crate::search::{SearchHits, SearchQuery};
 
@@ -95,6 +102,10 @@ mod tests {
     #[async_trait]
     impl Index for Slow {
         async fn add(&self, _: &[LogEntry]) -> PortResult<Vec<Refused>> {
+            respond().await
+        }
+
+        async fn delete(&self, _: &Class, _: &[EntryId]) -> PortResult<()> {
             respond().await
         }
 

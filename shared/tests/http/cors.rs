@@ -57,7 +57,7 @@ async fn a_preflight_response_lists_allowed_headers_and_takes_no_token() {
         let response = request.header("access-control-request-method", "POST").send().await;
         response.assert_status(StatusCode::NO_CONTENT);
         assert_eq!(headers(&response), (Some(APP), Some("Origin")));
-        response.assert_header("access-control-allow-methods", "GET, POST");
+        response.assert_header("access-control-allow-methods", "GET, POST, DELETE");
         let allowed = "Content-Type, Content-Encoding, Prefer, traceparent";
         response.assert_header("access-control-allow-headers", allowed);
         response.assert_header("access-control-max-age", "7200");

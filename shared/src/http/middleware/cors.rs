@@ -8,7 +8,7 @@ use crate::config::AllowedOrigins;
 
 /// The headers of a preflight response.
 const PREFLIGHT_HEADERS: [(HeaderName, &str); 3] = [
-    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
+    (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, DELETE"),
     (header::ACCESS_CONTROL_ALLOW_HEADERS, "Content-Type, Content-Encoding, Prefer, traceparent"),
     // Two hours, the maximum that browsers respect.
     (header::ACCESS_CONTROL_MAX_AGE, "7200"),
@@ -50,13 +50,10 @@ impl<E> Cors<E> {
     /// The value of `Access-Control-Allow-Origin`, if the request has an allowed origin.
     fn allow_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(header::ORIGIN)?;
-        match &self.origins {
-            AllowedOrigins::Any => Some(HeaderValue::from_static("*")),
-            AllowedOrigins::Listed(origins) => {
-                let text = origin.to_str().ok()?;
-                origins.iter().any(|allowed| allowed == text).then(|| origin.clone())
-            }
+        if self.origins == AllowedOrigins::Any {
+            return Some(HeaderValue::from_static("*"));
         }
+        self.origins.contains(origin.to_str().ok()?).then(|| origin.clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The schema of an [`EntryId`], and an id in a path.
 
 use poem_openapi::registry::MetaSchema;
-use poem_openapi::types::{ParseFromParameter, ParseResult, ToJSON};
+use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON};
 use serde_json::Value;
 
 use super::impl_type;
@@ -47,5 +47,11 @@ impl_type!(inline PathId, "UUIDv7", schema());
 impl ToJSON for EntryId {
     fn to_json(&self) -> Option<Value> {
         serde_json::to_value(self).ok()
+    }
+}
+
+impl ParseFromJSON for EntryId {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        serde_json::from_value(value.unwrap_or_default()).map_err(ParseError::custom)
     }
 }

@@ -64,7 +64,7 @@ test-schemathesis: ## send generated requests to standalone LogPulse and check t
 
 .PHONY: test-swagger
 test-swagger: ## execute every operation in Swagger UI (Node, Chromium); SCREENSHOT=path saves a screenshot
-	openapi/checks/with-logpulse openapi/checks/test-swagger
+	DELETE_ENABLED=true openapi/checks/with-logpulse openapi/checks/test-swagger
 
 .PHONY: check-explorer
 check-explorer: ## check the explorer's page: types, lint, formatting, libraries and unit tests (Node)

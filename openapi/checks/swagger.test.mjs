@@ -41,7 +41,9 @@ before(async () => {
 })
 
 afterEach(async () => {
-  for (const summary of await page.locator('.opblock.is-open .opblock-summary-control').all()) await summary.click()
+  // The last one first, because the locators are numbered.
+  const open = await page.locator('.opblock.is-open .opblock-summary-control').all()
+  for (const summary of open.reverse()) await summary.click()
 })
 
 after(() => browser?.close())
@@ -191,6 +193,27 @@ for (const [operationId, expected] of [
     assert.match(text, expected)
   })
 }
+
+test('deleteLogs counts the entries of its example', async () => {
+  const { status, body } = await execute('deleteLogs')
+  assert.equal(status, 200)
+  assert.deepEqual(Object.keys(body), ['matched'])
+})
+
+test('getDeletion returns the job of deleteLogs', async () => {
+  await (await open('deleteLogs')).locator('tr[data-param-name=dry_run] select').selectOption('false')
+  const { status, body } = await execute('deleteLogs')
+  assert.equal(status, 202)
+  await (await open('getDeletion')).locator('tr[data-param-name=id] input').fill(body.id)
+  const job = await execute('getDeletion')
+  assert.deepEqual([job.status, job.body.id], [200, body.id])
+})
+
+test('deleteLog deletes the saved entry', async () => {
+  await (await open('deleteLog')).locator('tr[data-param-name=id] input').fill(savedId)
+  const { status } = await execute('deleteLog')
+  assert.equal(status, 204)
+})
 
 test('every operation was executed', () => {
   assert.deepEqual([...executed].sort(), [...operations.keys()].sort())

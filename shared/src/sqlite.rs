@@ -12,7 +12,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use url::Url;
 
 use crate::config::ConfigError;
@@ -25,6 +25,9 @@ const PAGE_BYTES: u32 = 8 * 1024;
 /// triggers a checkpoint waits for it. A large log suits the queue: pages of records that are
 /// deleted before a checkpoint are reused and never written to the file.
 const CHECKPOINT_BYTES: u32 = 16 * 1024 * 1024;
+
+/// The space that is reserved for small transactions: they write a few pages each.
+const RESERVE_BYTES: u32 = 256 * 1024;
 
 /// The number of read connections, in addition to the one that writes.
 const READERS: u32 = 2;
@@ -82,6 +85,24 @@ pub(crate) async fn connect(path: &Path) -> sqlx::Result<SqliteConnection> {
 /// were never synced. This syncs them, because from now on they are treated as durable.
 pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await?;
+    Ok(())
+}
+
+/// Reserves space for small transactions, so that they can be committed on a full disk: free pages in
+/// the file, and a write-ahead log that keeps its size. Each transaction that uses it begins with
+/// [`restart`].
+pub(crate) async fn reserve(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    let fill = format!(
+        "DROP TABLE IF EXISTS reserve; CREATE TABLE reserve (data BLOB);
+         INSERT INTO reserve VALUES (zeroblob({RESERVE_BYTES})); DROP TABLE reserve"
+    );
+    sqlx::raw_sql(AssertSqlSafe(fill)).execute(&mut *connection).await?;
+    restart(connection).await
+}
+
+/// Copies the write-ahead log into the file. The next transaction overwrites the log from its start.
+pub(crate) async fn restart(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    sqlx::raw_sql("PRAGMA wal_checkpoint(RESTART)").execute(connection).await?;
     Ok(())
 }
 
@@ -196,6 +217,30 @@ mod tests {
         let synchronous: i64 =
             sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut connection).await.unwrap();
         assert_eq!((journal.as_str(), synchronous), ("wal", 2));
+    }
+
+    #[tokio::test]
+    async fn a_small_transaction_needs_no_space_that_is_not_reserved() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = open_in(&directory).await;
+        let mut connection = writer.take().await.unwrap();
+        sqlx::raw_sql("CREATE TABLE t (a)").execute(&mut connection).await.unwrap();
+        let sizes = || ["a/b.db", "a/b.db-wal"].map(|name| size(&directory.path().join(name)));
+        for _ in 0..2 {
+            reserve(&mut connection).await.unwrap();
+            let reserved = sizes();
+            assert!(reserved.into_iter().all(|size| size > u64::from(RESERVE_BYTES)));
+            for _ in 0..20 {
+                restart(&mut connection).await.unwrap();
+                let insert = "INSERT INTO t VALUES (zeroblob(10000))";
+                sqlx::raw_sql(insert).execute(&mut connection).await.unwrap();
+                assert_eq!(sizes(), reserved);
+            }
+        }
+    }
+
+    fn size(path: &Path) -> u64 {
+        std::fs::metadata(path).unwrap().len()
     }
 
     #[tokio::test]

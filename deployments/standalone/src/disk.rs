@@ -1,7 +1,5 @@
 //! Watches the free space of the disk, before it is full.
 
-mod reserve;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +15,6 @@ use shared::queue::{Producer, Record};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-
-use self::reserve::Reserve;
 
 /// The pause between checks: short, because a burst fills a disk quickly.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -47,15 +43,11 @@ pub(crate) struct Disk {
     state: watch::Sender<Option<DiskState>>,
     /// There was no day to drop.
     is_exhausted: AtomicBool,
-    /// What is left for dropping a day once the disk is full.
-    reserve: Reserve,
 }
 
 impl Disk {
     pub(crate) fn new(path: PathBuf, config: DiskConfig) -> Self {
-        let reserve = Reserve::new(&path);
-        let state = watch::Sender::new(None);
-        Self { path, config, state, is_exhausted: AtomicBool::new(false), reserve }
+        Self { path, config, state: watch::Sender::new(None), is_exhausted: AtomicBool::new(false) }
     }
 
     /// Checks the disk until `stop` is cancelled, and drops days early if the setting says so.
@@ -100,11 +92,7 @@ impl Disk {
 
     /// Drops a day if the disk has too little free space. Returns the pause until the next one.
     async fn drop_if_needed(&self, keeper: &Keeper) -> Duration {
-        if self.config.on_low_disk != OnLowDisk::DropOldest {
-            return INTERVAL;
-        }
-        if !self.has_too_little_space() {
-            self.hold_reserve().await;
+        if self.config.on_low_disk != OnLowDisk::DropOldest || !self.has_too_little_space() {
             return INTERVAL;
         }
         match keeper.drop_next(Day::today()).await {
@@ -114,20 +102,8 @@ impl Disk {
             }
             Err(error) => {
                 tracing::warn!(%error, "failed to drop a day early; retrying");
-                match self.reserve.release().await {
-                    Ok(true) => return Duration::ZERO,
-                    Ok(false) => self.hold_reserve().await,
-                    Err(error) => tracing::warn!(%error, "failed to free the reserved space"),
-                }
                 DROP_PAUSE
             }
-        }
-    }
-
-    /// Takes space for the next drop, if there is any.
-    async fn hold_reserve(&self) {
-        if let Err(error) = self.reserve.hold().await {
-            tracing::debug!(%error, "failed to reserve space");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Removes entries from the index that were deleted while a batch was written. The store refuses
-//! them from then on, but the index does not know them.
+//! Removes entries from the index that were deleted, or whose day was dropped, while a batch was
+//! written. The store refuses them from then on, but the index does not know them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use shared::retention::Class;
 use shared::store::Store;
 use shared::{EntryId, LogEntry};
 
-/// Removes those of the entries from the index that have been deleted from the store.
+/// Removes those of the entries from the index that the store no longer has.
 pub(crate) async fn withdraw_deleted(
     store: &dyn Store,
     index: &dyn Index,
@@ -19,7 +19,7 @@ pub(crate) async fn withdraw_deleted(
     let stored = store.lookup(&ids).await?;
     let mut deleted = BTreeMap::<Class, Vec<EntryId>>::new();
     for entry in entries {
-        if stored.get(&entry.id).is_some_and(|stored| stored.is_deleted) {
+        if stored.get(&entry.id).is_none_or(|stored| stored.is_deleted) {
             deleted.entry(entry.retention.clone()).or_default().push(entry.id);
         }
     }

@@ -102,8 +102,8 @@ pub trait Store: Ready {
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.
     async fn deleted(&self, class: &Class, range: IdRange, limit: usize) -> Result<Vec<EntryId>>;
 
-    /// Returns a number that every deletion increases. As long as it is the same, no entry has been
-    /// deleted.
+    /// Returns a number that every deletion and every drop of a day increases. As long as it is the
+    /// same, no entry has been deleted or dropped.
     ///
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the store does not respond.

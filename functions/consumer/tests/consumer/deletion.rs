@@ -88,12 +88,22 @@ async fn a_replayed_dead_letter_stays_deleted() {
     assert!(!backends.has_dead_letters().await);
 }
 
-/// An index that deletes the first entry of each batch from the store and from itself just before it
-/// adds the batch, as a client may. It fails once with an error of unknown cause.
+/// An index that deletes the first entry of each batch, or drops its day, from the store and from
+/// itself just before it adds the batch. It fails once with an error of unknown cause.
 struct DeletingIndex {
     inner: Arc<dyn Index>,
     store: Arc<dyn Store>,
+    drops_day: bool,
     has_failed: AtomicBool,
+    has_added: AtomicBool,
+}
+
+impl DeletingIndex {
+    fn new(backends: &Backends, drops_day: bool) -> Arc<Self> {
+        let (inner, store) = (backends.index.clone(), backends.store.clone());
+        let (has_failed, has_added) = Default::default();
+        Arc::new(Self { inner, store, drops_day, has_failed, has_added })
+    }
 }
 
 ready_as_inner!(DeletingIndex);
@@ -101,12 +111,20 @@ ready_as_inner!(DeletingIndex);
 #[async_trait]
 impl Index for DeletingIndex {
     async fn add(&self, entries: &[LogEntry]) -> Result<Vec<Refused>> {
-        self.store.delete(&[entries[0].id]).await?;
-        self.inner.delete(&Class::DEFAULT, &[entries[0].id]).await?;
+        let id = entries[0].id;
+        if self.drops_day {
+            let next = Day::of(id).next();
+            self.store.drop_before(&Class::DEFAULT, next).await?;
+            self.inner.drop_before(&Class::DEFAULT, next).await?;
+        } else {
+            self.store.delete(&[id]).await?;
+            self.inner.delete(&Class::DEFAULT, &[id]).await?;
+        }
         let added = self.inner.add(entries).await;
         if !self.has_failed.swap(true, Ordering::Relaxed) {
             return Err(Error::unavailable("index", "timed out"));
         }
+        self.has_added.store(true, Ordering::Relaxed);
         added
     }
 
@@ -137,14 +155,26 @@ async fn an_entry_that_is_deleted_between_both_sinks_stays_deleted() {
     let backends = Backends::open(&directory).await;
     let entries: Vec<LogEntry> = (0..4).map(entry).collect();
     backends.publish(&lines(&entries)).await;
-    let deleting = Arc::new(DeletingIndex {
-        inner: backends.index.clone(),
-        store: backends.store.clone(),
-        has_failed: AtomicBool::new(false),
-    });
+    let deleting = DeletingIndex::new(&backends, false);
     let consumer = backends.consumer_with(backends.store.clone(), deleting);
     run(consumer, async || backends.indexed().await.len() == 3).await;
 
     assert_eq!(messages(&backends).await, ["number 1", "number 2", "number 3"]);
     backends.assert_all_committed(&directory).await;
+}
+
+#[tokio::test]
+async fn entries_of_a_day_that_is_dropped_between_both_sinks_are_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let backends = Backends::open(&directory).await;
+    let entries: Vec<LogEntry> = (0..4).map(entry).collect();
+    backends.publish(&lines(&entries)).await;
+    let dropping = DeletingIndex::new(&backends, true);
+    let consumer = backends.consumer_with(backends.store.clone(), dropping.clone());
+    let is_done =
+        async || dropping.has_added.load(Ordering::Relaxed) && backends.indexed().await.is_empty();
+    run(consumer, is_done).await;
+
+    assert!(!backends.is_stored(&entries[0]).await);
+    assert!(!backends.has_dead_letters().await);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, Executor, MySql, MySqlConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, MySql, MySqlConnection};
 
 use crate::log_entry::{Day, EntryId};
 use crate::retention::{Class, Keep};
@@ -119,21 +119,29 @@ pub(super) async fn table_without_deleted(
     .await
 }
 
-/// Records that the days of the class before `first` are dropped. Waits for transactions that have
-/// [locked](read_and_lock) the classes.
+/// Records that the days of the class before `first` are dropped, and so their entries deleted. Waits
+/// for transactions that have [locked](read_and_lock) the classes.
 pub(super) async fn set_first_day(
     connection: &mut MySqlConnection,
     class: &Class,
     first: Day,
 ) -> sqlx::Result<()> {
+    let mut transaction = connection.begin().await?;
     sqlx::query(
         "UPDATE retention_classes SET first_day = GREATEST(COALESCE(first_day, ?), ?) WHERE name = ?",
     )
     .bind(first.to_string())
     .bind(first.to_string())
     .bind(class.storage_name())
-    .execute(connection)
+    .execute(&mut *transaction)
     .await?;
+    count_deletion(&mut transaction).await?;
+    transaction.commit().await
+}
+
+/// Increases the number that shows whether entries have been deleted.
+pub(super) async fn count_deletion(connection: &mut MySqlConnection) -> sqlx::Result<()> {
+    sqlx::query("UPDATE deletions SET count = count + 1").execute(connection).await?;
     Ok(())
 }
 

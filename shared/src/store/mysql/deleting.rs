@@ -87,7 +87,7 @@ async fn delete(
         deleted += empty.execute(&mut *transaction).await?.rows_affected();
     }
     if deleted > 0 {
-        sqlx::query("UPDATE deletions SET count = count + 1").execute(&mut *transaction).await?;
+        classes::count_deletion(&mut transaction).await?;
     }
     transaction.commit().await?;
     Ok(deleted)

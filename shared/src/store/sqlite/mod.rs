@@ -267,6 +267,8 @@ impl Store for SqliteStore {
                 self.catalogue.set_dropped(class, *day).await?;
             }
         }
+        // The entries of these days are deleted.
+        self.deletions.fetch_add(1, Ordering::SeqCst);
         self.catalogue.set_first_day(class, first).await?;
         drop(writing);
         // An earlier call may have dropped later days.

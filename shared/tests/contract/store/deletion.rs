@@ -165,7 +165,10 @@ async fn each_deletion_is_noticed(fixture: Fixture) {
     let after = store.deletions().await.unwrap();
     assert_ne!(after, before);
     store.delete(&[batch[1].id]).await.unwrap();
-    assert_ne!(store.deletions().await.unwrap(), after);
+    let later = store.deletions().await.unwrap();
+    assert_ne!(later, after);
+    store.drop_before(&Class::DEFAULT, Day::of(batch[0].id).next()).await.unwrap();
+    assert_ne!(store.deletions().await.unwrap(), later);
 }
 
 async fn a_deletion_is_noticed_although_its_caller_gives_up(fixture: Fixture) {

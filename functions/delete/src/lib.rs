@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use poem::Request;
-use poem::http::StatusCode;
+use poem::http::{StatusCode, header};
 use poem::web::Data;
 use poem_openapi::param::Path;
 use poem_openapi::{ApiResponse, OpenApi};
@@ -105,6 +105,7 @@ impl Delete {
         Query(parameters): Query<DeleteParameters>,
     ) -> Result<DeleteByQueryResponse, ProblemResponse<DeleteByQueryProblems>> {
         self.check_allowed(request)?;
+        check_has_no_body(request)?;
         // A retry by the proxy has the same arrival, and therefore the same id.
         let id = arrival.id(0);
         let created = id.time();
@@ -173,6 +174,16 @@ impl Delete {
     }
 }
 
+/// Checks that the request has no body: a client that sends its filters there would delete other
+/// entries than it means to.
+fn check_has_no_body(request: &Request) -> Result<(), Problem> {
+    let length = request.header(header::CONTENT_LENGTH).unwrap_or("0");
+    if length != "0" || request.headers().contains_key(header::TRANSFER_ENCODING) {
+        return Err(unexpected_body());
+    }
+    Ok(())
+}
+
 fn new_job(
     id: EntryId,
     created: Timestamp,
@@ -204,6 +215,11 @@ fn foreign_page() -> Problem {
     let detail = "a page of another origin sent the request; to allow this, start the server with the \
                   origin in CORS_ALLOWED_ORIGINS";
     Problem::new(StatusCode::FORBIDDEN, detail)
+}
+
+fn unexpected_body() -> Problem {
+    let detail = "the body must be empty: send the filters as query parameters";
+    Problem::new(StatusCode::BAD_REQUEST, detail)
 }
 
 fn no_filter() -> Problem {
@@ -271,7 +287,8 @@ impl Problems for DeleteByQueryProblems {
     const LIST: &'static [(StatusCode, &'static str)] = &[
         (
             StatusCode::BAD_REQUEST,
-            "A parameter is invalid, which `errors` names, or there is no filter.",
+            "A parameter is invalid, which `errors` names, there is no filter, or the request has a \
+             body.",
         ),
         (StatusCode::FORBIDDEN, FORBIDDEN),
         (StatusCode::CONFLICT, "Too many deletions are not finished; retry later."),

@@ -338,6 +338,13 @@ async fn invalid_requests_are_rejected_with_a_reason() {
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{query}: {problem}");
     }
     client.delete("/logs/17?force=true").send().await.assert_status(StatusCode::BAD_REQUEST);
+    let request = client.post("/logs/delete?q=kept").header("content-length", "12");
+    let response = request.body("dry_run=true").send().await;
+    response.assert_status(StatusCode::BAD_REQUEST);
+    assert_eq!(
+        body(response).await["detail"],
+        "the body must be empty: send the filters as query parameters"
+    );
     assert_eq!(indexed(&ports).await, ["kept"]);
 }
 

@@ -21,12 +21,16 @@ pub fn is_from_foreign_page(request: &Request, allowed: &AllowedOrigins) -> bool
     !is_own && !allowed.contains(origin)
 }
 
-/// Whether the request was sent to the origin's host. Ports are not compared, because a proxy may
-/// leave out its own.
+/// Whether the request was sent to the origin's host and port. The port is not compared if the
+/// request does not name it: a proxy may leave it out.
 fn has_host_of(request: &Request, origin: &str) -> bool {
-    let host_of = |url: &str| Some(Url::parse(url).ok()?.host_str()?.to_owned());
     let Some(host) = request.header(header::HOST) else { return false };
-    host_of(origin).is_some_and(|origin| host_of(&format!("http://{host}")) == Some(origin))
+    let (Ok(origin), Ok(target)) = (Url::parse(origin), Url::parse(&format!("http://{host}")))
+    else {
+        return false;
+    };
+    let has_same_port = target.port().is_none_or(|port| origin.port() == Some(port));
+    origin.host().is_some() && origin.host() == target.host() && has_same_port
 }
 
 #[cfg(test)]
@@ -60,6 +64,8 @@ mod tests {
         for headers in [
             [("host", "127.0.0.1:8080"), ("origin", "https://evil.example"), ("accept", "*/*")],
             [("host", "127.0.0.1:8080"), ("origin", "null"), ("accept", "*/*")],
+            [("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:9"), ("accept", "*/*")],
+            [("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1"), ("accept", "*/*")],
             [("host", "a:1"), ("origin", "http://a:2"), ("sec-fetch-site", "same-site")],
             [("host", "a"), ("origin", "http://b"), ("sec-fetch-site", "cross-site")],
         ] {

@@ -27,12 +27,24 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 
 /// Syncs the directory entry of the path.
 pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    match path.parent() {
+        None => Ok(()),
+        // The path has only a name.
+        Some(parent) if parent.as_os_str().is_empty() => File::open(".")?.sync_all(),
+        Some(parent) => File::open(parent)?.sync_all(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parent_of_a_relative_path_is_synced() {
+        for path in ["name", "./name", "src/lib.rs"] {
+            sync_parent(Path::new(path)).unwrap();
+        }
+    }
 
     #[test]
     fn a_file_is_replaced_and_removed() {

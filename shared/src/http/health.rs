@@ -16,7 +16,7 @@ use super::json::Json;
 use super::problem::{Problem, chain};
 use super::problem_response::{ProblemResponse, Problems};
 use super::schema::{DiskState, IndexState};
-use crate::telemetry;
+use crate::{disk, telemetry};
 
 /// The paths for orchestrators and Prometheus, which are not rate limited.
 pub(super) const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -147,25 +147,23 @@ impl Health {
         if self.shutdown.is_cancelled() {
             return Err(not_ready("the process is shutting down").into());
         }
+        let state = self.requirements.iter().find_map(|required| required.port.disk_state());
+        let is_too_full = state.is_some_and(|state| state != disk::DiskState::Low);
+        let disk = state.map(DiskState::from);
         let checks = join_all(self.requirements.iter().map(check)).await;
         let failures: Vec<(&str, String)> = checks.into_iter().filter_map(Result::err).collect();
         if !failures.is_empty() {
             let ports = unique_names(failures.iter().map(|(port, _)| *port)).join(", ");
             let causes: Vec<String> = failures.into_iter().map(|(_, cause)| cause).collect();
-            return Err(not_ready(&format!("not ready: {ports}"))
+            let reason = if is_too_full { "; too little of the disk is free" } else { "" };
+            return Err(not_ready(&format!("not ready: {ports}{reason}"))
                 .caused_by(causes.join("; "))
                 .into());
         }
         let ports = unique_names(self.requirements.iter().map(|required| required.name));
         let is_rebuilding = self.requirements.iter().any(|required| required.port.is_rebuilding());
         let index = is_rebuilding.then_some(IndexState::Rebuilding);
-        let disk = self.requirements.iter().find_map(|required| required.port.disk_state());
-        Ok(Json(Readiness {
-            status: "ready".to_owned(),
-            ports,
-            index,
-            disk: disk.map(DiskState::from),
-        }))
+        Ok(Json(Readiness { status: "ready".to_owned(), ports, index, disk }))
     }
 
     /// Metrics

@@ -15,7 +15,7 @@ use super::entry_file::{EntryFile, classify};
 use crate::error::Result;
 use crate::log_entry::Day;
 use crate::retention::{Class, Keep};
-use crate::sqlite::{self, Writer};
+use crate::sqlite;
 
 pub(crate) static TABLES: Migrator = sqlx::migrate!("migrations/sqlite/store");
 
@@ -60,8 +60,7 @@ impl Catalogue {
     /// Opens the file at `url`, creating it if necessary.
     pub(super) async fn open(url: &Url) -> anyhow::Result<Self> {
         let path = sqlite::path(VARIABLE, url)?;
-        let (mut writer, readers) = sqlite::open(VARIABLE, url, &TABLES).await?;
-        reserve(&mut writer).await;
+        let (writer, readers) = sqlite::open(VARIABLE, url, &TABLES).await?;
         let file = EntryFile::earlier(writer, readers);
         let opening = || format!("reading {}", path.display());
         let classes = read_classes(file.readers()).await.with_context(opening)?;
@@ -189,6 +188,16 @@ impl Catalogue {
         Ok(())
     }
 
+    /// Reserves the space to record that a day is dropped: when the disk is full, that is what frees
+    /// space.
+    pub(super) async fn reserve(&self) -> Result<()> {
+        let mut writer = self.file.writer().await;
+        let mut connection = writer.take().await.map_err(classify)?;
+        sqlite::reserve(&mut connection, &self.path).await.map_err(classify)?;
+        writer.put_back(connection);
+        Ok(())
+    }
+
     async fn execute<const N: usize>(
         &self,
         sql: &'static str,
@@ -212,21 +221,6 @@ impl Catalogue {
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Reserves the space to record that a day is dropped: when the disk is full, that is what frees
-/// space. If the disk is full already, the space is reserved the next time.
-async fn reserve(writer: &mut Writer) {
-    let reserved: sqlx::Result<()> = async {
-        let mut connection = writer.take().await?;
-        sqlite::reserve(&mut connection).await?;
-        writer.put_back(connection);
-        Ok(())
-    }
-    .await;
-    if let Err(error) = reserved {
-        tracing::warn!(%error, "failed to reserve the space to drop a day on a full disk");
     }
 }
 

@@ -232,13 +232,12 @@ impl SqliteStore {
         Ok(deleted == MAX_DELETED)
     }
 
-    /// Frees the space of rows that have been deleted from the catalogue. Hardly any rows are left,
-    /// so this is fast.
+    /// Frees the space of rows that have been deleted from the catalogue, except for what is
+    /// reserved. Hardly any rows are left, so this is fast.
     async fn compact(&self) -> Result<()> {
         let mut writer = self.catalogue.file().writer().await;
         let mut connection = writer.take().await.map_err(classify)?;
-        let unused = sqlx::query_scalar::<_, i64>("PRAGMA freelist_count");
-        if unused.fetch_one(&mut connection).await.map_err(classify)? > 0 {
+        if sqlite::has_unused_space(&mut connection).await.map_err(classify)? {
             sqlx::raw_sql("VACUUM").execute(&mut connection).await.map_err(classify)?;
             sqlite::checkpoint(&mut connection).await.map_err(classify)?;
         }

@@ -260,6 +260,14 @@ impl Store for SqliteStore {
         self.catalogue.dropped(day).await
     }
 
+    /// Reserves the space to drop days on a full disk. A disk that is full already is no error.
+    async fn prepare(&self, _today: Day) -> Result<()> {
+        if let Err(error) = self.catalogue.reserve().await {
+            tracing::warn!(%error, "failed to reserve the space to drop a day on a full disk");
+        }
+        Ok(())
+    }
+
     async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
         let writing = self.writing.lock().await;
         for StoredDay { day, .. } in self.days().await?.iter().filter(|one| one.class == *class) {

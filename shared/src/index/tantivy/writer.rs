@@ -116,6 +116,10 @@ impl Writer {
             .num_merge_threads(1)
             .build();
         let writer = self.index.writer_with_options(options)?;
+        // A writer that failed, or a killed process, may have left files with the names of new ones.
+        if let Err(error) = writer.garbage_collect_files().wait() {
+            tracing::debug!(%error, "failed to remove unused files");
+        }
         let merges = PartMergePolicy::default();
         writer.set_merge_policy(Box::new(merges.clone()));
         // A commit that failed halfway may be in the directory but not yet in the reader.

@@ -63,6 +63,28 @@ async fn a_failed_batch_can_be_added_once_the_directory_recovers() {
 }
 
 #[tokio::test]
+async fn files_that_an_interrupted_deletion_left_are_replaced() {
+    let directory = TempDir::new().unwrap();
+    let added = entries(["one", "two"]);
+    let index = open(&directory).await;
+    index.add(&added).await.unwrap();
+    drop(index);
+    let opened = tantivy::Index::open_in_dir(directory.path().join("index")).unwrap();
+    let segment = opened.searchable_segment_ids().unwrap()[0].uuid_string();
+    let last = opened.load_metas().unwrap().opstamp;
+    // A deletion writes a file with the number of one of the next operations.
+    for operation in last..last + 10 {
+        let name = format!("{segment}.{operation}.del");
+        drop(opened.directory().open_write(std::path::Path::new(&name)).unwrap());
+    }
+    drop(opened);
+
+    let index = open(&directory).await;
+    index.delete(&Class::DEFAULT, &[added[0].id]).await.unwrap();
+    assert_eq!(all_messages(&index).await, ["two"]);
+}
+
+#[tokio::test]
 async fn small_batches_are_merged_and_still_found() {
     let directory = TempDir::new().unwrap();
     let index = open(&directory).await;

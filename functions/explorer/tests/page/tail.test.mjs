@@ -43,7 +43,9 @@ test('a stream that breaks off continues after the last event', async () => {
   };
   await follow({ q: 'x' }, listener, controller.signal);
   assert.deepEqual(received, ['a', 'b']);
-  assert.deepEqual(requests, ['logs/tail?q=x&from=-5s null', 'logs/tail?q=x @0', 'logs/tail?q=x a@1', 'logs/tail?q=x b@2']);
+  const [first, ...others] = requests;
+  assert.match(String(first), /^logs\/tail\?q=x&from=-\d+s null$/);
+  assert.deepEqual(others, ['logs/tail?q=x @0', 'logs/tail?q=x a@1', 'logs/tail?q=x b@2']);
 });
 
 test('a refused query ends the tail', async () => {

@@ -10,6 +10,7 @@
 #[path = "support/small_disk.rs"]
 mod small_disk;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
@@ -27,6 +28,9 @@ const DISK: &str = "240m";
 const RESERVE_BYTES: usize = 8 * 1024 * 1024;
 
 const MIN_FREE: (&str, &str) = ("DISK_MIN_FREE", "20%");
+
+const DROP_OLDEST: [(&str, &str); 3] =
+    [MIN_FREE, ("ON_LOW_DISK", "drop-oldest"), ("RETENTION", "30d")];
 
 const TIMEOUT: Duration = Duration::from_mins(2);
 
@@ -62,30 +66,31 @@ async fn wait_until(what: &str, condition: impl AsyncFn() -> bool) {
     }
 }
 
-/// Posts entries that arrived some days ago until the state of the disk is one of these. Returns the
-/// ids of those that were acknowledged. The consumer keeps up, so that the disk is filled by what is
-/// stored and not by what is queued.
-async fn fill(api: &Api, service: &str, days_ago: u64, wanted: &[&str]) -> Vec<String> {
+/// Posts entries of today until the disk has had this state. Returns the ids of those that were
+/// acknowledged. The consumer keeps up, so that the disk is filled by what is stored and not by what
+/// is queued.
+async fn fill(api: &Api, service: &str, wanted: &str) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let started = Instant::now();
     let before = metric(api, "consumer_entries_total").await;
-    loop {
-        let (status, body, ids) = post(api, service, days_ago).await;
+    let has_been_seen = Cell::new(false);
+    while !has_been_seen.get() {
+        assert!(started.elapsed() < TIMEOUT, "the disk is never {wanted}");
+        let (status, body, ids) = post(api, service, 0).await;
         match status {
             201 => acknowledged.extend(ids),
             503 => {}
             _ => panic!("{status}: {body}"),
         }
         let total = before + acknowledged.len() as f64;
+        // The state may be short, so it is read all the time.
         wait_until("the entries are stored", async || {
+            has_been_seen.set(has_been_seen.get() || disk_state(api).await == wanted);
             metric(api, "consumer_entries_total").await >= total
         })
         .await;
-        if disk_state(api).await.as_str().is_some_and(|state| wanted.contains(&state)) {
-            return acknowledged;
-        }
-        assert!(started.elapsed() < TIMEOUT, "the disk is never {wanted:?}");
     }
+    acknowledged
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,8 +103,8 @@ async fn entries_are_refused_before_the_disk_is_full() {
     let api = Api::new(&server.url);
     assert_eq!(disk_state(&api).await, Value::Null);
     let service = unique("refuse");
-    let mut acknowledged = fill(&api, &service, 0, &["low", "refusing"]).await;
-    acknowledged.extend(fill(&api, &service, 0, &["refusing"]).await);
+    let mut acknowledged = fill(&api, &service, "low").await;
+    acknowledged.extend(fill(&api, &service, "refusing").await);
 
     let (status, problem, _) = post(&api, &service, 0).await;
     assert_eq!(status, 503, "{problem}");
@@ -120,23 +125,22 @@ async fn the_oldest_days_are_dropped_before_the_disk_is_full() {
         return;
     }
     let data_dir = tempfile::tempdir().unwrap();
-    let settings = [MIN_FREE, ("ON_LOW_DISK", "drop-oldest"), ("RETENTION", "30d")];
-    let server = small_disk::start(data_dir.path(), DISK, &settings);
+    let server = small_disk::start(data_dir.path(), DISK, &DROP_OLDEST);
     let api = Api::new(&server.url);
     let service = unique("drop");
     let days = post_days(&api, &service).await;
-    // While the index merges its files, the disk may be so full that entries are refused as well.
-    let today = fill(&api, &service, 0, &["dropping", "refusing"]).await;
+    let today = fill(&api, &service, "dropping").await;
     wait_until("the oldest day is dropped", async || {
         api.get(&format!("/logs/{}", days[0][0])).await.status() == 410
     })
     .await;
     wait_until("it is counted", async || metric(&api, "retention_early_drops_total").await >= 1.0)
         .await;
+    // While the index merges its files, entries may be refused for a moment.
     wait_until("entries are accepted", async || post(&api, &service, 0).await.0 == 201).await;
     assert_eq!(api.entries(today[..1000].to_vec()).await.len(), 1000);
     // When there is nothing left to drop, entries are refused.
-    fill(&api, &service, 0, &["refusing"]).await;
+    fill(&api, &service, "refusing").await;
     wait_until_dropped(&api, &days).await;
 }
 
@@ -146,8 +150,7 @@ async fn days_are_dropped_although_the_disk_is_already_full() {
         return;
     }
     let data_dir = tempfile::tempdir().unwrap();
-    let settings = [MIN_FREE, ("ON_LOW_DISK", "drop-oldest"), ("RETENTION", "30d")];
-    let server = small_disk::start(data_dir.path(), DISK, &settings);
+    let server = small_disk::start(data_dir.path(), DISK, &DROP_OLDEST);
     let api = Api::new(&server.url);
     let service = unique("full");
     let days = post_days(&api, &service).await;

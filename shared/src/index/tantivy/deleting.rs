@@ -11,10 +11,10 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocId, DocSet, Searcher, SegmentReader, TERMINATED, TantivyError};
 
 use super::document::document;
-use super::entry_json;
 use super::parts;
 use super::query::Target;
 use super::query::id::IdsQuery;
+use super::with_json;
 use super::writer::{Session, Writer};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::retention::Part;
@@ -100,7 +100,7 @@ impl Writer {
         let segment = searcher.segment_reader(other.segment_ord);
         terms.extend(self.column_terms(segment, &[other.doc_id])?);
         let target = Target { fields: &self.fields, searcher };
-        let entry = LogEntry::from_json(entry_json(target, other)?.as_bytes())
+        let entry = with_json(target, other, |json| LogEntry::from_json(json.as_bytes()))?
             .map_err(|error| TantivyError::InternalError(format!("stored entry: {error}")))?;
         let paths = session.paths.of(part, searcher, self.fields.column_paths)?;
         let mut replacement = document(&self.fields, paths, &parts::term(part), &entry);

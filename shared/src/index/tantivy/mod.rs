@@ -291,15 +291,20 @@ fn load_ahead(
 
 /// Loads an entry, and the size of its JSON.
 fn entry(target: Target<'_>, address: DocAddress) -> Result<(LogEntry, usize)> {
-    let json = entry_json(target, address).map_err(classify)?;
-    Ok((LogEntry::from_json(json.as_bytes()).map_err(unavailable)?, json.len()))
+    let parse = |json: &str| (LogEntry::from_json(json.as_bytes()), json.len());
+    let (entry, size) = with_json(target, address, parse).map_err(classify)?;
+    Ok((entry.map_err(unavailable)?, size))
 }
 
-/// Loads the JSON of an entry.
-fn entry_json(target: Target<'_>, address: DocAddress) -> tantivy::Result<String> {
+/// Loads the JSON of an entry, which is passed to `read` without being copied.
+fn with_json<T>(
+    target: Target<'_>,
+    address: DocAddress,
+    read: impl FnOnce(&str) -> T,
+) -> tantivy::Result<T> {
     let document: TantivyDocument = target.searcher.doc(address)?;
     let json = document.get_first(target.fields.entry).and_then(|value| value.as_str());
-    Ok(json.unwrap_or_default().to_owned())
+    Ok(read(json.unwrap_or_default()))
 }
 
 /// An invalid argument is rejected. Every other error is about the directory: it is full, damaged

@@ -205,7 +205,10 @@ impl Catalogue {
     ) -> Result<()> {
         let mut writer = self.file.writer().await;
         let mut connection = writer.take().await.map_err(classify)?;
-        sqlite::restart(&mut connection).await.map_err(classify)?;
+        // On a full disk, this fails if the file must grow. The log may have space nevertheless.
+        if let Err(error) = sqlite::restart(&mut connection).await {
+            tracing::debug!(%error, "failed to restart the write-ahead log");
+        }
         let mut query = sqlx::query(sql);
         for value in values {
             query = query.bind(value);

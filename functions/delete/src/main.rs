@@ -67,7 +67,7 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
         }
     });
     http::serve(functions, &config, rate_limit, shutdown).await?;
-    let finished = timeout(config.shutdown_timeout, working).await;
+    let finished = timeout(config.shutdown_timeout / 2, working).await;
     finished.context("finishing the last step")?.context("running the jobs")
 }
 

@@ -129,7 +129,7 @@ impl Keeper {
     /// Drops the days of the class before `first`. Returns those that the store and the index keep.
     ///
     /// They are dropped from the store first: once it refuses entries of these days, no further ones
-    /// reach the index, except those that the consumer is writing now. The next run drops them.
+    /// reach the index, except those that the consumer is writing now. It removes them again.
     async fn drop_expired(
         &self,
         class: &Class,

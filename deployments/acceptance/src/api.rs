@@ -18,6 +18,12 @@ const CONSUMPTION_TIMEOUT: Duration = Duration::from_mins(20);
 /// The number of entries that mark the end of the queue. Each of its partitions gets one.
 const MARKERS: u64 = 30;
 
+/// The number of batches that a consumer writes concurrently.
+const CONCURRENT_BATCHES: usize = 3;
+
+/// How long the index may take until it finds what it has added.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The producer chooses another partition after ten milliseconds.
 const MARKER_PAUSE: Duration = Duration::from_millis(15);
 
@@ -185,9 +191,19 @@ impl Api {
         }
     }
 
-    /// Waits until the consumer has read all entries posted so far, and those that it indexed are
-    /// found.
+    /// Waits until the consumer has committed all entries posted so far, and those that it indexed
+    /// are found.
     pub async fn wait_until_consumed(&self) {
+        // A batch may be indexed before an earlier one is, but the third begins only after the one
+        // before the first has been committed.
+        for _ in 0..CONCURRENT_BATCHES {
+            self.wait_until_markers_found().await;
+        }
+        tokio::time::sleep(REFRESH_INTERVAL).await;
+    }
+
+    /// Posts entries to each partition, and waits until they are found.
+    async fn wait_until_markers_found(&self) {
         let marker = unique("marker");
         for _ in 0..MARKERS {
             let entry = json!({"service": marker, "message": "marker"}).to_string();

@@ -118,7 +118,7 @@ impl Consumer {
 
 /// The span for writing a batch, which records the first trace ids of the batch.
 fn batch_span(batch: &Batch) -> tracing::Span {
-    let traces: Vec<String> =
-        batch.traces().take(MAX_SPAN_TRACES).map(|trace| trace.trace_id().to_string()).collect();
+    let traces = batch.traces().iter().take(MAX_SPAN_TRACES);
+    let traces: Vec<String> = traces.map(|trace| trace.trace_id().to_string()).collect();
     tracing::info_span!("batch", entries = batch.entries().len(), traces = traces.join(","))
 }

@@ -28,6 +28,7 @@ impl fmt::Display for Position {
 pub struct Batch {
     entries: Vec<LogEntry>,
     records: Vec<RecordSpan>,
+    traces: Vec<TraceParent>,
     unreadable: Vec<DeadLetter>,
     /// The last polled offset of each partition.
     offsets: BTreeMap<i32, i64>,
@@ -40,7 +41,6 @@ pub struct Batch {
 struct RecordSpan {
     end: usize,
     position: Position,
-    trace: Option<TraceParent>,
 }
 
 impl Batch {
@@ -68,9 +68,10 @@ impl Batch {
         self.offsets.is_empty()
     }
 
-    /// The trace contexts of the records that carry one.
-    pub fn traces(&self) -> impl Iterator<Item = TraceParent> {
-        self.records.iter().filter_map(|record| record.trace)
+    /// The trace contexts of the records.
+    #[must_use]
+    pub fn traces(&self) -> &[TraceParent] {
+        &self.traces
     }
 
     /// Creates the dead letter for an entry that a sink refused.
@@ -90,6 +91,7 @@ impl Batch {
         let records = later.records.into_iter();
         self.records
             .extend(records.map(|record| RecordSpan { end: before + record.end, ..record }));
+        self.traces.extend(later.traces);
         self.entries.extend(later.entries);
         self.unreadable.extend(later.unreadable);
         self.offsets.extend(later.offsets);
@@ -103,7 +105,7 @@ impl Batch {
         &mut self,
         position: Position,
         record: &[u8],
-        trace: Option<TraceParent>,
+        traces: impl IntoIterator<Item = TraceParent>,
         time: Timestamp,
     ) {
         for line in record.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -117,7 +119,8 @@ impl Batch {
                 }),
             }
         }
-        self.records.push(RecordSpan { end: self.entries.len(), position, trace });
+        self.records.push(RecordSpan { end: self.entries.len(), position });
+        self.traces.extend(traces);
         self.offsets.insert(position.partition, position.offset);
         self.bytes += record.len();
     }

@@ -158,7 +158,7 @@ async fn a_record_keeps_its_trace(fresh: FreshQueue) {
     let records = [Record::of(&entry("a")), Record::of(&entry("b")).traced(trace)];
     queue.producer.publish(records.into()).await.unwrap();
     let polled = poll(&queue, 2).await;
-    assert_eq!(polled.traces().collect::<Vec<_>>(), [trace]);
+    assert_eq!(polled.traces(), [trace]);
 }
 
 async fn an_unreadable_line_does_not_block_later_entries(fresh: FreshQueue) {
@@ -235,19 +235,27 @@ async fn concurrent_publishers_all_succeed(fresh: FreshQueue) {
         let queue = queue.clone();
         publishers.push(tokio::spawn(async move {
             let entries = entries(vec!["m"; 20]);
+            let trace = TraceParent::start();
             for entry in &entries {
-                publish(&queue, slice::from_ref(entry)).await;
+                let record = Record::of(entry).traced(trace);
+                queue.producer.publish(vec![record]).await.unwrap();
             }
-            entries
+            (entries, trace)
         }));
     }
     let mut published = Vec::new();
+    let mut traces = BTreeSet::new();
     for publisher in publishers {
-        published.extend(publisher.await.unwrap());
+        let (entries, trace) = publisher.await.unwrap();
+        published.extend(entries);
+        traces.insert(trace.to_string());
     }
     let batch = poll(&queue, published.len()).await;
     assert_eq!(batch.entries().len(), published.len());
     assert_eq!(ids(batch.entries()), ids(&published));
+    assert_eq!(batch.traces().len(), published.len());
+    let polled: BTreeSet<String> = batch.traces().iter().map(ToString::to_string).collect();
+    assert_eq!(polled, traces);
 }
 
 async fn large_records_are_accepted(fresh: FreshQueue) {

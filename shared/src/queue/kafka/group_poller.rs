@@ -130,7 +130,7 @@ impl GroupPoller {
 
     fn push(&self, record: &BorrowedMessage<'_>, polled: &mut Batch, now: Timestamp) {
         let position = Position { partition: record.partition(), offset: record.offset() };
-        polled.push_record(position, record.payload().unwrap_or_default(), trace_of(record), now);
+        polled.push_record(position, record.payload().unwrap_or_default(), traces(record), now);
         let context = self.client.context();
         context.health.record_contact();
         if let Some(published_millis) = record.timestamp().to_millis() {
@@ -182,8 +182,10 @@ fn client_config(settings: &Settings) -> ClientConfig {
     config
 }
 
-fn trace_of(record: &BorrowedMessage<'_>) -> Option<TraceParent> {
-    let mut headers = record.headers()?.iter();
-    let header = headers.find(|header| header.key == TRACEPARENT)?;
-    str::from_utf8(header.value?).ok()?.parse().ok()
+/// The trace contexts of a record, one for each request that it carries.
+fn traces<'a>(record: &'a BorrowedMessage<'_>) -> impl Iterator<Item = TraceParent> + 'a {
+    let headers = record.headers().into_iter().flat_map(|headers| headers.iter());
+    let values =
+        headers.filter(|header| header.key == TRACEPARENT).filter_map(|header| header.value);
+    values.filter_map(|value| str::from_utf8(value).ok()?.parse().ok())
 }

@@ -12,6 +12,7 @@ mod message_sender;
 mod producer;
 mod reconnecting_client;
 mod settings;
+mod shared_messages;
 mod topics;
 
 use std::sync::Arc;

@@ -3,35 +3,41 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::FutureRecord;
 use tokio::time::timeout;
 
 use super::REQUEST_TIMEOUT;
 use super::message_sender::MessageSender;
 use super::settings::Settings;
+use super::shared_messages::{FULL_BYTES, SharedMessages, message};
 use super::topics::Topics;
 use crate::error::{Ready, Result};
 use crate::queue::{Producer, Record, unavailable};
-use crate::trace::TRACEPARENT;
 
 /// The [`Producer`] for a Kafka topic.
 pub(super) struct KafkaProducer {
     settings: Arc<Settings>,
     topics: Arc<Topics>,
-    sender: MessageSender,
+    sender: Arc<MessageSender>,
+    shared: SharedMessages,
 }
 
 impl KafkaProducer {
     pub(super) fn new(settings: &Arc<Settings>, topics: &Arc<Topics>) -> Self {
-        let sender = MessageSender::unordered(settings);
-        Self { settings: Arc::clone(settings), topics: Arc::clone(topics), sender }
+        let sender = Arc::new(MessageSender::unordered(settings));
+        let shared = SharedMessages::new(&settings.topic, Arc::clone(&sender));
+        Self { settings: Arc::clone(settings), topics: Arc::clone(topics), sender, shared }
     }
 
-    async fn publish_all(&self, records: &[Record]) -> Result<()> {
+    async fn publish_all(&self, records: Vec<Record>) -> Result<()> {
         self.topics.ensure().await?;
+        let bytes: usize = records.iter().map(|record| record.as_bytes().len()).sum();
+        if bytes < FULL_BYTES {
+            return self.shared.send(records).await;
+        }
         let topic = &self.settings.topic;
-        let messages = records.iter().map(|record| message(topic, record));
+        let messages = records
+            .iter()
+            .map(|record| message(topic, record.as_bytes(), record.trace().as_slice()));
         self.sender.send(messages).await
     }
 }
@@ -50,15 +56,8 @@ impl Ready for KafkaProducer {
 #[async_trait]
 impl Producer for KafkaProducer {
     async fn publish(&self, records: Vec<Record>) -> Result<()> {
-        timeout(REQUEST_TIMEOUT, self.publish_all(&records)).await.map_err(unavailable)?
+        timeout(REQUEST_TIMEOUT, self.publish_all(records)).await.map_err(unavailable)?
     }
-}
-
-fn message<'a>(topic: &'a str, record: &'a Record) -> FutureRecord<'a, (), [u8]> {
-    let message = FutureRecord::to(topic).payload(record.as_bytes());
-    let Some(trace) = record.trace() else { return message };
-    let trace = trace.to_string();
-    message.headers(OwnedHeaders::new().insert(Header { key: TRACEPARENT, value: Some(&trace) }))
 }
 
 #[cfg(test)]
@@ -95,5 +94,23 @@ mod tests {
         while let Err(error) = producer.publish(record()).await {
             assert!(started.elapsed() < Duration::from_secs(15), "{error:?}");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn concurrent_requests_share_messages() {
+        const REQUESTS: i64 = 200;
+        let cluster = MockCluster::new(1).unwrap();
+        cluster.create_topic("logs", 3, 1).unwrap();
+        let url = format!("kafka://{}/logs", cluster.bootstrap_servers());
+        let settings = Arc::new(Settings::from_url(&url.parse().unwrap()).unwrap());
+        let topics = Arc::new(Topics::already_created(Arc::clone(&settings)));
+        let producer = KafkaProducer::new(&settings, &topics);
+        let requests = (0..REQUESTS).map(|_| producer.publish(record()));
+        for published in futures_util::future::join_all(requests).await {
+            published.unwrap();
+        }
+        let count = move || (0..3).map(|partition| topics.watermarks(partition).unwrap().1).sum();
+        let messages: i64 = tokio::task::spawn_blocking(count).await.unwrap();
+        assert!((1..REQUESTS / 4).contains(&messages), "{messages}");
     }
 }

@@ -1,0 +1,254 @@
+//! Sends the records of concurrent requests in shared messages, because Kafka and its clients spend
+//! about the same time on each message, whatever its size. Records that arrive while a message is in
+//! flight gather in the next one, as small segments do in TCP (Nagle's algorithm,
+//! <https://www.rfc-editor.org/rfc/rfc896>). If records keep arriving, a message also waits for as
+//! many as are expected to arrive soon. A client that waits for each response is never delayed.
+
+use std::mem;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::FutureRecord;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::message_sender::MessageSender;
+use crate::error::{Error, Result};
+use crate::queue::{Record, unavailable};
+use crate::trace::{TRACEPARENT, TraceParent};
+
+/// A shared message of this size is sent, although another one is in flight.
+pub(super) const FULL_BYTES: usize = 64 * 1024;
+
+/// How long after the previous message a message waits for the expected requests.
+const INTERVAL: Duration = Duration::from_millis(5);
+
+/// How long records gather at most while a message is in flight. A partition without a leader delays
+/// only the records that were sent to it.
+const MAX_WAIT: Duration = Duration::from_millis(20);
+
+/// After this many messages in a row during which others gathered, more requests are expected.
+const MESSAGES_BEFORE_GROWTH: u32 = 16;
+
+/// The maximum number of requests that share a message, and of those that wait to be gathered.
+const MAX_REQUESTS: usize = 1024;
+
+/// The result of sending a message, shared by its requests.
+type Outcome = std::result::Result<(), Arc<Error>>;
+
+struct Request {
+    records: Vec<Record>,
+    reply: oneshot::Sender<Outcome>,
+}
+
+/// Gathers records, and sends them to a topic.
+pub(super) struct SharedMessages {
+    topic: String,
+    sender: Arc<MessageSender>,
+    /// To the task that sends. It is started by the first request, and ends after this has been
+    /// dropped and all messages have been delivered.
+    requests: OnceLock<mpsc::Sender<Request>>,
+}
+
+impl SharedMessages {
+    pub(super) fn new(topic: &str, sender: Arc<MessageSender>) -> Self {
+        Self { topic: topic.to_owned(), sender, requests: OnceLock::new() }
+    }
+
+    /// Sends the records, which are smaller than [`FULL_BYTES`] together, and waits until they are
+    /// delivered. If the call is cancelled, they may still be delivered.
+    pub(super) async fn send(&self, records: Vec<Record>) -> Result<()> {
+        let (reply, outcome) = oneshot::channel();
+        let request = Request { records, reply };
+        self.requests().send(request).await.map_err(unavailable)?;
+        outcome.await.map_err(unavailable)?.map_err(unavailable)
+    }
+
+    fn requests(&self) -> &mpsc::Sender<Request> {
+        self.requests.get_or_init(|| {
+            let (requests, pending) = mpsc::channel(MAX_REQUESTS);
+            tokio::spawn(run(self.topic.clone(), Arc::clone(&self.sender), pending));
+            requests
+        })
+    }
+}
+
+/// Sends shared messages until no more requests can arrive.
+async fn run(topic: String, sender: Arc<MessageSender>, mut pending: mpsc::Receiver<Request>) {
+    let mut in_flight = FuturesUnordered::new();
+    let mut gathering = SharedMessage::default();
+    let mut gathering_since = Instant::now();
+    let mut last_sent = gathering_since;
+    let mut expected = Expected::default();
+    let mut requests = Vec::new();
+    let mut is_open = true;
+    while is_open || !in_flight.is_empty() || !gathering.is_empty() {
+        let deadline =
+            if in_flight.is_empty() { last_sent + INTERVAL } else { gathering_since + MAX_WAIT };
+        let is_ready = in_flight.is_empty() && gathering.replies.len() >= expected.requests;
+        if !gathering.is_empty()
+            && (is_ready || gathering.is_full() || !is_open || deadline <= Instant::now())
+        {
+            last_sent = Instant::now();
+            expected.learn(gathering.replies.len());
+            in_flight.push(mem::take(&mut gathering).send(&topic, &sender));
+        }
+        tokio::select! {
+            biased;
+            Some(()) = in_flight.next() => expected.note_overlap(!gathering.is_empty()),
+            received = pending.recv_many(&mut requests, MAX_REQUESTS), if is_open => {
+                is_open = received > 0;
+                if gathering.is_empty() {
+                    gathering_since = Instant::now();
+                }
+                requests.drain(..).for_each(|request| gathering.add(request));
+            }
+            () = sleep_until(deadline), if !gathering.is_empty() => {}
+        }
+    }
+}
+
+/// How many requests a message waits for. If each client waits for its response, that is the number
+/// of clients; otherwise, the number of requests that arrive in an [`INTERVAL`].
+struct Expected {
+    requests: usize,
+    /// The number of messages since the last change during which others gathered.
+    overlaps: u32,
+}
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self { requests: 1, overlaps: 0 }
+    }
+}
+
+impl Expected {
+    /// Notes that a message was delivered, and whether others gathered in the meantime.
+    fn note_overlap(&mut self, gathered: bool) {
+        self.overlaps += u32::from(gathered);
+    }
+
+    /// Learns from a message with this number of requests, which has waited.
+    fn learn(&mut self, requests: usize) {
+        if requests < self.requests {
+            *self = Self { requests, overlaps: 0 };
+        } else if self.overlaps >= MESSAGES_BEFORE_GROWTH {
+            *self = Self { requests: 2 * requests, overlaps: 0 };
+        }
+    }
+}
+
+/// Records of several requests, separated by line breaks, and the requests that wait for it.
+#[derive(Default)]
+struct SharedMessage {
+    payload: Vec<u8>,
+    traces: Vec<TraceParent>,
+    replies: Vec<oneshot::Sender<Outcome>>,
+}
+
+impl SharedMessage {
+    fn is_empty(&self) -> bool {
+        self.replies.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.payload.len() >= FULL_BYTES || self.replies.len() >= MAX_REQUESTS
+    }
+
+    /// Adds the records of a request, unless it has been cancelled.
+    fn add(&mut self, Request { records, reply }: Request) {
+        if reply.is_closed() {
+            return;
+        }
+        for record in records {
+            if !self.payload.is_empty() {
+                self.payload.push(b'\n');
+            }
+            self.payload.extend_from_slice(record.as_bytes());
+            self.traces.extend(record.trace());
+        }
+        self.replies.push(reply);
+    }
+
+    async fn send(self, topic: &str, sender: &MessageSender) {
+        let message = message(topic, &self.payload, &self.traces);
+        let outcome = sender.send(std::iter::once(message)).await.map_err(Arc::new);
+        for reply in self.replies {
+            // The receiver is dropped if its request was cancelled.
+            let _ = reply.send(outcome.clone());
+        }
+    }
+}
+
+/// A message with records of these traces.
+pub(super) fn message<'a>(
+    topic: &'a str,
+    payload: &'a [u8],
+    traces: &[TraceParent],
+) -> FutureRecord<'a, (), [u8]> {
+    let message = FutureRecord::to(topic).payload(payload);
+    if traces.is_empty() {
+        return message;
+    }
+    let headers = OwnedHeaders::new_with_capacity(traces.len());
+    let headers = traces.iter().fold(headers, |headers, trace| {
+        headers.insert(Header { key: TRACEPARENT, value: Some(&trace.to_string()) })
+    });
+    message.headers(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Learns from messages that have as many requests as expected, but at most `arriving`. Returns
+    /// how many are expected at the end.
+    fn expected_after(messages: u32, arriving: usize, is_overlapping: bool) -> usize {
+        let mut expected = Expected::default();
+        for _ in 0..messages {
+            expected.learn(expected.requests.min(arriving));
+            expected.note_overlap(is_overlapping);
+        }
+        expected.requests
+    }
+
+    #[test]
+    fn a_message_waits_for_others_only_if_requests_overlap() {
+        assert_eq!(expected_after(1000, 100, false), 1);
+        let messages = MESSAGES_BEFORE_GROWTH + 1;
+        assert_eq!(expected_after(messages, 100, true), 2);
+        assert_eq!(expected_after(2 * messages, 100, true), 4);
+    }
+
+    #[test]
+    fn a_message_waits_for_no_more_requests_than_have_arrived_in_time() {
+        let mut expected = Expected { requests: 64, overlaps: 0 };
+        expected.learn(8);
+        assert_eq!(expected.requests, 8);
+        expected.learn(20);
+        assert_eq!(expected.requests, 8);
+    }
+
+    #[test]
+    fn a_message_carries_the_records_and_traces_of_its_requests() {
+        let record = |text: &'static [u8]| Record::from_bytes(text.into());
+        let traces = [TraceParent::start(), TraceParent::start()];
+        let mut message = SharedMessage::default();
+        let mut outcomes = Vec::new();
+        for records in [
+            vec![record(b"a").traced(traces[0]), record(b"b")],
+            vec![record(b"c").traced(traces[1])],
+        ] {
+            let (reply, outcome) = oneshot::channel();
+            outcomes.push(outcome);
+            message.add(Request { records, reply });
+        }
+        let (reply, _) = oneshot::channel();
+        message.add(Request { records: vec![record(b"cancelled")], reply });
+        assert_eq!(message.payload, b"a\nb\nc");
+        assert_eq!((message.traces, message.replies.len()), (traces.into(), 2));
+    }
+}

@@ -83,6 +83,8 @@ fn config(settings: &Settings) -> ClientConfig {
         .set("acks", "all")
         // Callers wait for delivery. Messages that arrive during a request share the next one.
         .set("linger.ms", "0")
+        // Of the codecs that librdkafka contains, it needs the least time.
+        .set("compression.type", "lz4")
         .set("message.timeout.ms", REQUEST_TIMEOUT.as_millis().to_string())
         .set("message.max.bytes", MAX_DEAD_LETTER_BYTES.to_string())
         .set("queue.buffering.max.kbytes", BUFFER_KBYTES);

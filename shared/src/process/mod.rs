@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -32,6 +33,11 @@ use command_line::CommandLine;
 /// How long blocking tasks may continue after `main` has returned.
 const BLOCKING_GRACE_PERIOD: Duration = Duration::from_secs(1);
 
+/// The number of threads that run the tasks of a program that only serves. A second one would spend
+/// most of its time on waking the first; replicas use the other processors. Work that takes long,
+/// such as parsing a large body, has threads of its own.
+const SERVING_THREADS: usize = 1;
+
 /// The exit code after a second signal.
 const EX_INTERRUPTED: i32 = 130;
 
@@ -41,12 +47,26 @@ pub fn serve<F>(program: &Program, serve: impl FnOnce(CancellationToken) -> F) -
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    run(program, |ServeCommand::Serve, shutdown| serve(shutdown))
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(SERVING_THREADS);
+    run_on(runtime, program, |ServeCommand::Serve, shutdown| serve(shutdown))
 }
 
 /// Runs a program with several commands. Parses the command line before reading any setting, so that
 /// `--help` always works. Signals are handled as in [`serve`].
 pub fn run<C, F>(program: &Program, main: impl FnOnce(C, CancellationToken) -> F) -> ExitCode
+where
+    C: clap::Subcommand + Default + PartialEq,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    run_on(Builder::new_multi_thread(), program, main)
+}
+
+fn run_on<C, F>(
+    runtime: Builder,
+    program: &Program,
+    main: impl FnOnce(C, CancellationToken) -> F,
+) -> ExitCode
 where
     C: clap::Subcommand + Default + PartialEq,
     F: Future<Output = anyhow::Result<()>>,
@@ -62,7 +82,7 @@ where
     if let Err(exit_code) = set_up(program, command == C::default()) {
         return exit_code;
     }
-    match block_on(|shutdown| main(command, shutdown)) {
+    match block_on(runtime, |shutdown| main(command, shutdown)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -98,11 +118,14 @@ fn set_up(program: &Program, serves: bool) -> Result<(), ExitCode> {
     })
 }
 
-fn block_on<F>(main: impl FnOnce(CancellationToken) -> F) -> anyhow::Result<()>
+fn block_on<F>(
+    mut runtime: Builder,
+    main: impl FnOnce(CancellationToken) -> F,
+) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime.enable_all().build()?;
     let result = runtime.block_on(async { main(shutdown_signal()?).await });
     runtime.shutdown_timeout(BLOCKING_GRACE_PERIOD);
     result

@@ -3,6 +3,7 @@
 //! tables.
 
 mod classes;
+mod compressing;
 mod deleting;
 mod errors;
 mod inserting;
@@ -13,6 +14,7 @@ mod partitions;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::pool::PoolConnection;
-use sqlx::{ConnectOptions, Executor, MySql, MySqlPool};
+use sqlx::{ConnectOptions, Executor, MySql, MySqlConnection, MySqlPool};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use url::Url;
@@ -107,6 +109,8 @@ struct MySqlStore {
     migrated: OnceCell<()>,
     /// The classes that this process knows to exist.
     known: RwLock<Vec<Class>>,
+    /// Whether the server has refused to compress a table.
+    refuses_compression: AtomicBool,
 }
 
 impl MySqlStore {
@@ -120,7 +124,8 @@ impl MySqlStore {
             })
             .connect_lazy_with(connect_options(url)?);
         let known = RwLock::new(vec![Class::DEFAULT]);
-        Ok(Self { pool, migrated: OnceCell::new(), known })
+        let refuses_compression = AtomicBool::new(false);
+        Ok(Self { pool, migrated: OnceCell::new(), known, refuses_compression })
     }
 
     /// Acquires a connection to a database that has the tables.
@@ -171,6 +176,17 @@ impl MySqlStore {
             Ok(classes)
         })
         .await
+    }
+
+    /// Compresses the class's table. A server that cannot is asked again after a restart.
+    async fn compress(&self, connection: &mut MySqlConnection, class: &Class) {
+        if self.refuses_compression.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = compressing::compress(connection, class).await {
+            self.refuses_compression.store(true, Ordering::Relaxed);
+            tracing::warn!(%error, table = table(class), "a table is not compressed");
+        }
     }
 }
 
@@ -291,6 +307,7 @@ impl Store for MySqlStore {
         for class in self.classes().await? {
             within(PREPARE_TIMEOUT, async {
                 let mut pooled = self.connection().await?;
+                self.compress(&mut pooled.connection, &class).await;
                 let created = partitions::create(&mut pooled.connection, &class, today).await;
                 pooled.release(created)
             })

@@ -32,7 +32,7 @@ contract! {
         a_scan_skips_rows_that_are_not_entries,
         a_scan_reads_across_partitions_in_order,
         entries_of_an_earlier_release_are_kept_forever_by_default,
-        the_table_of_an_earlier_release_is_divided_while_entries_arrive,
+        the_table_of_an_earlier_release_is_divided_and_compressed_while_entries_arrive,
     ]
 }
 
@@ -350,7 +350,9 @@ fn arrived(days_ago: i64, count: u32) -> Vec<LogEntry> {
     (0..count).map(|position| EntryBuilder::new("m").arrival(&arrival, position).build()).collect()
 }
 
-async fn the_table_of_an_earlier_release_is_divided_while_entries_arrive(database: Database) {
+async fn the_table_of_an_earlier_release_is_divided_and_compressed_while_entries_arrive(
+    database: Database,
+) {
     database_of_an_earlier_release(&database).await;
     let store = store::open(&database.url).await.unwrap();
     // Until the store is prepared, every row is in the last partition.
@@ -383,6 +385,11 @@ async fn the_table_of_an_earlier_release_is_divided_while_entries_arrive(databas
         assert_eq!(rows_of(&format!("p{day}")).await, 5000);
     }
     assert_eq!(rows_of("p_max").await, 0);
+    let options = "SELECT create_options FROM information_schema.tables
+                   WHERE table_schema = DATABASE() AND table_name = 'log_entries'";
+    let options: String =
+        sqlx::query_scalar(options).fetch_one(&mut database.connect().await).await.unwrap();
+    assert!(options.contains("row_format=COMPRESSED"), "{options}");
     store.prepare(Day::today()).await.unwrap();
     store.drop_before(&Class::DEFAULT, Day::of(expected[10_000].id)).await.unwrap();
     assert_eq!(database.count().await, expected.len() - 10_000);

@@ -45,6 +45,11 @@ lint: ## check formatting, clippy, rustdoc and the dependency rules
 bench: ## benchmark standalone LogPulse and its baselines; PARTS="burst search" selects parts (takes minutes)
 	$(CARGO) bench -p standalone --bench bench -- $(PARTS)
 
+# WORKLOADS="post get" selects workloads, ROUNDS and SECONDS_EACH shorten the run.
+.PHONY: bench-cluster
+bench-cluster: services ## benchmark the functions with the real services, next to floors in the same run (oha, Docker; takes ten minutes)
+	$(CARGO) bench -p cluster --bench cluster
+
 .PHONY: bench-drain
 bench-drain: services ## compare how fast a consumer drains a backlog with how fast a bare loader writes it (Docker; takes minutes)
 	$(CARGO) bench -p cluster --bench drain

@@ -22,8 +22,12 @@ pub(crate) fn folder() -> PathBuf {
     program.parent().and_then(|deps| deps.parent()).unwrap().to_owned()
 }
 
-/// The binary of a function. The first call builds all of them.
+/// The binary of a function: in the folder `BINARIES`, if it is set. Otherwise the first call builds
+/// all of them.
 pub(crate) fn path(function: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("BINARIES") {
+        return PathBuf::from(folder).join(function);
+    }
     static BUILD: Once = Once::new();
     BUILD.call_once(build);
     folder().join(function)

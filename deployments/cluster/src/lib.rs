@@ -80,7 +80,13 @@ impl Cluster {
     /// Starts a function and waits until it is serving. It logs to a file.
     #[must_use]
     pub fn start(&self, function: &str) -> Server {
-        Server::start_function(&mut self.command(function), &self.new_log(function))
+        self.start_command(function, &mut self.command(function))
+    }
+
+    /// Starts a function with this command, which may have other settings.
+    #[must_use]
+    pub fn start_command(&self, function: &str, command: &mut Command) -> Server {
+        Server::start_function(command, &self.new_log(function))
     }
 
     /// Starts a function from another binary, such as the one in its image.

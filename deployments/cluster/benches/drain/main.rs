@@ -14,6 +14,9 @@ mod backlog;
 #[expect(dead_code, reason = "only single entries are used here")]
 mod entries;
 mod loader;
+#[path = "../cluster/process.rs"]
+#[expect(dead_code, reason = "only single readings are used here")]
+mod process;
 mod sinks;
 
 use std::collections::HashMap;
@@ -24,6 +27,7 @@ use std::time::{Duration, Instant};
 use acceptance::Server;
 use backlog::Batch;
 use cluster::Cluster;
+use process::{cpu_seconds, machine};
 use serde_json::value::RawValue;
 use shared::LogEntry;
 use sinks::Sinks;
@@ -166,7 +170,7 @@ async fn drain_into(cluster: &Cluster, entries: &[LogEntry]) -> f64 {
     println!(
         "consumer: {rate:.0}/s; {:.1} s from its start, {:.1} s of CPU, peak {} MiB",
         launched.elapsed().as_secs_f64(),
-        cpu_seconds(&consumer),
+        cpu_seconds(consumer.child.id()),
         consumer.peak_memory_mib(),
     );
     assert!(consumer.terminate().success());
@@ -190,23 +194,6 @@ async fn entries_written(consumer: &Server) -> usize {
     line.map_or(0, |count| count.parse().unwrap())
 }
 
-/// The CPU time of a process across all cores.
-fn cpu_seconds(server: &Server) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).unwrap();
-    // User and system time are the 14th and 15th fields, in 1/100 s. The second field is the name.
-    let (_, after_name) = stat.rsplit_once(") ").unwrap();
-    let times = after_name.split(' ').skip(11).take(2);
-    times.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
-}
-
 fn mean(rates: &[f64]) -> f64 {
     rates.iter().sum::<f64>() / rates.len() as f64
-}
-
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().unwrap();
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find(|line| line.starts_with("model name"));
-    let model = model.and_then(|line| line.split(": ").nth(1)).unwrap_or("an unknown processor");
-    format!("{cores} cores of {model}")
 }

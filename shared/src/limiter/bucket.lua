@@ -1,7 +1,7 @@
--- Takes a token from the bucket KEYS[1], which holds up to ARGV[1] tokens and gains ARGV[2] per
--- second. Returns {1, remaining tokens} or {0, microseconds until the next token}. Counts in
--- millionths of a token, of which a bucket gains ARGV[2] per microsecond. All numbers are below
--- 2^53, where Lua's numbers are exact.
+-- Takes up to ARGV[3] tokens from the bucket KEYS[1], which holds up to ARGV[1] tokens and gains
+-- ARGV[2] per second. Returns {taken tokens, remaining tokens, microseconds until the next token}; the
+-- last is 0 if tokens remain. Counts in millionths of a token, of which a bucket gains ARGV[2] per
+-- microsecond. All numbers are below 2^53, where Lua's numbers are exact.
 local TOKEN = 1000000
 local capacity = tonumber(ARGV[1]) * TOKEN
 local rate = tonumber(ARGV[2])
@@ -15,11 +15,10 @@ local tokens = tonumber(bucket[1] or capacity)
 local elapsed = math.max(0, now - tonumber(bucket[2] or now))
 tokens = math.min(capacity, tokens + elapsed * rate)
 
-local allowed = tokens >= TOKEN
-if allowed then tokens = tokens - TOKEN end
+local taken = math.min(tonumber(ARGV[3]), math.floor(tokens / TOKEN))
+tokens = tokens - taken * TOKEN
 redis.call('HSET', KEYS[1], 'tokens', string.format('%.0f', tokens), 'time', string.format('%.0f', now))
 -- A bucket that is full again needs no key.
 redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - tokens) / rate / 1000))
 
-if allowed then return {1, math.floor(tokens / TOKEN)} end
-return {0, math.ceil((TOKEN - tokens) / rate)}
+return {taken, math.floor(tokens / TOKEN), math.ceil(math.max(0, TOKEN - tokens) / rate)}

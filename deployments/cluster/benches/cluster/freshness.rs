@@ -25,12 +25,12 @@ pub(crate) async fn measure(setup: &Setup, seconds: Duration) -> Sample {
     let load = Load { connections: 16, rate: Some(ARRIVING), seconds: seconds * 2 };
     let mut oha = load.command();
     setup.entry.add_to(&mut oha);
-    oha.arg(format!("{}/logs", setup.ingest.url)).stdout(Stdio::null());
+    oha.arg(format!("{}/logs", setup.saving.url)).stdout(Stdio::null());
     let mut oha = oha.spawn().unwrap();
     let until = Instant::now() + seconds * 2;
     let mut probes = Vec::new();
     while Instant::now() < until {
-        probes.push(tokio::spawn(probe(Api::new(&setup.ingest.url), Api::new(&setup.search.url))));
+        probes.push(tokio::spawn(probe(Api::new(&setup.saving.url), Api::new(&setup.search.url))));
         sleep(PROBE_INTERVAL).await;
     }
     let mut latencies = Vec::new();

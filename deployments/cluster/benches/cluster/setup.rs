@@ -13,7 +13,7 @@ use shared::queue::{self, Record, RecordPacker};
 use shared::{Arrival, NewLogEntry, Timestamp};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::entries::{Rng, entry};
+use crate::entries::{Rng, batch, entry};
 use crate::load::{Body, Target};
 use crate::process::Processes;
 use crate::report::Sample;
@@ -27,7 +27,10 @@ const FULL_BUCKET: &str = "1000000";
 
 /// The running processes, and what is sent to them.
 pub(crate) struct Setup {
-    cluster: Cluster,
+    /// Without a consumer, which would compete with ingest for the processors.
+    intake: Cluster,
+    /// With a consumer, for entries that are read.
+    whole: Cluster,
     _servers: Vec<Server>,
     kafka: u32,
     pub(crate) floor: Target,
@@ -36,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) limited: Target,
     /// Ingest with a rate limit that refuses almost every request.
     pub(crate) refusing: Target,
+    /// Ingest of the whole cluster.
+    pub(crate) saving: Target,
     pub(crate) get: Target,
     pub(crate) search: Target,
     pub(crate) entry: Body,
@@ -47,56 +52,58 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) async fn start() -> Self {
-        let cluster = Cluster::fresh().await;
-        let kafka = container_pid("kafka");
+        let (intake, whole) = (Cluster::fresh().await, Cluster::fresh().await);
+        let (kafka, redis) = (container_pid("kafka"), container_pid("redis"));
         let mut servers = Vec::new();
         let mut target = |name: &'static str, server: Server| {
-            let processes = Processes(vec![(name, server.child.id()), ("kafka", kafka)]);
+            let processes =
+                Processes(vec![(name, server.child.id()), ("kafka", kafka), ("redis", redis)]);
             let target = Target { url: server.url.clone(), processes };
             servers.push(server);
             target
         };
-        let floor = target("floor", start_floor(&cluster));
-        let ingest = target("ingest", cluster.start("ingest"));
         let limited = |capacity: &str, rate: &str| {
-            let mut command = cluster.command("ingest");
-            command
-                .env("RATE_LIMIT_ENABLED", "true")
-                .env("LIMITER_URL", cluster.setting("CACHE_URL"));
+            let mut command = intake.command("ingest");
+            command.env("RATE_LIMIT_ENABLED", "true");
+            command.env("LIMITER_URL", intake.setting("CACHE_URL"));
             command.env("RATE_LIMIT_CAPACITY", capacity).env("RATE_LIMIT_RATE", rate);
-            cluster.start_command("ingest", &mut command)
+            intake.start_command("ingest", &mut command)
         };
+        let floor = target("floor", start_floor(&whole));
+        let ingest = target("ingest", intake.start("ingest"));
         let refusing = target("ingest", limited("1", "1"));
         let limited = target("ingest", limited(FULL_BUCKET, FULL_BUCKET));
-        let get = target("get", cluster.start("get"));
-        let search = target("search", cluster.start("search"));
-        let _ = target("consumer", cluster.start("consumer"));
+        let saving = target("ingest", whole.start("ingest"));
+        let get = target("get", whole.start("get"));
+        let search = target("search", whole.start("search"));
+        let _consumer = target("consumer", whole.start("consumer"));
 
-        let mut rng = Rng::new(1);
-        let one = entry(&mut rng);
-        let batch: String = (0..BATCH_ENTRIES).map(|_| entry(&mut rng) + "\n").collect();
+        let one = entry(&mut Rng::new(1));
+        let batch = batch(1, BATCH_ENTRIES);
         let ndjson = "application/x-ndjson";
-        let path = cached_entry(&ingest, &get, &one, cluster.setting("CACHE_URL")).await;
+        let path = cached_entry(&saving, &get, &one, whole.setting("CACHE_URL")).await;
         Self {
             kafka,
             floor,
             ingest,
             limited,
             refusing,
+            saving,
             get,
             search,
             entry: Body::new(one.as_bytes(), "application/json"),
-            batch: Body::new(batch.as_bytes(), ndjson),
-            gzip: Body::new(&gzip(batch.as_bytes()), ndjson).encoded("gzip"),
+            batch: Body::new(&batch, ndjson),
+            gzip: Body::new(&gzip(&batch), ndjson).encoded("gzip"),
             path,
             _servers: servers,
-            cluster,
+            intake,
+            whole,
         }
     }
 
     /// Publishes entries at this rate in records of a hundred, the floor for Kafka.
     pub(crate) async fn publish_hundreds(&self, rate: usize, seconds: Duration) -> Sample {
-        let url = self.cluster.setting("QUEUE_URL").parse().unwrap();
+        let url = self.intake.setting("QUEUE_URL").parse().unwrap();
         let queue = queue::open(&url).await.unwrap();
         queue.producer.publish(vec![hundred_entries(&mut Rng::new(2))]).await.unwrap();
         let mut rng = Rng::new(3);
@@ -119,9 +126,10 @@ impl Setup {
     }
 
     pub(crate) async fn remove(self) {
-        let Self { cluster, _servers: servers, .. } = self;
+        let Self { intake, whole, _servers: servers, .. } = self;
         drop(servers);
-        cluster.remove().await;
+        intake.remove().await;
+        whole.remove().await;
     }
 }
 

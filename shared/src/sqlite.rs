@@ -2,6 +2,7 @@
 //! The queue and the store use separate files.
 
 pub(crate) mod snapshot;
+pub(crate) mod space;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -88,13 +89,28 @@ pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Resul
     Ok(())
 }
 
+/// Copies the write-ahead log of the file into it and empties the log, unless it is empty or missing.
+pub(crate) async fn settle(path: &Path) -> sqlx::Result<()> {
+    if std::fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0) {
+        let mut connection = connect(path).await?;
+        checkpoint(&mut connection).await?;
+        connection.close().await?;
+    }
+    Ok(())
+}
+
+/// The write-ahead log of a file.
+fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    log.into()
+}
+
 /// Reserves space for small transactions, so that they can be committed on a full disk: free pages in
 /// the file, and a write-ahead log that keeps its size. Each transaction that uses it begins with
 /// [`restart`].
 pub(crate) async fn reserve(connection: &mut SqliteConnection, path: &Path) -> sqlx::Result<()> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let log_bytes = std::fs::metadata(log)?.len();
+    let log_bytes = std::fs::metadata(log_of(path))?.len();
     let reserved = u64::from(RESERVE_BYTES);
     if log_bytes >= reserved && free_bytes(connection).await? >= reserved {
         return Ok(());

@@ -151,6 +151,19 @@ pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     }
 }
 
+/// Completes the files of an embedded queue at this URL before the process ends. Other queues have
+/// none.
+///
+/// # Errors
+/// When the files cannot be written. Nothing is lost then: the next start completes them.
+pub async fn settle(url: &Url) -> anyhow::Result<()> {
+    match url.scheme() {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => Ok(crate::sqlite::settle(&crate::sqlite::path(VARIABLE, url)?).await?),
+        _ => Ok(()),
+    }
+}
+
 /// Creates the error for a temporarily unavailable queue; a retry may succeed.
 #[cfg(any(feature = "kafka", feature = "sqlite"))]
 fn unavailable(source: impl Into<Source>) -> Error {

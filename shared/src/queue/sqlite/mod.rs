@@ -27,7 +27,7 @@ use super::{
 use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Result};
 use crate::log_entry::Timestamp;
-use crate::sqlite;
+use crate::sqlite::{self, space};
 use group::Change;
 use reader::PARTITION;
 use writer::GroupWriter;
@@ -49,6 +49,10 @@ pub(super) async fn open(url: &Url) -> anyhow::Result<Queue> {
     let max_bytes = options.number("max_bytes", 0..=u64::MAX)?.unwrap_or(DEFAULT_MAX_BYTES);
     let (mut file, reader) = sqlite::open(VARIABLE, url, &MIGRATIONS).await?;
     let mut connection = file.take().await?;
+    // On a full disk, the file keeps its size until a later start.
+    if let Err(error) = space::prepare(&mut connection).await {
+        tracing::warn!(%error, "the queue file cannot give unused space back");
+    }
     let used_bytes = committed::uncommitted_bytes(&mut connection, i64::MAX).await?;
     let last_committed = committed::last_committed(&mut connection).await?;
     file.put_back(connection);

@@ -12,7 +12,11 @@ const FILE: &str = "format_version";
 
 /// Increase this with every change that makes the index unreadable to older binaries: to the
 /// schema, to the text rules or, in a tantivy upgrade, to the index format.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
+
+/// The oldest version that this binary can read. Version 4 differs in the compression of entries,
+/// which tantivy records in the directory, and stays as it is until it is rebuilt.
+const OLDEST_VERSION: u32 = 4;
 
 /// The version of directories without the file.
 const FIRST_VERSION: u32 = 1;
@@ -23,7 +27,7 @@ pub(super) const SEGMENTS_FILE: &str = "meta.json";
 /// The index must be rebuilt.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "an older version of LogPulse wrote it in format {version}, but this version needs {VERSION}"
+    "an older version of LogPulse wrote it in format {version}, but this version needs {OLDEST_VERSION}"
 )]
 pub(super) struct OlderFormat {
     version: u32,
@@ -46,7 +50,7 @@ pub(super) fn check(directory: &Path) -> anyhow::Result<()> {
          upgrade LogPulse or use another DATA_DIR",
         directory.display()
     );
-    if version < VERSION {
+    if version < OLDEST_VERSION {
         return Err(OlderFormat { version }.into());
     }
     Ok(())
@@ -78,7 +82,7 @@ mod tests {
         let directory = TempDir::new().unwrap();
         for _ in 0..2 {
             check(directory.path()).unwrap();
-            assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), "4\n");
+            assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), "5\n");
         }
     }
 
@@ -98,8 +102,16 @@ mod tests {
             "{}",
             error()
         );
-        fs::write(directory.path().join(FILE), "5\n").unwrap();
+        fs::write(directory.path().join(FILE), "6\n").unwrap();
         assert!(error().contains("was written by a newer version"), "{}", error());
+    }
+
+    #[test]
+    fn an_older_format_that_can_be_read_is_accepted() {
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join(FILE), "4\n").unwrap();
+        check(directory.path()).unwrap();
+        assert_eq!(fs::read_to_string(directory.path().join(FILE)).unwrap(), "4\n");
     }
 
     #[test]

@@ -32,6 +32,7 @@ use async_trait::async_trait;
 use tantivy::Directory;
 use tantivy::directory::MmapDirectory;
 use tantivy::schema::Value;
+use tantivy::store::{Compressor, ZstdCompressor};
 use tantivy::{DocAddress, IndexReader, ReloadPolicy, Searcher, TantivyDocument, TantivyError};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
@@ -58,7 +59,15 @@ use crate::search::{SearchHits, SearchQuery};
 /// Limits a search, including the wait for a free core.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The number of decompressed blocks of entries (16 kB each) that are cached per segment.
+/// The level of zstd for entries. Compared with LZ4, it saves a seventh of the index, and checks of
+/// quoted fragments take twice as long.
+const LEVEL: i32 = 3;
+
+/// The size of a block of entries before it is compressed. Larger blocks take less space, but to read
+/// an entry, its whole block is decompressed.
+const BLOCK_BYTES: usize = 32 * 1024;
+
+/// The number of decompressed blocks of entries that are cached per segment.
 const CACHED_BLOCKS: usize = 8;
 
 /// An [`Index`] in a directory. New entries are visible only to the process that adds them; another
@@ -228,6 +237,10 @@ impl Inner {
         format::check(path)?;
         let (schema, fields) = Fields::with_schema();
         let settings = tantivy::IndexSettings {
+            docstore_compression: Compressor::Zstd(ZstdCompressor {
+                compression_level: Some(LEVEL),
+            }),
+            docstore_blocksize: BLOCK_BYTES,
             docstore_compress_dedicated_thread: false,
             ..tantivy::IndexSettings::default()
         };

@@ -102,11 +102,34 @@ async fn an_index_in_another_format_is_rejected() {
     drop(open(&directory).await);
     let version = directory.path().join("index/format_version");
     let url = format!("tantivy://{}/index", directory.path().display());
-    for (text, reason) in [("1", "older version"), ("5", "newer version")] {
+    for (text, reason) in [("1", "older version"), ("6", "newer version")] {
         std::fs::write(&version, text).unwrap();
         let error = TantivyIndex::open(&url.parse().unwrap()).await.err().unwrap();
         assert!(format!("{error:#}").contains(reason), "{error:#}");
     }
+}
+
+#[tokio::test]
+async fn an_index_whose_entries_are_compressed_with_lz4_is_continued() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("index");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("format_version"), "4\n").unwrap();
+    let (schema, fields) = Fields::with_schema();
+    // Earlier releases used tantivy's default.
+    tantivy::Index::builder()
+        .schema(schema)
+        .register_plugin(Arc::new(WordListPlugin { fields: fields.listed() }))
+        .create_in_dir(&path)
+        .unwrap();
+    for message in ["one", "two"] {
+        let index = open(&directory).await;
+        index.add(&entries([message])).await.unwrap();
+    }
+    let index = open(&directory).await;
+    assert_eq!(all_messages(&index).await.len(), 2);
+    let meta = std::fs::read_to_string(path.join("meta.json")).unwrap();
+    assert!(meta.contains("lz4"), "{meta}");
 }
 
 #[tokio::test]

@@ -224,6 +224,19 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     }
 }
 
+/// Completes the files of an embedded store at this URL before the process ends. Other stores have
+/// none.
+///
+/// # Errors
+/// When the files cannot be written. Nothing is lost then: the next start completes them.
+pub async fn settle(url: &Url) -> anyhow::Result<()> {
+    match url.scheme() {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => sqlite::settle(url).await,
+        _ => Ok(()),
+    }
+}
+
 /// Opens the jobs that delete entries of the store at this URL.
 ///
 /// # Errors

@@ -156,7 +156,8 @@ impl MySqlStore {
         within(READ_TIMEOUT, async {
             for class in classes {
                 let mut pooled = self.connection().await?;
-                let select = sqlx::query_as(rows::select(&table(class))).bind(&id.as_bytes()[..]);
+                let select = sqlx::query_as(rows::select(rows::COLUMNS, &table(class)))
+                    .bind(&id.as_bytes()[..]);
                 let row = select.fetch_optional(&mut *pooled.connection).await;
                 if let Some(row) = pooled.release(row)? {
                     return rows::entry(row, class).map(Some);
@@ -240,12 +241,12 @@ impl Store for MySqlStore {
             loop {
                 let mut pooled = self.connection().await?;
                 let (after, until, limit) = scan.parameters();
-                let select = sqlx::query(rows::scan(&table(class)));
+                let select = sqlx::query(rows::scan(rows::COLUMNS, &table(class)));
                 let select = select.bind(after).bind(until).bind(limit);
                 let mut rows = select.fetch(&mut *pooled.connection);
                 let mut has_room = true;
                 while has_room && let Some(row) = rows.try_next().await.map_err(classify)? {
-                    has_room = scan.take(&row).map_err(classify)?;
+                    has_room = scan.take(&row, rows::read).map_err(classify)?;
                 }
                 drop(rows);
                 // If the page is full before the statement ends, the remaining rows are still in

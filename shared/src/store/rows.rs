@@ -3,7 +3,7 @@
 
 use std::borrow::Borrow;
 
-use sqlx::{AssertSqlSafe, Database, Encode, QueryBuilder, Type};
+use sqlx::{AssertSqlSafe, Database, Encode, FromRow, QueryBuilder, Type};
 
 use super::SERVICE;
 use crate::error::{Error, Result, Source};
@@ -11,14 +11,14 @@ use crate::log_entry::{Attributes, EntryId, Level, LogEntry, ServiceName, Timest
 use crate::retention::Class;
 
 /// Selects the entry with an id.
-pub(super) fn select(table: &str) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!("SELECT {COLUMNS} FROM {table} WHERE id = ? AND NOT deleted"))
+pub(super) fn select(columns: &str, table: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT {columns} FROM {table} WHERE id = ? AND NOT deleted"))
 }
 
 /// Selects entries in the order of their ids, greater than one and at most another.
-pub(super) fn scan(table: &str) -> AssertSqlSafe<String> {
+pub(super) fn scan(columns: &str, table: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM {table} WHERE {IN_RANGE} AND NOT deleted ORDER BY id LIMIT ?"
+        "SELECT {columns} FROM {table} WHERE {IN_RANGE} AND NOT deleted ORDER BY id LIMIT ?"
     ))
 }
 
@@ -71,9 +71,12 @@ const IN_RANGE: &str = "id > ? AND id <= ?";
 const IS_ENTRY_ID: &str = "length(id) = 16 AND substr(hex(id), 13, 1) = '7'
      AND substr(hex(id), 17, 1) IN ('8', '9', 'A', 'B')";
 
-/// The columns that [`select`] and [`scan`] return.
+/// An id as it is stored.
+pub(super) type Id = Vec<u8>;
+
+/// The [`COLUMNS`] of an entry.
 pub(super) type Row =
-    (Vec<u8>, i64, String, String, String, Option<String>, Option<String>, Option<String>);
+    (Id, i64, String, String, String, Option<String>, Option<String>, Option<String>);
 
 /// Builds the statement that inserts the rows. `on_conflict` is the database's clause that keeps
 /// the existing row.
@@ -109,7 +112,7 @@ pub(super) fn delete<DB: Database>(table: &str, ids: &[EntryId]) -> QueryBuilder
 where
     Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
 {
-    with_ids(format!("UPDATE {table} SET {EMPTY} WHERE NOT deleted AND"), ids)
+    with_ids(&format!("UPDATE {table} SET {EMPTY} WHERE NOT deleted AND"), ids)
 }
 
 /// Builds the statement that selects [`Found`] rows by their ids.
@@ -117,10 +120,11 @@ pub(super) fn lookup<DB: Database>(table: &str, ids: &[EntryId]) -> QueryBuilder
 where
     Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
 {
-    with_ids(format!("SELECT id, deleted <> 0 FROM {table} WHERE"), ids)
+    with_ids(&format!("SELECT id, deleted <> 0 FROM {table} WHERE"), ids)
 }
 
-fn with_ids<DB: Database>(sql: String, ids: &[EntryId]) -> QueryBuilder<DB>
+/// Builds a statement with the condition that a row has one of these ids.
+pub(super) fn with_ids<DB: Database>(sql: &str, ids: &[EntryId]) -> QueryBuilder<DB>
 where
     Vec<u8>: for<'q> Encode<'q, DB> + Type<DB>,
 {
@@ -141,6 +145,18 @@ pub(super) type Found = (Vec<u8>, i64);
 /// entry.
 pub(super) fn found((id, deleted): &Found) -> Option<(EntryId, bool)> {
     EntryId::from_bytes(id).map(|id| (id, *deleted != 0))
+}
+
+/// Reads the entry in a row with [`COLUMNS`].
+///
+/// # Errors
+/// [`Error::Rejected`] when the row is not a valid entry.
+pub(super) fn read<'r, R: sqlx::Row>(row: &'r R, class: &Class) -> Result<LogEntry>
+where
+    Row: FromRow<'r, R>,
+{
+    let row = Row::from_row(row).map_err(|error| Error::rejected(SERVICE, error))?;
+    entry(row, class)
 }
 
 /// Converts a row of a class back into its entry.

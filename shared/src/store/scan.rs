@@ -2,8 +2,8 @@
 
 use sqlx::FromRow;
 
-use super::{IdRange, SERVICE, ScanPage, rows};
-use crate::error::Error;
+use super::{IdRange, ScanPage, rows};
+use crate::error::{Error, Result};
 use crate::log_entry::LogEntry;
 use crate::retention::Class;
 
@@ -67,17 +67,20 @@ impl Scan {
         (self.after.clone(), self.range.bounds().1, limit)
     }
 
-    /// Takes a row. Returns whether there is room for another one.
-    pub(super) fn take<'r, R>(&mut self, row: &'r R) -> sqlx::Result<bool>
+    /// Takes a row, whose first column is its id. `read` reads its entry. Returns whether there is
+    /// room for another one.
+    pub(super) fn take<'r, R>(
+        &mut self,
+        row: &'r R,
+        read: impl FnOnce(&'r R, &Class) -> Result<LogEntry>,
+    ) -> sqlx::Result<bool>
     where
         R: sqlx::Row,
-        (Vec<u8>,): FromRow<'r, R>,
-        rows::Row: FromRow<'r, R>,
+        (rows::Id,): FromRow<'r, R>,
     {
         (self.after,) = FromRow::from_row(row)?;
         self.rows += 1;
-        let columns = rows::Row::from_row(row).map_err(|error| Error::rejected(SERVICE, error));
-        match columns.and_then(|row| rows::entry(row, &self.class)) {
+        match read(row, &self.class) {
             Ok(entry) => self.push(entry),
             Err(error) => {
                 self.trailing += 1;

@@ -7,12 +7,17 @@ use std::path::Path;
 
 use futures_util::TryStreamExt;
 use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Connection, Sqlite, SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
 use super::super::insert_plan::InsertPlan;
 use super::super::scan::{Next, Scan};
 use super::super::{SERVICE, rows};
+use super::content::Codec;
+use super::dictionaries::Dictionaries;
+use super::logs::LastChange;
+use super::packed;
 use crate::error::{Error, Refused, Result};
 use crate::log_entry::{EntryId, LogEntry};
 use crate::retention::Class;
@@ -21,12 +26,16 @@ use crate::sqlite::{self, Writer};
 /// The table of the entries, in every file.
 pub(super) const TABLE: &str = "log_entries";
 
+/// Keeps the row that has the id.
+const KEEP_ROW: &str = "ON CONFLICT (id) DO NOTHING";
+
 /// The tables of a file of a day. Counting the rows of the table would read all of them.
 const SCHEMA: &str = concat!(
     include_str!("../../../migrations/sqlite/store/0001_log_entries.sql"),
     include_str!("../../../migrations/sqlite/store/0003_deleted_entries.sql"),
     "CREATE TABLE entry_count (entries INTEGER NOT NULL);
-     INSERT INTO entry_count (entries) VALUES (0);"
+     INSERT INTO entry_count (entries) VALUES (0);",
+    include_str!("../../../migrations/sqlite/day/packed_entries.sql"),
 );
 
 /// Adds the column `deleted` to the file of a day.
@@ -36,8 +45,10 @@ const ADD_DELETED: &str = include_str!("../../../migrations/sqlite/store/0003_de
 const HAS_DELETED: &str =
     "SELECT COUNT(*) FROM pragma_table_info('log_entries') WHERE name = 'deleted'";
 
-/// Counts entries that have been inserted into the file of a day, or deleted from it.
-pub(super) const ADD_TO_COUNT: &str = "UPDATE entry_count SET entries = entries + ?";
+/// Counts entries that have been inserted into the file of a day, or deleted from it. Returns how
+/// many it has then.
+pub(super) const ADD_TO_COUNT: &str =
+    "UPDATE entry_count SET entries = entries + ? RETURNING entries";
 
 /// Rows in the longest `INSERT`: enough to amortize the cost of a statement.
 const MAX_ROWS: usize = 100;
@@ -54,8 +65,9 @@ pub(super) type Bounds = (Vec<u8>, Vec<u8>);
 pub(super) struct EntryFile {
     writer: Mutex<Writer>,
     readers: SqlitePool,
-    /// Whether it counts its entries: every file of a day does.
-    is_counted: bool,
+    /// The file of a day packs its entries and counts them; the catalogue does not.
+    dictionaries: Option<Dictionaries>,
+    last_change: LastChange,
 }
 
 /// The outcome of an insert.
@@ -69,7 +81,7 @@ pub(super) struct Inserted {
 impl EntryFile {
     /// The file with the rows of earlier releases, which has been opened.
     pub(super) fn earlier(writer: Writer, readers: SqlitePool) -> Self {
-        Self { writer: Mutex::new(writer), readers, is_counted: false }
+        Self::new(writer, readers, None)
     }
 
     /// Opens the file of a day. Creates it if `is_new`.
@@ -82,35 +94,52 @@ impl EntryFile {
         if has_deleted == 0 {
             sqlx::raw_sql(ADD_DELETED).execute(&mut connection).await.map_err(classify)?;
         }
+        sqlx::raw_sql(packed::SCHEMA).execute(&mut connection).await.map_err(classify)?;
+        let dictionaries = Dictionaries::load(&mut connection).await.map_err(classify)?;
         writer.put_back(connection);
-        Ok(Self { writer: Mutex::new(writer), readers, is_counted: true })
+        Ok(Self::new(writer, readers, Some(dictionaries)))
+    }
+
+    fn new(writer: Writer, readers: SqlitePool, dictionaries: Option<Dictionaries>) -> Self {
+        // Opening a file of an earlier release changes it.
+        let last_change = LastChange::now();
+        Self { writer: Mutex::new(writer), readers, dictionaries, last_change }
     }
 
     /// Inserts the rows in one transaction.
     pub(super) async fn insert<E: Borrow<LogEntry>>(&self, entries: &[E]) -> Result<Inserted> {
         let mut writer = self.writer.lock().await;
         let mut connection = writer.take().await.map_err(classify)?;
-        let inserted = insert_all(&mut connection, entries, self.is_counted).await;
-        let inserted = inserted.map_err(classify)?;
+        let codec = self.dictionaries.as_ref().map(Dictionaries::latest);
+        let inserted = insert_all(&mut connection, entries, codec.as_deref()).await;
+        let (inserted, total) = inserted.map_err(classify)?;
+        self.last_change.note();
+        if let (Some(dictionaries), Some(total)) = (&self.dictionaries, total) {
+            dictionaries.train_if_due(&mut connection, total).await;
+        }
         writer.put_back(connection);
         Ok(inserted)
     }
 
     pub(super) async fn get(&self, id: EntryId, class: &Class) -> Result<Option<LogEntry>> {
-        let select = sqlx::query_as(rows::select(TABLE)).bind(id.as_bytes().to_vec());
+        let (columns, table) = self.source();
+        let select = sqlx::query(rows::select(columns, table)).bind(id.as_bytes().to_vec());
         let row = unless_closed(select.fetch_optional(&self.readers).await)?;
-        row.map(|row| rows::entry(row, class)).transpose()
+        row.map(|row| self.read(&row, class)).transpose()
     }
 
     /// Adds rows to the page until it is complete or there are no further rows.
     pub(super) async fn scan(&self, scan: &mut Scan) -> Result<Next> {
         loop {
             let (after, until, limit) = scan.parameters();
-            let select = sqlx::query(rows::scan(TABLE)).bind(after).bind(until).bind(limit);
+            let (columns, table) = self.source();
+            let select = sqlx::query(rows::scan(columns, table));
+            let select = select.bind(after).bind(until).bind(limit);
             let mut rows = select.fetch(&self.readers);
             let mut has_room = true;
             while has_room && let Some(row) = unless_closed(rows.try_next().await)? {
-                has_room = scan.take(&row).map_err(classify)?;
+                let read = |row, class: &Class| self.read(row, class);
+                has_room = scan.take(&row, read).map_err(classify)?;
             }
             match scan.next() {
                 Next::Statement => {}
@@ -120,7 +149,7 @@ impl EntryFile {
     }
 
     pub(super) async fn count(&self, (after, until): Bounds) -> Result<u64> {
-        let count = sqlx::query_scalar::<_, i64>(rows::count(TABLE)).bind(after).bind(until);
+        let count = sqlx::query_scalar::<_, i64>(rows::count(self.table())).bind(after).bind(until);
         Ok(unless_closed(count.fetch_one(&self.readers).await)?.unsigned_abs())
     }
 
@@ -130,7 +159,8 @@ impl EntryFile {
         (after, until): Bounds,
         limit: usize,
     ) -> Result<Vec<EntryId>> {
-        let ids = sqlx::query_scalar::<_, Vec<u8>>(rows::deleted(TABLE)).bind(after).bind(until);
+        let ids =
+            sqlx::query_scalar::<_, Vec<u8>>(rows::deleted(self.table())).bind(after).bind(until);
         let ids = ids.bind(i64::try_from(limit).unwrap_or(i64::MAX));
         let ids = unless_closed(ids.fetch_all(&self.readers).await)?;
         Ok(ids.iter().filter_map(|id| EntryId::from_bytes(id)).collect())
@@ -138,17 +168,17 @@ impl EntryFile {
 
     /// The least id of a row. The entry may have been deleted.
     pub(super) async fn first_row(&self, bounds: Bounds) -> Result<Option<EntryId>> {
-        self.id(rows::first_row(TABLE), bounds).await
+        self.id(rows::first_row(self.table()), bounds).await
     }
 
     /// The greatest id of a row. The entry may have been deleted.
     pub(super) async fn last_row(&self, bounds: Bounds) -> Result<Option<EntryId>> {
-        self.id(rows::last_row(TABLE), bounds).await
+        self.id(rows::last_row(self.table()), bounds).await
     }
 
     /// The greatest id of an entry.
     pub(super) async fn last(&self, bounds: Bounds) -> Result<Option<EntryId>> {
-        self.id(rows::last(TABLE), bounds).await
+        self.id(rows::last(self.table()), bounds).await
     }
 
     async fn id(
@@ -166,7 +196,9 @@ impl EntryFile {
     pub(super) async fn delete(&self, ids: &[EntryId]) -> Result<u64> {
         let mut writer = self.writer.lock().await;
         let mut connection = writer.take().await.map_err(classify)?;
-        let deleted = delete_all(&mut connection, ids, self.is_counted).await.map_err(classify)?;
+        let is_day = self.dictionaries.is_some();
+        let deleted = delete_all(&mut connection, ids, is_day).await.map_err(classify)?;
+        self.last_change.note();
         writer.put_back(connection);
         Ok(deleted)
     }
@@ -175,12 +207,42 @@ impl EntryFile {
     pub(super) async fn look_up(&self, ids: &[EntryId]) -> Result<Vec<(EntryId, bool)>> {
         let mut stored = Vec::new();
         for ids in ids.chunks(MAX_IDS) {
-            let mut select = rows::lookup::<Sqlite>(TABLE, ids);
+            let mut select = rows::lookup::<Sqlite>(self.table(), ids);
             let select = select.build_query_as::<rows::Found>().persistent(false);
             let found = unless_closed(select.fetch_all(&self.readers).await)?;
             stored.extend(found.iter().filter_map(rows::found));
         }
         Ok(stored)
+    }
+
+    /// The columns of an entry, and the table that has them.
+    fn source(&self) -> (&'static str, &'static str) {
+        match self.dictionaries {
+            Some(_) => (packed::COLUMNS, packed::SOURCE),
+            None => (rows::COLUMNS, TABLE),
+        }
+    }
+
+    fn table(&self) -> &'static str {
+        self.source().1
+    }
+
+    /// Reads the entry in a row of the source.
+    fn read(&self, row: &SqliteRow, class: &Class) -> Result<LogEntry> {
+        match &self.dictionaries {
+            Some(dictionaries) => packed::read(row, dictionaries, class),
+            None => rows::read(row, class),
+        }
+    }
+
+    /// The dictionaries of the file of a day.
+    pub(super) fn dictionaries(&self) -> Option<&Dictionaries> {
+        self.dictionaries.as_ref()
+    }
+
+    /// When it was last changed.
+    pub(super) fn last_change(&self) -> &LastChange {
+        &self.last_change
     }
 
     /// The connection that writes. Waits until it is not in use.
@@ -202,21 +264,27 @@ impl EntryFile {
     }
 }
 
+/// Inserts the rows in one transaction, packed if there is a codec. Returns also how many entries the
+/// file of a day has then, if there are new ones.
 async fn insert_all<E: Borrow<LogEntry>>(
     connection: &mut SqliteConnection,
     entries: &[E],
-    is_counted: bool,
-) -> sqlx::Result<Inserted> {
+    codec: Option<&Codec>,
+) -> sqlx::Result<(Inserted, Option<u64>)> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let table = codec.map_or(TABLE, |_| packed::SOURCE);
     let mut plan = InsertPlan::new(entries, MAX_ROWS);
     let mut inserted = 0;
     while let Some(rows) = plan.next() {
-        let mut insert = rows::insert::<Sqlite>(TABLE, rows, "ON CONFLICT (id) DO NOTHING");
+        let mut insert = match codec {
+            Some(codec) => packed::insert(rows, codec)?,
+            None => rows::insert::<Sqlite>(TABLE, rows, KEEP_ROW),
+        };
         match insert.build().execute(&mut *transaction).await {
             Ok(outcome) => {
                 inserted += outcome.rows_affected();
                 if outcome.rows_affected() < rows.len() as u64 {
-                    plan.refuse_deleted(&deleted(&mut transaction, rows).await?);
+                    plan.refuse_deleted(&deleted(&mut transaction, table, rows).await?);
                 }
                 plan.succeeded();
             }
@@ -224,21 +292,23 @@ async fn insert_all<E: Borrow<LogEntry>>(
             Err(error) => return Err(error),
         }
     }
-    if is_counted && inserted > 0 {
-        let count = sqlx::query(ADD_TO_COUNT).bind(inserted.cast_signed());
-        count.execute(&mut *transaction).await?;
+    let mut total = None;
+    if codec.is_some() && inserted > 0 {
+        let count = sqlx::query_scalar::<_, i64>(ADD_TO_COUNT).bind(inserted.cast_signed());
+        total = Some(count.fetch_one(&mut *transaction).await?.unsigned_abs());
     }
     transaction.commit().await?;
-    Ok(Inserted { rows: inserted, refused: plan.into_refused() })
+    Ok((Inserted { rows: inserted, refused: plan.into_refused() }, total))
 }
 
 /// The ids of the entries that have been deleted.
 async fn deleted<E: Borrow<LogEntry>>(
     connection: &mut SqliteConnection,
+    table: &str,
     entries: &[E],
 ) -> sqlx::Result<HashSet<EntryId>> {
     let ids: Vec<EntryId> = entries.iter().map(|entry| entry.borrow().id).collect();
-    let mut select = rows::lookup::<Sqlite>(TABLE, &ids);
+    let mut select = rows::lookup::<Sqlite>(table, &ids);
     let select = select.build_query_as::<rows::Found>().persistent(false);
     let stored = select.fetch_all(connection).await?;
     let stored = stored.iter().filter_map(rows::found);
@@ -248,16 +318,21 @@ async fn deleted<E: Borrow<LogEntry>>(
 async fn delete_all(
     connection: &mut SqliteConnection,
     ids: &[EntryId],
-    is_counted: bool,
+    is_day: bool,
 ) -> sqlx::Result<u64> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut deleted = 0;
     for ids in ids.chunks(MAX_IDS) {
-        let mut empty = rows::delete::<Sqlite>(TABLE, ids);
-        let empty = empty.build().persistent(false);
-        deleted += empty.execute(&mut *transaction).await?.rows_affected();
+        let mut empty = vec![rows::delete::<Sqlite>(TABLE, ids)];
+        if is_day {
+            empty.push(packed::delete(ids));
+        }
+        for mut empty in empty {
+            let empty = empty.build().persistent(false);
+            deleted += empty.execute(&mut *transaction).await?.rows_affected();
+        }
     }
-    if is_counted && deleted > 0 {
+    if is_day && deleted > 0 {
         let count = sqlx::query(ADD_TO_COUNT).bind(-deleted.cast_signed());
         count.execute(&mut *transaction).await?;
     }

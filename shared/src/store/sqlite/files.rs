@@ -192,7 +192,12 @@ impl Files {
         slot.open.clone()
     }
 
-    fn path(&self, part: &Part) -> PathBuf {
+    /// The files that are open.
+    pub(super) fn all_open(&self) -> Vec<Arc<EntryFile>> {
+        self.state().files.values().filter_map(|slot| slot.open.clone()).collect()
+    }
+
+    pub(super) fn path(&self, part: &Part) -> PathBuf {
         self.directory.join(file_name(part))
     }
 

@@ -1,25 +1,31 @@
-//! The store in local SQLite files, readable with the `sqlite3` command-line tool.
+//! The store in local SQLite files.
 //!
 //! The file that the URL names is the catalogue. Each class and day has a file of its own, so that
-//! dropping a day frees its space immediately. Rows that earlier releases wrote into the catalogue
-//! stay readable, and are moved to files in the background.
+//! dropping a day frees its space immediately. Files of days pack their entries: they are compressed
+//! one by one, with a dictionary that the file has. Rows that earlier releases wrote stay readable,
+//! and are moved to files and packed in the background.
 //!
 //! One process uses the files at a time, through one handle: other handles would miss what this one
 //! keeps in memory.
 
 mod catalogue;
+mod content;
 mod day_files;
 mod delete;
+mod dictionaries;
 mod earlier;
 mod entry_file;
 mod files;
 mod insert;
 mod jobs;
+mod logs;
 mod names;
+mod pack;
+mod packed;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -40,13 +46,31 @@ use crate::config::url_options::UrlOptions;
 use crate::error::{Ready, Refused, Result};
 use crate::log_entry::{Day, EntryId, LogEntry, Timestamp};
 use crate::retention::{Class, Keep, Part};
+use crate::sqlite;
 
-/// Opens the store at `sqlite:///path/to/file`, and moves rows of earlier releases in a task that
-/// ends with the store.
+/// Opens the store at `sqlite:///path/to/file`, and starts tasks that end with the store. They
+/// upgrade the rows of earlier releases and empty write-ahead logs.
 pub(super) async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     let store = Arc::new(SqliteStore::open(url).await?);
-    tokio::spawn(earlier::run(Arc::downgrade(&store)));
+    tokio::spawn(upgrade(Arc::downgrade(&store)));
+    tokio::spawn(logs::run(Arc::downgrade(&store)));
     Ok(store)
+}
+
+/// Moves the rows of earlier releases from the catalogue to the files of days, and packs those that
+/// files of days have.
+async fn upgrade(store: Weak<SqliteStore>) {
+    earlier::run(store.clone()).await;
+    pack::run(store).await;
+}
+
+/// Empties the write-ahead logs of the catalogue and the files of days.
+pub(super) async fn settle(url: &Url) -> anyhow::Result<()> {
+    let path = sqlite::path(VARIABLE, url)?;
+    for file in names::with_logs(&directory_of(&path))?.iter().chain([&path]) {
+        sqlite::settle(file).await.with_context(|| format!("writing {}", file.display()))?;
+    }
+    Ok(())
 }
 
 struct SqliteStore {

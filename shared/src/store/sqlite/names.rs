@@ -53,6 +53,22 @@ pub(super) fn list(directory: &Path, classes: &Classes) -> io::Result<Listed> {
     Ok(listed)
 }
 
+/// The files in the directory that have a write-ahead log.
+pub(super) fn with_logs(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let files = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        files => files?,
+    };
+    let mut found = Vec::new();
+    for file in files {
+        let path = file?.path();
+        if let Some(file) = path.to_string_lossy().strip_suffix("-wal") {
+            found.push(file.into());
+        }
+    }
+    Ok(found)
+}
+
 /// The directory has the catalogue's name without its extension.
 pub(crate) fn directory_of(catalogue: &Path) -> PathBuf {
     if catalogue.extension().is_some() {

@@ -6,6 +6,7 @@ use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use super::super::entry_file::{ADD_TO_COUNT, EntryFile, TABLE, classify};
+use super::super::packed::SOURCE;
 use crate::error::Result;
 use crate::log_entry::EntryId;
 use crate::store::rows::{COLUMNS, EMPTY};
@@ -66,6 +67,7 @@ pub(super) async fn copy(catalogue: &Path, file: &EntryFile, ids: &[Ids]) -> Res
     count.execute(&mut *transaction).await.map_err(classify)?;
     transaction.commit().await.map_err(classify)?;
     sqlx::query("DETACH earlier").execute(&mut connection).await.map_err(classify)?;
+    file.last_change().note();
     writer.put_back(connection);
     Ok(increase)
 }
@@ -77,7 +79,7 @@ async fn copy_rows(connection: &mut SqliteConnection, ids: &Ids) -> sqlx::Result
         Ids::Range(after, until) => ("id > ? AND id <= ?", vec![&after[..], until]),
         Ids::One(id) => ("id = ?", vec![&id.as_bytes()[..]]),
     };
-    let count = format!("SELECT COUNT(*) FROM main.{TABLE} WHERE {condition} AND NOT deleted");
+    let count = format!("SELECT COUNT(*) FROM {SOURCE} WHERE {condition} AND NOT deleted");
     let count = || {
         let count = sqlx::query_scalar::<_, i64>(AssertSqlSafe(count.clone())).persistent(false);
         values.iter().fold(count, |count, value| count.bind(*value))
@@ -85,11 +87,21 @@ async fn copy_rows(connection: &mut SqliteConnection, ids: &Ids) -> sqlx::Result
     let before = count().fetch_one(&mut *connection).await?;
     let insert = format!(
         "INSERT INTO main.{TABLE} ({COLUMNS}, deleted)
-         SELECT {COLUMNS}, deleted FROM earlier.{TABLE} WHERE {condition} ORDER BY id
+         SELECT {COLUMNS}, deleted FROM earlier.{TABLE} AS source WHERE {condition}
+         AND NOT EXISTS (SELECT 1 FROM main.packed_entries AS packed WHERE packed.id = source.id)
+         ORDER BY id
          ON CONFLICT (id) DO UPDATE SET {EMPTY} WHERE excluded.deleted AND NOT deleted"
     );
-    let insert = sqlx::query(AssertSqlSafe(insert)).persistent(false);
-    let insert = values.iter().fold(insert, |insert, value| insert.bind(*value));
-    insert.execute(&mut *connection).await?;
+    // A file that was restored from a backup may have packed the rows already.
+    let empty_packed = format!(
+        "UPDATE main.packed_entries SET dictionary = NULL, content = NULL
+         WHERE {condition} AND content IS NOT NULL AND EXISTS
+         (SELECT 1 FROM earlier.{TABLE} AS source WHERE source.id = packed_entries.id AND deleted)"
+    );
+    for statement in [insert, empty_packed] {
+        let statement = sqlx::query(AssertSqlSafe(statement)).persistent(false);
+        let statement = values.iter().fold(statement, |statement, value| statement.bind(*value));
+        statement.execute(&mut *connection).await?;
+    }
     Ok(count().fetch_one(&mut *connection).await? - before)
 }

@@ -35,7 +35,7 @@ pub(super) async fn earlier_store() -> (TempDir, Vec<LogEntry>) {
 }
 
 /// What a crash would leave: the files as they are now.
-fn crashed(directory: &TempDir) -> TempDir {
+pub(super) fn crashed(directory: &TempDir) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     fs::create_dir(copy.path().join("store")).unwrap();
     for part in ["", "store"] {
@@ -75,7 +75,7 @@ async fn rows(store: &SqliteStore) -> u64 {
     store.catalogue.file().count(IdRange::ALL.bounds()).await.unwrap()
 }
 
-async fn assert_has_exactly(store: &SqliteStore, expected: &[LogEntry], context: &str) {
+pub(super) async fn assert_has_exactly(store: &SqliteStore, expected: &[LogEntry], context: &str) {
     let mut expected = expected.to_vec();
     expected.sort_by_key(|entry| entry.id);
     let found = scan_all(store, &Class::DEFAULT).await;
@@ -293,7 +293,7 @@ async fn an_opened_store_moves_its_rows_in_the_background() {
 }
 
 /// Asserts that the store knows how many of these entries each day has.
-async fn assert_counts(store: &SqliteStore, entries: &[LogEntry]) {
+pub(super) async fn assert_counts(store: &SqliteStore, entries: &[LogEntry]) {
     let mut expected = BTreeMap::<Day, u64>::new();
     for entry in entries {
         *expected.entry(Day::of(entry.id)).or_default() += 1;

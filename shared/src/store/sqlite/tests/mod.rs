@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
@@ -12,6 +12,7 @@ use crate::testing::{EntryBuilder, entries, entry};
 mod backup;
 mod days;
 mod earlier;
+mod packed;
 
 fn url(directory: &Path) -> Url {
     format!("sqlite://{}/store.db", directory.display()).parse().unwrap()
@@ -52,6 +53,30 @@ async fn execute(file: &EntryFile, sql: impl Into<String>) {
     writer.put_back(connection);
 }
 
+/// The id as SQL.
+fn hex(id: EntryId) -> String {
+    format!("x'{}'", id.to_string().replace('-', ""))
+}
+
+/// Writes the file of the entries' day as an earlier release did: none of them is packed.
+async fn write_earlier_day(directory: &TempDir, entries: &[LogEntry]) {
+    let store = open(directory).await;
+    let file = store.files.get_or_create(&Part::of(&entries[0])).await.unwrap();
+    let (writer, readers) =
+        sqlite::open_file(&day_path(directory, &entries[0]), false, "").await.unwrap();
+    let plain = EntryFile::earlier(writer, readers);
+    plain.insert(entries).await.unwrap();
+    execute(&plain, format!("UPDATE entry_count SET entries = {}", entries.len())).await;
+    execute(&plain, "DROP TABLE packed_entries; DROP TABLE dictionaries").await;
+    plain.close().await;
+    file.close().await;
+}
+
+/// The file of the entry's day.
+fn day_path(directory: &TempDir, entry: &LogEntry) -> PathBuf {
+    directory.path().join(format!("store/{}.db", Day::of(entry.id)))
+}
+
 /// Runs SQL in the file of the entry's day.
 async fn change(store: &SqliteStore, entry: &LogEntry, sql: impl Into<String>) {
     let part = Part::of(entry);
@@ -76,8 +101,11 @@ async fn only_the_row_that_sqlite_rejects_is_refused() {
     messages[7] = "bad";
     messages[203] = "bad";
     let entries = entries(messages);
-    let sql = "CREATE TRIGGER refuse BEFORE INSERT ON log_entries WHEN NEW.message = 'bad'
-               BEGIN SELECT RAISE(ABORT, 'bad message'); END";
+    let bad = [7, 203].map(|index: usize| hex(entries[index].id)).join(", ");
+    let sql = format!(
+        "CREATE TRIGGER refuse BEFORE INSERT ON packed_entries WHEN NEW.id IN ({bad})
+         BEGIN SELECT RAISE(ABORT, 'bad message'); END"
+    );
     change(&store, &entries[0], sql).await;
     let refused = store.insert(&entries).await.unwrap();
     let indexes: Vec<usize> = refused.iter().map(|refused| refused.index).collect();
@@ -110,16 +138,19 @@ async fn a_row_that_cannot_be_decoded_gets_a_rejected_error() {
     let (store, _directory) = new_store().await;
     let entry = entry("m");
     store.insert(std::slice::from_ref(&entry)).await.unwrap();
-    change(&store, &entry, "UPDATE log_entries SET attributes = '['").await;
-    let error = store.get(entry.id).await.unwrap_err();
-    assert!(matches!(error, Error::Rejected { service: "store", .. }));
+    for change_to in ["content = x'00'", "dictionary = 7"] {
+        change(&store, &entry, format!("UPDATE packed_entries SET {change_to}")).await;
+        let error = store.get(entry.id).await.unwrap_err();
+        assert!(matches!(error, Error::Rejected { service: "store", .. }), "{change_to}");
+    }
 }
 
 #[tokio::test]
 async fn a_scan_skips_and_counts_rows_that_are_not_entries() {
-    let (store, _directory) = new_store().await;
+    let directory = tempfile::tempdir().unwrap();
     let entries = entries(["0", "1", "2", "3", "4", "5", "6", "7"]);
-    store.insert(&entries).await.unwrap();
+    write_earlier_day(&directory, &entries).await;
+    let store = open(&directory).await;
     for (message, change_to) in [
         ("1", "attributes = '['"),
         ("2", "timestamp = -1"),
@@ -130,6 +161,27 @@ async fn a_scan_skips_and_counts_rows_that_are_not_entries() {
         let sql = format!("UPDATE log_entries SET {change_to} WHERE message = '{message}'");
         change(&store, &entries[0], sql).await;
     }
+    for is_packed in [false, true] {
+        if is_packed {
+            pack_all(&store, &entries[0]).await;
+        }
+        assert_skips_damaged_rows(&store).await;
+    }
+    let last = store.last(&Class::DEFAULT, IdRange::ALL).await.unwrap();
+    assert_eq!(last, Some(entries[6].id));
+    assert_eq!(store.count(&Class::DEFAULT, IdRange::ALL).await.unwrap(), 8);
+}
+
+/// Packs the rows of the entry's day.
+async fn pack_all(store: &SqliteStore, entry: &LogEntry) {
+    let file = store.files.get(&Part::of(entry)).await.unwrap().unwrap();
+    let mut after = Vec::new();
+    while let Some(last) = file.pack_rows(&after).await.unwrap() {
+        after = last;
+    }
+}
+
+async fn assert_skips_damaged_rows(store: &SqliteStore) {
     for (limit, pages) in [
         (100, &[(&["0", "3", "5"][..], 3), (&[], 2)][..]),
         (4, &[(&["0", "3"], 2), (&["5"], 1), (&[], 2)]),
@@ -145,9 +197,6 @@ async fn a_scan_skips_and_counts_rows_that_are_not_entries() {
             range = last.map_or(range, |entry| range.after(entry.id));
         }
     }
-    let last = store.last(&Class::DEFAULT, IdRange::ALL).await.unwrap();
-    assert_eq!(last, Some(entries[6].id));
-    assert_eq!(store.count(&Class::DEFAULT, IdRange::ALL).await.unwrap(), 8);
 }
 
 #[tokio::test]
@@ -157,9 +206,8 @@ async fn a_row_with_another_id_does_not_hide_later_days() {
     let second = of_day("2026-11-21", 0, 2);
     store.insert(&first).await.unwrap();
     store.insert(&second).await.unwrap();
-    let sql = "UPDATE log_entries SET id = x'ffffffffffff4fffffffffffffffffff'
-               WHERE message = '2026-11-20 1'";
-    change(&store, &first[0], sql).await;
+    let sql = "UPDATE packed_entries SET id = x'ffffffffffff4fffffffffffffffffff' WHERE id = ";
+    change(&store, &first[0], format!("{sql}{}", hex(first[1].id))).await;
     for limit in [1, 2, 3, 10] {
         let mut range = IdRange::ALL;
         let mut found = Vec::new();

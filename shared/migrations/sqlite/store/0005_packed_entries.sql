@@ -1,0 +1,2 @@
+-- From this version on, the files of days have compressed entries, in tables that earlier releases
+-- would not read.

@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -46,6 +47,15 @@ async fn write(
     }
 }
 
+/// The write-ahead logs of the queue and the store that are not empty.
+fn write_ahead_logs(data_dir: &Path) -> Vec<PathBuf> {
+    let directories = [data_dir.to_owned(), data_dir.join("store")];
+    let files = directories.iter().flat_map(|directory| std::fs::read_dir(directory).unwrap());
+    let files = files.map(|file| file.unwrap().path());
+    let is_log = |path: &PathBuf| path.to_string_lossy().ends_with("-wal");
+    files.filter(|path| is_log(path) && path.metadata().unwrap().len() > 0).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_accepted_request_fails_and_no_entry_is_lost_on_sigterm() {
     let data_dir = tempfile::tempdir().unwrap();
@@ -66,6 +76,7 @@ async fn no_accepted_request_fails_and_no_entry_is_lost_on_sigterm() {
 
     assert_eq!(status.code(), Some(0));
     assert!(started.elapsed() < Duration::from_secs(30));
+    assert_eq!(write_ahead_logs(data_dir.path()), [] as [PathBuf; 0]);
     let mut acknowledged = Vec::new();
     for writer in writers {
         let results = writer.await.unwrap();

@@ -86,6 +86,7 @@ impl EntryFile {
         let mut writer = self.writer().await;
         let mut connection = writer.take().await.map_err(classify)?;
         space::compact(&mut connection, path).await.map_err(classify)?;
+        self.last_change().note();
         writer.put_back(connection);
         Ok(())
     }

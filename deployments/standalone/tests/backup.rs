@@ -115,9 +115,7 @@ async fn assert_restored(
 ) -> HashSet<String> {
     let server = support::start(data_dir, &SETTINGS);
     let api = Api::new(&server.url);
-    let marker = json!({"service": "marker", "message": "m"}).to_string();
-    api.post("/logs", "application/json", marker).await;
-    api.search_until(&[("service_name", "marker")], 1).await;
+    api.wait_until_consumed().await;
     let started = Instant::now();
     while api.search(&[]).await["index"] == "rebuilding" {
         assert!(started.elapsed() < TIMEOUT, "the index is not rebuilt");

@@ -45,6 +45,10 @@ lint: ## check formatting, clippy, rustdoc and the dependency rules
 bench: ## benchmark standalone LogPulse and its baselines; PARTS="burst search" selects parts (takes minutes)
 	$(CARGO) bench -p standalone --bench bench -- $(PARTS)
 
+.PHONY: bench-disk
+bench-disk: ## measure the disk space that entries take, those in the folder BENCH_ENTRIES if it is set; writes target/bench/disk.json
+	$(CARGO) bench -p standalone --bench bench -- disk
+
 # WORKLOADS="post get" selects workloads, ROUNDS and SECONDS_EACH shorten the run.
 .PHONY: bench-cluster
 bench-cluster: services ## benchmark the functions with the real services, next to floors in the same run (oha, Docker; takes ten minutes)

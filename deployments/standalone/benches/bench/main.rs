@@ -2,8 +2,8 @@
 //! Only the ratios are comparable between machines, and only if the machines are otherwise idle.
 //!
 //! Arguments select parts: `make bench PARTS="burst search"`. `LOGPULSE` is the path of another
-//! binary to measure. `BENCH_ENTRIES` is a folder of `.ndjson` files to send in the burst instead
-//! of generated entries; the part `find` needs it.
+//! binary to measure. `BENCH_ENTRIES` is a folder of `.ndjson` files to send in the burst, and in the
+//! part `disk`, instead of generated entries; the part `find` needs it.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -16,6 +16,7 @@
 )]
 
 mod baseline;
+mod disk;
 mod entries;
 mod find;
 mod folder;
@@ -56,6 +57,9 @@ async fn main() {
     if is_selected("burst") {
         let bytes = burst(data_dir.path()).await;
         backlog(data_dir.path(), bytes).await;
+    }
+    if is_selected("disk") {
+        disk_space(&data_dir.path().join("disk")).await;
     }
     if is_selected("search") {
         search(data_dir.path()).await;
@@ -171,7 +175,7 @@ async fn backlog(data_dir: &Path, burst_bytes: usize) {
         server.peak_memory_mib(),
         rate / baseline,
     );
-    let index = settled_size(&data_dir.join("burst/index")).await;
+    let index = disk::settled_size(&data_dir.join("burst/index")).await;
     println!(
         "index: {:.1} MB, {:.3} bytes per byte of the entries sent",
         index as f64 / 1e6,
@@ -179,23 +183,13 @@ async fn backlog(data_dir: &Path, burst_bytes: usize) {
     );
 }
 
-/// The size of the files in a directory, once it has been stable for ten seconds.
-async fn settled_size(directory: &Path) -> u64 {
-    let mut size = 0;
-    loop {
-        let previous = std::mem::replace(&mut size, size_of_files(directory));
-        if size == previous {
-            return size;
-        }
-        tokio::time::sleep(Duration::from_secs(10)).await;
-    }
-}
-
-fn size_of_files(path: &Path) -> u64 {
-    let Ok(files) = path.read_dir() else {
-        return path.metadata().map_or(0, |metadata| metadata.len());
-    };
-    files.flatten().map(|file| size_of_files(&file.path())).sum()
+/// Measures the disk space of a burst.
+async fn disk_space(data_dir: &Path) {
+    let (requests, count, bytes) = burst_requests();
+    let (_server, address) = start(data_dir);
+    drive(&address, CONNECTIONS, requests).await;
+    drain(&address, "disk-end").await;
+    disk::report(data_dir, count, bytes).await;
 }
 
 /// Waits until everything on the queue is searchable. Returns the number of entries consumed since

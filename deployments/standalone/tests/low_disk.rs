@@ -34,17 +34,31 @@ const DROP_OLDEST: [(&str, &str); 3] =
 
 const TIMEOUT: Duration = Duration::from_mins(2);
 
+const SYMBOLS: [char; 23] = [
+    '!', '#', '$', '%', '&', '(', ')', '*', '+', ',', '-', '.', '/', ':', ';', '<', '=', '>', '?',
+    '@', '[', ']', '^',
+];
+
 /// Posts a batch of entries that arrived some days ago. Returns the status and the body.
 async fn post(api: &Api, service: &str, days_ago: u64) -> (u16, Value, Vec<String>) {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
     let seconds = now.as_secs() - days_ago * 24 * 60 * 60;
     let id = || Uuid::new_v7(Timestamp::from_unix(ContextV7::new(), seconds, now.subsec_nanos()));
     let ids: Vec<String> = (0..200).map(|_| id().to_string()).collect();
-    let text = "x".repeat(8000);
-    let entry = |id| json!({"id": id, "service": service, "message": unique(&text)});
+    let entry = |id| {
+        let attributes = json!({"data": incompressible_text()});
+        json!({"id": id, "service": service, "message": unique("m"), "attributes": attributes})
+    };
     let batch = Value::from(ids.iter().map(entry).collect::<Vec<_>>()).to_string();
     let response = api.post("/logs/batch", "application/json", batch).await;
     (response.status().as_u16(), response.json().await.unwrap(), ids)
+}
+
+/// 8,000 random symbols, which are stored in half as many bytes. They are not words, so the index
+/// takes little space.
+fn incompressible_text() -> String {
+    let digits: String = (0..250).map(|_| Uuid::new_v4().simple().to_string()).collect();
+    digits.bytes().map(|digit| SYMBOLS[usize::from(digit) % SYMBOLS.len()]).collect()
 }
 
 async fn disk_state(api: &Api) -> Value {

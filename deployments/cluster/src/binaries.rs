@@ -25,10 +25,10 @@ pub(crate) fn folder() -> PathBuf {
 /// The binary of a function: in the folder `BINARIES`, if it is set. Otherwise the first call builds
 /// all of them.
 pub(crate) fn path(function: &str) -> PathBuf {
+    static BUILD: Once = Once::new();
     if let Some(folder) = std::env::var_os("BINARIES") {
         return PathBuf::from(folder).join(function);
     }
-    static BUILD: Once = Once::new();
     BUILD.call_once(build);
     folder().join(function)
 }

@@ -95,7 +95,9 @@ impl Redis {
 fn lazy_connection(url: &Url, response_timeout: Duration) -> RedisResult<ConnectionManager> {
     let mut address = url.clone();
     address.set_query(None);
-    let tcp = TcpSettings::default().set_nodelay(true);
+    // Without TCP_NODELAY, commands that arrive until Redis responds to an earlier one are sent in a
+    // packet. Responses are in the order of commands, so none is later.
+    let tcp = TcpSettings::default();
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(UNACKNOWLEDGED_TIMEOUT);
     let client = Client::open(address.into_connection_info()?.set_tcp_settings(tcp))?;

@@ -14,7 +14,7 @@ use shared::log_entry::Day;
 use shared::retention::{Class, Part, Retention};
 use shared::store::{self, Store};
 use shared::testing::EntryBuilder;
-use shared::{Arrival, LogEntry, Timestamp};
+use shared::{Arrival, LogEntry, Timestamp, TraceParent};
 use tempfile::TempDir;
 
 const SETTING: &str = "5d; level:debug=2d; service_name:audit=forever";
@@ -71,7 +71,9 @@ fn entries(day: Day, retention: &Retention) -> Vec<LogEntry> {
     let noon = Timestamp::from_micros(day.start().as_micros() + Timestamp::MICROS_PER_DAY / 2);
     let arrival = Arrival::new(noon.unwrap());
     let new = |level, service, position| {
-        let entry = EntryBuilder::new("m".repeat(1000)).arrival(&arrival, position);
+        // Hardly compresses, so that entries take much more space than empty files.
+        let message: String = (0..20).map(|_| TraceParent::start().to_string()).collect();
+        let entry = EntryBuilder::new(message).arrival(&arrival, position);
         let entry = entry.level(level).service(service).build();
         LogEntry { retention: retention.class(&entry), ..entry }
     };

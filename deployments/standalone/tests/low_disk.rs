@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use acceptance::{Api, unique};
@@ -175,13 +176,23 @@ async fn days_are_dropped_although_the_disk_is_already_full() {
     .await;
 
     let ballast = small_disk::seen_from_outside(&server, data_dir.path()).join("ballast");
-    let written = io::copy(&mut io::repeat(0), &mut File::create(&ballast).unwrap());
-    assert_eq!(written.unwrap_err().kind(), io::ErrorKind::StorageFull);
-
-    wait_until_dropped(&api, &days).await;
+    for ids in &days {
+        wait_until("the day is dropped", async || {
+            fill_up(&ballast);
+            api.get(&format!("/logs/{}", ids[0])).await.status() == 410
+        })
+        .await;
+    }
     wait_until("entries are refused", async || disk_state(&api).await == "refusing").await;
     fs::remove_file(&ballast).unwrap();
     wait_until("entries are accepted", async || post(&api, &service, 0).await.0 == 201).await;
+}
+
+/// Takes all space of the disk, also what has been freed since the last call.
+fn fill_up(ballast: &Path) {
+    let mut ballast = File::options().create(true).append(true).open(ballast).unwrap();
+    let written = io::copy(&mut io::repeat(0), &mut ballast);
+    assert_eq!(written.unwrap_err().kind(), io::ErrorKind::StorageFull);
 }
 
 /// Posts entries that arrived on three days. Returns their ids, by day.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::Script;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use url::Url;
 
 use super::{Decision, Limiter, TokenBucket, VARIABLE};
@@ -68,7 +69,8 @@ impl Limiter for RedisLimiter {
             // In a task, because others wait for the call even if this request is cancelled.
             tokio::spawn(Arc::clone(&self.0).run(client.to_owned()));
         }
-        outcome.await.map_err(unavailable)?.map_err(unavailable)
+        let outcome = timeout(RESPONSE_TIMEOUT, outcome).await.map_err(unavailable)?;
+        outcome.map_err(unavailable)?.map_err(Error::shared)
     }
 }
 
@@ -99,7 +101,9 @@ impl Calls {
     /// The requests of the next call. Without any, the client is removed.
     fn next(&self, client: &str) -> Option<Vec<Reply>> {
         let mut waiting = self.waiting();
-        let replies = mem::take(waiting.get_mut(client)?);
+        let mut replies = mem::take(waiting.get_mut(client)?);
+        // Requests that have been cancelled need no tokens.
+        replies.retain(|reply| !reply.is_closed());
         if replies.is_empty() {
             waiting.remove(client);
             return None;

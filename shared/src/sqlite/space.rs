@@ -73,7 +73,9 @@ pub(crate) async fn compact(connection: &mut SqliteConnection, path: &Path) -> s
     if unused < MIN_UNUSED_BYTES || unused < used / 4 {
         return Ok(());
     }
-    if Space::of(path)?.free < 2 * used {
+    // SQLite writes the file twice: to a temporary file, and to the write-ahead log.
+    let space = Space::of(path)?;
+    if space.free.saturating_sub(2 * used) < space.size / 5 {
         tracing::warn!(path = %path.display(), "the disk lacks space to make this file smaller");
         return Ok(());
     }

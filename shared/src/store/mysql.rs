@@ -34,7 +34,7 @@ use super::scan::{Next, Scan};
 use super::{DeleteJobs, IdRange, ScanPage, Store, Stored, StoredDay, VARIABLE, rows};
 use crate::config::ConfigError;
 use crate::config::url_options::UrlOptions;
-use crate::error::{Ready, Refused, Result};
+use crate::error::{Error, Ready, Refused, Result};
 use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::retention::{Class, Keep};
 
@@ -73,11 +73,13 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 /// Session settings that the store relies on, independent of the server's defaults. Values that do
 /// not fit are rejected instead of truncated, and inserts lock only their own rows. If a replica
 /// dies during a batch, MySQL releases its locks after `wait_timeout`; until then other inserts of
-/// the same rows fail after `innodb_lock_wait_timeout`.
+/// the same rows fail after `innodb_lock_wait_timeout`. Statements that wait for a table to be changed
+/// end after `lock_wait_timeout`, so that they do not take up connections.
 const SESSION: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',
     SESSION autocommit = 1,
     SESSION transaction_isolation = 'READ-COMMITTED',
     SESSION innodb_lock_wait_timeout = 10,
+    SESSION lock_wait_timeout = 10,
     SESSION wait_timeout = 60";
 
 /// Opens the store at `mysql://user:password@host:3306/database`.
@@ -180,13 +182,17 @@ impl MySqlStore {
     }
 
     /// Compresses the class's table. A server that cannot is asked again after a restart.
-    async fn compress(&self, connection: &mut MySqlConnection, class: &Class) {
+    async fn compress(&self, connection: &mut MySqlConnection, class: &Class) -> Result<()> {
         if self.refuses_compression.load(Ordering::Relaxed) {
-            return;
+            return Ok(());
         }
-        if let Err(error) = compressing::compress(connection, class).await {
-            self.refuses_compression.store(true, Ordering::Relaxed);
-            tracing::warn!(%error, table = table(class), "a table is not compressed");
+        match compressing::compress(connection, class).await.map_err(classify) {
+            Err(error @ Error::Failed { .. }) => {
+                self.refuses_compression.store(true, Ordering::Relaxed);
+                tracing::warn!(%error, table = table(class), "a table is not compressed");
+                Ok(())
+            }
+            compressed => compressed,
         }
     }
 }
@@ -308,7 +314,7 @@ impl Store for MySqlStore {
         for class in self.classes().await? {
             within(PREPARE_TIMEOUT, async {
                 let mut pooled = self.connection().await?;
-                self.compress(&mut pooled.connection, &class).await;
+                self.compress(&mut pooled.connection, &class).await?;
                 let created = partitions::create(&mut pooled.connection, &class, today).await;
                 pooled.release(created)
             })

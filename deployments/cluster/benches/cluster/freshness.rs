@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use acceptance::{Api, unique};
+use acceptance::{Api, TIMEOUT, unique};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -40,7 +40,6 @@ pub(crate) async fn measure(setup: &Setup, seconds: Duration) -> Sample {
     assert!(oha.wait().unwrap().success());
     latencies.sort_by(f64::total_cmp);
     let quantile = |share: f64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let position = ((latencies.len() - 1) as f64 * share).round() as usize;
         latencies[position]
     };
@@ -57,6 +56,7 @@ async fn probe(ingest: Api, search: Api) -> f64 {
     assert_eq!(saved.status(), 201);
     let acknowledged = Instant::now();
     while search.search(&[("service_name", &service)]).await["total"] != 1 {
+        assert!(acknowledged.elapsed() < TIMEOUT, "the entry is not found");
         sleep(POLL_INTERVAL).await;
     }
     acknowledged.elapsed().as_secs_f64() * 1000.0

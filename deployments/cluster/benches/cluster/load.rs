@@ -95,8 +95,8 @@ fn run(mut oha: Command, target: &Target, path: &str, status: u16) -> Sample {
     }
 }
 
-/// Asserts that no request failed, and that at most one in a hundred has another status, which the
-/// first request to an empty bucket has.
+/// Asserts that no request failed and that all have the status, except for the few that find a token
+/// in an almost empty bucket.
 fn assert_statuses(result: &Value, expected: u16) {
     let statuses = result["statusCodeDistribution"].as_object().unwrap();
     let count = |statuses: &mut dyn Iterator<Item = (&String, &Value)>| -> f64 {
@@ -104,7 +104,8 @@ fn assert_statuses(result: &Value, expected: u16) {
     };
     let others = count(&mut statuses.iter().filter(|(status, _)| **status != expected.to_string()));
     let all = count(&mut statuses.iter());
-    assert!(others <= all / 100.0, "expected {expected}: {}", result["statusCodeDistribution"]);
+    let tolerated = if expected == 429 { all / 100.0 } else { 0.0 };
+    assert!(others <= tolerated, "expected {expected}: {}", result["statusCodeDistribution"]);
     let errors = result["errorDistribution"].as_object().unwrap();
     // Requests that are in flight at the end are cancelled.
     assert!(errors.keys().all(|error| error.contains("deadline")), "{errors:?}");

@@ -8,7 +8,9 @@
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "benchmark code: a panic fails the run, and measurements are printed"
 )]
 
@@ -107,7 +109,6 @@ async fn run(name: &str, setup: &Setup, report: &Report, seconds: Duration) -> S
         "rate" => steady(STEADY_RATE).post(ingest, "/logs", entry, 201),
         "half" => {
             let highest = report.median_rate("post").unwrap_or(2.0 * STEADY_RATE as f64);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             steady((highest / 2.0) as usize).post(ingest, "/logs", entry, 201)
         }
         "batch" => {

@@ -1,7 +1,7 @@
 //! The results of all rounds.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde_json::{Value, json};
 
@@ -115,13 +115,14 @@ fn summary(samples: &[Sample]) -> String {
     if samples.iter().all(|sample| sample.latencies.is_some()) {
         for (position, name) in ["p50", "p95", "p99", "p99.9"].into_iter().enumerate() {
             let values = samples.iter().filter_map(|sample| Some(sample.latencies?[position]));
-            text += &format!(", {name} {:.1} ms", median(values));
+            write!(text, ", {name} {:.1} ms", median(values)).unwrap();
         }
     }
     for name in samples[0].cpu.keys() {
         let values = samples.iter().filter_map(|sample| sample.cpu.get(name).copied());
         let (least, most) = range(values.clone());
-        text += &format!(", {name} {:.1} µs ({least:.1} to {most:.1})", median(values));
+        let median = median(values);
+        write!(text, ", {name} {median:.1} µs ({least:.1} to {most:.1})").unwrap();
     }
     text
 }
@@ -130,7 +131,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 0 {
+    if values.len().is_multiple_of(2) {
         f64::midpoint(values[middle - 1], values[middle])
     } else {
         values[middle]

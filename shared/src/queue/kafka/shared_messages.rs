@@ -2,7 +2,7 @@
 //! about the same time on each message, whatever its size. Records that arrive while a message is in
 //! flight gather in the next one, as small segments do in TCP (Nagle's algorithm,
 //! <https://www.rfc-editor.org/rfc/rfc896>). If records keep arriving, a message also waits for as
-//! many as are expected to arrive soon. A client that waits for each response is never delayed.
+//! many as are expected to arrive soon. A single client that waits for each response is not delayed.
 
 use std::mem;
 use std::sync::{Arc, OnceLock};
@@ -20,14 +20,15 @@ use crate::error::{Error, Result};
 use crate::queue::{Record, unavailable};
 use crate::trace::{TRACEPARENT, TraceParent};
 
-/// A shared message of this size is sent, although another one is in flight.
+/// A shared message of this size is sent, although another one is in flight. With the last request, it
+/// is at most twice as long.
 pub(super) const FULL_BYTES: usize = 64 * 1024;
 
 /// How long after the previous message a message waits for the expected requests.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// How long records gather at most while a message is in flight. A partition without a leader delays
-/// only the records that were sent to it.
+/// How long records gather at most while a message is in flight, so that a partition without a leader
+/// hardly delays the records for others.
 const MAX_WAIT: Duration = Duration::from_millis(20);
 
 /// After this many messages in a row during which others gathered, more requests are expected.
@@ -64,7 +65,7 @@ impl SharedMessages {
         let (reply, outcome) = oneshot::channel();
         let request = Request { records, reply };
         self.requests().send(request).await.map_err(unavailable)?;
-        outcome.await.map_err(unavailable)?.map_err(unavailable)
+        outcome.await.map_err(unavailable)?.map_err(Error::shared)
     }
 
     fn requests(&self) -> &mpsc::Sender<Request> {
@@ -89,9 +90,7 @@ async fn run(topic: String, sender: Arc<MessageSender>, mut pending: mpsc::Recei
         let deadline =
             if in_flight.is_empty() { last_sent + INTERVAL } else { gathering_since + MAX_WAIT };
         let is_ready = in_flight.is_empty() && gathering.replies.len() >= expected.requests;
-        if !gathering.is_empty()
-            && (is_ready || gathering.is_full() || !is_open || deadline <= Instant::now())
-        {
+        if !gathering.is_empty() && (is_ready || !is_open || deadline <= Instant::now()) {
             last_sent = Instant::now();
             expected.learn(gathering.replies.len());
             in_flight.push(mem::take(&mut gathering).send(&topic, &sender));
@@ -104,7 +103,14 @@ async fn run(topic: String, sender: Arc<MessageSender>, mut pending: mpsc::Recei
                 if gathering.is_empty() {
                     gathering_since = Instant::now();
                 }
-                requests.drain(..).for_each(|request| gathering.add(request));
+                for request in requests.drain(..) {
+                    gathering.add(request);
+                    if gathering.is_full() {
+                        in_flight.push(mem::take(&mut gathering).send(&topic, &sender));
+                        gathering_since = Instant::now();
+                        last_sent = gathering_since;
+                    }
+                }
             }
             () = sleep_until(deadline), if !gathering.is_empty() => {}
         }

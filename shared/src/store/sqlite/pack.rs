@@ -19,7 +19,7 @@ use super::content::Codec;
 use super::dictionaries::Dictionaries;
 use super::entry_file::{EntryFile, TABLE, classify};
 use crate::error::Result;
-use crate::log_entry::{EntryId, LogEntry};
+use crate::log_entry::{Day, EntryId, LogEntry};
 use crate::retention::{Class, Part};
 use crate::sqlite::space;
 use crate::store::rows;
@@ -58,7 +58,11 @@ async fn pack_part(store: &Weak<SqliteStore>, part: &Part) -> Result<()> {
         let Some(file) = open.files.get(part).await? else { return Ok(()) };
         let start = Instant::now();
         let Some(last) = file.pack_rows(&after).await? else {
-            return file.compact(&open.files.path(part)).await;
+            // Inserts would wait for it: the file of today is compacted by a later start.
+            if part.day < Day::today() {
+                file.compact(&open.files.path(part)).await?;
+            }
+            return Ok(());
         };
         after = last;
         drop((file, open));

@@ -14,6 +14,9 @@ use crate::services;
 /// The polled ids, including duplicates.
 type Polled = Arc<Mutex<Vec<EntryId>>>;
 
+/// The number of requests, each of which is a message.
+const PUBLISHES: i32 = 50;
+
 /// A member that polls and commits in a task.
 struct Member {
     task: JoinHandle<()>,
@@ -174,7 +177,7 @@ async fn the_lag_and_the_age_of_the_oldest_record_are_reported() {
     telemetry::record_metrics();
     let topic = FreshTopic::new();
     let queue = topic.open().await;
-    for _ in 0..50 {
+    for _ in 0..PUBLISHES {
         publish_some(&queue).await;
     }
     let polled = poll(&queue).await;
@@ -183,8 +186,10 @@ async fn the_lag_and_the_age_of_the_oldest_record_are_reported() {
         let lines = text.lines().filter(|line| line.starts_with(name));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     };
-    let is_reported =
-        || (sum("queue_lag{") - 1000.0).abs() < 0.5 && sum("queue_oldest_age_seconds ") > 1.0;
+    let is_reported = || {
+        (sum("queue_lag{") - f64::from(PUBLISHES)).abs() < 0.5
+            && sum("queue_oldest_age_seconds ") > 1.0
+    };
     let deadline = Instant::now() + DEADLINE;
     while Instant::now() < deadline && !is_reported() {
         sleep(Duration::from_millis(100)).await;

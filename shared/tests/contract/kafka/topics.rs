@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use shared::Error;
 use shared::queue::Record;
+use uuid::Uuid;
 
 use super::{FreshTopic, ids, poll, publish_some};
 use crate::services;
@@ -68,7 +69,9 @@ async fn the_largest_record_fits_in_a_dead_letter_and_larger_ones_are_rejected()
     queue.dead_letters.write(&[dead_letter]).await.unwrap();
     let listed = queue.dead_letters.list(0, 10).await.unwrap();
     assert_eq!(listed[0].1.line, largest);
-    let larger = Record::from_bytes(vec![b'x'; 2 * 1024 * 1024 + 1024].into());
+    // It does not compress, because the limit is that of a compressed message.
+    let larger: Vec<u8> = (0..128 * 1024 + 64).flat_map(|_| Uuid::new_v4().into_bytes()).collect();
+    let larger = Record::from_bytes(larger.into());
     let error = queue.producer.publish(vec![larger]).await.unwrap_err();
     assert!(matches!(error, Error::Rejected { .. }), "{error:?}");
 }

@@ -93,8 +93,10 @@ explorerTest('all services around an entry keep it in view, and back returns to 
   await explorer.button('All services within a minute').click();
   const row = explorer.grid.locator('[aria-selected=true]');
   await row.getByText('line 50').waitFor();
-  const [inside, outside] = [await row.boundingBox(), await explorer.grid.boundingBox()];
-  assert.ok(inside && outside && inside.y > outside.y && inside.y < outside.y + outside.height);
+  await eventually(async () => {
+    const [inside, outside] = [await row.boundingBox(), await explorer.grid.boundingBox()];
+    assert.ok(inside && outside && inside.y > outside.y && inside.y < outside.y + outside.height);
+  });
   await explorer.page.goBack();
   await explorer.hasRows(1);
   await explorer.panel.getByRole('list', { name: 'Context' }).waitFor();

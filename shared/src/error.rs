@@ -2,7 +2,7 @@
 //! "Not found" is not an error: ports return `Option` for it.
 
 #[cfg(any(feature = "kafka", feature = "redis"))]
-use std::sync::Arc;
+mod shared;
 
 use async_trait::async_trait;
 
@@ -39,25 +39,6 @@ pub enum Error {
     },
 }
 
-/// The source of an error that concerns several requests.
-#[cfg(any(feature = "kafka", feature = "redis"))]
-#[derive(Debug)]
-struct SharedSource(Arc<Error>);
-
-#[cfg(any(feature = "kafka", feature = "redis"))]
-impl std::fmt::Display for SharedSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a request shared with others failed")
-    }
-}
-
-#[cfg(any(feature = "kafka", feature = "redis"))]
-impl std::error::Error for SharedSource {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        std::error::Error::source(&*self.0)
-    }
-}
-
 /// A driver's error, kept for the log.
 pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -81,18 +62,6 @@ impl Error {
     #[must_use]
     pub fn rejected(service: &'static str, source: impl Into<Source>) -> Self {
         Self::Rejected { service, source: source.into() }
-    }
-
-    /// The same error, for one of several requests that it concerns.
-    #[cfg(any(feature = "kafka", feature = "redis"))]
-    pub(crate) fn shared(error: Arc<Self>) -> Self {
-        let (service, is_rejected) = (error.service(), matches!(*error, Self::Rejected { .. }));
-        let source = SharedSource(error);
-        if is_rejected {
-            Self::rejected(service, source)
-        } else {
-            Self::unavailable(service, source)
-        }
     }
 
     /// Whether the service was not called because it had just failed. That failure has already been

@@ -90,7 +90,7 @@ pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> sqlx::Resul
 }
 
 /// Copies the write-ahead log of the file into it and empties the log, unless it is empty or missing.
-pub(crate) async fn settle(path: &Path) -> sqlx::Result<()> {
+pub(crate) async fn empty_log(path: &Path) -> sqlx::Result<()> {
     if std::fs::metadata(log_of(path)).is_ok_and(|log| log.len() > 0) {
         let mut connection = connect(path).await?;
         checkpoint(&mut connection).await?;

@@ -195,14 +195,13 @@ async fn open_queue(config: &StandaloneConfig) -> anyhow::Result<Queue> {
     queue::open(config.queue_url()?.expose()).await.context("opening the queue")
 }
 
-/// Completes the files of the queue and the store before the process ends, so that they can be copied
-/// without their write-ahead logs.
+/// Empties the write-ahead logs of the queue and the store before the process ends.
 ///
 /// # Errors
-/// When they cannot be written. Nothing is lost then: the next start completes them.
-pub async fn settle(config: &StandaloneConfig) -> anyhow::Result<()> {
-    queue::settle(config.queue_url()?.expose()).await.context("completing the queue")?;
-    store::settle(config.store_url()?.expose()).await.context("completing the store")
+/// When a file cannot be written. Nothing is lost then: the next start reads the logs.
+pub async fn empty_logs(config: &StandaloneConfig) -> anyhow::Result<()> {
+    queue::empty_log(config.queue_url()?.expose()).await.context("writing the queue")?;
+    store::empty_logs(config.store_url()?.expose()).await.context("writing the store")
 }
 
 /// Opens the rate limiter, by default in memory.

@@ -17,7 +17,7 @@ use shared::http;
 use shared::intake::Limits;
 use shared::process::{self, Program, StandaloneCommand};
 use standalone::{
-    Adapters, back_up, open_existing_queue, open_rate_limit, request_rebuild, restore, settle,
+    Adapters, back_up, empty_logs, open_existing_queue, open_rate_limit, request_rebuild, restore,
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -103,7 +103,7 @@ async fn serve(config: &StandaloneConfig, shutdown: CancellationToken) -> anyhow
     let finished =
         timeout(half, async { tokio::try_join!(consuming, rebuilding, keeping, deleting) }).await;
     finished.context("finishing the last batch")?.context("running the consumer")?;
-    if let Err(error) = settle(config).await {
+    if let Err(error) = empty_logs(config).await {
         tracing::warn!(error = format!("{error:#}"), "failed to empty the write-ahead logs");
     }
     Ok(())

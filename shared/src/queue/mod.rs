@@ -151,15 +151,15 @@ pub async fn open(url: &Url) -> anyhow::Result<Queue> {
     }
 }
 
-/// Completes the files of an embedded queue at this URL before the process ends. Other queues have
-/// none.
+/// Empties the write-ahead log of an embedded queue at this URL before the process ends. Other queues
+/// have none.
 ///
 /// # Errors
-/// When the files cannot be written. Nothing is lost then: the next start completes them.
-pub async fn settle(url: &Url) -> anyhow::Result<()> {
+/// When the file cannot be written. Nothing is lost then: the next start reads the log.
+pub async fn empty_log(url: &Url) -> anyhow::Result<()> {
     match url.scheme() {
         #[cfg(feature = "sqlite")]
-        "sqlite" => Ok(crate::sqlite::settle(&crate::sqlite::path(VARIABLE, url)?).await?),
+        "sqlite" => Ok(crate::sqlite::empty_log(&crate::sqlite::path(VARIABLE, url)?).await?),
         _ => Ok(()),
     }
 }

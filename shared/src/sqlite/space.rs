@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::checkpoint;
 use crate::disk::Space;
@@ -32,7 +32,7 @@ pub(crate) enum Shrunk {
 /// holds much: a later start finds it with less.
 pub(crate) async fn prepare(connection: &mut SqliteConnection) -> sqlx::Result<()> {
     let can_shrink = can_shrink(connection).await?;
-    if can_shrink || used_bytes(connection).await? > MAX_REWRITTEN_BYTES {
+    if can_shrink || used_bytes(&mut *connection).await? > MAX_REWRITTEN_BYTES {
         return Ok(());
     }
     let rewrite = "PRAGMA auto_vacuum = INCREMENTAL; VACUUM";
@@ -68,7 +68,7 @@ pub(crate) async fn truncate_log(connection: &mut SqliteConnection) -> sqlx::Res
 
 /// Rewrites a file of which much is unused, if the disk has space for that.
 pub(crate) async fn compact(connection: &mut SqliteConnection, path: &Path) -> sqlx::Result<()> {
-    let used = used_bytes(connection).await?;
+    let used = used_bytes(&mut *connection).await?;
     let unused = super::free_bytes(connection).await?;
     if unused < MIN_UNUSED_BYTES || unused < used / 4 {
         return Ok(());
@@ -84,7 +84,8 @@ pub(crate) async fn compact(connection: &mut SqliteConnection, path: &Path) -> s
     Ok(())
 }
 
-async fn used_bytes(connection: &mut SqliteConnection) -> sqlx::Result<u64> {
+/// The size of the file without unused pages.
+pub(crate) async fn used_bytes(connection: impl SqliteExecutor<'_>) -> sqlx::Result<u64> {
     let used = "SELECT (page_count - freelist_count) * page_size
                 FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
     sqlx::query_scalar::<_, i64>(used).fetch_one(connection).await.map(i64::unsigned_abs)

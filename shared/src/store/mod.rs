@@ -224,15 +224,15 @@ pub async fn open(url: &Url) -> anyhow::Result<Arc<dyn Store>> {
     }
 }
 
-/// Completes the files of an embedded store at this URL before the process ends. Other stores have
-/// none.
+/// Empties the write-ahead logs of an embedded store at this URL before the process ends. Other stores
+/// have none.
 ///
 /// # Errors
-/// When the files cannot be written. Nothing is lost then: the next start completes them.
-pub async fn settle(url: &Url) -> anyhow::Result<()> {
+/// When the files cannot be written. Nothing is lost then: the next start reads the logs.
+pub async fn empty_logs(url: &Url) -> anyhow::Result<()> {
     match url.scheme() {
         #[cfg(feature = "sqlite")]
-        "sqlite" => sqlite::settle(url).await,
+        "sqlite" => sqlite::empty_logs(url).await,
         _ => Ok(()),
     }
 }

@@ -91,7 +91,8 @@ impl Report {
         }
     }
 
-    /// Writes the samples of all rounds to `target/bench/cluster.json`.
+    /// Writes the samples of all rounds to `bench/cluster.json` in the target directory, which contains
+    /// this program.
     pub(crate) fn save(&self) {
         let samples = self.0.iter().map(|(name, samples)| {
             let samples = samples.iter().map(|sample| {
@@ -100,9 +101,9 @@ impl Report {
             ((*name).to_owned(), samples.collect())
         });
         let samples: serde_json::Map<String, Value> = samples.collect();
-        let folder =
-            std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench"));
-        std::fs::create_dir_all(folder).unwrap();
+        let program = std::env::current_exe().unwrap();
+        let folder = program.ancestors().nth(3).unwrap().join("bench");
+        std::fs::create_dir_all(&folder).unwrap();
         let report = json!({"machine": machine(), "workloads": samples});
         std::fs::write(folder.join("cluster.json"), format!("{report:#}")).unwrap();
     }

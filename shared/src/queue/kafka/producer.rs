@@ -69,6 +69,18 @@ mod tests {
     use super::*;
     use crate::Error;
 
+    /// A producer for a topic of the cluster, and its topics.
+    fn producer(
+        cluster: &MockCluster<'_, impl rdkafka::ClientContext>,
+    ) -> (KafkaProducer, Arc<Topics>) {
+        cluster.create_topic("logs", 3, 1).unwrap();
+        let url = format!("kafka://{}/logs", cluster.bootstrap_servers());
+        let settings = Arc::new(Settings::from_url(&url.parse().unwrap()).unwrap());
+        let topics = Arc::new(Topics::already_created(Arc::clone(&settings)));
+        let producer = KafkaProducer::new(&settings, &topics);
+        (producer, topics)
+    }
+
     fn record() -> Vec<Record> {
         vec![Record::from_bytes(b"record"[..].into())]
     }
@@ -76,11 +88,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn publishing_fails_in_time_while_the_broker_is_down_and_then_recovers() {
         let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic("logs", 3, 1).unwrap();
-        let url = format!("kafka://{}/logs", cluster.bootstrap_servers());
-        let settings = Arc::new(Settings::from_url(&url.parse().unwrap()).unwrap());
-        let topics = Arc::new(Topics::already_created(Arc::clone(&settings)));
-        let producer = KafkaProducer::new(&settings, &topics);
+        let (producer, _) = producer(&cluster);
         producer.publish(record()).await.unwrap();
         cluster.broker_down(1).unwrap();
         for _ in 0..3 {
@@ -99,11 +107,7 @@ mod tests {
     /// Publishes this number of records of a size concurrently. Returns the number of messages.
     async fn messages_of(requests: usize, record_bytes: usize) -> i64 {
         let cluster = MockCluster::new(1).unwrap();
-        cluster.create_topic("logs", 3, 1).unwrap();
-        let url = format!("kafka://{}/logs", cluster.bootstrap_servers());
-        let settings = Arc::new(Settings::from_url(&url.parse().unwrap()).unwrap());
-        let topics = Arc::new(Topics::already_created(Arc::clone(&settings)));
-        let producer = KafkaProducer::new(&settings, &topics);
+        let (producer, topics) = producer(&cluster);
         let record = Record::from_bytes(vec![b'x'; record_bytes].into());
         let requests = (0..requests).map(|_| producer.publish(vec![record.clone()]));
         for published in futures_util::future::join_all(requests).await {

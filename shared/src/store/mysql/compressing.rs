@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Executor, MySqlConnection};
 use super::classes::table;
 use crate::retention::Class;
 
-/// Pages of 16 KiB are stored in 8 KiB. In 4 KiB, they would take a fifth less space, and inserts
-/// twice the time.
+/// Pages of 16 KiB are stored in 8 KiB. In 4 KiB, they would take a little less space, and inserts
+/// much more time.
 const COMPRESSED: &str = "ROW_FORMAT = COMPRESSED KEY_BLOCK_SIZE = 8";
 
 /// Compresses the class's table, unless it is compressed. MySQL copies all rows of a table that an

@@ -65,10 +65,10 @@ async fn upgrade(store: Weak<SqliteStore>) {
 }
 
 /// Empties the write-ahead logs of the catalogue and the files of days.
-pub(super) async fn settle(url: &Url) -> anyhow::Result<()> {
+pub(super) async fn empty_logs(url: &Url) -> anyhow::Result<()> {
     let path = sqlite::path(VARIABLE, url)?;
     for file in names::with_logs(&directory_of(&path))?.iter().chain([&path]) {
-        sqlite::settle(file).await.with_context(|| format!("writing {}", file.display()))?;
+        sqlite::empty_log(file).await.with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::disk::Space;
 use crate::error::{Error, Result};
 use crate::log_entry::Day;
 use crate::retention::Class;
+use crate::sqlite::space;
 use crate::store::{IdRange, SERVICE, StoredDay};
 
 /// The number of rows of a day that are read to estimate its size.
@@ -58,10 +59,7 @@ impl SqliteStore {
 
     /// The size of the catalogue without unused pages.
     async fn bytes_in_use(&self) -> Result<u64> {
-        let size = "SELECT (page_count - freelist_count) * page_size
-                    FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-        let size = sqlx::query_scalar::<_, i64>(size).fetch_one(self.catalogue.file().readers());
-        Ok(size.await.map_err(classify)?.unsigned_abs())
+        space::used_bytes(self.catalogue.file().readers()).await.map_err(classify)
     }
 
     /// Whether all rows could be copied. Otherwise, the disk could become too full for new entries.

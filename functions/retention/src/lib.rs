@@ -96,6 +96,9 @@ impl Keeper {
         if self.index.is_rebuilding() {
             plan.differences.clear();
         }
+        if let Err(error) = self.index.merge_past(today).await {
+            tracing::warn!(%error, "failed to merge the index of a past day; retrying in a minute");
+        }
         Ok(plan)
     }
 

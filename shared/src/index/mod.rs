@@ -82,6 +82,15 @@ pub trait Index: Ready {
     /// # Errors
     /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond.
     async fn drop_before(&self, class: &Class, first: Day) -> Result<()>;
+
+    /// Makes one past day smaller if it consists of many pieces. It returns before that is done, and
+    /// is called again and again. An index that always does so by itself does nothing.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`](crate::Error::Unavailable) when the index does not respond.
+    async fn merge_past(&self, _today: Day) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A view of an index at one point in time: the pages of a search contain neither gaps nor entries

@@ -11,6 +11,7 @@ mod earlier_releases;
 mod expiry;
 mod hits;
 mod mapping;
+mod merging;
 mod point_in_time;
 mod query;
 mod ranges;
@@ -256,6 +257,10 @@ impl Index for OpenSearchIndex {
 
     async fn drop_before(&self, class: &Class, first: Day) -> Result<()> {
         self.delete_before(class, first).await.map_err(unavailable)
+    }
+
+    async fn merge_past(&self, today: Day) -> Result<()> {
+        self.merge_one(today).await.map_err(unavailable)
     }
 }
 

@@ -5,6 +5,7 @@ mod cases;
 mod earlier_releases;
 mod failures;
 mod imitation;
+mod merging;
 mod server;
 
 pub(crate) use self::imitation::imitation;

@@ -10,11 +10,11 @@ use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, OwnedHeaders};
-use rdkafka::producer::FutureRecord;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use tokio::task::spawn_blocking;
 
 use super::broker_health::BrokerHealth;
+use super::delivery::NewMessage;
 use super::message_sender::MessageSender;
 use super::settings::Settings;
 use super::topics::{DEAD_LETTERS_PARTITION, Topics};
@@ -61,7 +61,7 @@ impl DeadLetters for KafkaDeadLetters {
         self.topics.ensure().await?;
         let topic = &self.settings.dead_letters;
         let messages = dead_letters.iter().map(|dead_letter| {
-            FutureRecord::to(topic)
+            NewMessage::to(topic)
                 .partition(DEAD_LETTERS_PARTITION)
                 .payload(&dead_letter.line[..])
                 .headers(headers(dead_letter))

@@ -3,10 +3,8 @@
 use std::mem;
 
 use rdkafka::ClientConfig;
-use rdkafka::producer::future_producer::DeliveryFuture;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 
-use super::broker_health::BrokerHealth;
+use super::delivery::{DeliveringProducer, Delivery, NewMessage};
 use super::reconnecting_client::ReconnectingClient;
 use super::settings::{MAX_DEAD_LETTER_BYTES, Settings};
 use super::{REQUEST_TIMEOUT, check_leader, classify};
@@ -21,7 +19,7 @@ const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 
 /// Sends messages, both records and dead letters.
 pub(super) struct MessageSender {
-    client: ReconnectingClient<FutureProducer<BrokerHealth>>,
+    client: ReconnectingClient<DeliveringProducer>,
 }
 
 impl MessageSender {
@@ -44,7 +42,7 @@ impl MessageSender {
     }
 
     fn with_config(config: ClientConfig) -> Self {
-        let create = move |health| config.create_with_context(health);
+        let create = move |health| DeliveringProducer::new(&config, health);
         Self { client: ReconnectingClient::new(create) }
     }
 
@@ -60,14 +58,14 @@ impl MessageSender {
     /// may still be delivered.
     pub(super) async fn send<'a>(
         &self,
-        messages: impl Iterator<Item = FutureRecord<'a, (), [u8]>> + Send,
+        messages: impl Iterator<Item = NewMessage<'a>> + Send,
     ) -> Result<()> {
         let client = self.client.client().map_err(classify)?;
         let mut window = Vec::new();
         let mut window_bytes = 0;
         for message in messages {
             window_bytes += message.payload.map_or(0, <[u8]>::len);
-            window.push(client.send_result(message).map_err(|(error, _)| classify(error))?);
+            window.push(client.send(message).map_err(classify)?);
             if window_bytes > WINDOW_BYTES {
                 window_bytes = 0;
                 wait_for_delivery(mem::take(&mut window)).await?;
@@ -91,9 +89,9 @@ fn config(settings: &Settings) -> ClientConfig {
     config
 }
 
-async fn wait_for_delivery(window: Vec<DeliveryFuture>) -> Result<()> {
+async fn wait_for_delivery(window: Vec<Delivery>) -> Result<()> {
     for delivery in window {
-        delivery.await.map_err(unavailable)?.map_err(|(error, _)| classify(error))?;
+        delivery.await.map_err(unavailable)?.map_err(classify)?;
     }
     Ok(())
 }
@@ -111,11 +109,10 @@ mod tests {
         let sender = MessageSender::unordered(&settings);
         let client = sender.client.client().unwrap();
         let payload = vec![0; 1024 * 1024];
-        let message = || FutureRecord::<(), [u8]>::to("logs").payload(&payload);
-        while client.send_result(message()).is_ok() {}
-        let message = FutureRecord::to("logs").payload(&payload[..]);
+        let message = || NewMessage::to("logs").payload(&payload[..]);
+        while client.send(message()).is_ok() {}
         let started = Instant::now();
-        let error = sender.send(std::iter::once(message)).await.unwrap_err();
+        let error = sender.send(std::iter::once(message())).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
         assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
     }

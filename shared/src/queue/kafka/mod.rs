@@ -4,6 +4,7 @@
 mod broker_health;
 mod consumer;
 mod dead_letters;
+mod delivery;
 mod follower;
 mod group_context;
 mod group_poller;

@@ -11,10 +11,10 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::FutureRecord;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::delivery::NewMessage;
 use super::message_sender::MessageSender;
 use crate::error::{Error, Result};
 use crate::queue::{Record, unavailable};
@@ -194,8 +194,8 @@ pub(super) fn message<'a>(
     topic: &'a str,
     payload: &'a [u8],
     traces: &[TraceParent],
-) -> FutureRecord<'a, (), [u8]> {
-    let message = FutureRecord::to(topic).payload(payload);
+) -> NewMessage<'a> {
+    let message = NewMessage::to(topic).payload(payload);
     if traces.is_empty() {
         return message;
     }

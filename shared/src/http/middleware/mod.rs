@@ -64,7 +64,7 @@ impl Middleware {
         let endpoint = cors::Cors { next: endpoint, origins: self.origins.clone() };
         let endpoint = access_log::AccessLog { next: endpoint };
         let endpoint = trace::Trace { next: endpoint, route: route.clone() };
-        let endpoint = request_metrics::RequestMetrics { next: endpoint, route };
+        let endpoint = request_metrics::RequestMetrics::new(endpoint, route);
         let endpoint = arrival::Arrivals { next: endpoint };
         let endpoint = request_id::RequestIds { next: endpoint };
         let endpoint = client_address::ClientAddress { next: endpoint, proxies };

@@ -42,6 +42,8 @@ ENTRYPOINT ["/logpulse"]
 
 FROM runtime AS function
 ARG FUNCTION
+# Otherwise, an idle process takes 6 MB more.
+ENV MIMALLOC_ARENA_EAGER_COMMIT=0
 COPY --from=build-functions /functions/${FUNCTION:?missing} /function
 HEALTHCHECK --interval=30s --timeout=5s --retries=2 --start-period=60s --start-interval=1s CMD ["/function", "--health"]
 ENTRYPOINT ["/function"]

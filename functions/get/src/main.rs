@@ -20,6 +20,9 @@ const PROGRAM: Program = Program {
     config: &[check::<CacheConfig>, check::<StoreConfig>, check::<RateLimitConfig>],
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     process::serve(&PROGRAM, serve)
 }

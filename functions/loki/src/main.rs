@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use shared::{intake, process};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let program = intake::program(
         "loki",

@@ -46,13 +46,18 @@ bench: ## benchmark standalone LogPulse and its baselines; PARTS="burst search" 
 	$(CARGO) bench -p standalone --bench bench -- $(PARTS)
 
 .PHONY: bench-disk
-bench-disk: ## measure the disk space that entries take, those in the folder BENCH_ENTRIES if it is set; writes target/bench/disk.json
+bench-disk: services ## measure the disk space of entries in one process and in the services, those in the folder BENCH_ENTRIES if it is set (Docker; takes minutes)
 	$(CARGO) bench -p standalone --bench bench -- disk
+	$(CARGO) bench -p cluster --bench cluster -- disk
 
 # WORKLOADS="post get" selects workloads, ROUNDS and SECONDS_EACH shorten the run.
 .PHONY: bench-cluster
 bench-cluster: services ## benchmark the functions with the real services, next to floors in the same run (oha, Docker; takes ten minutes)
 	$(CARGO) bench -p cluster --bench cluster
+
+.PHONY: bench-cost
+bench-cost: ## measure the CPU time of an entry in each part of the running cluster, with the rate limiter off (oha; after make run)
+	$(UNLIMITED) && BASE_URL=$(BASE_URL) $(CARGO) bench -p cluster --bench cluster -- cost
 
 .PHONY: bench-drain
 bench-drain: services ## compare how fast a consumer drains a backlog with how fast a bare loader writes it (Docker; takes minutes)

@@ -3,8 +3,10 @@
 //! records of a hundred entries on the same Kafka. Workloads take turns, in several rounds. oha
 //! generates the load. Results are medians and the range of the rounds; only ratios are comparable
 //! between machines. `WORKLOADS="post get"` selects workloads by the beginning of their names, and
-//! `ROUNDS` and `SECONDS_EACH` shorten a run.
+//! `ROUNDS` and `SECONDS_EACH` shorten a run. `STORED` entries are stored before it. With the argument `disk`, it measures the disk space of
+//! entries instead, and with `cost` the CPU time of an entry in a running cluster.
 #![allow(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
@@ -14,9 +16,17 @@
     reason = "benchmark code: a panic fails the run, and measurements are printed"
 )]
 
+#[path = "../drain/backlog.rs"]
+#[expect(dead_code, reason = "only the queue's records are used here")]
+mod backlog;
+mod cost;
+mod disk;
+mod drain;
 #[path = "../../../standalone/benches/bench/entries.rs"]
 mod entries;
 mod floor;
+#[path = "../../../standalone/benches/bench/folder.rs"]
+mod folder;
 mod freshness;
 mod load;
 mod process;
@@ -54,6 +64,7 @@ const WORKLOADS: &[&str] = &[
     "floor-get",
     "get",
     "searchable",
+    "drain",
 ];
 
 /// What is compared with its floor.
@@ -70,7 +81,12 @@ fn main() {
     if std::env::args().any(|argument| argument == "--serve-floor") {
         return runtime().block_on(floor::serve());
     }
-    runtime().block_on(measure());
+    let is_given = |name: &str| std::env::args().any(|argument| argument == name);
+    match () {
+        () if is_given("disk") => runtime().block_on(disk::measure()),
+        () if is_given("cost") => runtime().block_on(cost::measure()),
+        () => runtime().block_on(measure()),
+    }
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -90,7 +106,7 @@ async fn measure() {
         }
     }
     report.print(RATIOS);
-    report.save();
+    report.save("cluster.json");
     setup.remove().await;
 }
 
@@ -122,6 +138,7 @@ async fn run(name: &str, setup: &Setup, report: &Report, seconds: Duration) -> S
         "floor-get" => flat_out.get(floor, &setup.path),
         "get" => flat_out.get(get, &setup.path),
         "searchable" => freshness::measure(setup, seconds).await,
+        "drain" => drain::measure(setup).await,
         _ => unreachable!("{name} is not a workload"),
     }
 }

@@ -1,10 +1,15 @@
-//! The CPU time of processes, and the machine that they run on.
+//! What processes report: their CPU time, and how far a consumer is. Also the machine.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Processes whose CPU time is measured, by name.
+use acceptance::{Server, metrics};
+
+/// How often a consumer's progress is polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Processes whose CPU time is measured, by name. Several can work under the same name.
 #[derive(Clone)]
-pub(crate) struct Processes(pub(crate) Vec<(&'static str, u32)>);
+pub(crate) struct Processes(pub(crate) Vec<(&'static str, Vec<u32>)>);
 
 /// CPU times at the start of a measurement.
 pub(crate) struct Started<'a> {
@@ -19,7 +24,7 @@ impl Processes {
     }
 
     fn seconds(&self) -> Vec<f64> {
-        self.0.iter().map(|(_, pid)| cpu_seconds(*pid)).collect()
+        self.0.iter().map(|(_, pids)| pids.iter().copied().map(cpu_seconds).sum()).collect()
     }
 }
 
@@ -50,4 +55,27 @@ pub(crate) fn machine() -> String {
     let model = info.lines().find(|line| line.starts_with("model name"));
     let model = model.and_then(|line| line.split(": ").nth(1)).unwrap_or("an unknown processor");
     format!("{cores} cores of {model}")
+}
+
+/// The number of entries that a consumer has written to both sinks.
+pub(crate) async fn entries_written(consumer: &Server) -> usize {
+    let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    metrics::total(&metrics, "consumer_entries_total") as usize
+}
+
+/// Waits until a consumer that has just started has written this many entries. Returns the entries
+/// per second from the end of its first batch to the end of its last.
+pub(crate) async fn drain_rate(consumer: &Server, entries: usize) -> f64 {
+    let mut written = 0;
+    let mut first_progress = None;
+    while written < entries {
+        tokio::time::sleep(POLL_INTERVAL).await;
+        written = entries_written(consumer).await;
+        if written > 0 {
+            first_progress.get_or_insert_with(|| (Instant::now(), written));
+        }
+    }
+    let (since, first) = first_progress.unwrap();
+    (written - first) as f64 / since.elapsed().as_secs_f64()
 }

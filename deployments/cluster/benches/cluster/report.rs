@@ -91,9 +91,8 @@ impl Report {
         }
     }
 
-    /// Writes the samples of all rounds to `bench/cluster.json` in the target directory, which contains
-    /// this program.
-    pub(crate) fn save(&self) {
+    /// Writes the samples of all rounds to a file with this name.
+    pub(crate) fn save(&self, file: &str) {
         let samples = self.0.iter().map(|(name, samples)| {
             let samples = samples.iter().map(|sample| {
                 json!({"rate": sample.rate, "latencies_ms": sample.latencies, "cpu_micros": sample.cpu})
@@ -101,12 +100,17 @@ impl Report {
             ((*name).to_owned(), samples.collect())
         });
         let samples: serde_json::Map<String, Value> = samples.collect();
-        let program = std::env::current_exe().unwrap();
-        let folder = program.ancestors().nth(3).unwrap().join("bench");
-        std::fs::create_dir_all(&folder).unwrap();
-        let report = json!({"machine": machine(), "workloads": samples});
-        std::fs::write(folder.join("cluster.json"), format!("{report:#}")).unwrap();
+        save(file, &json!({"machine": machine(), "workloads": samples}));
     }
+}
+
+/// Writes a result to a file in the folder `bench` of the target directory, which contains this
+/// program.
+pub(crate) fn save(name: &str, result: &Value) {
+    let program = std::env::current_exe().unwrap();
+    let folder = program.ancestors().nth(3).unwrap().join("bench");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(name), format!("{result:#}\n")).unwrap();
 }
 
 fn summary(samples: &[Sample]) -> String {

@@ -11,13 +11,14 @@ use redis::AsyncCommands;
 use serde_json::Value;
 use shared::queue::{self, Record, RecordPacker};
 use shared::{Arrival, NewLogEntry, Timestamp};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::entries::{Rng, batch, entry};
 use crate::load::{Body, Target};
-use crate::process::Processes;
+use crate::process::{Processes, drain_rate};
 use crate::report::Sample;
-use crate::{BATCH_ENTRIES, floor};
+use crate::{BATCH_ENTRIES, drain, floor, number};
 
 /// Entries in each record of the floor for Kafka.
 const RECORD_ENTRIES: usize = 100;
@@ -30,7 +31,7 @@ pub(crate) struct Setup {
     /// Without a consumer, which would compete with ingest for the processors.
     intake: Cluster,
     /// With a consumer, for entries that are read.
-    whole: Cluster,
+    pub(crate) whole: Cluster,
     _servers: Vec<Server>,
     kafka: u32,
     pub(crate) floor: Target,
@@ -43,6 +44,9 @@ pub(crate) struct Setup {
     pub(crate) saving: Target,
     pub(crate) get: Target,
     pub(crate) search: Target,
+    /// The consumer of the whole cluster, and the services that it writes to.
+    pub(crate) consumer: Mutex<Option<Server>>,
+    pub(crate) sinks: [(&'static str, Vec<u32>); 2],
     pub(crate) entry: Body,
     pub(crate) batch: Body,
     pub(crate) gzip: Body,
@@ -56,8 +60,11 @@ impl Setup {
         let (kafka, redis) = (container_pid("kafka"), container_pid("redis"));
         let mut servers = Vec::new();
         let mut target = |name: &'static str, server: Server| {
-            let processes =
-                Processes(vec![(name, server.child.id()), ("kafka", kafka), ("redis", redis)]);
+            let processes = Processes(vec![
+                (name, vec![server.child.id()]),
+                ("kafka", vec![kafka]),
+                ("redis", vec![redis]),
+            ]);
             let target = Target { url: server.url.clone(), processes };
             servers.push(server);
             target
@@ -76,11 +83,17 @@ impl Setup {
         let saving = target("ingest", whole.start("ingest"));
         let get = target("get", whole.start("get"));
         let search = target("search", whole.start("search"));
-        let _consumer = target("consumer", whole.start("consumer"));
+        let consumer = whole.start("consumer");
+        let sinks = ["mysql", "opensearch"].map(|name| (name, vec![container_pid(name)]));
 
         let one = entry(&mut Rng::new(1));
         let batch = batch(1, BATCH_ENTRIES);
         let ndjson = "application/x-ndjson";
+        let stored = number("STORED", 0);
+        if stored > 0 {
+            drain::publish(&whole, stored).await;
+            drain_rate(&consumer, stored).await;
+        }
         let path = cached_entry(&saving, &get, &one, whole.setting("CACHE_URL")).await;
         Self {
             kafka,
@@ -91,6 +104,8 @@ impl Setup {
             saving,
             get,
             search,
+            consumer: Mutex::new(Some(consumer)),
+            sinks,
             entry: Body::new(one.as_bytes(), "application/json"),
             batch: Body::new(&batch, ndjson),
             gzip: Body::new(&gzip(&batch), ndjson).encoded("gzip"),
@@ -110,7 +125,7 @@ impl Setup {
         let mut ticks =
             interval(Duration::from_secs(1) / u32::try_from(rate / RECORD_ENTRIES).unwrap());
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        let processes = Processes(vec![("kafka", self.kafka)]);
+        let processes = Processes(vec![("kafka", vec![self.kafka])]);
         let started = processes.start();
         let until = Instant::now() + seconds;
         let mut entries = 0;
@@ -126,8 +141,8 @@ impl Setup {
     }
 
     pub(crate) async fn remove(self) {
-        let Self { intake, whole, _servers: servers, .. } = self;
-        drop(servers);
+        let Self { intake, whole, _servers: servers, consumer, .. } = self;
+        drop((servers, consumer));
         intake.remove().await;
         whole.remove().await;
     }

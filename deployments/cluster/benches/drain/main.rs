@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use acceptance::Server;
 use backlog::Batch;
 use cluster::Cluster;
-use process::{cpu_seconds, machine};
+use process::{cpu_seconds, drain_rate, entries_written, machine};
 use serde_json::value::RawValue;
 use shared::LogEntry;
 use sinks::Sinks;
@@ -156,17 +156,7 @@ async fn drain_into(cluster: &Cluster, entries: &[LogEntry]) -> f64 {
     backlog::publish(cluster.setting("QUEUE_URL"), entries).await;
     let launched = Instant::now();
     let consumer = start_consumer(cluster);
-    let mut done = 0;
-    let mut first_progress = None;
-    while done < entries.len() {
-        tokio::time::sleep(POLL_INTERVAL).await;
-        done = entries_written(&consumer).await;
-        if done > 0 {
-            first_progress.get_or_insert_with(|| (Instant::now(), done));
-        }
-    }
-    let (started, initial) = first_progress.unwrap();
-    let rate = (entries.len() - initial) as f64 / started.elapsed().as_secs_f64();
+    let rate = drain_rate(&consumer, entries.len()).await;
     println!(
         "consumer: {rate:.0}/s; {:.1} s from its start, {:.1} s of CPU, peak {} MiB",
         launched.elapsed().as_secs_f64(),
@@ -184,14 +174,6 @@ fn start_consumer(cluster: &Cluster) -> Server {
         Some(path) => cluster.start_binary("consumer", Path::new(&path)),
         None => cluster.start("consumer"),
     }
-}
-
-/// The number of entries that a consumer has written to both sinks.
-async fn entries_written(consumer: &Server) -> usize {
-    let metrics = reqwest::get(format!("{}/metrics", consumer.url)).await.unwrap();
-    let metrics = metrics.text().await.unwrap();
-    let line = metrics.lines().find_map(|line| line.strip_prefix("consumer_entries_total "));
-    line.map_or(0, |count| count.parse().unwrap())
 }
 
 fn mean(rates: &[f64]) -> f64 {

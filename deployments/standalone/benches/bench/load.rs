@@ -12,20 +12,21 @@ pub(crate) type Request = Arc<Vec<u8>>;
 
 /// Returns a request that posts an NDJSON batch.
 pub(crate) fn post_batch(body: &[u8]) -> Request {
-    let head = format!(
-        "POST /logs/batch HTTP/1.1\r\nHost: bench\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    Arc::new([head.as_bytes(), body].concat())
+    post("/logs/batch", "application/x-ndjson", body)
 }
 
 /// Returns a request that posts a single entry.
 pub(crate) fn post_entry(body: &str) -> Request {
+    post("/logs", "application/json", body.as_bytes())
+}
+
+/// Returns a POST request.
+pub(crate) fn post(path: &str, content_type: &str, body: &[u8]) -> Request {
     let head = format!(
-        "POST /logs HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    Arc::new(head.into_bytes())
+    Arc::new([head.as_bytes(), body].concat())
 }
 
 /// Returns a GET request for a path.

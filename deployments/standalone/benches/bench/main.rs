@@ -3,7 +3,8 @@
 //!
 //! Arguments select parts: `make bench PARTS="burst search"`. `LOGPULSE` is the path of another
 //! binary to measure. `BENCH_ENTRIES` is a folder of `.ndjson` files to send in the burst, and in the
-//! part `disk`, instead of generated entries; the part `find` needs it.
+//! part `disk`, instead of generated entries; the part `find` needs it. The part `peer` needs
+//! `VICTORIA_LOGS`, the path of VictoriaLogs' binary.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
@@ -21,6 +22,10 @@ mod entries;
 mod find;
 mod folder;
 mod load;
+mod peer;
+#[path = "../../../cluster/benches/cluster/process.rs"]
+#[expect(dead_code, reason = "only single readings are used here")]
+mod process;
 mod samples;
 
 #[path = "../../tests/support/mod.rs"]
@@ -55,11 +60,15 @@ async fn main() {
         single_entries(data_dir.path()).await;
     }
     if is_selected("burst") {
-        let bytes = burst(data_dir.path()).await;
-        backlog(data_dir.path(), bytes).await;
+        burst(data_dir.path()).await;
     }
     if is_selected("disk") {
         disk_space(&data_dir.path().join("disk")).await;
+    }
+    if is_selected("peer")
+        && let Ok(program) = std::env::var("VICTORIA_LOGS")
+    {
+        peer::load(&program, &data_dir.path().join("peer"), &burst_batches()).await;
     }
     if is_selected("search") {
         search(data_dir.path()).await;
@@ -123,73 +132,69 @@ fn entries_folder() -> Option<PathBuf> {
     std::env::var_os("BENCH_ENTRIES").map(PathBuf::from)
 }
 
-/// The requests of a burst, and the number and total size of their entries.
-fn burst_requests() -> (Vec<Request>, usize, usize) {
-    let Some(folder) = entries_folder() else {
-        let requests = requests(BURST_ENTRIES);
-        let bytes = requests.iter().map(|request| request.len()).sum();
-        return (requests, BURST_ENTRIES, bytes);
-    };
-    let batches = folder::read(&folder);
-    let requests = batches.iter().map(|lines| post_batch(lines.join("\n").as_bytes())).collect();
-    let lines = batches.iter().flatten();
-    (requests, lines.clone().count(), lines.map(|line| line.len() + 1).sum())
+/// The entries of a burst in batches.
+fn burst_batches() -> Vec<Vec<String>> {
+    if let Some(folder) = entries_folder() {
+        return folder::read(&folder);
+    }
+    let mut rng = Rng::new(7);
+    let batches = 0..BURST_ENTRIES / BATCH_ENTRIES;
+    batches.map(|_| (0..BATCH_ENTRIES).map(|_| entry(&mut rng)).collect()).collect()
 }
 
-/// Posts batches of 1,000 entries, and returns their total size. The baseline reads and discards
-/// the same bodies.
-async fn burst(data_dir: &Path) -> usize {
-    let (requests, count, bytes) = burst_requests();
+/// Measures how fast batches of 1,000 entries are acknowledged, and how fast the backlog that they
+/// leave on the queue becomes searchable after a crash. The baselines are a bare handler that reads
+/// and discards the same bodies, and tantivy without LogPulse.
+async fn burst(data_dir: &Path) {
+    let batches = burst_batches();
+    let lines: Vec<String> = batches.iter().flatten().cloned().collect();
+    let requests: Vec<Request> =
+        batches.iter().map(|lines| post_batch(lines.join("\n").as_bytes())).collect();
     let exe = std::env::current_exe().expect("failed to get the path of the current executable");
     let bare = Server::start(Command::new(exe).arg("--baseline"));
     let address = bare.url.trim_start_matches("http://").trim_end_matches('/');
-    let baseline = drive(address, CONNECTIONS, requests.clone()).await.per_second(count);
+    let handler = drive(address, CONNECTIONS, requests.clone()).await.per_second(lines.len());
     drop(bare);
+    let tantivy = baseline::tantivy_per_second(&lines);
+    println!("baselines: bare poem handler {handler:.0} entries/s, bare tantivy {tantivy:.0}/s");
 
     let (server, address) = start(&data_dir.join("burst"));
     let run = drive(&address, CONNECTIONS, requests).await;
-    let rate = run.per_second(count);
+    let rate = run.per_second(lines.len());
     println!(
         "batches of {BATCH_ENTRIES}: {rate:.0} entries/s acknowledged, p50 {:.0} ms, p99 {:.0} ms, peak {} MiB; \
-         bare poem handler {baseline:.0}/s, ratio {:.2}",
+         {:.2} of the handler, {:.2} of tantivy",
         run.quantile(0.5),
         run.quantile(0.99),
         server.peak_memory_mib(),
-        rate / baseline,
+        rate / handler,
+        rate / tantivy,
     );
     server.kill();
-    bytes
-}
 
-/// Measures how fast the backlog that the burst left on the queue becomes searchable after a crash,
-/// and how much disk space the index of the burst uses.
-async fn backlog(data_dir: &Path, burst_bytes: usize) {
-    let baseline = baseline::tantivy_per_second(200_000);
     let started = Instant::now();
     let (server, address) = start(&data_dir.join("burst"));
     let entries = drain(&address, "backlog-end").await;
     let rate = entries as f64 / started.elapsed().as_secs_f64();
     println!(
-        "backlog: {entries} entries made searchable at {rate:.0}/s, peak {} MiB; bare tantivy \
-         {baseline:.0}/s, ratio {:.2}",
+        "backlog: {entries} entries made searchable at {rate:.0}/s, peak {} MiB; {:.2} of tantivy",
         server.peak_memory_mib(),
-        rate / baseline,
-    );
-    let index = disk::settled_size(&data_dir.join("burst/index")).await;
-    println!(
-        "index: {:.1} MB, {:.3} bytes per byte of the entries sent",
-        index as f64 / 1e6,
-        index as f64 / burst_bytes as f64
+        rate / tantivy,
     );
 }
 
 /// Measures the disk space of a burst.
 async fn disk_space(data_dir: &Path) {
-    let (requests, count, bytes) = burst_requests();
-    let (_server, address) = start(data_dir);
+    let batches = burst_batches();
+    let requests = batches.iter().map(|lines| post_batch(lines.join("\n").as_bytes())).collect();
+    let lines = batches.iter().flatten();
+    let (count, bytes) = (lines.clone().count(), lines.map(|line| line.len() + 1).sum());
+    let (server, address) = start(data_dir);
     drive(&address, CONNECTIONS, requests).await;
     drain(&address, "disk-end").await;
     disk::report(data_dir, count, bytes).await;
+    let cpu = process::cpu_seconds(server.child.id()) * 1e6 / count as f64;
+    println!("{cpu:.1} µs of CPU for each entry");
 }
 
 /// Waits until everything on the queue is searchable. Returns the number of entries consumed since

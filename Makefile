@@ -45,6 +45,10 @@ lint: ## check formatting, clippy, rustdoc and the dependency rules
 bench: ## benchmark standalone LogPulse and its baselines; PARTS="burst search" selects parts (takes minutes)
 	$(CARGO) bench -p standalone --bench bench -- $(PARTS)
 
+.PHONY: bench-code
+bench-code: ## benchmark parsing, words, queries, decoders and the limiter without a server; FILTER=words selects benchmarks (takes minutes)
+	$(CARGO) bench -p shared -p standalone --bench code -- $(FILTER)
+
 .PHONY: bench-disk
 bench-disk: services ## measure the disk space of entries in one process and in the services, those in the folder BENCH_ENTRIES if it is set (Docker; takes minutes)
 	$(CARGO) bench -p standalone --bench bench -- disk

@@ -7,6 +7,7 @@
 //! `VICTORIA_LOGS`, the path of VictoriaLogs' binary.
 #![allow(
     clippy::expect_used,
+    clippy::unwrap_used,
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::cast_precision_loss,

@@ -144,7 +144,8 @@ async fn run(name: &str, setup: &Setup, report: &Report, seconds: Duration) -> S
 }
 
 fn is_selected(name: &str) -> bool {
-    let Ok(selected) = std::env::var("WORKLOADS") else { return true };
+    // A drain leaves an index that is still being merged, which would delay the next workloads.
+    let Ok(selected) = std::env::var("WORKLOADS") else { return name != "drain" };
     selected.split_whitespace().any(|prefix| name.starts_with(prefix))
 }
 

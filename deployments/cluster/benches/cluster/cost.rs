@@ -1,7 +1,6 @@
 //! `make bench-cost`: the CPU time that an entry costs in each part of the running cluster, from nginx
 //! to the index. Requests have one entry each.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acceptance::Api;
@@ -30,10 +29,7 @@ pub(crate) async fn measure() {
         let sample = load.post(&target, "/logs", &body, 201);
         // The entries before this one have been indexed once it is found.
         round_trip(&api).await;
-        let entries = sample.rate * seconds.as_secs_f64();
-        let (_, cpu) = started.stop();
-        let mut cpu: BTreeMap<_, _> =
-            cpu.into_iter().map(|(part, seconds)| (part, seconds * 1e6 / entries)).collect();
+        let (_, mut cpu) = started.stop(sample.rate * seconds.as_secs_f64());
         cpu.insert("all parts", cpu.values().sum());
         let sample = Sample { cpu, ..sample };
         println!("round {round}: {sample}");

@@ -1,31 +1,22 @@
 //! `make bench-disk`: the disk space that entries take in each service.
 
-use std::path::Path;
-use std::time::Duration;
-
-use acceptance::{Api, Server};
+use acceptance::Api;
 use cluster::{Cluster, compose, mysql, opensearch, wait_until};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use sqlx::{Connection, MySqlConnection};
-use tokio::time::sleep;
 
-use crate::entries::{BATCH_ENTRIES, Rng, entry};
 use crate::folder;
-use crate::process::entries_written;
-use crate::report::save;
+use crate::process::drain_rate;
+use crate::results::{disk_space, settled};
 
 /// Entries that are generated if there is no folder of entries.
 const GENERATED_ENTRIES: usize = 300_000;
 
-/// The pause between two measurements that must be the same.
-const SETTLING: Duration = Duration::from_secs(10);
-
 /// Loads entries into a new cluster, and prints how much space they take in Kafka, MySQL and
 /// OpenSearch, there also after the merge that `retention` starts once a day has passed.
 pub(crate) async fn measure() {
-    let batches = batches();
-    let lines = batches.iter().flatten();
-    let (entries, sent) = (lines.clone().count(), lines.map(|line| line.len() + 1).sum::<usize>());
+    let batches = folder::batches(GENERATED_ENTRIES);
+    let (entries, sent_bytes) = folder::size(&batches);
     let cluster = Cluster::fresh().await;
     let retention = cluster.start("retention");
     wait_until("MySQL's table is compressed", async || is_compressed(cluster.name()).await).await;
@@ -35,7 +26,7 @@ pub(crate) async fn measure() {
         let posted = api.post("/logs/batch", "application/x-ndjson", lines.join("\n")).await;
         assert_eq!(posted.status(), 201);
     }
-    wait_for_entries(&consumer, entries).await;
+    drain_rate(&consumer, entries).await;
 
     let index = format!("http://{}/{}-*", opensearch(), cluster.name());
     call(&format!("{index}/_flush")).await;
@@ -48,49 +39,9 @@ pub(crate) async fn measure() {
         ("OpenSearch, as loaded", unmerged),
         ("OpenSearch, merged", merged),
     ];
-    let parts: Map<String, Value> =
-        parts.map(|(name, bytes)| ratio(name, bytes, sent)).into_iter().collect();
-    save("disk-cluster.json", &json!({"entries": entries, "sent_bytes": sent, "parts": parts}));
+    disk_space("disk-cluster.json", entries, sent_bytes, &parts);
     drop((retention, ingest, consumer));
     cluster.remove().await;
-}
-
-fn batches() -> Vec<Vec<String>> {
-    if let Some(folder) = std::env::var_os("BENCH_ENTRIES") {
-        return folder::read(Path::new(&folder));
-    }
-    let mut rng = Rng::new(5);
-    let entries: Vec<String> = (0..GENERATED_ENTRIES).map(|_| entry(&mut rng)).collect();
-    entries.chunks(BATCH_ENTRIES).map(<[String]>::to_vec).collect()
-}
-
-fn ratio(part: &str, bytes: u64, sent: usize) -> (String, Value) {
-    let ratio = bytes as f64 / sent as f64;
-    let megabytes = bytes as f64 / 1e6;
-    println!("disk, {part}: {megabytes:.1} MB, {ratio:.3} bytes per byte of the entries sent");
-    (
-        part.to_owned(),
-        json!({"bytes": bytes, "bytes_per_sent_byte": (ratio * 1000.0).round() / 1000.0}),
-    )
-}
-
-/// Waits until the consumer has written this many entries.
-async fn wait_for_entries(consumer: &Server, entries: usize) {
-    while entries_written(consumer).await < entries {
-        sleep(Duration::from_millis(100)).await;
-    }
-}
-
-/// Waits until the size stays the same.
-async fn settled(size: impl AsyncFn() -> u64) -> u64 {
-    let mut last = size().await;
-    loop {
-        sleep(SETTLING).await;
-        let before = std::mem::replace(&mut last, size().await);
-        if last == before {
-            return last;
-        }
-    }
 }
 
 async fn is_compressed(database: &str) -> bool {

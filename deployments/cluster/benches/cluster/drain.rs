@@ -23,9 +23,7 @@ pub(crate) async fn measure(setup: &Setup) -> Sample {
     let processes = Processes(vec![("consumer", vec![next.child.id()]), store, index]);
     let started = processes.start();
     let rate = drain_rate(next, BACKLOG_ENTRIES).await;
-    let (_, cpu) = started.stop();
-    let entries = BACKLOG_ENTRIES as f64;
-    let cpu = cpu.into_iter().map(|(name, seconds)| (name, seconds * 1e6 / entries)).collect();
+    let (_, cpu) = started.stop(BACKLOG_ENTRIES as f64);
     Sample { rate, latencies: None, cpu }
 }
 

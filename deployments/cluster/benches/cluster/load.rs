@@ -82,16 +82,16 @@ fn run(mut oha: Command, target: &Target, path: &str, status: u16) -> Sample {
     let started = target.processes.start();
     let output = oha.arg(format!("{}{path}", target.url)).output();
     let output = output.unwrap_or_else(|error| panic!("cargo install --locked oha ({error})"));
-    let (_, cpu) = started.stop();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_statuses(&result, status);
     let requests = result["statusCodeDistribution"][status.to_string()].as_f64().unwrap();
+    let (_, cpu) = started.stop(requests);
     let percentile = |name: &str| result["latencyPercentiles"][name].as_f64().unwrap() * 1000.0;
     Sample {
         rate: requests / result["summary"]["total"].as_f64().unwrap(),
         latencies: Some(["p50", "p95", "p99", "p99.9"].map(percentile)),
-        cpu: cpu.into_iter().map(|(name, seconds)| (name, seconds * 1e6 / requests)).collect(),
+        cpu,
     }
 }
 

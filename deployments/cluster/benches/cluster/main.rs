@@ -3,8 +3,9 @@
 //! records of a hundred entries on the same Kafka. Workloads take turns, in several rounds. oha
 //! generates the load. Results are medians and the range of the rounds; only ratios are comparable
 //! between machines. `WORKLOADS="post get"` selects workloads by the beginning of their names, and
-//! `ROUNDS` and `SECONDS_EACH` shorten a run. `STORED` entries are stored before it. With the argument `disk`, it measures the disk space of
-//! entries instead, and with `cost` the CPU time of an entry in a running cluster.
+//! `ROUNDS` and `SECONDS_EACH` shorten a run. `STORED` is the number of entries that are stored
+//! beforehand. With the argument `disk`, it measures the disk space of entries instead, and with
+//! `cost` the CPU time of an entry in a running cluster.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -31,6 +32,8 @@ mod freshness;
 mod load;
 mod process;
 mod report;
+#[path = "../../../standalone/benches/bench/results.rs"]
+mod results;
 mod setup;
 
 use std::time::Duration;
@@ -82,10 +85,12 @@ fn main() {
         return runtime().block_on(floor::serve());
     }
     let is_given = |name: &str| std::env::args().any(|argument| argument == name);
-    match () {
-        () if is_given("disk") => runtime().block_on(disk::measure()),
-        () if is_given("cost") => runtime().block_on(cost::measure()),
-        () => runtime().block_on(measure()),
+    if is_given("disk") {
+        runtime().block_on(disk::measure());
+    } else if is_given("cost") {
+        runtime().block_on(cost::measure());
+    } else {
+        runtime().block_on(measure());
     }
 }
 

@@ -1,5 +1,6 @@
 //! What processes report: their CPU time, and how far a consumer is. Also the machine.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use acceptance::{Server, metrics};
@@ -29,12 +30,13 @@ impl Processes {
 }
 
 impl Started<'_> {
-    /// The elapsed time, and each process's CPU time since the start, in seconds.
-    pub(crate) fn stop(self) -> (f64, Vec<(&'static str, f64)>) {
+    /// The elapsed time in seconds, and each process's CPU time since the start, divided by `count`, in
+    /// microseconds.
+    pub(crate) fn stop(self, count: f64) -> (f64, BTreeMap<&'static str, f64>) {
         let elapsed = self.at.elapsed().as_secs_f64();
         let now = self.processes.seconds();
         let names = self.processes.0.iter().map(|(name, _)| *name);
-        let used = now.iter().zip(self.seconds).map(|(now, before)| now - before);
+        let used = now.iter().zip(self.seconds).map(|(now, before)| (now - before) * 1e6 / count);
         (elapsed, names.zip(used).collect())
     }
 }

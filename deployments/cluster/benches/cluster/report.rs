@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 use serde_json::{Value, json};
 
 use crate::process::machine;
+use crate::results::save;
 
 /// What a run of a workload showed.
 pub(crate) struct Sample {
@@ -102,15 +103,6 @@ impl Report {
         let samples: serde_json::Map<String, Value> = samples.collect();
         save(file, &json!({"machine": machine(), "workloads": samples}));
     }
-}
-
-/// Writes a result to a file in the folder `bench` of the target directory, which contains this
-/// program.
-pub(crate) fn save(name: &str, result: &Value) {
-    let program = std::env::current_exe().unwrap();
-    let folder = program.ancestors().nth(3).unwrap().join("bench");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(name), format!("{result:#}\n")).unwrap();
 }
 
 fn summary(samples: &[Sample]) -> String {

@@ -134,9 +134,8 @@ impl Setup {
             queue.producer.publish(vec![hundred_entries(&mut rng)]).await.unwrap();
             entries += RECORD_ENTRIES;
         }
-        let (elapsed, cpu) = started.stop();
         let entries = entries as f64;
-        let cpu = cpu.into_iter().map(|(name, seconds)| (name, seconds * 1e6 / entries)).collect();
+        let (elapsed, cpu) = started.stop(entries);
         Sample { rate: entries / elapsed, latencies: None, cpu }
     }
 

@@ -1,9 +1,30 @@
-//! Reads entries from files.
+//! The entries to load: those in the files of a folder, or generated ones.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::entries::BATCH_ENTRIES;
+use crate::entries::{BATCH_ENTRIES, Rng, entry};
+
+/// The folder `BENCH_ENTRIES`, if it is set.
+pub(crate) fn given() -> Option<PathBuf> {
+    std::env::var_os("BENCH_ENTRIES").map(PathBuf::from)
+}
+
+/// Batches of the entries in the given folder, or of this number of generated entries.
+pub(crate) fn batches(generated: usize) -> Vec<Vec<String>> {
+    if let Some(folder) = given() {
+        return read(&folder);
+    }
+    let mut rng = Rng::new(7);
+    let batches = 0..generated / BATCH_ENTRIES;
+    batches.map(|_| (0..BATCH_ENTRIES).map(|_| entry(&mut rng)).collect()).collect()
+}
+
+/// The number of entries in the batches, and their size as they are sent.
+pub(crate) fn size(batches: &[Vec<String>]) -> (usize, usize) {
+    let lines = batches.iter().flatten();
+    (lines.clone().count(), lines.map(|line| line.len() + 1).sum())
+}
 
 /// Reads the lines of the `.ndjson` files in a folder, ordered by file name, and divides them into
 /// batches.

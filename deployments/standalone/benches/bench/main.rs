@@ -27,12 +27,13 @@ mod peer;
 #[path = "../../../cluster/benches/cluster/process.rs"]
 #[expect(dead_code, reason = "only single readings are used here")]
 mod process;
+mod results;
 mod samples;
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -69,13 +70,13 @@ async fn main() {
     if is_selected("peer")
         && let Ok(program) = std::env::var("VICTORIA_LOGS")
     {
-        peer::load(&program, &data_dir.path().join("peer"), &burst_batches()).await;
+        peer::load(&program, &data_dir.path().join("peer"), &folder::batches(BURST_ENTRIES)).await;
     }
     if is_selected("search") {
         search(data_dir.path()).await;
     }
     if is_selected("find")
-        && let Some(folder) = entries_folder()
+        && let Some(folder) = folder::given()
     {
         let (server, _) = start(&data_dir.path().join("find"));
         find::find(&server.url, &folder).await;
@@ -129,25 +130,11 @@ async fn single_entries(data_dir: &Path) {
     }
 }
 
-fn entries_folder() -> Option<PathBuf> {
-    std::env::var_os("BENCH_ENTRIES").map(PathBuf::from)
-}
-
-/// The entries of a burst in batches.
-fn burst_batches() -> Vec<Vec<String>> {
-    if let Some(folder) = entries_folder() {
-        return folder::read(&folder);
-    }
-    let mut rng = Rng::new(7);
-    let batches = 0..BURST_ENTRIES / BATCH_ENTRIES;
-    batches.map(|_| (0..BATCH_ENTRIES).map(|_| entry(&mut rng)).collect()).collect()
-}
-
 /// Measures how fast batches of 1,000 entries are acknowledged, and how fast the backlog that they
 /// leave on the queue becomes searchable after a crash. The baselines are a bare handler that reads
 /// and discards the same bodies, and tantivy without LogPulse.
 async fn burst(data_dir: &Path) {
-    let batches = burst_batches();
+    let batches = folder::batches(BURST_ENTRIES);
     let lines: Vec<String> = batches.iter().flatten().cloned().collect();
     let requests: Vec<Request> =
         batches.iter().map(|lines| post_batch(lines.join("\n").as_bytes())).collect();
@@ -186,10 +173,9 @@ async fn burst(data_dir: &Path) {
 
 /// Measures the disk space of a burst.
 async fn disk_space(data_dir: &Path) {
-    let batches = burst_batches();
+    let batches = folder::batches(BURST_ENTRIES);
     let requests = batches.iter().map(|lines| post_batch(lines.join("\n").as_bytes())).collect();
-    let lines = batches.iter().flatten();
-    let (count, bytes) = (lines.clone().count(), lines.map(|line| line.len() + 1).sum());
+    let (count, bytes) = folder::size(&batches);
     let (server, address) = start(data_dir);
     drive(&address, CONNECTIONS, requests).await;
     drain(&address, "disk-end").await;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::load::{Connection, Request, drive, get, post};
 use crate::process::cpu_seconds;
-use crate::{CONNECTIONS, disk};
+use crate::{CONNECTIONS, disk, folder};
 
 const INSERT: &str =
     "/insert/jsonline?_stream_fields=service_name&_time_field=timestamp&_msg_field=message";
@@ -26,7 +26,7 @@ impl Peer {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("failed to find a free port");
         let address = free.local_addr().expect("the listener has an address").to_string();
         drop(free);
-        let process = Command::new(program)
+        let mut process = Command::new(program)
             .arg(format!("-storageDataPath={}", data_dir.display()))
             .arg(format!("-httpListenAddr={address}"))
             // By default, entries that are older than a week are dropped.
@@ -34,6 +34,7 @@ impl Peer {
             .spawn()
             .expect("failed to start VICTORIA_LOGS");
         while tokio::net::TcpStream::connect(&address).await.is_err() {
+            assert!(matches!(process.try_wait(), Ok(None)), "VICTORIA_LOGS has ended");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Self { process, address }
@@ -50,8 +51,7 @@ impl Drop for Peer {
 /// Sends the batches, and prints how fast they are accepted and become searchable, the CPU time of
 /// an entry, and the disk space.
 pub(crate) async fn load(program: &str, data_dir: &Path, batches: &[Vec<String>]) {
-    let lines = batches.iter().flatten();
-    let (count, bytes) = (lines.clone().count(), lines.map(|line| line.len() + 1).sum::<usize>());
+    let (count, bytes) = folder::size(batches);
     let requests: Vec<Request> = batches
         .iter()
         .map(|lines| post(INSERT, "application/stream+json", lines.join("\n").as_bytes()))

@@ -1,5 +1,5 @@
 //! Merges the segments of past days' indexes. OpenSearch itself leaves ten or more of them, each with
-//! its own dictionary of words and fragments, which takes up to twice the space of a single one.
+//! its own dictionary of words and fragments, which take more space than those of a single one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use super::response::{Failure, successful_body};
 use super::{ADD_TIMEOUT, OpenSearchIndex};
 use crate::log_entry::Day;
 
-/// Each shard of an index that is not merged has at most this many segments. Late entries and
-/// deletions add a few to a merged one.
+/// An index is merged if a shard has more segments. Late entries and deletions add a few to an index
+/// that has been merged.
 const MAX_SEGMENTS: u64 = 5;
 
 /// The free space that a merge needs, as a multiple of the index's size: its copy, and room to spare.

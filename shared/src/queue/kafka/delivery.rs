@@ -1,9 +1,8 @@
 //! A librdkafka producer, and the thread on which it reports deliveries.
 //!
 //! The producers of rdkafka that have such a thread let it poll for 100 ms at a time. Because
-//! librdkafka counts in milliseconds, each poll ends with a busy wait of up to one, so an idle
-//! process uses almost a hundredth of a core. Here, a poll takes a second; deliveries do not wait
-//! for its end.
+//! librdkafka counts in milliseconds, each poll ends with a busy wait of up to one, also
+//! in an idle process. Here, a poll takes a second; deliveries do not wait for its end.
 
 use std::sync::Arc;
 use std::thread;

@@ -31,9 +31,6 @@ const INTERVAL: Duration = Duration::from_millis(5);
 /// hardly delays the records for others.
 const MAX_WAIT: Duration = Duration::from_millis(20);
 
-/// After this many messages in a row during which others gathered, more requests are expected.
-const MESSAGES_BEFORE_GROWTH: u32 = 16;
-
 /// The maximum number of requests that share a message, and of those that wait to be gathered.
 const MAX_REQUESTS: usize = 1024;
 
@@ -83,8 +80,9 @@ async fn run(topic: String, sender: Arc<MessageSender>, mut pending: mpsc::Recei
     let mut gathering = SharedMessage::default();
     let mut gathering_since = Instant::now();
     let mut last_sent = gathering_since;
-    let mut expected = Expected::default();
     let mut requests = Vec::new();
+    let mut waiting = 0;
+    let mut expected = Expected::default();
     let mut is_open = true;
     while is_open || !in_flight.is_empty() || !gathering.is_empty() {
         let deadline =
@@ -92,57 +90,55 @@ async fn run(topic: String, sender: Arc<MessageSender>, mut pending: mpsc::Recei
         let is_ready = in_flight.is_empty() && gathering.replies.len() >= expected.requests;
         if !gathering.is_empty() && (is_ready || !is_open || deadline <= Instant::now()) {
             last_sent = Instant::now();
-            expected.learn(gathering.replies.len());
+            expected.note_sent(gathering.replies.len());
             in_flight.push(mem::take(&mut gathering).send(&topic, &sender));
         }
         tokio::select! {
             biased;
-            Some(()) = in_flight.next() => expected.note_overlap(!gathering.is_empty()),
+            Some(answered) = in_flight.next() => waiting -= answered,
             received = pending.recv_many(&mut requests, MAX_REQUESTS), if is_open => {
                 is_open = received > 0;
                 if gathering.is_empty() {
                     gathering_since = Instant::now();
                 }
                 for request in requests.drain(..) {
-                    gathering.add(request);
+                    waiting += usize::from(gathering.add(request));
                     if gathering.is_full() {
                         in_flight.push(mem::take(&mut gathering).send(&topic, &sender));
                         gathering_since = Instant::now();
                         last_sent = gathering_since;
                     }
                 }
+                expected.note_waiting(waiting);
             }
             () = sleep_until(deadline), if !gathering.is_empty() => {}
         }
     }
 }
 
-/// How many requests a message waits for. If each client waits for its response, that is the number
-/// of clients; otherwise, the number of requests that arrive in an [`INTERVAL`].
+/// How many requests a message waits for: the largest number that have waited for Kafka at the same
+/// time, until fewer arrive in an [`INTERVAL`]. If each client waits for its response, that is the
+/// number of clients.
 struct Expected {
     requests: usize,
-    /// The number of messages since the last change during which others gathered.
-    overlaps: u32,
 }
 
 impl Default for Expected {
     fn default() -> Self {
-        Self { requests: 1, overlaps: 0 }
+        Self { requests: 1 }
     }
 }
 
 impl Expected {
-    /// Notes that a message was delivered, and whether others gathered in the meantime.
-    fn note_overlap(&mut self, gathered: bool) {
-        self.overlaps += u32::from(gathered);
+    /// Learns how many requests wait for Kafka now.
+    fn note_waiting(&mut self, requests: usize) {
+        self.requests = self.requests.max(requests);
     }
 
     /// Learns from a message with this number of requests, which has waited.
-    fn learn(&mut self, requests: usize) {
+    fn note_sent(&mut self, requests: usize) {
         if requests < self.requests {
-            *self = Self { requests, overlaps: 0 };
-        } else if self.overlaps >= MESSAGES_BEFORE_GROWTH {
-            *self = Self { requests: 2 * requests, overlaps: 0 };
+            self.requests = (self.requests + requests) / 2;
         }
     }
 }
@@ -164,10 +160,10 @@ impl SharedMessage {
         self.payload.len() >= FULL_BYTES || self.replies.len() >= MAX_REQUESTS
     }
 
-    /// Adds the records of a request, unless it has been cancelled.
-    fn add(&mut self, Request { records, reply }: Request) {
+    /// Adds the records of a request, unless it has been cancelled. Returns whether it has added them.
+    fn add(&mut self, Request { records, reply }: Request) -> bool {
         if reply.is_closed() {
-            return;
+            return false;
         }
         for record in records {
             if !self.payload.is_empty() {
@@ -177,15 +173,19 @@ impl SharedMessage {
             self.traces.extend(record.trace());
         }
         self.replies.push(reply);
+        true
     }
 
-    async fn send(self, topic: &str, sender: &MessageSender) {
+    /// Sends the message and answers its requests, and returns their number.
+    async fn send(self, topic: &str, sender: &MessageSender) -> usize {
+        let requests = self.replies.len();
         let message = message(topic, &self.payload, &self.traces);
         let outcome = sender.send(std::iter::once(message)).await.map_err(Arc::new);
         for reply in self.replies {
             // The receiver is dropped if its request was cancelled.
             let _ = reply.send(outcome.clone());
         }
+        requests
     }
 }
 
@@ -210,32 +210,25 @@ pub(super) fn message<'a>(
 mod tests {
     use super::*;
 
-    /// Learns from messages that have as many requests as expected, but at most `arriving`. Returns
-    /// how many are expected at the end.
-    fn expected_after(messages: u32, arriving: usize, is_overlapping: bool) -> usize {
+    #[test]
+    fn a_message_waits_for_as_many_requests_as_have_waited_together() {
         let mut expected = Expected::default();
-        for _ in 0..messages {
-            expected.learn(expected.requests.min(arriving));
-            expected.note_overlap(is_overlapping);
+        for waiting in [1, 1, 3, 2] {
+            expected.note_waiting(waiting);
+            expected.note_sent(expected.requests);
         }
-        expected.requests
+        assert_eq!(expected.requests, 3);
     }
 
     #[test]
-    fn a_message_waits_for_others_only_if_requests_overlap() {
-        assert_eq!(expected_after(1000, 100, false), 1);
-        let messages = MESSAGES_BEFORE_GROWTH + 1;
-        assert_eq!(expected_after(messages, 100, true), 2);
-        assert_eq!(expected_after(2 * messages, 100, true), 4);
-    }
-
-    #[test]
-    fn a_message_waits_for_no_more_requests_than_have_arrived_in_time() {
-        let mut expected = Expected { requests: 64, overlaps: 0 };
-        expected.learn(8);
-        assert_eq!(expected.requests, 8);
-        expected.learn(20);
-        assert_eq!(expected.requests, 8);
+    fn a_message_soon_waits_for_no_more_requests_than_arrive_in_time() {
+        let mut expected = Expected { requests: 64 };
+        for _ in 0..6 {
+            expected.note_sent(1);
+        }
+        assert_eq!(expected.requests, 1);
+        expected.note_sent(20);
+        assert_eq!(expected.requests, 1);
     }
 
     #[test]
@@ -250,10 +243,10 @@ mod tests {
         ] {
             let (reply, outcome) = oneshot::channel();
             outcomes.push(outcome);
-            message.add(Request { records, reply });
+            assert!(message.add(Request { records, reply }));
         }
         let (reply, _) = oneshot::channel();
-        message.add(Request { records: vec![record(b"cancelled")], reply });
+        assert!(!message.add(Request { records: vec![record(b"cancelled")], reply }));
         assert_eq!(message.payload, b"a\nb\nc");
         assert_eq!((message.traces, message.replies.len()), (traces.into(), 2));
     }

@@ -22,6 +22,9 @@ use standalone::{
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const PROGRAM: Program = Program {
     name: "logpulse",
     about: "LogPulse, a log server: ingests, stores and searches log entries over HTTP",

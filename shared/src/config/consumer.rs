@@ -10,7 +10,7 @@ use super::value;
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
 pub struct BatchConfig {
-    /// A batch is written once it contains this many entries. `BATCH_MAX_ENTRIES`, default 5000.
+    /// A batch is written once it contains this many entries. `BATCH_MAX_ENTRIES`, default 20000.
     #[serde(rename = "batch_max_entries", deserialize_with = "value::number::<1, 100_000, _, _>")]
     pub max_entries: usize,
     /// How long a batch waits for more entries. `BATCH_MAX_WAIT_MS`, default 200.
@@ -23,6 +23,6 @@ pub struct BatchConfig {
 
 impl Default for BatchConfig {
     fn default() -> Self {
-        Self { max_entries: 5000, max_wait: Duration::from_millis(200) }
+        Self { max_entries: 20_000, max_wait: Duration::from_millis(200) }
     }
 }

@@ -28,7 +28,7 @@ fn unset_variables_have_defaults() {
     let limits: LimitsConfig = load_with(&[]).unwrap();
     assert_eq!((limits.max_body_bytes, limits.max_entry_bytes), (10 << 20, 1 << 20));
     let batch: BatchConfig = load_with(&[]).unwrap();
-    assert_eq!((batch.max_entries, batch.max_wait.as_millis()), (5000, 200));
+    assert_eq!((batch.max_entries, batch.max_wait.as_millis()), (20_000, 200));
     assert_eq!(load_with::<TelemetryConfig>(&[]).unwrap().rust_log, "info");
 }
 

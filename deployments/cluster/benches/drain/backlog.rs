@@ -14,7 +14,7 @@ use crate::entries::{Rng, entry};
 /// Entries that arrive in one request.
 const ENTRIES_PER_REQUEST: usize = 1000;
 
-/// Entries per batch: the default of `BATCH_MAX_ENTRIES`.
+/// Entries per batch of the loader: about as many as the consumer sends in a bulk request.
 pub(crate) const BATCH_ENTRIES: usize = 5000;
 
 /// The maximum size of an entry as JSON.

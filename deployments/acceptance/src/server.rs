@@ -64,6 +64,13 @@ impl Server {
         self.status_mib("VmRSS")
     }
 
+    /// The resident memory of the process that is not mapped from files, in MiB. The pages of files
+    /// are a cache of the operating system, which takes them back when it needs memory.
+    #[must_use]
+    pub fn anonymous_memory_mib(&self) -> u64 {
+        self.status_mib("RssAnon")
+    }
+
     /// The peak memory of the process, in MiB.
     #[must_use]
     pub fn peak_memory_mib(&self) -> u64 {

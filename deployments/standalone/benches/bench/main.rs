@@ -4,7 +4,8 @@
 //! Arguments select parts: `make bench PARTS="burst search"`. `LOGPULSE` is the path of another
 //! binary to measure. `BENCH_ENTRIES` is a folder of `.ndjson` files to send in the burst, and in the
 //! part `disk`, instead of generated entries; the part `find` needs it. The part `peer` needs
-//! `VICTORIA_LOGS`, the path of VictoriaLogs' binary.
+//! `VICTORIA_LOGS`, the path of VictoriaLogs' binary. The part `memory` takes `MINUTES`, and runs only
+//! if it is named.
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -23,6 +24,7 @@ mod entries;
 mod find;
 mod folder;
 mod load;
+mod memory;
 mod peer;
 #[path = "../../../cluster/benches/cluster/process.rs"]
 #[expect(dead_code, reason = "only single readings are used here")]
@@ -74,6 +76,10 @@ async fn main() {
     }
     if is_selected("search") {
         search(data_dir.path()).await;
+    }
+    if parts.iter().any(|name| name == "memory") {
+        let (server, address) = start(&data_dir.path().join("memory"));
+        memory::watch(&server, &address).await;
     }
     if is_selected("find")
         && let Some(folder) = folder::given()
@@ -236,6 +242,7 @@ async fn trickle(address: String) {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     for seed in 1000.. {
         ticks.tick().await;
-        connection.send(&post_batch(&batch(seed, 500))).await;
+        let (status, body) = connection.send(&post_batch(&batch(seed, 500))).await;
+        assert!((200..300).contains(&status), "{status}: {body}");
     }
 }

@@ -32,7 +32,7 @@ use gather::gather;
 
 /// The number of batches written concurrently: enough that neither sink waits for the other or for
 /// a commit. One more batch is gathered in memory.
-const MAX_CONCURRENT_WRITES: usize = 5;
+const MAX_CONCURRENT_WRITES: usize = 3;
 
 /// The maximum number of trace ids that the span of a batch records.
 const MAX_SPAN_TRACES: usize = 8;

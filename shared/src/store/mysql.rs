@@ -64,8 +64,12 @@ const PREPARE_TIMEOUT: Duration = Duration::from_hours(2);
 /// Limits the drop of days, including the wait for statements that use the table.
 const DROP_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Limits the insert of a whole batch.
-const INSERT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Limits the insert of a whole batch, while other consumers insert several batches each. A batch that
+/// takes longer is inserted again from its beginning.
+const INSERT_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Limits the deletion or the lookup of a batch of ids.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Idle connections are closed after this time, before the server's `wait_timeout` closes them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);

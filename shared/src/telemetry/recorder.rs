@@ -12,7 +12,8 @@ const SECONDS_BUCKETS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The upper bounds of the buckets in histograms of entry counts.
-const ENTRIES_BUCKETS: [f64; 8] = [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0];
+const ENTRIES_BUCKETS: [f64; 10] =
+    [1.0, 10.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0, 10_000.0, 25_000.0, 100_000.0];
 
 /// How often histogram samples are moved into buckets, which frees their memory.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);

@@ -14,7 +14,8 @@ use crate::entries::{Rng, entry};
 /// Entries that arrive in one request.
 const ENTRIES_PER_REQUEST: usize = 1000;
 
-/// Entries per batch of the loader: about as many as the consumer sends in a bulk request.
+/// Entries in a transaction and in a bulk request of the loader. The consumer's bulk requests are about
+/// as large; its transactions have up to `BATCH_MAX_ENTRIES` entries.
 pub(crate) const BATCH_ENTRIES: usize = 5000;
 
 /// The maximum size of an entry as JSON.

@@ -4,8 +4,8 @@
 //! Arguments select parts: `make bench PARTS="burst search"`. `LOGPULSE` is the path of another
 //! binary to measure. `BENCH_ENTRIES` is a folder of `.ndjson` files to send in the burst, and in the
 //! part `disk`, instead of generated entries; the part `find` needs it. The part `peer` needs
-//! `VICTORIA_LOGS`, the path of VictoriaLogs' binary. The part `memory` takes `MINUTES`, and runs only
-//! if it is named.
+//! `VICTORIA_LOGS`, the path of VictoriaLogs' binary. The part `memory` runs only if it is named, for
+//! `MINUTES` (60).
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -233,6 +233,7 @@ async fn search(data_dir: &Path) {
         let (p50, p95) = (run.quantile(0.5), run.quantile(0.95));
         println!("search of one million entries, {name}: p50 {p50:.1} ms, p95 {p95:.1} ms");
     }
+    assert!(!incoming.is_finished(), "a request to add entries failed");
     incoming.abort();
 }
 

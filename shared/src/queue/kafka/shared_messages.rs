@@ -1,8 +1,8 @@
 //! Sends the records of concurrent requests in shared messages, because Kafka and its clients spend
 //! about the same time on each message, whatever its size. Records that arrive while a message is in
 //! flight gather in the next one, as small segments do in TCP (Nagle's algorithm,
-//! <https://www.rfc-editor.org/rfc/rfc896>). If records keep arriving, a message also waits for as
-//! many as are expected to arrive soon. A single client that waits for each response is not delayed.
+//! <https://www.rfc-editor.org/rfc/rfc896>). If requests overlap, a message also waits for
+//! as many as have waited together before. A single client that waits for each response is not delayed.
 
 use std::mem;
 use std::sync::{Arc, OnceLock};
@@ -81,7 +81,6 @@ async fn run(topic: String, sender: Arc<MessageSender>, mut pending: mpsc::Recei
     let mut gathering_since = Instant::now();
     let mut last_sent = gathering_since;
     let mut requests = Vec::new();
-    let mut waiting = 0;
     let mut expected = Expected::default();
     let mut is_open = true;
     while is_open || !in_flight.is_empty() || !gathering.is_empty() {
@@ -95,21 +94,22 @@ async fn run(topic: String, sender: Arc<MessageSender>, mut pending: mpsc::Recei
         }
         tokio::select! {
             biased;
-            Some(answered) = in_flight.next() => waiting -= answered,
+            Some(answered) = in_flight.next() => expected.note_answered(answered),
             received = pending.recv_many(&mut requests, MAX_REQUESTS), if is_open => {
                 is_open = received > 0;
                 if gathering.is_empty() {
                     gathering_since = Instant::now();
                 }
+                let mut arrived = 0;
                 for request in requests.drain(..) {
-                    waiting += usize::from(gathering.add(request));
+                    arrived += usize::from(gathering.add(request));
                     if gathering.is_full() {
                         in_flight.push(mem::take(&mut gathering).send(&topic, &sender));
                         gathering_since = Instant::now();
                         last_sent = gathering_since;
                     }
                 }
-                expected.note_waiting(waiting);
+                expected.note_arrived(arrived);
             }
             () = sleep_until(deadline), if !gathering.is_empty() => {}
         }
@@ -117,25 +117,34 @@ async fn run(topic: String, sender: Arc<MessageSender>, mut pending: mpsc::Recei
 }
 
 /// How many requests a message waits for: the largest number that have waited for Kafka at the same
-/// time, until fewer arrive in an [`INTERVAL`]. If each client waits for its response, that is the
-/// number of clients.
+/// time. After each message that was sent with fewer, it is halfway between the two. If each client
+/// waits for its response, it is the number of clients.
 struct Expected {
     requests: usize,
+    /// The requests that wait for Kafka now.
+    waiting: usize,
 }
 
 impl Default for Expected {
     fn default() -> Self {
-        Self { requests: 1 }
+        Self { requests: 1, waiting: 0 }
     }
 }
 
 impl Expected {
-    /// Learns how many requests wait for Kafka now.
-    fn note_waiting(&mut self, requests: usize) {
-        self.requests = self.requests.max(requests);
+    /// Notes requests that wait for Kafka from now on.
+    fn note_arrived(&mut self, requests: usize) {
+        self.waiting += requests;
+        self.requests = self.requests.max(self.waiting);
     }
 
-    /// Learns from a message with this number of requests, which has waited.
+    /// Notes that requests have been answered.
+    fn note_answered(&mut self, requests: usize) {
+        self.waiting -= requests;
+    }
+
+    /// Expects fewer requests if a message was sent with fewer. Full messages do not count: they have
+    /// not waited.
     fn note_sent(&mut self, requests: usize) {
         if requests < self.requests {
             self.requests = (self.requests + requests) / 2;
@@ -210,25 +219,42 @@ pub(super) fn message<'a>(
 mod tests {
     use super::*;
 
+    /// How many requests are expected after a message with this number of them was delivered.
+    fn expected_after(expected: &mut Expected, requests: usize) -> usize {
+        expected.note_arrived(requests);
+        expected.note_sent(requests);
+        expected.note_answered(requests);
+        expected.requests
+    }
+
+    #[test]
+    fn a_client_that_waits_for_each_response_is_not_delayed() {
+        let mut expected = Expected::default();
+        for _ in 0..3 {
+            assert_eq!(expected_after(&mut expected, 1), 1);
+        }
+    }
+
     #[test]
     fn a_message_waits_for_as_many_requests_as_have_waited_together() {
         let mut expected = Expected::default();
-        for waiting in [1, 1, 3, 2] {
-            expected.note_waiting(waiting);
-            expected.note_sent(expected.requests);
-        }
+        expected.note_arrived(1);
+        expected.note_sent(1);
+        expected.note_arrived(2);
+        assert_eq!(expected.requests, 3);
+        expected.note_answered(1);
+        expected.note_arrived(1);
+        expected.note_sent(3);
         assert_eq!(expected.requests, 3);
     }
 
     #[test]
     fn a_message_soon_waits_for_no_more_requests_than_arrive_in_time() {
-        let mut expected = Expected { requests: 64 };
-        for _ in 0..6 {
-            expected.note_sent(1);
+        let mut expected = Expected::default();
+        assert_eq!(expected_after(&mut expected, 64), 64);
+        for expected_next in [33, 17, 9, 5, 3, 2, 2] {
+            assert_eq!(expected_after(&mut expected, 2), expected_next);
         }
-        assert_eq!(expected.requests, 1);
-        expected.note_sent(20);
-        assert_eq!(expected.requests, 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{Connection, MySql, MySqlConnection};
 
 use super::classes::{self, table};
-use super::{COUNT_TIMEOUT, INSERT_TIMEOUT, MySqlStore, READ_TIMEOUT, within};
+use super::{COUNT_TIMEOUT, DELETE_TIMEOUT, MySqlStore, READ_TIMEOUT, within};
 use crate::error::Result;
 use crate::log_entry::EntryId;
 use crate::retention::Class;
@@ -17,7 +17,7 @@ impl MySqlStore {
             return Ok(0);
         }
         let classes: Vec<Class> = self.read_classes().await?.into_keys().collect();
-        within(INSERT_TIMEOUT, async {
+        within(DELETE_TIMEOUT, async {
             let mut pooled = self.connection().await?;
             let deleted = delete(&mut pooled.connection, &classes, ids).await;
             pooled.release(deleted)
@@ -30,7 +30,7 @@ impl MySqlStore {
             return Ok(BTreeMap::new());
         }
         let classes = self.read_classes().await?;
-        within(INSERT_TIMEOUT, async {
+        within(DELETE_TIMEOUT, async {
             let mut stored = BTreeMap::new();
             for class in classes.into_keys() {
                 let mut pooled = self.connection().await?;

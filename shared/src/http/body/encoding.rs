@@ -9,7 +9,11 @@ use super::limits::{BodyLimits, Reservation};
 use crate::http::Problem;
 
 /// The number of bytes that are decompressed between checks of the limits.
-const CHUNK_BYTES: u64 = 64 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A buffer that has reached this size gets room for the largest body. Growing it step by step would
+/// copy it, and take the memory of the copies too. Room that is not used takes no memory.
+const LARGE_BYTES: usize = 1024 * 1024;
 
 /// The largest window for a zstd body: 8 MiB, as RFC 9659 requires.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
@@ -124,7 +128,11 @@ fn decompress(
 ) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     loop {
-        let chunk = (&mut reader).take(CHUNK_BYTES).read_to_end(&mut bytes);
+        let largest = limits.max_decompressed_bytes + CHUNK_BYTES;
+        if bytes.len() >= LARGE_BYTES && bytes.capacity() < largest {
+            bytes.reserve_exact(largest - bytes.len());
+        }
+        let chunk = (&mut reader).take(CHUNK_BYTES as u64).read_to_end(&mut bytes);
         let read = chunk.map_err(|error| invalid(encoding, &error))?;
         if read == 0 {
             return Ok(bytes);

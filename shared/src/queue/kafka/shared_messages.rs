@@ -147,7 +147,7 @@ impl Expected {
     /// not waited.
     fn note_sent(&mut self, requests: usize) {
         if requests < self.requests {
-            self.requests = (self.requests + requests) / 2;
+            self.requests = self.requests.midpoint(requests);
         }
     }
 }

@@ -92,9 +92,11 @@ impl Dictionaries {
         let samples = self.samples(connection).await?;
         let train = move || zstd::dict::from_samples(&samples, DICTIONARY_BYTES);
         let content = spawn_blocking(train).await??;
-        let insert = "INSERT INTO dictionaries (entries, content) VALUES (?, ?) RETURNING number";
-        let insert = sqlx::query_scalar(insert).bind(entries.cast_signed()).bind(&content);
-        let number = insert.fetch_one(connection).await?;
+        let insert = "INSERT INTO dictionaries (entries, content) VALUES (?, ?)";
+        let insert = sqlx::query(insert).bind(entries.cast_signed()).bind(&content);
+        // `RETURNING` would return the number before SQLite commits, and hide that a commit failed.
+        // Entries that are compressed with a lost dictionary cannot be read.
+        let number = insert.execute(connection).await?.last_insert_rowid();
         Ok(Codec::new(number, content))
     }
 

@@ -47,6 +47,28 @@ async fn train(store: &SqliteStore, entry: &LogEntry) {
 }
 
 #[tokio::test]
+async fn a_dictionary_that_is_not_committed_is_not_used() {
+    let (store, _directory) = new_store().await;
+    let entries = realistic(MANY);
+    let (first, rest) = entries.split_at(10);
+    store.insert(first).await.unwrap();
+    let file = store.files.get(&Part::of(&first[0])).await.unwrap().unwrap();
+    store.insert(&rest[..4000]).await.unwrap();
+    let mut writer = file.writer().await;
+    let mut connection = writer.take().await.unwrap();
+    let dictionaries = file.dictionaries().unwrap();
+    connection.lock_handle().await.unwrap().set_commit_hook(|| false);
+    dictionaries.train_if_due(&mut connection, u64::MAX).await;
+    assert_eq!(dictionaries.latest().dictionary, 0);
+    connection.lock_handle().await.unwrap().remove_commit_hook();
+    writer.put_back(connection);
+    drop(writer);
+    assert_eq!(rows_in(&store, &first[0], "dictionaries").await, 0);
+    store.insert(&rest[4000..]).await.unwrap();
+    assert_has_exactly(&store, &entries, "without a dictionary").await;
+}
+
+#[tokio::test]
 async fn entries_are_found_after_the_dictionary_has_changed() {
     let (store, directory) = new_store().await;
     let entries = realistic(MANY + 300);

@@ -28,7 +28,7 @@ RUN --mount=type=cache,id=logpulse-registry,target=/usr/local/cargo/registry \
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS runtime
 # Listen on all of the container's addresses; `docker run` decides which ports are published.
-# Where the kernel backs all memory with huge pages, the allocator's first arena would take several of them.
+# On a kernel that backs all memory with huge pages, the allocator's first arena may take several of them.
 ENV HOST=0.0.0.0 PORT=8080 MIMALLOC_ARENA_EAGER_COMMIT=0
 EXPOSE 8080
 

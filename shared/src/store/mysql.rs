@@ -68,9 +68,6 @@ const DROP_TIMEOUT: Duration = Duration::from_mins(1);
 /// takes longer is inserted again from its beginning.
 const INSERT_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Limits the deletion or the lookup of a batch of ids.
-const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Idle connections are closed after this time, before the server's `wait_timeout` closes them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 

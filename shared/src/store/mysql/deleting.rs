@@ -1,15 +1,19 @@
 //! Deletes entries, and finds out which have been deleted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sqlx::{Connection, MySql, MySqlConnection};
 
 use super::classes::{self, table};
-use super::{COUNT_TIMEOUT, DELETE_TIMEOUT, MySqlStore, READ_TIMEOUT, within};
+use super::{COUNT_TIMEOUT, MySqlStore, READ_TIMEOUT, within};
 use crate::error::Result;
 use crate::log_entry::EntryId;
 use crate::retention::Class;
 use crate::store::{IdRange, Stored, rows};
+
+/// Limits the deletion or the lookup of a batch of ids.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl MySqlStore {
     pub(super) async fn delete_entries(&self, ids: &[EntryId]) -> Result<u64> {

@@ -19,7 +19,7 @@ const CONSUMPTION_TIMEOUT: Duration = Duration::from_mins(20);
 const MARKERS: u64 = 30;
 
 /// The number of batches that a consumer writes concurrently.
-const CONCURRENT_BATCHES: usize = 3;
+const CONCURRENT_BATCHES: usize = 5;
 
 /// How long the index may take until it finds what it has added.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -194,8 +194,8 @@ impl Api {
     /// Waits until the consumer has committed all entries posted so far, and those that it indexed
     /// are found.
     pub async fn wait_until_consumed(&self) {
-        // A batch may be indexed before an earlier one is, but the third begins only after the one
-        // before the first has been committed.
+        // A batch may be indexed before an earlier one is, but the last of these begins only after the
+        // one before the first has been committed.
         for _ in 0..CONCURRENT_BATCHES {
             self.wait_until_markers_found().await;
         }

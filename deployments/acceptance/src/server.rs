@@ -45,6 +45,16 @@ impl Server {
         Pid::from_child(&self.child)
     }
 
+    /// Suspends the process until [`resume`](Self::resume).
+    pub fn pause(&self) {
+        kill_process(self.pid(), Signal::STOP).unwrap();
+    }
+
+    /// Resumes the process after [`pause`](Self::pause).
+    pub fn resume(&self) {
+        kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+
     /// Kills the process with SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -2,27 +2,22 @@
 
 use shared::config::BatchConfig;
 use shared::queue::{Batch, Consumer};
+use shared::retry::{backoff, pause};
 use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
 
-use crate::retry::{self, backoff};
+use crate::retry;
 
 /// A batch of at least this size is full, regardless of the number of entries.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Polls until the batch is full or its deadline has passed. The batch is empty only on shutdown.
-pub(crate) async fn gather(
-    queue: &dyn Consumer,
-    limits: &BatchConfig,
-    shutdown: &CancellationToken,
-) -> Batch {
+/// Polls until the batch is full or its deadline has passed. The batch is never empty.
+pub(crate) async fn gather(queue: &dyn Consumer, limits: &BatchConfig) -> Batch {
     let mut batch = Batch::default();
     let mut deadline = Instant::now();
     let mut pauses = backoff();
     while batch.entries().len() < limits.max_entries && batch.bytes() < MAX_BYTES {
         let polled = tokio::select! {
             biased;
-            () = shutdown.cancelled() => break,
             // Poll before checking the deadline, which may have passed while all writers were busy
             // and records accumulated.
             polled = queue.poll() => polled,
@@ -38,7 +33,7 @@ pub(crate) async fn gather(
             }
             Err(error) => {
                 retry::log("poll", &error);
-                retry::pause(&mut pauses, shutdown).await;
+                pause(&mut pauses).await;
             }
         }
     }

@@ -32,7 +32,7 @@ use gather::gather;
 
 /// The number of batches written concurrently: enough that neither sink waits for the other or for
 /// a commit. One more batch is gathered in memory.
-const MAX_CONCURRENT_WRITES: usize = 3;
+const MAX_CONCURRENT_WRITES: usize = 5;
 
 /// The maximum number of trace ids that the span of a batch records.
 const MAX_SPAN_TRACES: usize = 8;
@@ -88,29 +88,30 @@ impl Consumer {
     }
 
     /// Moves batches from the queue to both sinks until `shutdown` is cancelled, then finishes the
-    /// batches in progress unless a service is unavailable. While batches are being written, the
-    /// next one is gathered.
+    /// batches that are being written unless a service is unavailable. Meanwhile the next batch is
+    /// gathered; on shutdown, its entries are left to the queue.
     pub async fn run(&self, shutdown: &CancellationToken) {
         let writer = BatchWriter::new(self);
         let mut last_ticket = None;
         let mut writing = FuturesUnordered::new();
-        let mut gathering = pin!(gather(&*self.queue, &self.batching, shutdown));
+        let mut gathering = pin!(gather(&*self.queue, &self.batching));
         let mut is_stopping = false;
         while !is_stopping || !writing.is_empty() {
             tokio::select! {
-                batch = &mut gathering, if !is_stopping && writing.len() < MAX_CONCURRENT_WRITES => {
-                    is_stopping = batch.is_empty();
-                    if !is_stopping {
-                        let ticket = CommitTicket::issue(&mut last_ticket);
-                        let span = batch_span(&batch);
-                        writing.push(writer.write(batch, ticket, shutdown).instrument(span));
-                        gathering.set(gather(&*self.queue, &self.batching, shutdown));
-                    }
+                biased;
+                () = shutdown.cancelled(), if !is_stopping => is_stopping = true,
+                Some(written) = writing.next() => {
+                    let Some(()) = written else {
+                        tracing::warn!("stopped while a service is down; the queue keeps its entries");
+                        return;
+                    };
                 }
-                Some(written) = writing.next() => if written.is_none() {
-                    tracing::warn!("stopped while a service is down; the queue keeps its entries");
-                    return;
-                },
+                batch = &mut gathering, if !is_stopping && writing.len() < MAX_CONCURRENT_WRITES => {
+                    let ticket = CommitTicket::issue(&mut last_ticket);
+                    let span = batch_span(&batch);
+                    writing.push(writer.write(batch, ticket, shutdown).instrument(span));
+                    gathering.set(gather(&*self.queue, &self.batching));
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::{Connection, MySqlConnection};
 
 use crate::folder;
-use crate::process::drain_rate;
+use crate::process::wait_until_written;
 use crate::results::{disk_space, settled};
 
 /// Entries that are generated if there is no folder of entries.
@@ -26,7 +26,7 @@ pub(crate) async fn measure() {
         let posted = api.post("/logs/batch", "application/x-ndjson", lines.join("\n")).await;
         assert_eq!(posted.status(), 201);
     }
-    drain_rate(&consumer, entries).await;
+    wait_until_written(&consumer, entries).await;
 
     let index = format!("http://{}/{}-*", opensearch(), cluster.name());
     call(&format!("{index}/_flush")).await;

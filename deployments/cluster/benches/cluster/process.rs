@@ -66,18 +66,25 @@ pub(crate) async fn entries_written(consumer: &Server) -> usize {
     metrics::total(&metrics, "consumer_entries_total") as usize
 }
 
-/// Waits until a consumer that has just started has written this many entries. Returns the entries
-/// per second from the end of its first batch to the end of its last.
-pub(crate) async fn drain_rate(consumer: &Server, entries: usize) -> f64 {
-    let mut written = 0;
-    let mut first_progress = None;
-    while written < entries {
+/// Waits until a consumer has written this many entries since it started.
+pub(crate) async fn wait_until_written(consumer: &Server, entries: usize) {
+    while entries_written(consumer).await < entries {
         tokio::time::sleep(POLL_INTERVAL).await;
-        written = entries_written(consumer).await;
-        if written > 0 {
-            first_progress.get_or_insert_with(|| (Instant::now(), written));
-        }
     }
-    let (since, first) = first_progress.unwrap();
-    (written - first) as f64 / since.elapsed().as_secs_f64()
+}
+
+/// Publishes a backlog of this many entries while the consumer is paused. Returns the entries per
+/// second from when the consumer continues until it has written all of them.
+pub(crate) async fn drain_rate(
+    consumer: &Server,
+    entries: usize,
+    publish: impl Future<Output = ()>,
+) -> f64 {
+    let before = entries_written(consumer).await;
+    consumer.pause();
+    publish.await;
+    let started = Instant::now();
+    consumer.resume();
+    wait_until_written(consumer, before + entries).await;
+    entries as f64 / started.elapsed().as_secs_f64()
 }

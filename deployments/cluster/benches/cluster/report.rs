@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 
 use serde_json::{Value, json};
 
+use crate::median::median;
 use crate::process::machine;
 use crate::results::save;
 
@@ -122,17 +123,6 @@ fn summary(samples: &[Sample]) -> String {
         write!(text, ", {name} {median:.1} µs ({least:.1} to {most:.1})").unwrap();
     }
     text
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len().is_multiple_of(2) {
-        f64::midpoint(values[middle - 1], values[middle])
-    } else {
-        values[middle]
-    }
 }
 
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {

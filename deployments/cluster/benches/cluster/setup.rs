@@ -4,20 +4,20 @@ use std::process::Command;
 use std::time::Duration;
 
 use acceptance::{Api, Server};
-use cluster::{Cluster, compose, docker, wait_until};
+use cluster::{Cluster, compose, docker, opensearch, wait_until};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use redis::AsyncCommands;
 use serde_json::Value;
 use shared::queue::{self, Record, RecordPacker};
 use shared::{Arrival, NewLogEntry, Timestamp};
-use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::entries::{Rng, batch, entry};
 use crate::load::{Body, Target};
-use crate::process::{Processes, drain_rate};
+use crate::process::{Processes, wait_until_written};
 use crate::report::Sample;
+use crate::results::settled;
 use crate::{BATCH_ENTRIES, drain, floor, number};
 
 /// Entries in each record of the floor for Kafka.
@@ -45,7 +45,7 @@ pub(crate) struct Setup {
     pub(crate) get: Target,
     pub(crate) search: Target,
     /// The consumer of the whole cluster, and the services that it writes to.
-    pub(crate) consumer: Mutex<Option<Server>>,
+    pub(crate) consumer: Server,
     pub(crate) sinks: [(&'static str, Vec<u32>); 2],
     pub(crate) entry: Body,
     pub(crate) batch: Body,
@@ -92,7 +92,8 @@ impl Setup {
         let stored = number("STORED", 0);
         if stored > 0 {
             drain::publish(&whole, stored).await;
-            drain_rate(&consumer, stored).await;
+            wait_until_written(&consumer, stored).await;
+            wait_for_merges(&whole).await;
         }
         let path = cached_entry(&saving, &get, &one, whole.setting("CACHE_URL")).await;
         Self {
@@ -104,7 +105,7 @@ impl Setup {
             saving,
             get,
             search,
-            consumer: Mutex::new(Some(consumer)),
+            consumer,
             sinks,
             entry: Body::new(one.as_bytes(), "application/json"),
             batch: Body::new(&batch, ndjson),
@@ -145,6 +146,18 @@ impl Setup {
         intake.remove().await;
         whole.remove().await;
     }
+}
+
+/// Waits until OpenSearch no longer merges the segments of what has been stored, which would delay the
+/// workloads.
+pub(crate) async fn wait_for_merges(cluster: &Cluster) {
+    let index = format!("http://{}/{}-*", opensearch(), cluster.name());
+    let url = format!("{index}/_stats/merge?filter_path=_all.total.merges.current");
+    let merges = async || {
+        let stats: Value = reqwest::get(&url).await.unwrap().json().await.unwrap();
+        stats["_all"]["total"]["merges"]["current"].as_u64().unwrap()
+    };
+    while settled(&merges).await > 0 {}
 }
 
 fn start_floor(cluster: &Cluster) -> Server {

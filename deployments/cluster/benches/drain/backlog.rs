@@ -67,14 +67,18 @@ fn bulk(entries: &[LogEntry], documents: &HashMap<String, Box<RawValue>>) -> Byt
     body.into()
 }
 
-/// Publishes the entries, many per record.
-pub(crate) async fn publish(queue_url: &str, entries: &[LogEntry]) {
-    let queue = queue::open(&queue_url.parse().unwrap()).await.unwrap();
+/// Packs the entries into records, many per record.
+pub(crate) fn records(entries: &[LogEntry]) -> Vec<Record> {
     let mut packer = RecordPacker::default();
     for entry in entries {
         packer.push(entry, MAX_ENTRY_BYTES).unwrap();
     }
-    let records: Vec<Record> = packer.finish();
+    packer.finish()
+}
+
+/// Publishes the records.
+pub(crate) async fn publish(queue_url: &str, records: Vec<Record>) {
+    let queue = queue::open(&queue_url.parse().unwrap()).await.unwrap();
     for records in records.chunks(RECORDS_PER_PUBLISH) {
         queue.producer.publish(records.to_vec()).await.unwrap();
     }

@@ -14,6 +14,8 @@ mod backlog;
 #[expect(dead_code, reason = "only single entries are used here")]
 mod entries;
 mod loader;
+#[path = "../cluster/median.rs"]
+mod median;
 #[path = "../cluster/process.rs"]
 #[expect(dead_code, reason = "only single readings are used here")]
 mod process;
@@ -22,18 +24,18 @@ mod sinks;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use acceptance::Server;
 use backlog::Batch;
 use cluster::Cluster;
-use process::{cpu_seconds, drain_rate, entries_written, machine};
+use median::median;
+use process::{cpu_seconds, drain_rate, machine, wait_until_written};
 use serde_json::value::RawValue;
 use shared::LogEntry;
 use sinks::Sinks;
 
 /// Entries in the backlog.
-const BACKLOG_ENTRIES: usize = 500_000;
+const BACKLOG_ENTRIES: usize = 1_000_000;
 
 /// Documents written to try out each concurrency level.
 const TRIAL_ENTRIES: usize = 200_000;
@@ -41,49 +43,92 @@ const TRIAL_ENTRIES: usize = 200_000;
 /// The number of runs of the consumer. Each is preceded and followed by a run of the loader.
 const ROUNDS: usize = 3;
 
-/// How often the consumer's progress is polled.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
-
 #[tokio::main]
 async fn main() {
     let mut entries = backlog::entries(BACKLOG_ENTRIES + 1);
     let first = entries.pop().unwrap();
+    let backlog = Backlog { first, entries };
     println!("{}", machine());
-    let documents = warm_up(&entries).await;
-    let loader = Loader { batches: Arc::new(backlog::batches(&entries, &documents)), first };
+    let documents = backlog.warm_up().await;
+    let batches = Arc::new(backlog::batches(&backlog.entries, &documents));
     drop(documents);
+    let loader = Loader { batches, first: &backlog.first };
     loader.print_sizes();
     let concurrency = loader.best_concurrency().await;
     let mut loads = vec![loader.full_run(concurrency).await];
-    let mut drains = Vec::new();
+    let (mut drains, mut ratios) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        drains.push(drain(&entries).await);
+        let rate = backlog.drain().await;
         loads.push(loader.full_run(concurrency).await);
-        let adjacent_loads = mean(&loads[round..]);
-        println!(
-            "ratio to the loader just before and after: {:.2}",
-            drains[round] / adjacent_loads
-        );
+        let ratio = rate / median(loads[round..].iter().copied());
+        println!("ratio to the loader just before and after: {ratio:.2}");
+        drains.push(rate);
+        ratios.push(ratio);
     }
-    let best = loads.iter().copied().fold(0.0, f64::max);
     println!(
-        "consumer {:.0}/s, loader {:.0}/s: ratio {:.2}; against the loader's best run: {:.2}",
-        mean(&drains),
-        mean(&loads),
-        mean(&drains) / mean(&loads),
-        mean(&drains) / best,
+        "medians: consumer {:.0}/s, loader {:.0}/s, ratio {:.2}",
+        median(drains.iter().copied()),
+        median(loads.iter().copied()),
+        median(ratios.iter().copied()),
     );
 }
 
-/// The bare loader and its documents.
-struct Loader {
-    batches: Arc<Vec<Batch>>,
-    /// An entry that a consumer writes before the loader runs, so that LogPulse creates the table
-    /// and the index.
+/// The entries that the consumer drains.
+struct Backlog {
+    /// An entry that is written before the measurement, so that LogPulse creates the table and the
+    /// index.
     first: LogEntry,
+    entries: Vec<LogEntry>,
 }
 
-impl Loader {
+impl Backlog {
+    /// Warms up OpenSearch's JVM with a drain. Returns the documents that the consumer wrote, which
+    /// the loader writes again.
+    async fn warm_up(&self) -> HashMap<String, Box<RawValue>> {
+        println!("warming up:");
+        let cluster = Cluster::fresh().await;
+        self.drain_into(&cluster).await;
+        let documents = Sinks::of(&cluster, self.first.id).documents().await;
+        assert_eq!(documents.len(), self.entries.len() + 1);
+        cluster.remove().await;
+        documents
+    }
+
+    /// Drains the backlog into new sinks; returns entries per second.
+    async fn drain(&self) -> f64 {
+        let cluster = Cluster::fresh().await;
+        let rate = self.drain_into(&cluster).await;
+        cluster.remove().await;
+        rate
+    }
+
+    /// Drains the backlog with a consumer at its default settings; returns entries per second.
+    async fn drain_into(&self, cluster: &Cluster) -> f64 {
+        let consumer = start_consumer(cluster, &self.first).await;
+        let records = backlog::records(&self.entries);
+        let publish = backlog::publish(cluster.setting("QUEUE_URL"), records);
+        let used = cpu_seconds(consumer.child.id());
+        let rate = drain_rate(&consumer, self.entries.len(), publish).await;
+        println!(
+            "consumer: {rate:.0}/s, {:.1} s of CPU, peak {} MiB",
+            cpu_seconds(consumer.child.id()) - used,
+            consumer.peak_memory_mib(),
+        );
+        assert!(consumer.terminate().success());
+        let written = self.entries.len() + 1;
+        Sinks::of(cluster, self.first.id).assert_count(written).await;
+        rate
+    }
+}
+
+/// The bare loader and its documents.
+struct Loader<'a> {
+    batches: Arc<Vec<Batch>>,
+    /// The first entry of the [`Backlog`].
+    first: &'a LogEntry,
+}
+
+impl Loader<'_> {
     fn print_sizes(&self) {
         let bulk: usize = self.batches.iter().map(|batch| batch.bulk.len()).sum();
         println!(
@@ -117,12 +162,7 @@ impl Loader {
     async fn run(&self, concurrency: usize, count: usize) -> f64 {
         let cluster = Cluster::fresh().await;
         let sinks = Sinks::of(&cluster, self.first.id);
-        backlog::publish(cluster.setting("QUEUE_URL"), std::slice::from_ref(&self.first)).await;
-        let consumer = start_consumer(&cluster);
-        while entries_written(&consumer).await < 1 {
-            tokio::time::sleep(POLL_INTERVAL).await;
-        }
-        assert!(consumer.terminate().success());
+        assert!(start_consumer(&cluster, self.first).await.terminate().success());
         let seconds = loader::load(&sinks, &self.batches, count, concurrency).await;
         sinks.assert_count(count + 1).await;
         cluster.remove().await;
@@ -130,52 +170,14 @@ impl Loader {
     }
 }
 
-/// Warms up OpenSearch's JVM with a drain. Returns the documents that the consumer wrote, which the
-/// loader writes again.
-async fn warm_up(entries: &[LogEntry]) -> HashMap<String, Box<RawValue>> {
-    let cluster = Cluster::fresh().await;
-    println!("warming up:");
-    drain_into(&cluster, entries).await;
-    let documents = Sinks::of(&cluster, entries[0].id).documents().await;
-    assert_eq!(documents.len(), entries.len());
-    cluster.remove().await;
-    documents
-}
-
-/// Drains the backlog into new sinks; returns entries per second.
-async fn drain(entries: &[LogEntry]) -> f64 {
-    let cluster = Cluster::fresh().await;
-    let rate = drain_into(&cluster, entries).await;
-    cluster.remove().await;
-    rate
-}
-
-/// Drains the backlog with a consumer at its default settings; returns entries per second, measured
-/// from the end of the first batch to the end of the last.
-async fn drain_into(cluster: &Cluster, entries: &[LogEntry]) -> f64 {
-    backlog::publish(cluster.setting("QUEUE_URL"), entries).await;
-    let launched = Instant::now();
-    let consumer = start_consumer(cluster);
-    let rate = drain_rate(&consumer, entries.len()).await;
-    println!(
-        "consumer: {rate:.0}/s; {:.1} s from its start, {:.1} s of CPU, peak {} MiB",
-        launched.elapsed().as_secs_f64(),
-        cpu_seconds(consumer.child.id()),
-        consumer.peak_memory_mib(),
-    );
-    assert!(consumer.terminate().success());
-    Sinks::of(cluster, entries[0].id).assert_count(entries.len()).await;
-    rate
-}
-
-/// Starts the consumer to measure.
-fn start_consumer(cluster: &Cluster) -> Server {
-    match std::env::var_os("CONSUMER") {
+/// Starts the consumer to measure, and lets it write an entry.
+async fn start_consumer(cluster: &Cluster, first: &LogEntry) -> Server {
+    let records = backlog::records(std::slice::from_ref(first));
+    backlog::publish(cluster.setting("QUEUE_URL"), records).await;
+    let consumer = match std::env::var_os("CONSUMER") {
         Some(path) => cluster.start_binary("consumer", Path::new(&path)),
         None => cluster.start("consumer"),
-    }
-}
-
-fn mean(rates: &[f64]) -> f64 {
-    rates.iter().sum::<f64>() / rates.len() as f64
+    };
+    wait_until_written(&consumer, 1).await;
+    consumer
 }

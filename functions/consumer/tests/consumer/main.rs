@@ -6,4 +6,5 @@ mod commit_order;
 mod dead_letters;
 mod deletion;
 mod delivery;
+mod shutdown;
 mod support;

@@ -44,7 +44,7 @@ async fn a_partly_gathered_batch_is_left_to_the_queue_on_shutdown() {
         inner: backends.queue.consumer.clone(),
     });
     let queue = Queue { consumer: recorder.clone(), ..backends.queue.clone() };
-    let batching = BatchConfig { max_wait: Duration::from_secs(3600), ..BATCHING };
+    let batching = BatchConfig { max_wait: Duration::from_hours(1), ..BATCHING };
     let (store, index) = (backends.store.clone(), backends.index.clone());
 
     let consumer = Consumer::new(&queue, store, index, batching);

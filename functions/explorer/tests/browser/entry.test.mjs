@@ -223,6 +223,7 @@ explorerTest('everything works with the keyboard alone', async (explorer) => {
 explorerTest('the tab key reaches every control, and the focus is visible', async (explorer) => {
   await explorer.open({ q: ALL, entry: ids[5] ?? '' });
   await explorer.hasRows(20);
+  await explorer.page.getByRole('button', { name: 'Zoom in' }).waitFor();
   const reached = new Set();
   for (let presses = 0; presses < 150; presses += 1) {
     await explorer.page.keyboard.press('Tab');
